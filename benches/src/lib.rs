@@ -1,0 +1,1 @@
+//! Benchmarks only, under `benches/`; apart from the default members since they pull the peers that they measure.

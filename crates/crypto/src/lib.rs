@@ -1,0 +1,24 @@
+//! Keys, ciphers, digests, certificates and randomness: the only user of the cryptographic library and the only holder of key bytes.
+//!
+//! Invariant: key bytes leave this crate sealed, or as a [`Secret`] that neither prints nor compares in variable time and is wiped
+//! when dropped. Nonces are always drawn here, never passed in. Bytes from outside never cause a panic.
+
+pub mod certificate;
+mod cipher;
+pub mod digest;
+mod error;
+pub mod kms;
+mod octets;
+pub mod random;
+pub mod seal;
+mod secret;
+pub mod signature;
+#[cfg(any(test, feature = "test-support"))]
+pub mod testing;
+pub mod token;
+
+pub use error::{Error, Result};
+pub use random::{IdPrefix, Randomness, SystemRandomness};
+pub use seal::{KeyFile, Opener, Seal, SealHeader};
+pub use secret::Secret;
+pub use token::TokenKey;

@@ -1,0 +1,187 @@
+//! Who sent a request: the signature's claim, the credential behind it, and the proof.
+//!
+//! Invariant: no field of a request is believed before `verify` has returned an identity.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crypto::signature::SigningKey;
+use parking_lot::Mutex;
+use wire::fault::Common;
+use wire::protocol::Parts;
+use wire::route::Route;
+use wire::sigv4::{self, Claim, PathStyle, PayloadRule};
+use wire::{Fault, Timestamp};
+
+use crate::call::Look;
+use crate::identity::{Identity, Refusal};
+use crate::recorder;
+
+/// Derived signing keys that are kept; one is derived with four HMACs and serves for a day.
+const SIGNING_KEYS_MAX: usize = 4096;
+
+/// A derived signing key with all that it was derived from, so that it never outlives a change of the secret. Whether
+/// the access key may still be used is asked of the directory on every call.
+struct Derived {
+    access_key_id: String,
+    secret: crypto::Secret,
+    date: String,
+    region: String,
+    service: String,
+    key: Arc<SigningKey>,
+}
+
+impl Derived {
+    fn is_of(&self, claim: &Claim<'_>, secret: &crypto::Secret) -> bool {
+        let scope = &claim.scope;
+        self.access_key_id == claim.access_key_id
+            && self.date == scope.date
+            && self.region == scope.region
+            && self.service == scope.service
+            && self.secret == *secret
+    }
+}
+
+/// Derived signing keys by a hash of their scope.
+#[derive(Default)]
+pub(crate) struct SigningKeys(Mutex<HashMap<u64, Derived>>);
+
+impl SigningKeys {
+    fn get(&self, claim: &Claim<'_>, secret: &crypto::Secret) -> Arc<SigningKey> {
+        let scope = &claim.scope;
+        let hash = fold(&[&claim.access_key_id, &scope.date, &scope.region, &scope.service]);
+        if let Some(derived) = self
+            .0
+            .lock()
+            .get(&hash)
+            .filter(|derived| derived.is_of(claim, secret))
+        {
+            return Arc::clone(&derived.key);
+        }
+        let key = Arc::new(SigningKey::derive(
+            secret,
+            &scope.date,
+            &scope.region,
+            &scope.service,
+        ));
+        let derived = Derived {
+            access_key_id: claim.access_key_id.to_string(),
+            secret: secret.clone(),
+            date: scope.date.to_string(),
+            region: scope.region.to_string(),
+            service: scope.service.to_string(),
+            key: Arc::clone(&key),
+        };
+        let mut keys = self.0.lock();
+        if keys.len() >= SIGNING_KEYS_MAX {
+            keys.clear();
+        }
+        keys.insert(hash, derived);
+        key
+    }
+}
+
+fn fold(parts: &[&str]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// A verified caller, or a refusal with what is known of who tried.
+pub(crate) struct Refused {
+    pub(crate) fault: Fault,
+    /// The owner of the access key, if the key exists: whose trail shows the refusal.
+    pub(crate) identity: Option<Arc<Identity>>,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            identity: None,
+        }
+    }
+}
+
+/// Verifies a claim against the directory and the wall's time.
+pub(crate) fn verify(
+    look: &mut Look<'_>,
+    parts: &Parts<'_>,
+    claim: &Claim<'_>,
+    route: Option<Route>,
+    wall: Timestamp,
+) -> Result<Arc<Identity>, Refused> {
+    let style = path_style(route);
+    sigv4::check_time(claim, wall.seconds(), style)?;
+    if let Some(Route {
+        service, operation, ..
+    }) = route
+    {
+        sigv4::check_scope(claim, &[service.signing_name], &[])?;
+        if !recorder::is_region(&claim.scope.region) {
+            let message = "Credential should be scoped to a valid region. ";
+            return Err(Fault::common(Common::SignatureDoesNotMatch, message).into());
+        }
+        sigv4::check_signed_headers(claim, parts, style)?;
+        let raw = style == PathStyle::Raw;
+        let rule = PayloadRule {
+            style,
+            unsigned: operation.unsigned_payload || raw,
+            streaming: raw,
+        };
+        sigv4::check_payload(claim, parts.body, rule, crypto::digest::sha256)?;
+    } else {
+        // What the request is for is not known, but whose it is must be proven all the same: a signed hash binds the body.
+        let rule = PayloadRule {
+            style,
+            unsigned: true,
+            streaming: true,
+        };
+        sigv4::check_payload(claim, parts.body, rule, crypto::digest::sha256)?;
+    }
+    let directory = look.directory();
+    let credential = directory
+        .credential(look, &claim.access_key_id, claim.session_token.as_deref())
+        .map_err(|refusal| Refused::from(refusal_fault(refusal)))?;
+    let text = sigv4::string_to_sign(claim, parts, style, crypto::digest::sha256);
+    let key = look.environment.signing_keys.get(claim, &credential.secret);
+    if key.verify_hex(&text.text, &claim.signature) {
+        return Ok(credential.identity);
+    }
+    let fault = sigv4::signature_mismatch(&text.canonical_request, &text.text);
+    Err(Refused {
+        fault,
+        identity: Some(credential.identity),
+    })
+}
+
+fn refusal_fault(refusal: Refusal) -> Fault {
+    const INVALID: &str = "The security token included in the request is invalid.";
+    match refusal {
+        Refusal::Unknown | Refusal::BadToken => Fault::common(Common::InvalidClientTokenId, INVALID),
+        Refusal::Expired => Fault::common(
+            Common::ExpiredToken,
+            "The security token included in the request is expired",
+        ),
+        Refusal::Fault(fault) => fault,
+    }
+}
+
+/// S3 signs paths as they are; every other service normalises them first.
+fn path_style(route: Option<Route>) -> PathStyle {
+    match route {
+        Some(route) if route.service.signing_name == "s3" => PathStyle::Raw,
+        _ => PathStyle::Normalised,
+    }
+}
+
+/// The payload rule of requests that belong to no service.
+pub(crate) fn check_payload(claim: &Claim<'_>, parts: &Parts<'_>) -> Result<(), Fault> {
+    let rule = PayloadRule {
+        style: PathStyle::Normalised,
+        unsigned: false,
+        streaming: false,
+    };
+    sigv4::check_payload(claim, parts.body, rule, crypto::digest::sha256)
+}

@@ -1,0 +1,389 @@
+//! The decision: the context of a request, the policies of every layer, the verdict, and the caller's words for it.
+//!
+//! Invariant: `admit` is the only maker of `Authorized`, and it judges before it makes one.
+
+use std::sync::Arc;
+
+use policy::{Attached, Context, Decision, Grant, KeyLayer, Layers, Request};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use wire::{Fault, Timestamp};
+
+use crate::call::Call;
+use crate::identity::{Identity, IdentityType, PrincipalPolicies};
+use crate::ledger::record::ResourceFacts;
+use crate::operation::{Access, Result};
+use crate::resource::{Authorized, Found, Resource, ResourcePolicies};
+
+/// A layer of policies, as records name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerName {
+    ResourceControl,
+    ServiceControl,
+    Resource,
+    Key,
+    Identity,
+    Boundary,
+    Session,
+}
+
+/// Every policy that one decision was made of.
+#[derive(Clone, Default)]
+pub struct Gathered {
+    pub resource_control: Vec<Attached>,
+    pub principal: PrincipalPolicies,
+    pub resource: Option<Attached>,
+    pub key: Option<(Attached, Arc<[Grant]>)>,
+    /// The encryption context of a KMS request, which grants are bound to.
+    pub encryption_context: BTreeMap<String, String>,
+}
+
+impl Gathered {
+    /// The layers as the evaluator takes them, for the length of `judge`.
+    pub fn with_layers<T>(&self, judge: impl FnOnce(&Layers<'_>) -> T) -> T {
+        let layers = Layers {
+            resource_control: &self.resource_control,
+            service_control: &self.principal.service_control,
+            resource: self.resource.as_ref(),
+            identity: &self.principal.identity,
+            boundary: self.principal.boundary.as_ref(),
+            session: self.principal.session.as_deref(),
+            endpoint: None,
+            key: self.key.as_ref().map(|(policy, grants)| KeyLayer {
+                policy,
+                grants,
+                encryption_context: &self.encryption_context,
+            }),
+        };
+        judge(&layers)
+    }
+
+    /// Every policy with its layer and level, in a fixed order.
+    pub fn policies(&self) -> impl Iterator<Item = (LayerName, usize, &Attached)> {
+        let one = |layer: LayerName| move |policy| (layer, 0, policy);
+        let levels = self.principal.service_control.iter().enumerate();
+        let control = levels.flat_map(|(level, policies)| {
+            policies
+                .iter()
+                .map(move |policy| (LayerName::ServiceControl, level, policy))
+        });
+        self.resource_control
+            .iter()
+            .map(one(LayerName::ResourceControl))
+            .chain(control)
+            .chain(self.resource.iter().map(one(LayerName::Resource)))
+            .chain(self.key.iter().map(|(policy, _)| (LayerName::Key, 0, policy)))
+            .chain(self.principal.identity.iter().map(one(LayerName::Identity)))
+            .chain(self.principal.boundary.iter().map(one(LayerName::Boundary)))
+            .chain(
+                self.principal
+                    .session
+                    .iter()
+                    .flatten()
+                    .map(one(LayerName::Session)),
+            )
+    }
+}
+
+/// One decision of a call, kept until its record is written.
+pub struct Judgement {
+    pub action: &'static str,
+    pub resource: String,
+    pub owner: String,
+    pub allowed: bool,
+    pub explicit_deny: bool,
+    pub context: Vec<(String, Vec<String>)>,
+    pub gathered: Gathered,
+}
+
+/// What the global condition keys say of a request. Built from a running call, or again from its record.
+pub struct Globals<'a> {
+    pub kind: IdentityType,
+    pub principal_arn: &'a str,
+    pub principal_account: &'a str,
+    pub user_id: &'a str,
+    pub user_name: Option<&'a str>,
+    pub tags: &'a [(String, String)],
+    pub session_issued: Option<i64>,
+    /// When MFA was shown, for sessions.
+    pub mfa: Option<i64>,
+    pub source_identity: Option<&'a str>,
+    pub source_ip: &'a str,
+    pub user_agent: Option<&'a str>,
+    pub secure: bool,
+    pub now: Timestamp,
+    pub region: &'a str,
+    pub resource_account: &'a str,
+}
+
+impl Globals<'_> {
+    /// Adds the keys to a context (IAM User Guide, "AWS global condition context keys").
+    pub fn add(&self, context: &mut Context) {
+        let temporary = self.session_issued.is_some();
+        if self.kind != IdentityType::Unknown {
+            context.insert("aws:PrincipalArn", self.principal_arn.to_owned());
+            context.insert("aws:PrincipalAccount", self.principal_account.to_owned());
+            context.insert("aws:userid", self.user_id.to_owned());
+        }
+        context.insert("aws:PrincipalType", principal_type(self.kind));
+        if let Some(name) = self.user_name {
+            context.insert("aws:username", name.to_owned());
+        }
+        for (key, value) in self.tags {
+            context.insert(format!("aws:PrincipalTag/{key}"), value.clone());
+        }
+        if temporary {
+            context.insert("aws:MultiFactorAuthPresent", flag(self.mfa.is_some()));
+        }
+        if let Some(issued) = self.session_issued {
+            context.insert("aws:TokenIssueTime", Timestamp(issued).iso8601());
+        }
+        if let Some(shown) = self.mfa {
+            let age = self.now.0.saturating_sub(shown).max(0) / 1000;
+            context.insert("aws:MultiFactorAuthAge", age.to_string());
+        }
+        if let Some(identity) = self.source_identity {
+            context.insert("aws:SourceIdentity", identity.to_owned());
+        }
+        context.insert("aws:SourceIp", self.source_ip.to_owned());
+        if let Some(agent) = self.user_agent {
+            context.insert("aws:UserAgent", agent.to_owned());
+        }
+        context.insert("aws:SecureTransport", flag(self.secure));
+        context.insert("aws:CurrentTime", self.now.iso8601());
+        context.insert("aws:EpochTime", self.now.seconds().to_string());
+        context.insert("aws:RequestedRegion", self.region.to_owned());
+        context.insert("aws:ResourceAccount", self.resource_account.to_owned());
+        context.insert(
+            "aws:PrincipalIsAWSService",
+            flag(self.kind == IdentityType::AwsService),
+        );
+        context.insert("aws:ViaAWSService", "false");
+    }
+}
+
+const fn flag(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+const fn principal_type(kind: IdentityType) -> &'static str {
+    match kind {
+        IdentityType::Root | IdentityType::AwsAccount => "Account",
+        IdentityType::IamUser => "User",
+        IdentityType::AssumedRole | IdentityType::WebIdentityUser | IdentityType::SamlUser => "AssumedRole",
+        IdentityType::FederatedUser => "FederatedUser",
+        IdentityType::AwsService => "Service",
+        IdentityType::Unknown => "Anonymous",
+    }
+}
+
+/// `aws:PrincipalArn`: a session of a role shows the role's ARN.
+fn principal_arn(identity: &Identity) -> &str {
+    match &identity.principal {
+        policy::Principal::AssumedRole { role_arn, .. } => role_arn,
+        _ => &identity.arn,
+    }
+}
+
+fn add_globals(call: &Call<'_>, owner: &str, context: &mut Context) {
+    let identity = call.identity;
+    let session = identity.session.as_deref();
+    let globals = Globals {
+        kind: identity.kind,
+        principal_arn: principal_arn(identity),
+        principal_account: &identity.account,
+        user_id: &identity.user_id,
+        user_name: identity.user_name.as_deref(),
+        tags: &identity.tags,
+        session_issued: session.map(|session| session.issued),
+        mfa: session.and_then(|session| session.mfa),
+        source_identity: session.and_then(|session| session.source_identity.as_deref()),
+        source_ip: &call.request.source_ip,
+        user_agent: call.request.user_agent.as_deref(),
+        secure: call.request.secure,
+        now: call.now,
+        region: call.region(),
+        resource_account: owner,
+    };
+    globals.add(context);
+}
+
+/// Judges what was found and hands it out, or refuses.
+pub(crate) fn admit<T: Resource>(
+    call: &mut Call<'_>,
+    access: Access,
+    found: Found<T>,
+    mut context: Context,
+) -> Result<Authorized<T>> {
+    match found {
+        Found::Here(resource) => {
+            if !access.open {
+                resource.conditions(&mut context);
+                let policies = resource.policies(&mut call.look)?;
+                judge(
+                    call,
+                    access,
+                    &resource.arn(),
+                    resource.account(),
+                    &policies,
+                    context,
+                )?;
+            }
+            if !T::TYPE.is_empty() {
+                let facts = ResourceFacts::new(resource.arn(), resource.account(), T::TYPE);
+                if !call.resources.contains(&facts) {
+                    call.resources.push(facts);
+                }
+            }
+            Ok(Authorized::new(resource))
+        }
+        Found::Absent { arn, fault } => {
+            if !access.open {
+                let owner = call.account().to_owned();
+                judge(call, access, &arn, &owner, &ResourcePolicies::None, context)?;
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// Decides, keeps the judgement for the record, and turns a denial into the caller's fault.
+pub(crate) fn judge(
+    call: &mut Call<'_>,
+    access: Access,
+    arn: &str,
+    owner: &str,
+    policies: &ResourcePolicies,
+    context: Context,
+) -> Result<()> {
+    let (judgement, decision) = decide(call, access, arn, owner, policies, context)?;
+    let allowed = judgement.allowed;
+    call.judgements.push(judgement);
+    if allowed {
+        return Ok(());
+    }
+    let because = policy::because(&decision, access.action);
+    Err(Fault::access_denied(format!(
+        "User: {} is not authorized to perform: {} on resource: {arn} {because}",
+        call.identity.arn, access.action
+    )))
+}
+
+/// The decision alone, neither kept nor turned into a fault.
+pub(crate) fn would_allow(
+    call: &mut Call<'_>,
+    access: Access,
+    arn: &str,
+    owner: &str,
+    policies: &ResourcePolicies,
+    context: Context,
+) -> Result<bool> {
+    decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
+}
+
+fn decide(
+    call: &mut Call<'_>,
+    access: Access,
+    arn: &str,
+    owner: &str,
+    policies: &ResourcePolicies,
+    mut context: Context,
+) -> Result<(Judgement, Decision)> {
+    let directory = call.look.directory();
+    let principal = directory.policies(&mut call.look, call.identity)?;
+    let resource_control = directory.resource_control(&mut call.look, owner)?;
+    let (resource, key) = match policies {
+        ResourcePolicies::None => (None, None),
+        ResourcePolicies::Policy(attached) => (Some(attached.clone()), None),
+        ResourcePolicies::Key { policy, grants } => (None, Some((policy.clone(), Arc::clone(grants)))),
+    };
+    let encryption_context = if key.is_some() {
+        encryption_context(&context)
+    } else {
+        BTreeMap::new()
+    };
+    let gathered = Gathered {
+        resource_control,
+        principal,
+        resource,
+        key,
+        encryption_context,
+    };
+    let kept = context
+        .iter()
+        .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
+    let kept = kept.collect();
+    add_globals(call, owner, &mut context);
+    let request = Request {
+        principal: &call.identity.principal,
+        action: access.action,
+        resource: arn,
+        resource_account: Some(owner),
+        context: &context,
+    };
+    let decision = gathered.with_layers(|layers| policy::decide(&request, layers));
+    let judgement = Judgement {
+        action: access.action,
+        resource: arn.to_owned(),
+        owner: owner.to_owned(),
+        allowed: decision.allowed,
+        explicit_deny: matches!(decision.reason, policy::Reason::ExplicitDeny { .. }),
+        context: kept,
+        gathered,
+    };
+    Ok((judgement, decision))
+}
+
+/// The encryption context that an operation put into its condition keys.
+pub(crate) fn encryption_context(context: &Context) -> BTreeMap<String, String> {
+    const PREFIX: &str = "kms:EncryptionContext:";
+    let pairs = context
+        .iter()
+        .filter_map(|(key, values)| Some((key.strip_prefix(PREFIX)?, values.first()?)));
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_string()))
+        .collect()
+}
+
+/// The purpose of the tokens that `sts:DecodeAuthorizationMessage` reads.
+pub const MESSAGE_PURPOSE: &str = "sts.authorization-message";
+/// Condition keys that a message carries at most, so that it fits into a header.
+const MESSAGE_KEYS_MAX: usize = 40;
+/// The longest value that a message carries, in characters.
+const MESSAGE_VALUE_MAX: usize = 200;
+
+/// A denial in the form that AWS's `DecodedMessage` has.
+pub(crate) fn decoded_message(call: &Call<'_>, judgement: &Judgement) -> serde_json::Value {
+    let mut context = Context::default();
+    add_globals(call, &judgement.owner, &mut context);
+    let global = context
+        .iter()
+        .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
+    let items: Vec<_> = judgement
+        .context
+        .iter()
+        .cloned()
+        .chain(global)
+        .take(MESSAGE_KEYS_MAX)
+        .map(|(key, values): (String, Vec<String>)| {
+            let values: Vec<_> = values
+                .iter()
+                .map(|value| serde_json::json!({ "value": value.chars().take(MESSAGE_VALUE_MAX).collect::<String>() }))
+                .collect();
+            serde_json::json!({ "key": key, "values": { "items": values } })
+        })
+        .collect();
+    serde_json::json!({
+        "allowed": judgement.allowed,
+        "explicitDeny": judgement.explicit_deny,
+        "matchedStatements": { "items": [] },
+        "failures": { "items": [] },
+        "context": {
+            "principal": { "id": &*call.identity.user_id, "arn": &*call.identity.arn },
+            "action": judgement.action,
+            "resource": judgement.resource,
+            "conditions": { "items": items },
+        },
+    })
+}

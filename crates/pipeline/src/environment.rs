@@ -1,0 +1,109 @@
+//! What the pipeline itself is made of: the seal, the clock, randomness and the directory, shared by all calls.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crypto::{Randomness, Seal, TokenKey};
+use parking_lot::{Mutex, RwLock};
+
+use crate::authenticate::SigningKeys;
+use crate::clock::Clock;
+use crate::identity::Directory;
+use crate::kept::KnownPolicies;
+
+/// Given once at start.
+pub(crate) struct Environment {
+    pub(crate) seal: Seal,
+    pub(crate) tokens: Tokens,
+    pub(crate) random: Arc<dyn Randomness>,
+    ids: IdBytes,
+    pub(crate) clock: Clock,
+    pub(crate) directory: Box<dyn Directory>,
+    pub(crate) management_account: Arc<str>,
+    pub(crate) signing_keys: SigningKeys,
+    pub(crate) known_policies: KnownPolicies,
+}
+
+impl Environment {
+    pub(crate) fn new(
+        seal: Seal,
+        random: Arc<dyn Randomness>,
+        clock: Clock,
+        directory: Box<dyn Directory>,
+        management_account: &str,
+    ) -> Self {
+        Self {
+            seal,
+            tokens: Tokens::default(),
+            random,
+            ids: IdBytes::default(),
+            clock,
+            directory,
+            management_account: management_account.into(),
+            signing_keys: SigningKeys::default(),
+            known_policies: KnownPolicies::default(),
+        }
+    }
+
+    /// The token key of a purpose.
+    pub(crate) fn token_key(&self, purpose: &str) -> crypto::Result<Arc<TokenKey>> {
+        if let Some(key) = self.tokens.0.read().get(purpose) {
+            return Ok(Arc::clone(key));
+        }
+        let key = Arc::new(TokenKey::derive(&self.seal, purpose)?);
+        self.tokens.0.write().insert(purpose.to_owned(), Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// A request or event id: a UUID of version 7, whose first 48 bits are the wall's milliseconds.
+    pub(crate) fn draw_id(&self, wall: i64) -> String {
+        let random = self.ids.draw(self.random.as_ref());
+        let mut bytes = [0_u8; 16];
+        let [_, _, time @ ..] = wall.max(0).to_be_bytes();
+        for (place, byte) in bytes.iter_mut().zip(time.into_iter().chain(random)) {
+            *place = byte;
+        }
+        bytes[6] = (bytes[6] & 0x0f) | 0x70;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        uuid_text(&bytes)
+    }
+}
+
+/// Token keys by purpose; purposes are constants of the services, so the map stays small.
+#[derive(Default)]
+pub(crate) struct Tokens(RwLock<HashMap<String, Arc<TokenKey>>>);
+
+/// Bytes of an id that are random.
+const ID_BYTES: usize = 10;
+
+/// Random bytes for ids, drawn for many ids at once: a draw costs the same for ten bytes as for hundreds. Ids are unique,
+/// not secret.
+#[derive(Default)]
+struct IdBytes(Mutex<Vec<[u8; ID_BYTES]>>);
+
+impl IdBytes {
+    fn draw(&self, random: &dyn Randomness) -> [u8; ID_BYTES] {
+        const IDS: usize = 48;
+        let mut kept = self.0.lock();
+        if kept.is_empty()
+            && let Ok(drawn) = crypto::random::array::<{ IDS * ID_BYTES }>(random)
+        {
+            kept.extend(drawn.as_chunks::<ID_BYTES>().0);
+        }
+        kept.pop().unwrap_or_default()
+    }
+}
+
+fn uuid_text(bytes: &[u8; 16]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(36);
+    for (position, byte) in bytes.iter().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 15] {
+            text.push(DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0').into());
+        }
+    }
+    text
+}

@@ -1,0 +1,200 @@
+//! Who is calling, and the directory that the identity service is to the pipeline.
+
+use std::sync::Arc;
+
+use crypto::Secret;
+use policy::{Attached, Principal};
+use serde::{Deserialize, Serialize};
+use wire::Fault;
+
+use crate::call::{Call, Look};
+use crate::operation::Result;
+
+/// CloudTrail's `userIdentity.type`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum IdentityType {
+    Root,
+    #[serde(rename = "IAMUser")]
+    IamUser,
+    AssumedRole,
+    FederatedUser,
+    #[serde(rename = "AWSAccount")]
+    AwsAccount,
+    #[serde(rename = "AWSService")]
+    AwsService,
+    WebIdentityUser,
+    #[serde(rename = "SAMLUser")]
+    SamlUser,
+    Unknown,
+}
+
+/// Who a request was attributed to, once its credential was verified.
+#[derive(Clone)]
+pub struct Identity {
+    pub kind: IdentityType,
+    /// As policies see it.
+    pub principal: Principal,
+    pub account: Arc<str>,
+    /// The ARN that CloudTrail and `GetCallerIdentity` show.
+    pub arn: Arc<str>,
+    /// `aws:userid`: `AIDA…`, `AROA…:session`, `123456789012:name`, or the account id for root.
+    pub user_id: Arc<str>,
+    /// `aws:username`, for IAM users only.
+    pub user_name: Option<Arc<str>>,
+    pub access_key_id: Arc<str>,
+    /// `aws:PrincipalTag/…`: a user's tags, or a role's with the session's over them.
+    pub tags: Arc<[(String, String)]>,
+    /// Present for temporary credentials.
+    pub session: Option<Arc<Session>>,
+}
+
+impl Identity {
+    /// Ringwork itself, at bootstrap and in the control plane.
+    pub(crate) fn installation(account: &str) -> Self {
+        let name = "ringwork.internal";
+        Self {
+            kind: IdentityType::AwsService,
+            principal: Principal::Service {
+                name: name.to_owned(),
+            },
+            account: account.into(),
+            arn: name.into(),
+            user_id: name.into(),
+            user_name: None,
+            access_key_id: "".into(),
+            tags: Arc::default(),
+            session: None,
+        }
+    }
+
+    /// A service that acts by itself in an account: jobs.
+    pub(crate) fn service(name: &str, account: &str) -> Self {
+        let principal = Principal::Service {
+            name: name.to_owned(),
+        };
+        let shared: Arc<str> = name.into();
+        Self {
+            principal,
+            account: account.into(),
+            arn: Arc::clone(&shared),
+            user_id: shared,
+            ..Self::installation(account)
+        }
+    }
+
+    /// The root user of an account, for calls that the installation makes in its name (seeds).
+    pub fn root(account: &str) -> Self {
+        Self {
+            kind: IdentityType::Root,
+            principal: Principal::Root {
+                account: account.to_owned(),
+            },
+            account: account.into(),
+            arn: format!("arn:aws:iam::{account}:root").into(),
+            user_id: account.into(),
+            user_name: None,
+            access_key_id: "".into(),
+            tags: Arc::default(),
+            session: None,
+        }
+    }
+}
+
+/// What a temporary credential carries beside its principal.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// Milliseconds since the epoch; `aws:TokenIssueTime`.
+    pub issued: i64,
+    /// Milliseconds since the epoch.
+    pub expires: i64,
+    /// When MFA was shown, in milliseconds since the epoch; `aws:MultiFactorAuthAge` counts from here.
+    pub mfa: Option<i64>,
+    /// CloudTrail's `sessionIssuer`.
+    pub issuer: Option<SessionIssuer>,
+    pub source_identity: Option<String>,
+    /// Session tags that pass on when roles are chained.
+    pub transitive_tag_keys: Vec<String>,
+    /// The session came of a session (one-hour limit).
+    pub chained: bool,
+    /// Session policies given at issue: the document, or the ARN of a managed policy.
+    pub policies: Vec<SessionPolicy>,
+}
+
+/// A policy that narrows a session.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum SessionPolicy {
+    Document(String),
+    Managed(String),
+}
+
+/// The role or user that a session was issued for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionIssuer {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub principal_id: String,
+    pub arn: String,
+    pub account_id: String,
+    pub user_name: String,
+}
+
+/// A credential that the directory knows: the secret to verify the signature with, and who it stands for.
+#[derive(Clone)]
+pub struct Credential {
+    pub secret: Secret,
+    pub identity: Arc<Identity>,
+}
+
+/// Every policy that bears on a principal, other than those of the resource.
+#[derive(Clone, Default)]
+pub struct PrincipalPolicies {
+    pub identity: Vec<Attached>,
+    pub boundary: Option<Attached>,
+    /// `None` for long-term credentials and sessions without session policies.
+    pub session: Option<Vec<Attached>>,
+    /// One list a level, from the root down; empty without an organization.
+    pub service_control: Vec<Vec<Attached>>,
+}
+
+/// Why a credential is refused before its signature is looked at.
+pub enum Refusal {
+    /// `InvalidClientTokenId`: no such key, or an inactive one (S3.7).
+    Unknown,
+    /// `ExpiredToken` (S1.27).
+    Expired,
+    /// The session token is not one of ours, or belongs to another key.
+    BadToken,
+    /// The store failed.
+    Fault(Fault),
+}
+
+/// What the identity service is to the pipeline: it knows credentials and the policies of principals.
+pub trait Directory: Send + Sync {
+    /// The credential of an access key id, with the session token that came with it. Expiry is judged by `look.now`.
+    fn credential(
+        &self,
+        look: &mut Look<'_>,
+        access_key_id: &str,
+        token: Option<&str>,
+    ) -> std::result::Result<Credential, Refusal>;
+
+    /// The policies of a principal, parsed. Called once a call; hot.
+    fn policies(&self, look: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies>;
+
+    /// The resource control policies over an account; empty without an organization.
+    fn resource_control(&self, look: &mut Look<'_>, account: &str) -> Result<Vec<Attached>>;
+
+    /// Notes that a long-term access key was used by a call that succeeded, in the call's transaction. It must write
+    /// seldom: a note within the last minute will do.
+    fn used(&self, call: &mut Call<'_>) -> Result<()>;
+
+    /// Whether an account exists here.
+    fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
+
+    /// Whether a user or role exists here, by ARN: resource policies and grants may not name one that does not. A directory
+    /// that cannot tell says yes.
+    fn principal_exists(&self, _look: &mut Look<'_>, _arn: &str) -> Result<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,290 @@
+//! One call as it is kept: everything that CloudTrail, `why` and the engines tell of it later.
+//!
+//! Invariant: inputs and outputs are here only as `wire::redact` lets them; no secret reaches a record.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{Identity, IdentityType, SessionIssuer};
+use crate::ledger::scan::{self, Attribute};
+
+/// A call, or an event of a service's own.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Record {
+    /// The request id; its first 48 bits are wall milliseconds (UUID version 7), so that `why` finds it by time.
+    pub id: String,
+    /// CloudTrail's `eventID`, likewise a UUID of version 7.
+    pub event: String,
+    /// The cloud's time in milliseconds since the epoch.
+    pub time: i64,
+    /// The wall's time in milliseconds since the epoch.
+    pub wall: i64,
+    /// The account whose trail this is.
+    pub account: String,
+    pub region: String,
+    /// botocore's service name.
+    pub service: String,
+    /// `kms.amazonaws.com`
+    pub source: String,
+    pub operation: String,
+    pub read_only: bool,
+    #[serde(default, skip_serializing_if = "is_call")]
+    pub kind: EventKind,
+    pub caller: Caller,
+    pub source_ip: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// `requestParameters`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<serde_json::Value>,
+    /// `responseElements`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorFacts>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceFacts>,
+    /// Whether the event names its `resources`; most services' events leave them to `LookupEvents`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_resources: bool,
+    /// `additionalEventData`, or `serviceEventDetails` of a service's own event.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub additional: serde_json::Map<String, serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements: Vec<Judged>,
+    /// `sharedEventID`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
+}
+
+fn is_call(kind: &EventKind) -> bool {
+    *kind == EventKind::AwsApiCall
+}
+
+/// CloudTrail's `eventType`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum EventKind {
+    #[default]
+    AwsApiCall,
+    AwsServiceEvent,
+}
+
+/// `userIdentity`, and what policies saw of the caller beside it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Caller {
+    pub kind: IdentityType,
+    pub principal_id: String,
+    pub arn: String,
+    pub account: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub access_key_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionFacts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoked_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<(String, String)>,
+}
+
+/// `sessionContext`
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SessionFacts {
+    pub issued: i64,
+    pub mfa: Option<i64>,
+    pub issuer: Option<SessionIssuer>,
+    pub source_identity: Option<String>,
+}
+
+/// `tlsDetails`
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Tls {
+    pub version: String,
+    pub cipher_suite: String,
+    pub host: Option<String>,
+}
+
+/// `errorCode` and `errorMessage`
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ErrorFacts {
+    pub code: String,
+    pub message: String,
+}
+
+/// One of `resources`
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceFacts {
+    pub arn: String,
+    pub account: String,
+    pub kind: String,
+}
+
+/// One decision: what was asked, and which policies judged it, by the digest under which their text is kept.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Judged {
+    pub action: String,
+    pub resource: String,
+    /// The account that owns the resource.
+    pub owner: String,
+    pub allowed: bool,
+    /// The condition keys of the request and the resource; the global ones follow from the record itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<(String, Vec<String>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyReference>,
+    /// The session had policies of its own, even if none is left to name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub session_limited: bool,
+    /// KMS grants that were there to be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<serde_json::Value>,
+}
+
+/// A policy that took part: its layer, the level within it, and the digest of its origin and text.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PolicyReference {
+    pub layer: crate::authorize::LayerName,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub level: usize,
+    pub digest: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(level: &usize) -> bool {
+    *level == 0
+}
+
+impl ResourceFacts {
+    pub(crate) fn new(arn: String, account: &str, kind: &str) -> Self {
+        Self {
+            arn,
+            account: account.to_owned(),
+            kind: kind.to_owned(),
+        }
+    }
+
+    /// The last part of the ARN, by which people name the resource.
+    pub fn short_name(&self) -> Option<&str> {
+        scan::short_name(&self.arn)
+    }
+}
+
+impl Caller {
+    /// What the record keeps of a verified identity.
+    pub(crate) fn of(identity: &Identity) -> Self {
+        let session = identity.session.as_ref().map(|session| SessionFacts {
+            issued: session.issued,
+            mfa: session.mfa,
+            issuer: session.issuer.clone(),
+            source_identity: session.source_identity.clone(),
+        });
+        Self {
+            kind: identity.kind,
+            principal_id: identity.user_id.to_string(),
+            arn: identity.arn.to_string(),
+            account: identity.account.to_string(),
+            access_key_id: identity.access_key_id.to_string(),
+            user_name: identity.user_name.as_deref().map(str::to_owned),
+            session,
+            invoked_by: None,
+            tags: identity.tags.to_vec(),
+        }
+    }
+
+    /// A caller whom no credential vouched for.
+    pub(crate) fn unknown(access_key_id: &str) -> Self {
+        Self {
+            kind: IdentityType::Unknown,
+            principal_id: String::new(),
+            arn: String::new(),
+            account: String::new(),
+            access_key_id: access_key_id.to_owned(),
+            user_name: None,
+            session: None,
+            invoked_by: None,
+            tags: Vec::new(),
+        }
+    }
+
+    /// The name that CloudTrail's `Username` attribute knows the caller by.
+    pub fn display_name(&self) -> Option<&str> {
+        match self.kind {
+            IdentityType::Root => Some("root"),
+            IdentityType::IamUser => self.user_name.as_deref(),
+            IdentityType::AssumedRole | IdentityType::FederatedUser => {
+                self.principal_id.split_once(':').map(|(_, name)| name)
+            }
+            _ => self.invoked_by.as_deref().or(self.user_name.as_deref()),
+        }
+    }
+}
+
+impl Record {
+    /// Whether the caller belongs to another account than the trail: then the trail tells of the caller only the account
+    /// and the unique id (IAM User Guide, "Logging IAM and AWS STS API calls with AWS CloudTrail").
+    pub fn foreign(&self) -> bool {
+        !self.caller.account.is_empty() && self.caller.account != self.account
+    }
+
+    /// `Username`, as `LookupEvents` shows and finds it.
+    pub fn user_name(&self) -> Option<&str> {
+        if self.foreign() {
+            None
+        } else {
+            self.caller.display_name()
+        }
+    }
+
+    /// `AccessKeyId`, as `LookupEvents` shows and finds it.
+    pub fn access_key_id(&self) -> Option<&str> {
+        Some(self.caller.access_key_id.as_str()).filter(|id| !id.is_empty() && !self.foreign())
+    }
+
+    /// The record as the store appends it: wall time, cloud time, attribute hashes, then the text.
+    ///
+    /// # Errors
+    /// Only if serde refuses, which these types never make it do.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let hashes = scan::hashes(self);
+        let mut bytes = Vec::with_capacity(768);
+        bytes.extend_from_slice(&self.wall.to_le_bytes());
+        bytes.extend_from_slice(&self.time.to_le_bytes());
+        bytes.push(u8::try_from(hashes.len()).unwrap_or(u8::MAX));
+        for hash in hashes.iter().take(usize::from(u8::MAX)) {
+            bytes.extend_from_slice(&hash.to_le_bytes());
+        }
+        serde_json::to_writer(&mut bytes, self)?;
+        Ok(bytes)
+    }
+
+    /// The values that `LookupEvents` finds the record by.
+    pub fn attributes(&self) -> impl Iterator<Item = (Attribute, &str)> {
+        let single = [
+            (Attribute::RequestId, Some(self.id.as_str())),
+            (Attribute::EventId, Some(self.event.as_str())),
+            (Attribute::EventName, Some(self.operation.as_str())),
+            (
+                Attribute::ReadOnly,
+                Some(if self.read_only { "true" } else { "false" }),
+            ),
+            (Attribute::Username, self.user_name()),
+            (Attribute::EventSource, Some(self.source.as_str())),
+            (Attribute::AccessKeyId, self.access_key_id()),
+        ];
+        let single = single
+            .into_iter()
+            .filter_map(|(attribute, value)| value.map(|value| (attribute, value)));
+        let resources = self.resources.iter().flat_map(|resource| {
+            [
+                (Attribute::ResourceType, resource.kind.as_str()),
+                (Attribute::ResourceName, resource.arn.as_str()),
+            ]
+        });
+        single.chain(resources)
+    }
+}

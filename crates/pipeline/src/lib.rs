@@ -1,0 +1,33 @@
+//! The way of a request: route, authenticate, decode, authorize, handle, commit, encode.
+//!
+//! Read `gateway` for the way itself, `operation` for what a service writes, `call` for what a handler may do.
+//!
+//! Invariants: nothing happens without a decision, and nothing is answered without a record. Only this crate begins a
+//! transaction, reads a clock or draws a random number for a service.
+
+pub mod authenticate;
+pub mod authorize;
+pub mod call;
+pub mod clock;
+mod environment;
+pub mod front;
+pub mod gateway;
+pub mod identity;
+pub mod jobs;
+mod kept;
+pub mod ledger;
+pub mod operation;
+mod recorder;
+pub mod resource;
+pub mod testing;
+mod trail;
+pub mod why;
+
+pub use call::{Call, Look};
+pub use clock::Clock;
+pub use front::{Answer, Incoming, TlsFacts};
+pub use gateway::Gateway;
+pub use identity::{Directory, Identity};
+pub use operation::{Access, Endpoint, Operation, Result};
+pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
+pub use trail::TrailRules;

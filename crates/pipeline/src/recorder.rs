@@ -1,0 +1,324 @@
+//! Turns a finished call into its record.
+
+use serde_json::Value;
+use store::Append;
+use wire::fault::{Code, Common};
+use wire::model::{Operation, Protocol, Service, ShapeId};
+use wire::route::Route;
+use wire::{Document, Fault, Timestamp, protocol};
+
+use crate::call::RequestFacts;
+use crate::identity::{Identity, IdentityType};
+use crate::jobs::{Job, JobKind};
+use crate::ledger;
+use crate::ledger::record::{Caller, ErrorFacts, EventKind, Judged, Record, ResourceFacts, Tls};
+use crate::trail::TrailRules;
+
+/// The longest error message that a record keeps, in bytes: a client chooses how long its names are.
+const MESSAGE_BYTES_MAX: usize = 1024;
+
+/// When a record is made, and its event id.
+pub(crate) struct Moment {
+    pub(crate) now: Timestamp,
+    pub(crate) wall: Timestamp,
+    pub(crate) event: String,
+}
+
+/// What a call came to.
+pub(crate) struct Outcome<'a> {
+    pub(crate) rules: &'static TrailRules,
+    pub(crate) protocol: Protocol,
+    pub(crate) read_only: bool,
+    pub(crate) request: Option<Value>,
+    pub(crate) result: std::result::Result<&'a Document, &'a Fault>,
+    pub(crate) resources: Vec<ResourceFacts>,
+    pub(crate) additional: serde_json::Map<String, Value>,
+    pub(crate) judged: Vec<Judged>,
+}
+
+/// `requestParameters`, without secrets.
+pub(crate) fn shown_input(
+    rules: &TrailRules,
+    service: &'static Service,
+    operation: &Operation,
+    input: &Document,
+) -> Option<Value> {
+    shown(rules, service, operation.input, input)
+}
+
+fn shown(
+    rules: &TrailRules,
+    service: &'static Service,
+    shape: Option<ShapeId>,
+    document: &Document,
+) -> Option<Value> {
+    let value = rules.redactor().redact(service, shape?, document);
+    Some(value).filter(|value| !value.is_null())
+}
+
+/// `responseElements`: what a call changed; of reads nothing, but for the ones that the service's rules name.
+fn response(service: &'static Service, operation: &Operation, outcome: &Outcome<'_>) -> Option<Value> {
+    let rules = outcome.rules;
+    let output = outcome.result.ok()?;
+    if outcome.read_only {
+        let exception = rules.shown_reads.contains(&operation.name);
+        return exception
+            .then(|| shown(rules, service, operation.output, output))
+            .flatten();
+    }
+    let mut response = shown(rules, service, operation.output, output);
+    if let (Some(member), Some(resource)) = (rules.subject, outcome.resources.first()) {
+        let members = response
+            .get_or_insert_with(|| Value::Object(serde_json::Map::new()))
+            .as_object_mut();
+        // An answer that describes a resource says which one it is.
+        if let Some(members) = members.filter(|members| !members.values().any(Value::is_object)) {
+            members
+                .entry(member)
+                .or_insert_with(|| Value::String(resource.arn.clone()));
+        }
+    }
+    response
+}
+
+fn denied(fault: &Fault) -> bool {
+    fault.code == Code::Common(Common::AccessDenied)
+}
+
+/// The record of a call that a handler saw.
+pub(crate) fn record(
+    service: &'static Service,
+    operation: &'static Operation,
+    region: &str,
+    identity: &Identity,
+    facts: &RequestFacts,
+    moment: Moment,
+    outcome: Outcome<'_>,
+) -> Record {
+    let response = response(service, operation, &outcome);
+    let hidden = outcome.rules.hides_denied && outcome.result.is_err_and(denied);
+    Record {
+        id: facts.id.clone(),
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: identity.account.to_string(),
+        region: region.to_owned(),
+        service: service.name.to_owned(),
+        source: event_source(service),
+        operation: operation.name.to_owned(),
+        read_only: outcome.read_only,
+        kind: EventKind::AwsApiCall,
+        caller: Caller::of(identity),
+        source_ip: facts.source_ip.clone(),
+        user_agent: facts.user_agent.clone(),
+        tls: tls(facts),
+        request: outcome.request.filter(|_| !hidden),
+        response,
+        error: outcome
+            .result
+            .err()
+            .map(|fault| error(Some(service), outcome.protocol, fault)),
+        resources: outcome.resources,
+        names_resources: outcome.rules.names_resources,
+        additional: outcome.additional,
+        judgements: outcome.judged,
+        shared: None,
+    }
+}
+
+/// A request that ended before a handler.
+pub(crate) struct Refusal<'a> {
+    pub(crate) rules: &'static TrailRules,
+    /// As the operation's row says; the name must tell where there is none.
+    pub(crate) read_only: Option<bool>,
+    pub(crate) fault: &'a Fault,
+    pub(crate) route: Option<Route>,
+    pub(crate) protocol: Protocol,
+    pub(crate) service: Option<&'static Service>,
+    pub(crate) region: &'a str,
+    pub(crate) caller: Caller,
+    pub(crate) input: Option<&'a Document>,
+    pub(crate) management_account: &'a str,
+}
+
+/// Its record: in the trail of the account whose credential was shown, or else of the management account.
+pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment) -> Record {
+    let account = Some(refusal.caller.account.as_str()).filter(|account| !account.is_empty());
+    let operation = refusal.route.map(|route| route.operation);
+    let global = refusal.service.is_some_and(|service| service.global);
+    let request = refusal.route.zip(refusal.input);
+    Record {
+        id: facts.id.clone(),
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: account.unwrap_or(refusal.management_account).to_owned(),
+        region: if global {
+            "us-east-1".to_owned()
+        } else {
+            plausible_region(refusal.region)
+        },
+        service: refusal
+            .service
+            .map_or("unknown", |service| service.name)
+            .to_owned(),
+        source: refusal
+            .service
+            .map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
+        operation: operation.map_or("Unknown", |operation| operation.name).to_owned(),
+        read_only: refusal
+            .read_only
+            .unwrap_or_else(|| operation.is_some_and(|operation| reads_by_name(operation.name))),
+        kind: EventKind::AwsApiCall,
+        caller: refusal.caller,
+        source_ip: facts.source_ip.clone(),
+        user_agent: facts.user_agent.clone(),
+        tls: tls(facts),
+        request: request
+            .and_then(|(route, input)| shown_input(refusal.rules, route.service, route.operation, input)),
+        response: None,
+        error: Some(error(refusal.service, refusal.protocol, refusal.fault)),
+        resources: Vec::new(),
+        names_resources: false,
+        additional: serde_json::Map::new(),
+        judgements: Vec::new(),
+        shared: None,
+    }
+}
+
+/// Unproven callers choose the region that they claim; it names a stream only if it looks like a region.
+fn plausible_region(claimed: &str) -> String {
+    if is_region(claimed) {
+        claimed.to_owned()
+    } else {
+        "us-east-1".to_owned()
+    }
+}
+
+/// Whether a name is formed like a region's (`eu-central-1`, `us-gov-west-1`), since regions become parts of ARNs.
+pub(crate) fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let number = parts.next_back().unwrap_or_default();
+    let words = parts.clone().count();
+    name.len() <= 24
+        && (2..=3).contains(&words)
+        && (1..=2).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && parts.all(letters)
+}
+
+fn reads_by_name(operation: &str) -> bool {
+    ["Get", "List", "Describe", "Lookup", "Search", "BatchGet"]
+        .iter()
+        .any(|prefix| operation.starts_with(prefix))
+}
+
+fn event_source(service: &'static Service) -> String {
+    format!("{}.amazonaws.com", service.event_source)
+}
+
+fn tls(facts: &RequestFacts) -> Option<Tls> {
+    facts.tls.map(|tls| Tls {
+        version: tls.version.to_owned(),
+        cipher_suite: tls.cipher_suite.to_owned(),
+        host: facts.host.clone(),
+    })
+}
+
+fn error(service: Option<&'static Service>, protocol: Protocol, fault: &Fault) -> ErrorFacts {
+    let mut message = fault.message.clone();
+    if message.len() > MESSAGE_BYTES_MAX {
+        let end = (0..=MESSAGE_BYTES_MAX)
+            .rev()
+            .find(|end| message.is_char_boundary(*end))
+            .unwrap_or(0);
+        message.truncate(end);
+    }
+    // CloudTrail has one name for a denial whatever the protocol's is, and knows modeled errors by their shapes
+    // (`NoSuchEntityException` where IAM's wire says `NoSuchEntity`): seen in published records.
+    let code = match &fault.code {
+        Code::Common(Common::AccessDenied) if protocol != Protocol::Ec2Query => "AccessDenied".to_owned(),
+        Code::Modeled { shape, .. } => (*shape).to_owned(),
+        _ => protocol::spell(service, protocol, fault).code.to_string(),
+    };
+    ErrorFacts { code, message }
+}
+
+/// The record of what a service did by itself: CloudTrail's `AwsServiceEvent`. It came of no request, which CloudTrail
+/// says with `AWS Internal` (KMS Developer Guide, "RotateKey").
+pub(crate) fn service_event(
+    kind: &JobKind,
+    job: &Job,
+    facts: &RequestFacts,
+    resources: Vec<ResourceFacts>,
+    details: serde_json::Map<String, Value>,
+    moment: Moment,
+) -> Record {
+    const INTERNAL: &str = "AWS Internal";
+    let mut caller = Caller::unknown("");
+    caller.kind = IdentityType::AwsService;
+    caller.account = job.account.clone();
+    caller.invoked_by = Some(INTERNAL.to_owned());
+    Record {
+        id: facts.id.clone(),
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: job.account.clone(),
+        region: job.region.clone(),
+        service: kind.service.to_owned(),
+        source: facts.source_ip.clone(),
+        operation: kind.event.to_owned(),
+        read_only: false,
+        kind: EventKind::AwsServiceEvent,
+        caller,
+        source_ip: INTERNAL.to_owned(),
+        user_agent: Some(INTERNAL.to_owned()),
+        tls: None,
+        request: None,
+        response: None,
+        error: None,
+        resources,
+        names_resources: true,
+        additional: details,
+        judgements: Vec::new(),
+        shared: None,
+    }
+}
+
+/// A record as the store takes it, in the stream of its account and region.
+pub(crate) fn append(record: &Record) -> Append {
+    let stream = ledger::stream(&record.account, &record.region);
+    // A record is made of strings, numbers and parsed JSON, which always encode.
+    Append {
+        stream,
+        record: record.encode().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_region;
+
+    #[test]
+    fn regions_are_formed_like_regions() {
+        for region in ["us-east-1", "eu-central-1", "us-gov-west-1", "ap-southeast-7"] {
+            assert!(is_region(region), "{region}");
+        }
+        for other in [
+            "",
+            "us",
+            "us-east",
+            "us-east-one",
+            "us-east-1/x",
+            "a:b-c-1",
+            "--1",
+            "us-east-100",
+            "US-EAST-1",
+        ] {
+            assert!(!is_region(other), "{other}");
+        }
+    }
+}

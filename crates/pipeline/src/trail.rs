@@ -1,0 +1,54 @@
+//! How a service's calls look in the trail, where AWS's services differ from each other.
+//!
+//! Invariant: these rules only ever take away from what the model lets the record show; no rule brings a sensitive
+//! member back.
+
+use wire::redact::{Redactor, Sensitive, TimestampStyle};
+
+/// The rules of one service's records. A service without rules of its own has `TrailRules::new`.
+#[derive(Clone, Copy)]
+pub struct TrailRules {
+    /// botocore's service name.
+    pub service: &'static str,
+    pub timestamps: TimestampStyle,
+    pub sensitive: Sensitive,
+    /// Members, by the model's names, that are left out wherever they occur, beside those the model calls sensitive.
+    pub drop: &'static [&'static str],
+    /// Read-only operations whose `responseElements` are shown all the same (`AssumeRole`).
+    pub shown_reads: &'static [&'static str],
+    /// A denied call shows no `requestParameters`.
+    pub hides_denied: bool,
+    /// Events name their `resources`.
+    pub names_resources: bool,
+    /// The member of `responseElements` in which a successful write shows its resource, if its answer does not
+    /// (KMS's `keyId` since December 2022).
+    pub subject: Option<&'static str>,
+}
+
+impl TrailRules {
+    /// What holds for most services.
+    pub const fn new(service: &'static str) -> Self {
+        Self {
+            service,
+            timestamps: TimestampStyle::Comma,
+            sensitive: Sensitive::Drop,
+            drop: &[],
+            shown_reads: &[],
+            hides_denied: false,
+            names_resources: false,
+            subject: None,
+        }
+    }
+
+    pub(crate) const fn redactor(&self) -> Redactor<'static> {
+        Redactor {
+            drop: self.drop,
+            hide: &[],
+            sensitive: self.sensitive,
+            timestamps: self.timestamps,
+        }
+    }
+}
+
+/// The rules of services that have none of their own.
+pub(crate) static ORDINARY: TrailRules = TrailRules::new("");

@@ -1,0 +1,24 @@
+//! Listeners: the AWS endpoint, and the small client that the command line speaks to it with.
+//!
+//! Invariant: planes open sockets and know no service. A plane hands a whole, bounded request to a [`Front`] and sends
+//! back what the front answers; nothing that a peer sends can hold memory, time or a connection beyond [`Limits`].
+
+mod admission;
+mod body;
+pub mod client;
+mod connection;
+mod error;
+mod exchange;
+mod front;
+mod gauge;
+mod health;
+mod limits;
+mod listener;
+mod target;
+mod tls;
+
+pub use error::{Error, Result};
+pub use front::{Front, Health, plain};
+pub use limits::Limits;
+pub use listener::{Listener, ListenerConfig, PeerPolicy, Served};
+pub use tls::TlsMaterial;

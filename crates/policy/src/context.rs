@@ -1,0 +1,155 @@
+//! The request context: condition keys and their values, as a policy sees them.
+//!
+//! Keys are compared without case. Values are text: AWS compares dates, numbers and booleans by parsing
+//! the text by the operator, not by the key.
+
+use std::borrow::Cow;
+
+/// The text of one value; static text costs nothing to insert.
+pub type Value = Cow<'static, str>;
+
+/// Condition keys with one or many values. Built once for each request.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    entries: Vec<Entry>,
+    canonical_user: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    hash: u64,
+    key: Value,
+    values: Values,
+}
+
+#[derive(Debug, Clone)]
+enum Values {
+    One(Value),
+    Many(Vec<Value>),
+}
+
+impl Context {
+    /// An empty context.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty context with room for `keys`.
+    pub fn with_capacity(keys: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(keys),
+            canonical_user: None,
+        }
+    }
+
+    /// Sets a single-valued key, replacing what it held.
+    pub fn insert(&mut self, key: impl Into<Value>, value: impl Into<Value>) {
+        self.set(key.into(), Values::One(value.into()));
+    }
+
+    /// Sets a multivalued key. Without any value the key counts as absent, as in AWS.
+    pub fn insert_many<V: Into<Value>>(
+        &mut self,
+        key: impl Into<Value>,
+        values: impl IntoIterator<Item = V>,
+    ) {
+        self.set(
+            key.into(),
+            Values::Many(values.into_iter().map(Into::into).collect()),
+        );
+    }
+
+    /// The same as [`Context::insert`], for building in one expression.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<Value>, value: impl Into<Value>) -> Self {
+        self.insert(key, value);
+        self
+    }
+
+    /// Removes a key.
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|entry| !entry.key.eq_ignore_ascii_case(key));
+    }
+
+    /// The values of `key`, compared without case; `None` if it is absent or has no value.
+    pub fn get(&self, key: &str) -> Option<&[Value]> {
+        self.find(fold_hash(key), key)
+    }
+
+    /// Sets the caller's canonical user ID, which `"Principal": {"CanonicalUser": …}` is compared to.
+    pub fn set_canonical_user(&mut self, id: &str) {
+        self.canonical_user = Some(id.into());
+    }
+
+    /// All keys with their values, in the order of insertion.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.entries
+            .iter()
+            .map(|entry| (entry.key.as_ref(), entry.values.as_slice()))
+    }
+
+    pub(crate) fn canonical_user(&self) -> Option<&str> {
+        self.canonical_user.as_deref()
+    }
+
+    pub(crate) fn find(&self, hash: u64, key: &str) -> Option<&[Value]> {
+        let held = |entry: &&Entry| entry.hash == hash && entry.key.eq_ignore_ascii_case(key);
+        let values = self.entries.iter().find(held)?.values.as_slice();
+        (!values.is_empty()).then_some(values)
+    }
+
+    /// The value of a key that has exactly one: only such a key may be a policy variable.
+    pub(crate) fn single(&self, hash: u64, key: &str) -> Option<&str> {
+        match self.find(hash, key)? {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    fn set(&mut self, key: Value, values: Values) {
+        let hash = fold_hash(&key);
+        let held = |entry: &&mut Entry| entry.hash == hash && entry.key.eq_ignore_ascii_case(&key);
+        match self.entries.iter_mut().find(held) {
+            Some(entry) => entry.values = values,
+            None => self.entries.push(Entry { hash, key, values }),
+        }
+    }
+}
+
+impl Values {
+    fn as_slice(&self) -> &[Value] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// FNV-1a over the text in ASCII lower case: equal for texts that differ only in case.
+pub(crate) fn fold_hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_compared_without_case() {
+        let mut context = Context::new().with("aws:CurrentTime", "now");
+        assert_eq!(context.get("AWS:currenttime"), Some(&["now".into()][..]));
+        context.insert("AWS:CURRENTTIME", "later");
+        assert_eq!(context.iter().count(), 1);
+        context.remove("aws:currentTime");
+        assert_eq!(context.get("aws:CurrentTime"), None);
+    }
+
+    #[test]
+    fn a_key_without_values_is_absent() {
+        let mut context = Context::new();
+        context.insert_many("aws:TagKeys", Vec::<String>::new());
+        assert_eq!(context.get("aws:TagKeys"), None);
+    }
+}

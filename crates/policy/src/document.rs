@@ -1,0 +1,248 @@
+//! A policy document as compiled once at its parsing: statements, their patterns, their places in the text.
+
+use crate::{
+    action::{ActionIndex, Actions},
+    condition::Test,
+    error::Error,
+    grammar,
+    pattern::Pattern,
+    principal::Entry,
+};
+use std::sync::Arc;
+
+/// What a document is attached to, which decides the elements that are legal in it. Sizes are the caller's job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum PolicyKind {
+    /// Attached to a user, group or role, or a managed policy (also where used as a permissions boundary).
+    Identity,
+    /// A permissions boundary; the language is that of `Identity`.
+    Boundary,
+    /// Passed to AssumeRole or GetFederationToken; ARNs must be complete.
+    Session,
+    /// Attached to a resource (bucket, queue, secret).
+    Resource,
+    /// A role's trust policy: no `Resource`.
+    Trust,
+    /// A KMS key policy.
+    Key,
+    /// A VPC endpoint policy.
+    Endpoint,
+    /// An organization's service control policy.
+    ServiceControl,
+    /// An organization's resource control policy.
+    ResourceControl,
+}
+
+/// The version of the language; a document without `Version` is of the older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Version {
+    /// `2008-10-17`: `${…}` is ordinary text.
+    V2008,
+    /// `2012-10-17`: policy variables.
+    V2012,
+}
+
+/// What a statement does when it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Effect {
+    /// Grants.
+    Allow,
+    /// Refuses, whatever else allows.
+    Deny,
+}
+
+/// Byte range in the text of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last.
+    pub end: usize,
+}
+
+/// A parsed policy; share it in an `Arc`.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub(crate) text: Arc<str>,
+    pub(crate) kind: PolicyKind,
+    pub(crate) version: Version,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) statements: Box<[Statement]>,
+    pub(crate) index: ActionIndex,
+    pub(crate) denies: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) principal: Option<Principals>,
+    pub(crate) actions: Actions,
+    pub(crate) resources: Option<Resources>,
+    pub(crate) conditions: Box<[Test]>,
+    pub(crate) spans: Spans,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Principals {
+    pub(crate) negated: bool,
+    pub(crate) entries: Box<[Entry]>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Resources {
+    pub(crate) negated: bool,
+    pub(crate) patterns: Box<[Pattern]>,
+}
+
+/// Where the elements of a statement stand in the text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spans {
+    pub(crate) statement: Span,
+    pub(crate) effect: Span,
+    pub(crate) principal: Span,
+    pub(crate) action: Span,
+    pub(crate) resource: Span,
+}
+
+/// What a reader outside may ask of a statement.
+#[derive(Debug, Clone, Copy)]
+pub struct StatementView<'a>(&'a Statement);
+
+impl Policy {
+    /// Parses and checks `text` for its `kind`.
+    ///
+    /// # Errors
+    /// [`Error`] with AWS's message and the place, if AWS would refuse the document.
+    pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, Error> {
+        let document = grammar::read(text, kind)?;
+        Ok(Self::compiled(
+            text.into(),
+            kind,
+            document.version,
+            document.id,
+            document.statements,
+        ))
+    }
+
+    /// The text that was parsed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it was parsed as.
+    pub fn kind(&self) -> PolicyKind {
+        self.kind
+    }
+
+    /// The version of the language.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The `Id` element.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The statements in their order.
+    pub fn statements(&self) -> impl ExactSizeIterator<Item = StatementView<'_>> {
+        self.statements.iter().map(StatementView)
+    }
+
+    /// The statements that the index gives for `action`, each once, in order: the only ones that [`crate::decide`]
+    /// looks at.
+    pub fn candidates(&self, action: &str) -> impl Iterator<Item = usize> {
+        self.index.candidates(crate::action::Asked::new(action))
+    }
+
+    pub(crate) fn compiled(
+        text: Arc<str>,
+        kind: PolicyKind,
+        version: Version,
+        id: Option<Box<str>>,
+        statements: Vec<Statement>,
+    ) -> Self {
+        let index = ActionIndex::of(statements.iter().map(|statement| &statement.actions));
+        let denies = statements
+            .iter()
+            .any(|statement| statement.effect == Effect::Deny);
+        Self {
+            text,
+            kind,
+            version,
+            id,
+            statements: statements.into(),
+            index,
+            denies,
+        }
+    }
+
+    /// The same policy with one statement that matches nothing any more, so that the others keep their numbers.
+    pub(crate) fn silenced(&self, statement: usize) -> Self {
+        let mut statements = self.statements.to_vec();
+        if let Some(silenced) = statements.get_mut(statement) {
+            silenced.actions = Actions {
+                negated: false,
+                patterns: Box::default(),
+            };
+        }
+        Self::compiled(
+            self.text.clone(),
+            self.kind,
+            self.version,
+            self.id.clone(),
+            statements,
+        )
+    }
+
+    /// The same policy with the statements of another appended: what a suggestion tries.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let statements = self.statements.iter().chain(&other.statements).cloned().collect();
+        Self::compiled(
+            self.text.clone(),
+            self.kind,
+            self.version,
+            self.id.clone(),
+            statements,
+        )
+    }
+}
+
+impl<'a> StatementView<'a> {
+    /// The `Sid`, if there is one.
+    pub fn sid(self) -> Option<&'a str> {
+        self.0.sid.as_deref()
+    }
+
+    /// Allow or Deny.
+    pub fn effect(self) -> Effect {
+        self.0.effect
+    }
+
+    /// Where it stands in [`Policy::text`].
+    pub fn span(self) -> Span {
+        self.0.spans.statement
+    }
+
+    /// Whether a `Condition` restricts it.
+    pub fn is_conditional(self) -> bool {
+        !self.0.conditions.is_empty()
+    }
+
+    /// Whether `Principal` names everyone (`"*"`): with Allow and without conditions, public access.
+    pub fn names_everyone(self) -> bool {
+        let principals = self.0.principal.as_ref().filter(|principals| !principals.negated);
+        principals.is_some_and(|principals| principals.entries.contains(&Entry::Everyone))
+    }
+
+    /// The strings in `Principal` or `NotPrincipal`, as (`AWS`, `Service`, `Federated` or `CanonicalUser`; value).
+    pub fn principals(self) -> impl Iterator<Item = (&'static str, String)> {
+        let entries = self
+            .0
+            .principal
+            .as_ref()
+            .map_or(&[][..], |principals| &principals.entries);
+        entries.iter().map(|entry| (entry.class(), entry.text()))
+    }
+}

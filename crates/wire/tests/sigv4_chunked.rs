@@ -1,0 +1,122 @@
+//! `aws-chunked` bodies: the reference's example, trailers, and damaged chunks.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use aws_lc_rs::{digest, hmac};
+use proptest::prelude::*;
+use wire::sigv4::{ChunkedDecoder, ChunkedError, Piece, Streaming, hex, signing_key};
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest::digest(&digest::SHA256, bytes)
+        .as_ref()
+        .try_into()
+        .unwrap()
+}
+
+fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
+        .as_ref()
+        .try_into()
+        .unwrap()
+}
+
+/// S3 API Reference, "Transferring Payload in Multiple Chunks", the example: 65 536 and 1 024 bytes of `a`.
+#[test]
+fn the_chunked_example_of_the_s3_reference_verifies() {
+    let signatures = [
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ];
+    let mut body = Vec::new();
+    for (size, signature) in [65536, 1024, 0].into_iter().zip(signatures) {
+        body.extend_from_slice(format!("{size:x};chunk-signature={signature}\r\n").as_bytes());
+        body.extend(std::iter::repeat_n(b'a', size));
+        body.extend_from_slice(b"\r\n");
+    }
+    let key = signing_key(
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "20130524",
+        "us-east-1",
+        "s3",
+        hmac_sha256,
+    );
+    let mut previous = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9".to_owned();
+    let mut decoder = ChunkedDecoder::new(Streaming::Signed);
+    let mut sizes = Vec::new();
+    for slice in body.chunks(1000) {
+        decoder.push(slice);
+        while let Some(piece) = decoder.next_piece().unwrap() {
+            let Piece::Chunk { bytes, signature } = piece else {
+                panic!("no trailers here")
+            };
+            let (time, scope) = ("20130524T000000Z", "20130524/us-east-1/s3/aws4_request");
+            let text = ChunkedDecoder::chunk_string_to_sign(time, scope, &previous, &bytes, sha256);
+            previous = hex(&hmac_sha256(&key[..], text.as_bytes()));
+            assert_eq!(signature.as_ref(), Some(&previous));
+            sizes.push(bytes.len());
+        }
+    }
+    assert_eq!(sizes, [65536, 1024, 0]);
+    assert_eq!(decoder.finish(), Ok(()));
+}
+
+#[test]
+fn trailers_are_read_and_damaged_chunks_are_refused() {
+    let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);
+    decoder.push(b"4\r\nWiki\r\n0\r\nx-amz-checksum-crc32: abc=\r\n\r\n");
+    assert_eq!(
+        decoder.next_piece(),
+        Ok(Some(Piece::Chunk {
+            bytes: b"Wiki".to_vec(),
+            signature: None
+        }))
+    );
+    assert_eq!(
+        decoder.next_piece(),
+        Ok(Some(Piece::Chunk {
+            bytes: Vec::new(),
+            signature: None
+        }))
+    );
+    let headers = vec![("x-amz-checksum-crc32".to_owned(), "abc=".to_owned())];
+    assert_eq!(
+        decoder.next_piece(),
+        Ok(Some(Piece::Trailer {
+            headers,
+            signature: None
+        }))
+    );
+    assert_eq!((decoder.next_piece(), decoder.finish()), (Ok(None), Ok(())));
+    for (bytes, error) in [
+        (&b"zz\r\n"[..], ChunkedError::Head),
+        (b"4\r\nWikiXX", ChunkedError::Head),
+        (b"fffffff\r\n", ChunkedError::TooLarge),
+        (b"4\nWiki\r\n", ChunkedError::Head),
+    ] {
+        let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);
+        decoder.push(bytes);
+        assert_eq!(decoder.next_piece(), Err(error));
+    }
+    let mut decoder = ChunkedDecoder::new(Streaming::Signed);
+    decoder.push(b"4\r\nWiki\r\n");
+    assert_eq!(decoder.next_piece(), Err(ChunkedError::Unsigned));
+    assert_eq!(
+        ChunkedDecoder::new(Streaming::Signed).finish(),
+        Err(ChunkedError::Truncated)
+    );
+}
+
+proptest! {
+    #[test]
+    fn hostile_chunks_are_decoded_without_panic(pieces in proptest::collection::vec("[0-9a-f;:\\r\\nx]{0,12}", 0..20)) {
+        for kind in [Streaming::Signed, Streaming::SignedTrailer, Streaming::UnsignedTrailer] {
+            let mut decoder = ChunkedDecoder::new(kind);
+            for piece in &pieces {
+                decoder.push(piece.as_bytes());
+                while let Ok(Some(_)) = decoder.next_piece() {}
+            }
+            let _ = decoder.finish();
+        }
+    }
+}

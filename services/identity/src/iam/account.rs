@@ -1,0 +1,218 @@
+//! Accounts, and what IAM says of one as a whole: its alias and its summary.
+//!
+//! Invariant: an alias belongs to one account of the whole cloud, since sign-in addresses are made of it.
+
+use std::collections::BTreeMap;
+
+use api::iam as model;
+use api::iam::fault::{entity_already_exists_exception, no_such_entity_exception};
+use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::typed::Empty;
+
+use crate::iam::count::{self, Counted};
+use crate::iam::page::Page;
+use crate::iam::{access_key, group, user};
+
+/// An account: twelve digits and what it is called.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Account {
+    pub id: String,
+    pub name: String,
+    pub email: String,
+    pub alias: Option<String>,
+    /// Milliseconds since the epoch.
+    pub created: i64,
+}
+
+store::record!(Account, 1);
+
+/// By account id.
+pub static ACCOUNTS: Table<String, Account> = Table::new(0x0101, "iam.accounts");
+
+/// The account that bears an alias.
+#[derive(Clone, Serialize, Deserialize)]
+struct Alias {
+    account: String,
+}
+
+store::record!(Alias, 1);
+
+static ALIASES: Table<String, Alias> = Table::new(0x010a, "iam.account_aliases");
+
+fn own(look: &mut Look<'_>) -> Result<Account> {
+    let id = look.account().to_owned();
+    let absent = || no_such_entity_exception(format!("The account {id} cannot be found."));
+    look.get(&ACCOUNTS, &id)?
+        .map(|account| (*account).clone())
+        .ok_or_else(absent)
+}
+
+/// Gives the account the alias that its sign-in address is made of; an account has one at most, so an older one goes.
+pub struct CreateAccountAlias;
+
+impl Operation for CreateAccountAlias {
+    type Input = model::CreateAccountAliasRequest;
+    type Output = Empty;
+    type Target = AccountScope;
+    const ACCESS: Access = Access::write("iam:CreateAccountAlias");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
+        Ok(AccountScope::of(look))
+    }
+
+    fn handle(call: &mut Call<'_>, _scope: Authorized<AccountScope>, input: Self::Input) -> Result<Empty> {
+        let alias = input.account_alias;
+        let mut account = own(call)?;
+        match call.get(&ALIASES, &alias)? {
+            Some(held) if held.account == account.id => return Ok(Empty),
+            Some(_) => {
+                let message = format!("The account alias {alias} already exists.");
+                return Err(entity_already_exists_exception(message));
+            }
+            None => {}
+        }
+        if let Some(older) = account.alias.replace(alias.clone()) {
+            call.delete(&ALIASES, &older)?;
+        }
+        call.put(
+            &ALIASES,
+            &alias,
+            Alias {
+                account: account.id.clone(),
+            },
+        )?;
+        let id = account.id.clone();
+        call.put(&ACCOUNTS, &id, account)?;
+        Ok(Empty)
+    }
+}
+
+/// Takes the account's alias away.
+pub struct DeleteAccountAlias;
+
+impl Operation for DeleteAccountAlias {
+    type Input = model::DeleteAccountAliasRequest;
+    type Output = Empty;
+    type Target = AccountScope;
+    const ACCESS: Access = Access::write("iam:DeleteAccountAlias");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
+        Ok(AccountScope::of(look))
+    }
+
+    fn handle(call: &mut Call<'_>, _scope: Authorized<AccountScope>, input: Self::Input) -> Result<Empty> {
+        let alias = input.account_alias;
+        let mut account = own(call)?;
+        if account.alias.as_ref() != Some(&alias) {
+            return Err(no_such_entity_exception(format!(
+                "The account alias {alias} cannot be found."
+            )));
+        }
+        account.alias = None;
+        call.delete(&ALIASES, &alias)?;
+        let id = account.id.clone();
+        call.put(&ACCOUNTS, &id, account)?;
+        Ok(Empty)
+    }
+}
+
+/// Lists the account's alias, if it has one.
+pub struct ListAccountAliases;
+
+impl Operation for ListAccountAliases {
+    type Input = model::ListAccountAliasesRequest;
+    type Output = model::ListAccountAliasesResponse;
+    type Target = AccountScope;
+    const ACCESS: Access = Access::list("iam:ListAccountAliases");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
+        Ok(AccountScope::of(look))
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        _scope: Authorized<AccountScope>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let page = Page::read(
+            call,
+            "ListAccountAliases",
+            input.marker.as_deref(),
+            input.max_items,
+        )?;
+        let alias = own(call)?.alias;
+        let paged = page.of_sorted(call, alias.into_iter().map(|alias| (alias.clone(), alias)))?;
+        Ok(model::ListAccountAliasesResponse {
+            is_truncated: paged.truncated(),
+            account_aliases: paged.items,
+            marker: paged.marker,
+        })
+    }
+}
+
+/// Counts the identities of the account and tells its quotas.
+pub struct GetAccountSummary;
+
+impl Operation for GetAccountSummary {
+    type Input = model::GetAccountSummaryInput;
+    type Output = model::GetAccountSummaryResponse;
+    type Target = AccountScope;
+    const ACCESS: Access = Access::list("iam:GetAccountSummary");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
+        Ok(AccountScope::of(look))
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        _scope: Authorized<AccountScope>,
+        _input: Self::Input,
+    ) -> Result<Self::Output> {
+        let counts = count::counts(call)?;
+        let account = call.account().to_owned();
+        let root_keys = access_key::of_holder(call, &account, "")?.len();
+        let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+        let entries = [
+            ("Users", counted(counts.users)),
+            ("UsersQuota", counted(Counted::Users.quota())),
+            ("Groups", counted(counts.groups)),
+            ("GroupsQuota", counted(Counted::Groups.quota())),
+            ("Roles", counted(counts.roles)),
+            ("RolesQuota", counted(Counted::Roles.quota())),
+            ("Policies", counted(counts.policies)),
+            ("PoliciesQuota", counted(Counted::Policies.quota())),
+            ("GroupsPerUserQuota", number(group::GROUPS_PER_USER_MAX)),
+            ("AccessKeysPerUserQuota", number(access_key::KEYS_PER_USER_MAX)),
+            ("AccountAccessKeysPresent", number(root_keys.min(1))),
+            ("UserPolicySizeQuota", number(user::INLINE_BYTES_MAX)),
+            ("GroupPolicySizeQuota", number(group::INLINE_BYTES_MAX)),
+            ("RolePolicySizeQuota", 10_240),
+            ("PolicySizeQuota", 6144),
+            ("AssumeRolePolicySizeQuota", 2048),
+            ("VersionsPerPolicyQuota", 5),
+            ("AttachedPoliciesPerUserQuota", 10),
+            ("AttachedPoliciesPerGroupQuota", 10),
+            ("AttachedPoliciesPerRoleQuota", 10),
+            ("MFADevices", 0),
+            ("MFADevicesInUse", 0),
+            ("AccountMFAEnabled", 0),
+            ("AccountPasswordPresent", 0),
+            ("AccountSigningCertificatesPresent", 0),
+            ("ServerCertificates", 0),
+            ("InstanceProfiles", counted(counts.instance_profiles)),
+            ("Providers", 0),
+            // Tokens of the global endpoint are good in every region.
+            ("GlobalEndpointTokenVersion", 2),
+        ];
+        let summary: BTreeMap<String, i32> = entries
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Ok(model::GetAccountSummaryResponse {
+            summary_map: Some(summary),
+        })
+    }
+}

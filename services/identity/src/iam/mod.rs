@@ -1,0 +1,82 @@
+//! IAM: the users, groups, roles and keys of an account, and the policies that say what they may do.
+//!
+//! Names are unique in their account without regard to case; unique ids (`AIDA…`) are never given twice, and sessions and
+//! trust go by them. A principal's policies are read anew for every decision, so a change counts from the next call on.
+//!
+//! Invariant: a secret access key is shown once, at its creation, and lies sealed from then on.
+
+use pipeline::{Endpoint, TrailRules, operations};
+use wire::redact::TimestampStyle;
+
+pub mod access_key;
+pub mod account;
+pub mod attachment;
+mod bearer;
+mod binding;
+pub mod bootstrap;
+pub mod boundary;
+mod count;
+pub mod credential;
+pub mod details;
+pub mod directory;
+pub mod document;
+pub mod group;
+mod index;
+pub mod inline;
+pub mod instance_profile;
+pub mod managed;
+mod page;
+pub mod policy;
+pub mod role;
+pub(crate) mod tag;
+pub mod user;
+
+/// How IAM's calls look in the trail. One-time codes are left out though the model calls them no secrets.
+pub static TRAIL: TrailRules = TrailRules {
+    timestamps: TimestampStyle::Plain,
+    drop: &["AuthenticationCode1", "AuthenticationCode2"],
+    hides_denied: true,
+    ..TrailRules::new("iam")
+};
+
+/// IAM's operations.
+pub static OPERATIONS: &[Endpoint] = operations!["iam";
+    account::{CreateAccountAlias, DeleteAccountAlias, GetAccountSummary, ListAccountAliases},
+    user::{CreateUser, DeleteUser, GetUser, ListUserTags, ListUsers, TagUser, UntagUser, UpdateUser},
+    group::{
+        AddUserToGroup, CreateGroup, DeleteGroup, GetGroup, ListGroups, ListGroupsForUser, RemoveUserFromGroup,
+        UpdateGroup,
+    },
+    access_key::{CreateAccessKey, DeleteAccessKey, GetAccessKeyLastUsed, ListAccessKeys, UpdateAccessKey},
+    credential::{
+        DeleteLoginProfile, GetLoginProfile, ListMFADevices, ListSSHPublicKeys, ListServiceSpecificCredentials,
+        ListSigningCertificates,
+    },
+    details::{GetAccountAuthorizationDetails},
+    policy::{
+        CreatePolicy, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, GetPolicy, GetPolicyVersion,
+        ListEntitiesForPolicy, ListPolicies, ListPolicyTags, ListPolicyVersions, SetDefaultPolicyVersion, TagPolicy,
+        UntagPolicy,
+    },
+    role::{
+        CreateRole, DeleteRole, GetRole, ListRoleTags, ListRoles, TagRole, UntagRole, UpdateAssumeRolePolicy,
+        UpdateRole, UpdateRoleDescription,
+    },
+    attachment::{
+        AttachGroupPolicy, AttachRolePolicy, AttachUserPolicy, DetachGroupPolicy, DetachRolePolicy, DetachUserPolicy,
+        ListAttachedGroupPolicies, ListAttachedRolePolicies, ListAttachedUserPolicies,
+    },
+    inline::{
+        DeleteGroupPolicy, DeleteRolePolicy, DeleteUserPolicy, GetGroupPolicy, GetRolePolicy, GetUserPolicy,
+        ListGroupPolicies, ListRolePolicies, ListUserPolicies, PutGroupPolicy, PutRolePolicy, PutUserPolicy,
+    },
+    boundary::{
+        DeleteRolePermissionsBoundary, DeleteUserPermissionsBoundary, PutRolePermissionsBoundary,
+        PutUserPermissionsBoundary,
+    },
+    instance_profile::{
+        AddRoleToInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile, GetInstanceProfile,
+        ListInstanceProfileTags, ListInstanceProfiles, ListInstanceProfilesForRole, RemoveRoleFromInstanceProfile,
+        TagInstanceProfile, UntagInstanceProfile,
+    },
+];

@@ -1,0 +1,255 @@
+//! Trust policies as they are kept: users and roles by their unique ids, as on AWS, so that trust ends with the one it was
+//! given to (IAM User Guide, "AWS JSON policy elements: Principal").
+//!
+//! Invariant: outside of `Principal` elements the text stays as it was given, to the byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use api::iam::fault::{limit_exceeded_exception, malformed_policy_document_exception};
+use pipeline::{Call, Look, Resource, Result};
+use policy::PolicyKind;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use wire::Fault;
+
+use super::{ROLES, Role};
+use crate::iam::document::{self, StoredPolicy};
+use crate::iam::user::USERS;
+
+/// Characters of a trust policy, whitespace not counted.
+const TRUST_MAX: usize = 2048;
+/// Rows read at a time.
+const STRIDE: usize = 256;
+
+/// Reads a trust policy: the document with ids for ARNs, and which id stands for which ARN.
+pub(super) fn read(look: &mut Look<'_>, text: &str) -> Result<(StoredPolicy, BTreeMap<String, String>)> {
+    let given = StoredPolicy::new(text, PolicyKind::Trust)?;
+    if document::size(text) > TRUST_MAX {
+        return Err(limit_exceeded_exception(format!(
+            "Cannot exceed quota for ACLSizePerRole: {TRUST_MAX}"
+        )));
+    }
+    let principals = given
+        .policy()
+        .statements()
+        .flat_map(|statement| statement.principals());
+    let named: BTreeSet<String> = principals
+        .filter(|(class, _)| *class == "AWS")
+        .map(|(_, name)| name)
+        .collect();
+    let (mut ids, mut trusted) = (BTreeMap::new(), BTreeMap::new());
+    for name in named {
+        if name.starts_with("AIDA") || name.starts_with("AROA") {
+            let arn = by_id(look, &name)?.ok_or_else(|| stranger(&name))?;
+            trusted.insert(name, arn);
+        } else if let Some(id) = by_arn(look, &name)? {
+            trusted.insert(id.clone(), name.clone());
+            ids.insert(name, id);
+        }
+    }
+    let kept = StoredPolicy::new(&substitute(text, &ids), PolicyKind::Trust)?;
+    Ok((kept, trusted))
+}
+
+/// The trust policy as answers show it: ARNs for the ids of those who are still there, and bare ids for the others.
+pub(super) fn shown(look: &mut Look<'_>, role: &Role) -> Result<String> {
+    let mut names = BTreeMap::new();
+    for (id, arn) in &role.trusted {
+        if id_of(look, arn)?.as_ref() == Some(id) {
+            names.insert(id.clone(), arn.clone());
+        }
+    }
+    Ok(substitute(role.trust.text(), &names))
+}
+
+/// Lets the trust policies of the caller's account show a user by its new ARN. Renaming is so seldom that looking at every
+/// role is cheaper than an index of whom they trust.
+pub(crate) fn follow(call: &mut Call<'_>, id: &str, arn: &str) -> Result<()> {
+    let account = call.account().to_owned();
+    let mut after = None;
+    loop {
+        let rows = call.range(&ROLES, &(account.as_str(),), after.as_ref(), STRIDE)?;
+        let full = rows.len() == STRIDE;
+        for (key, role) in rows {
+            if role.trusted.contains_key(id) {
+                let mut role = (*role).clone();
+                role.trusted.insert(id.to_owned(), arn.to_owned());
+                call.put(&ROLES, &key, role)?;
+            }
+            after = Some(key);
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+fn stranger(name: &str) -> Fault {
+    malformed_policy_document_exception(format!("Invalid principal in policy: \"AWS\":\"{name}\""))
+}
+
+/// The id that an ARN is kept by. None for accounts, sessions, and identities of accounts that are not of this cloud.
+fn by_arn(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
+    let Some((account, _)) = user_or_role(arn) else {
+        return Ok(None);
+    };
+    let directory = look.directory();
+    if !directory.account_exists(look, account)? {
+        return Ok(None);
+    }
+    id_of(look, arn)?.map(Some).ok_or_else(|| stranger(arn))
+}
+
+/// The account, and `user/…` or `role/…`.
+fn user_or_role(arn: &str) -> Option<(&str, &str)> {
+    let (account, resource) = arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
+    (resource.starts_with("user/") || resource.starts_with("role/")).then_some((account, resource))
+}
+
+/// The unique id of the user or role that bears an ARN now.
+fn id_of(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
+    let Some((account, resource)) = user_or_role(arn) else {
+        return Ok(None);
+    };
+    let name = resource.rsplit_once('/').map_or(resource, |(_, name)| name);
+    let key = (account.to_owned(), name.to_lowercase());
+    let found = if resource.starts_with("user/") {
+        look.get(&USERS, &key)?.map(|user| (user.arn(), user.id.clone()))
+    } else {
+        look.get(&ROLES, &key)?.map(|role| (role.arn(), role.id.clone()))
+    };
+    Ok(found.filter(|(found, _)| found == arn).map(|(_, id)| id))
+}
+
+/// The ARN of the user or role of the caller's account that has a unique id. Ids are written by hand so seldom that they
+/// have no index.
+fn by_id(look: &mut Look<'_>, id: &str) -> Result<Option<String>> {
+    let account = look.account().to_owned();
+    let prefix = (account.as_str(),);
+    let mut after = None;
+    loop {
+        let rows: Vec<_> = if id.starts_with("AIDA") {
+            let rows = look.range(&USERS, &prefix, after.as_ref(), STRIDE)?;
+            rows.into_iter()
+                .map(|(key, user)| (key, (user.id == id).then(|| user.arn())))
+                .collect()
+        } else {
+            let rows = look.range(&ROLES, &prefix, after.as_ref(), STRIDE)?;
+            rows.into_iter()
+                .map(|(key, role)| (key, (role.id == id).then(|| role.arn())))
+                .collect()
+        };
+        let full = rows.len() == STRIDE;
+        after = rows.last().map(|(key, _)| key.clone());
+        let found = rows.into_iter().find_map(|(_, arn)| arn);
+        if found.is_some() || !full {
+            return Ok(found);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(rename = "Statement", borrow)]
+    statement: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Statement<'a> {
+    #[serde(rename = "Principal", borrow, default)]
+    principal: Option<&'a RawValue>,
+}
+
+/// The text with other names in its `Principal` elements.
+fn substitute(text: &str, names: &BTreeMap<String, String>) -> String {
+    if names.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for element in principals(text) {
+        for literal in literals(text, element) {
+            let name = text
+                .get(literal.clone())
+                .and_then(|json| serde_json::from_str::<String>(json).ok());
+            if let Some(other) = name.and_then(|name| names.get(&name)) {
+                out.push_str(text.get(done..literal.start).unwrap_or_default());
+                out.push('"');
+                out.push_str(other);
+                out.push('"');
+                done = literal.end;
+            }
+        }
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
+}
+
+/// Where the `Principal` elements of a document stand; it is known to be one.
+fn principals(text: &str) -> Vec<Range<usize>> {
+    let Ok(document) = serde_json::from_str::<Document<'_>>(text) else {
+        return Vec::new();
+    };
+    let whole = document.statement.get();
+    let statements = serde_json::from_str::<Vec<Statement<'_>>>(whole)
+        .or_else(|_| serde_json::from_str::<Statement<'_>>(whole).map(|statement| vec![statement]));
+    let elements = statements
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|statement| statement.principal);
+    // The elements are borrowed from the text, so their addresses tell their places.
+    let place = |element: &RawValue| element.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    elements
+        .map(|element| place(element)..place(element) + element.get().len())
+        .collect()
+}
+
+/// Where the string literals of a piece of JSON stand, quotes included.
+fn literals(text: &str, piece: Range<usize>) -> Vec<Range<usize>> {
+    let (mut found, mut start, mut escaped) = (Vec::new(), None, false);
+    let bytes = text.as_bytes().get(piece.clone()).unwrap_or_default();
+    for (place, byte) in (piece.start..).zip(bytes) {
+        match (start, byte) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), b'\\') => escaped = true,
+            (Some(begin), b'"') => {
+                found.push(begin..place + 1);
+                start = None;
+            }
+            (None, b'"') => start = Some(place),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{ "Version": "2012-10-17",
+ "Statement": [{"Effect":"Allow","Principal": {"AWS": ["arn:x",  "arn:\u0079"]}, "Action": "sts:AssumeRole",
+   "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:x"}}},
+   {"Effect":"Allow","Principal":{"Service":"arn\\:x"},"Action":"sts:AssumeRole"}]}"#;
+
+    #[test]
+    fn names_change_in_principals_alone() {
+        let names = [("arn:x", "AIDAX"), ("arn:y", "AROAY")].map(|(arn, id)| (arn.to_owned(), id.to_owned()));
+        let changed = substitute(TEXT, &names.into());
+        let expected = TEXT
+            .replacen("\"arn:x\"", "\"AIDAX\"", 1)
+            .replacen("\"arn:\\u0079\"", "\"AROAY\"", 1);
+        assert_eq!(changed, expected);
+        assert!(changed.contains(r#""aws:PrincipalArn": "arn:x""#));
+    }
+
+    #[test]
+    fn a_single_statement_is_read_too() {
+        let names = BTreeMap::from([("arn:x".to_owned(), "AIDAX".to_owned())]);
+        assert_eq!(
+            substitute(r#"{"Statement":{"Principal":{"AWS":"arn:x"}}}"#, &names),
+            r#"{"Statement":{"Principal":{"AWS":"AIDAX"}}}"#
+        );
+    }
+}

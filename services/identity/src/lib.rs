@@ -1,0 +1,9 @@
+//! Identities and what they may do: IAM, STS, and the directory that they are to the pipeline.
+//!
+//! Invariant: only this crate knows secret access keys of callers, and only the pipeline receives them.
+
+pub mod iam;
+pub mod sts;
+
+pub use iam::bootstrap::{RootCredentials, bootstrap};
+pub use iam::directory::IdentityDirectory;

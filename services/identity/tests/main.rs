@@ -1,0 +1,19 @@
+//! The service through the pipeline: one binary for all nouns.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail by panicking"
+)]
+
+mod access_keys;
+mod attachments;
+mod federation;
+mod instance_profiles;
+mod policies;
+mod roles;
+mod scene;
+mod sessions;
+mod signed;
+mod users;

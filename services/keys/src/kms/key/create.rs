@@ -1,0 +1,172 @@
+//! `CreateKey`: a new key with new material (S8.34), which nobody ever sees.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::kms as model;
+use api::kms::fault::unsupported_operation_exception;
+use crypto::kms::MaterialSpec;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
+use policy::Context;
+use wire::Fault;
+
+use super::describe::metadata;
+use super::{Kept, Key, KeyTarget, Ring, State, arn};
+use crate::kms::rotation::Rotation;
+use crate::kms::{material, policy as key_policy, tag};
+
+/// Makes a key. Its policy rules alone who may use it (S8.36).
+pub struct CreateKey;
+
+/// What a request asks to be made.
+struct Wanted {
+    spec: MaterialSpec,
+    description: String,
+    tags: BTreeMap<String, String>,
+}
+
+impl Operation for CreateKey {
+    type Input = model::CreateKeyRequest;
+    type Output = model::CreateKeyResponse;
+    type Target = Ring;
+    const ACCESS: Access = Access::write("kms:CreateKey");
+    const CONDITIONS: &'static [&'static str] = &[
+        "kms:BypassPolicyLockoutSafetyCheck",
+        "kms:CustomerMasterKeySpec",
+        "kms:CustomerMasterKeyUsage",
+        "kms:KeyOrigin",
+        "kms:KeySpec",
+        "kms:KeyUsage",
+        "kms:MultiRegion",
+        "aws:RequestTag/${TagKey}",
+        "aws:TagKeys",
+    ];
+    const ALSO: &'static [Access] = &[tag::TAG];
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<Ring>> {
+        Ok(Ring::of(look))
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        let spec = spec_name(input);
+        let usage = input
+            .key_usage
+            .map_or("ENCRYPT_DECRYPT", model::KeyUsageType::as_str);
+        super::kind(spec, usage, context);
+        context.insert(
+            "kms:KeyOrigin",
+            input.origin.unwrap_or(model::OriginType::AwsKms).as_str(),
+        );
+        context.insert(
+            "kms:MultiRegion",
+            if input.multi_region == Some(true) {
+                "true"
+            } else {
+                "false"
+            },
+        );
+        key_policy::bypass(input.bypass_policy_lockout_safety_check, context);
+        tag::requested(input.tags.as_deref().unwrap_or_default(), context);
+    }
+
+    fn handle(call: &mut Call<'_>, _ring: Authorized<Ring>, input: Self::Input) -> Result<Self::Output> {
+        let bypass = input.bypass_policy_lockout_safety_check == Some(true);
+        let given = input.policy.clone();
+        let wanted = wanted(input)?;
+        let (account, region, id) = (call.account().to_owned(), call.region().to_owned(), call.uuid()?);
+        let arn = arn(&region, &account, &id);
+        if !wanted.tags.is_empty() {
+            let mut context = Context::default();
+            tag::in_request(&wanted.tags, &mut context);
+            call.also(tag::TAG, &arn, &account, context)?;
+        }
+        let policy = match given {
+            Some(text) => text,
+            None => key_policy::standard(&account),
+        };
+        key_policy::check(call, &arn, &account, &policy, bypass)?;
+        let material = material::make(call, &account, &region, &id, wanted.spec)?;
+        let key = Key {
+            created: call.now.0,
+            description: wanted.description,
+            spec: wanted.spec,
+            state: State::Enabled,
+            deletion: None,
+            policy,
+            tags: wanted.tags,
+            aliases: BTreeSet::new(),
+            rotation: Rotation::beginning(&material, call.now.0),
+            material,
+            grants: 0,
+            kept: Kept::default(),
+            account,
+            region,
+            id,
+        };
+        call.mention(arn, &key.account, KeyTarget::TYPE);
+        let shown = metadata(&key);
+        key.keep(call)?;
+        Ok(model::CreateKeyResponse {
+            key_metadata: Some(shown),
+        })
+    }
+}
+
+fn spec_name(input: &model::CreateKeyRequest) -> &'static str {
+    let older = input
+        .customer_master_key_spec
+        .map(model::CustomerMasterKeySpec::as_str);
+    input
+        .key_spec
+        .map(model::KeySpec::as_str)
+        .or(older)
+        .unwrap_or("SYMMETRIC_DEFAULT")
+}
+
+/// Checks what is asked for, and says of what AWS has and this version has not that it is not built.
+fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
+    let name = spec_name(&input);
+    let older = input
+        .customer_master_key_spec
+        .map(model::CustomerMasterKeySpec::as_str);
+    if input.key_spec.is_some() && older.is_some_and(|older| older != name) {
+        return Err(Fault::validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request.",
+        ));
+    }
+    let unbuilt = |what: &str| {
+        unsupported_operation_exception(format!("{what} is not implemented by this version of Ringwork."))
+    };
+    match input.origin {
+        None | Some(model::OriginType::AwsKms) => {}
+        Some(origin) => return Err(unbuilt(&format!("Origin {origin}"))),
+    }
+    if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
+        return Err(unbuilt("A custom key store"));
+    }
+    if input.multi_region == Some(true) {
+        return Err(unbuilt("MultiRegion"));
+    }
+    let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
+    match (spec, input.key_usage) {
+        (MaterialSpec::Symmetric, None | Some(model::KeyUsageType::EncryptDecrypt)) => {}
+        (MaterialSpec::Symmetric, Some(usage)) | (_, Some(usage))
+            if usage != model::KeyUsageType::GenerateVerifyMac || spec == MaterialSpec::Symmetric =>
+        {
+            return Err(Fault::validation(format!(
+                "KeyUsage {usage} is not compatible with KeySpec {name}"
+            )));
+        }
+        (_, Some(_)) => {}
+        (_, None) => {
+            return Err(Fault::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            ));
+        }
+    }
+    let tags = tag::read(input.tags.unwrap_or_default())?;
+    Ok(Wanted {
+        spec,
+        description: input.description.unwrap_or_default(),
+        tags,
+    })
+}

@@ -1,0 +1,133 @@
+//! Reading and naming keys: `DescribeKey`, `ListKeys`, `UpdateKeyDescription`.
+
+use api::kms as model;
+use crypto::kms::MaterialSpec;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use wire::Timestamp;
+
+use super::{KEYS, Key, KeyTarget, Ring, State};
+use crate::kms::grant;
+use crate::kms::naming::{Reach, resolve};
+use crate::kms::page::Page;
+
+impl State {
+    pub(crate) const fn shown(self) -> model::KeyState {
+        match self {
+            Self::Enabled => model::KeyState::Enabled,
+            Self::Disabled => model::KeyState::Disabled,
+            Self::PendingDeletion => model::KeyState::PendingDeletion,
+        }
+    }
+}
+
+/// All that AWS shows of a key.
+pub(super) fn metadata(key: &Key) -> model::KeyMetadata {
+    let symmetric = key.spec == MaterialSpec::Symmetric;
+    let mac = key.spec.mac_algorithm().and_then(model::MacAlgorithmSpec::parse);
+    model::KeyMetadata {
+        aws_account_id: Some(key.account.clone()),
+        arn: Some(key.arn()),
+        creation_date: Some(Timestamp(key.created)),
+        current_key_material_id: symmetric.then(|| key.material.clone()),
+        customer_master_key_spec: model::CustomerMasterKeySpec::parse(key.spec.name()),
+        deletion_date: key.deletion.as_ref().map(|deletion| Timestamp(deletion.date)),
+        description: Some(key.description.clone()),
+        enabled: Some(key.state == State::Enabled),
+        encryption_algorithms: symmetric.then(|| vec![model::EncryptionAlgorithmSpec::SymmetricDefault]),
+        key_id: key.id.clone(),
+        key_manager: Some(model::KeyManagerType::Customer),
+        key_spec: model::KeySpec::parse(key.spec.name()),
+        key_state: Some(key.state.shown()),
+        key_usage: Some(key.usage()),
+        mac_algorithms: mac.map(|algorithm| vec![algorithm]),
+        multi_region: Some(false),
+        origin: Some(model::OriginType::AwsKms),
+        ..model::KeyMetadata::default()
+    }
+}
+
+/// Shows a key's metadata, whatever its state.
+pub struct DescribeKey;
+
+impl Operation for DescribeKey {
+    type Input = model::DescribeKeyRequest;
+    type Output = model::DescribeKeyResponse;
+    type Target = KeyTarget;
+    const ACCESS: Access = Access::read("kms:DescribeKey");
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
+        grant::check_tokens(look, input.grant_tokens.as_deref())?;
+        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+    }
+
+    fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Self::Output> {
+        call.share_with(&key.account);
+        Ok(model::DescribeKeyResponse {
+            key_metadata: Some(metadata(&key)),
+        })
+    }
+}
+
+/// Lists the keys of the account in the region (S8.1).
+pub struct ListKeys;
+
+impl Operation for ListKeys {
+    type Input = model::ListKeysRequest;
+    type Output = model::ListKeysResponse;
+    type Target = Ring;
+    const ACCESS: Access = Access::list("kms:ListKeys");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<Ring>> {
+        Ok(Ring::of(look))
+    }
+
+    fn handle(call: &mut Call<'_>, _ring: Authorized<Ring>, input: Self::Input) -> Result<Self::Output> {
+        let page = Page::read(
+            call,
+            "ListKeys",
+            input.marker.as_deref(),
+            input.limit,
+            (100, 1000),
+        )?;
+        let (account, region) = (call.account().to_owned(), call.region().to_owned());
+        let after = page.after.clone().map(|id| (account.clone(), region.clone(), id));
+        let rows = call.range(
+            &KEYS,
+            &(account.as_str(), region.as_str()),
+            after.as_ref(),
+            page.limit + 1,
+        )?;
+        let paged = page.close(call, rows.into_iter().map(|((_, _, id), key)| (id, key)))?;
+        let keys = paged.items.iter().map(|key| model::KeyListEntry {
+            key_arn: Some(key.arn()),
+            key_id: Some(key.id.clone()),
+        });
+        Ok(model::ListKeysResponse {
+            keys: Some(keys.collect()),
+            truncated: Some(paged.next.is_some()),
+            next_marker: paged.next,
+        })
+    }
+}
+
+/// Says anew what a key is for.
+pub struct UpdateKeyDescription;
+
+impl Operation for UpdateKeyDescription {
+    type Input = model::UpdateKeyDescriptionRequest;
+    type Output = wire::typed::Empty;
+    type Target = KeyTarget;
+    const ACCESS: Access = Access::write("kms:UpdateKeyDescription");
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
+        resolve(look, &input.key_id, Self::ACCESS, Reach::Own)
+    }
+
+    fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
+        key.expect_staying()?;
+        let mut key = super::to_change(&key);
+        key.description = input.description;
+        key.keep(call)?;
+        Ok(wire::typed::Empty)
+    }
+}

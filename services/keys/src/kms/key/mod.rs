@@ -1,0 +1,332 @@
+//! The key: its record, its states, and how it looks to policies (S8.33).
+//!
+//! A key is a logical thing: identifiers, metadata, a policy, and the id of the material that encrypts now. `Kept` holds what is
+//! costly to make from the row (the parsed policy, the grants, the open material); it lives as long as the store's cache holds this
+//! version of the row, so that every change of the key, and of its grants, drops it.
+//!
+//! Invariant: whoever changes a key's grants or material rewrites the key's row in the same transaction.
+
+mod create;
+mod describe;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use api::kms as model;
+use api::kms::fault::{disabled_exception, invalid_key_usage_exception, kms_invalid_state_exception};
+use crypto::kms::{KeyMaterial, MaterialSpec};
+use pipeline::jobs::JobId;
+use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
+use policy::{Attached, Context, Grant, Policy, PolicyKind};
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::Fault;
+
+use crate::kms::grant;
+use crate::kms::rotation::Rotation;
+
+pub use create::CreateKey;
+pub use describe::{DescribeKey, ListKeys, UpdateKeyDescription};
+
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000;
+
+/// What a key may be used for now (KMS Developer Guide, "Key states of AWS KMS keys").
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum State {
+    Enabled,
+    Disabled,
+    PendingDeletion,
+}
+
+/// A planned end.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Deletion {
+    /// Milliseconds since the epoch.
+    pub date: i64,
+    /// The job that destroys the key then.
+    pub job: JobId,
+}
+
+/// A KMS key.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Key {
+    pub account: String,
+    pub region: String,
+    /// A UUID in lower case.
+    pub id: String,
+    /// Milliseconds since the epoch.
+    pub created: i64,
+    pub description: String,
+    #[serde(with = "spec")]
+    pub spec: MaterialSpec,
+    pub state: State,
+    pub deletion: Option<Deletion>,
+    /// The key policy as it was given.
+    pub policy: String,
+    pub tags: BTreeMap<String, String>,
+    /// Names of the aliases that point here, `alias/` included.
+    pub aliases: BTreeSet<String>,
+    /// The id of the material that encrypts now.
+    pub material: String,
+    pub rotation: Rotation,
+    /// How many grants there are.
+    pub grants: u32,
+    #[serde(skip)]
+    pub(crate) kept: Kept,
+}
+
+/// What is costly to make from a row.
+#[derive(Default)]
+pub(crate) struct Kept {
+    policy: OnceLock<Attached>,
+    grants: OnceLock<Arc<[Grant]>>,
+    pub(crate) material: OnceLock<Arc<KeyMaterial>>,
+}
+
+impl Clone for Kept {
+    /// A copy is about to become another version of the row.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+store::record!(Key, 1);
+
+/// By account, region and id.
+pub static KEYS: Table<(String, String, String), Key> = Table::new(0x0201, "kms.keys");
+
+impl Key {
+    /// `arn:aws:kms:REGION:ACCOUNT:key/ID`
+    pub fn arn(&self) -> String {
+        arn(&self.region, &self.account, &self.id)
+    }
+
+    /// The key of its row.
+    pub(crate) fn row(&self) -> (String, String, String) {
+        (self.account.clone(), self.region.clone(), self.id.clone())
+    }
+
+    /// Writes the row.
+    pub(crate) fn keep(self, call: &mut Call<'_>) -> Result<()> {
+        let row = self.row();
+        call.put(&KEYS, &row, self)
+    }
+
+    /// `ENCRYPT_DECRYPT` or `GENERATE_VERIFY_MAC`; it follows from the specification.
+    pub const fn usage(&self) -> model::KeyUsageType {
+        match self.spec {
+            MaterialSpec::Symmetric => model::KeyUsageType::EncryptDecrypt,
+            _ => model::KeyUsageType::GenerateVerifyMac,
+        }
+    }
+
+    /// Cryptographic operations, and those that change how the key rotates or who is granted, want an enabled key.
+    pub(crate) fn expect_enabled(&self) -> Result<()> {
+        match self.state {
+            State::Enabled => Ok(()),
+            State::Disabled => Err(disabled_exception(format!("{} is disabled.", self.arn()))),
+            State::PendingDeletion => Err(self.pending_deletion()),
+        }
+    }
+
+    /// Operations that change a key may be done to a disabled one, but not to one that is about to go.
+    pub(crate) fn expect_staying(&self) -> Result<()> {
+        match self.state {
+            State::Enabled | State::Disabled => Ok(()),
+            State::PendingDeletion => Err(self.pending_deletion()),
+        }
+    }
+
+    fn pending_deletion(&self) -> Fault {
+        kms_invalid_state_exception(format!("{} is pending deletion.", self.arn()))
+    }
+
+    /// A key does only what it was made for.
+    pub(crate) fn expect_usage(&self, usage: model::KeyUsageType, operation: &str) -> Result<()> {
+        if self.usage() == usage {
+            return Ok(());
+        }
+        let (arn, own) = (self.arn(), self.usage());
+        Err(invalid_key_usage_exception(format!(
+            "{arn} key usage is {own} which is not valid for {operation}."
+        )))
+    }
+
+    /// The policy as the evaluator takes it.
+    pub(crate) fn attached(&self) -> Result<Attached> {
+        if let Some(attached) = self.kept.policy.get() {
+            return Ok(attached.clone());
+        }
+        let parsed = Policy::parse(&self.policy, PolicyKind::Key).map_err(Fault::internal)?;
+        let attached = Attached::new(Arc::new(parsed), format!("the key policy of {}", self.arn()));
+        Ok(self.kept.policy.get_or_init(|| attached).clone())
+    }
+
+    /// The grants that give an operation, of those that were read to judge the running call.
+    pub(crate) fn granted_for<'a>(&'a self, operation: &'a str) -> impl Iterator<Item = &'a Grant> {
+        let grants = self.kept.grants.get().map(|grants| &**grants).unwrap_or_default();
+        grants
+            .iter()
+            .filter(move |grant| grant.operations.iter().any(|held| held == operation))
+    }
+
+    /// The grants as the evaluator takes them.
+    pub(crate) fn granted(&self, look: &mut Look<'_>) -> Result<Arc<[Grant]>> {
+        if let Some(grants) = self.kept.grants.get() {
+            return Ok(Arc::clone(grants));
+        }
+        let grants = if self.grants == 0 {
+            Arc::default()
+        } else {
+            grant::compiled(look, self)?
+        };
+        Ok(Arc::clone(self.kept.grants.get_or_init(|| grants)))
+    }
+}
+
+/// `arn:aws:kms:REGION:ACCOUNT:key/ID`
+pub(crate) fn arn(region: &str, account: &str, id: &str) -> String {
+    format!("arn:aws:kms:{region}:{account}:key/{id}")
+}
+
+/// A key as a request named it.
+#[derive(Clone)]
+pub struct KeyTarget {
+    key: Arc<Key>,
+    /// The alias that the request used, for `kms:RequestAlias`.
+    alias: Option<String>,
+    /// The caller's account, for `kms:CallerAccount`.
+    caller: Arc<str>,
+    /// `kms:ReEncryptOnSameKey`
+    on_same_key: Option<bool>,
+}
+
+impl KeyTarget {
+    pub(crate) fn new(look: &Look<'_>, key: Arc<Key>, alias: Option<String>) -> Self {
+        Self {
+            key,
+            alias,
+            caller: look.account_shared(),
+            on_same_key: None,
+        }
+    }
+
+    /// Says whether the other key of a re-encryption is this one.
+    pub(crate) fn on_same_key(mut self, same: bool) -> Self {
+        self.on_same_key = Some(same);
+        self
+    }
+
+    /// The row, to be changed.
+    pub(crate) fn changed(&self) -> Key {
+        (*self.key).clone()
+    }
+}
+
+impl Deref for KeyTarget {
+    type Target = Key;
+
+    fn deref(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl Resource for KeyTarget {
+    const TYPE: &'static str = "AWS::KMS::Key";
+
+    fn arn(&self) -> String {
+        self.key.arn()
+    }
+
+    fn account(&self) -> &str {
+        &self.key.account
+    }
+
+    fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
+        let grants = grant::concerning(self.key.granted(look)?, look.caller());
+        Ok(ResourcePolicies::Key {
+            policy: self.key.attached()?,
+            grants,
+        })
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        let key = &*self.key;
+        context.insert("kms:CallerAccount", self.caller.to_string());
+        kind(key.spec.name(), key.usage().as_str(), context);
+        context.insert("kms:KeyOrigin", "AWS_KMS");
+        context.insert("kms:MultiRegion", "false");
+        if let Some(alias) = &self.alias {
+            context.insert("kms:RequestAlias", alias.clone());
+        }
+        if let Some(same) = self.on_same_key {
+            context.insert("kms:ReEncryptOnSameKey", if same { "true" } else { "false" });
+        }
+        if !key.aliases.is_empty() {
+            context.insert_many("kms:ResourceAliases", key.aliases.iter().cloned());
+        }
+        for (name, value) in &key.tags {
+            context.insert(format!("aws:ResourceTag/{name}"), value.clone());
+        }
+    }
+}
+
+/// Sets the condition keys of what a key is, under their names of today and the older ones, which policies may still use.
+fn kind(spec: &'static str, usage: &'static str, context: &mut Context) {
+    context.insert("kms:KeySpec", spec);
+    context.insert("kms:KeyUsage", usage);
+    context.insert("kms:CustomerMasterKeySpec", spec);
+    context.insert("kms:CustomerMasterKeyUsage", usage);
+}
+
+/// The row of a key that was granted, to be changed.
+pub(crate) fn to_change(key: &Authorized<KeyTarget>) -> Key {
+    key.changed()
+}
+
+/// All keys of an account in a region: the target of operations that name none.
+pub struct Ring {
+    account: Arc<str>,
+}
+
+impl Ring {
+    /// The keys of the calling account.
+    pub(crate) fn of(look: &Look<'_>) -> pipeline::Found<Self> {
+        pipeline::Found::Here(Self {
+            account: look.account_shared(),
+        })
+    }
+}
+
+impl Resource for Ring {
+    const TYPE: &'static str = "";
+
+    fn arn(&self) -> String {
+        "*".to_owned()
+    }
+
+    fn account(&self) -> &str {
+        &self.account
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        context.insert("kms:CallerAccount", self.account.to_string());
+    }
+}
+
+/// The specification by AWS's name.
+mod spec {
+    use crypto::kms::MaterialSpec;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(spec: &MaterialSpec, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(spec.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaterialSpec, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        MaterialSpec::from_name(&name).ok_or_else(|| D::Error::custom("an unknown key spec"))
+    }
+}

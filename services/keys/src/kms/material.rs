@@ -1,0 +1,110 @@
+//! Key material at rest: sealed, one row a generation, opened when a key is used (S8.18).
+//!
+//! Invariant: material is written once and never changed; deleting its row is the end of all that it encrypted (S8.30).
+
+use std::sync::Arc;
+
+use crypto::kms::{KeyMaterial, KeyReference, MaterialSpec};
+use crypto::{Secret, random};
+use pipeline::{Call, Look, Result};
+use store::Table;
+use wire::Fault;
+
+use crate::kms::key::Key;
+
+/// One generation of a key's material, under the seal.
+#[derive(Clone)]
+pub(crate) struct SealedMaterial(Vec<u8>);
+
+impl store::Record for SealedMaterial {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, out: &mut Vec<u8>) -> store::Result<()> {
+        out.extend_from_slice(&self.0);
+        Ok(())
+    }
+
+    fn decode(_version: u8, bytes: &[u8]) -> store::Result<Self> {
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+/// By account, region, key id and material id.
+static MATERIAL: Table<(String, String, String, String), SealedMaterial> = Table::new(0x0204, "kms.material");
+
+/// The most generations that are deleted in one step.
+const STRIDE: usize = 256;
+
+/// The row that the seal binds the bytes to.
+fn place(account: &str, region: &str, id: &str, material: &str) -> Vec<u8> {
+    format!("{account}/{region}/{id}/{material}").into_bytes()
+}
+
+/// Makes new random material for a key, and tells its id (S8.34).
+pub(crate) fn make(
+    call: &mut Call<'_>,
+    account: &str,
+    region: &str,
+    id: &str,
+    spec: MaterialSpec,
+) -> Result<String> {
+    let bytes = random::bytes(call.random(), spec.length()).map_err(Fault::internal)?;
+    let made = import(account, id, spec, bytes.clone())?;
+    let name = made.id().to_string();
+    let sealed = call.seal(
+        MATERIAL.name(),
+        &place(account, region, id, &name),
+        bytes.expose(),
+    )?;
+    call.put(
+        &MATERIAL,
+        &(account, region, id, name.as_str()),
+        SealedMaterial(sealed),
+    )?;
+    Ok(name)
+}
+
+fn import(account: &str, id: &str, spec: MaterialSpec, bytes: Secret) -> Result<KeyMaterial> {
+    let reference = KeyReference::new(account, id).map_err(Fault::internal)?;
+    KeyMaterial::import(reference, spec, bytes).map_err(Fault::internal)
+}
+
+/// The material that encrypts now. It stays open as long as this version of the key's row is cached, and is wiped with it.
+pub(crate) fn current(look: &mut Look<'_>, key: &Key) -> Result<Arc<KeyMaterial>> {
+    if let Some(material) = key.kept.material.get() {
+        return Ok(Arc::clone(material));
+    }
+    let opened = generation(look, key, &key.material)?;
+    let opened = opened.ok_or_else(|| Fault::internal("a key has no material"))?;
+    Ok(Arc::clone(key.kept.material.get_or_init(|| opened)))
+}
+
+/// An older or the current generation, by its id; `None` if the key never had it (S8.49).
+pub(crate) fn generation(look: &mut Look<'_>, key: &Key, material: &str) -> Result<Option<Arc<KeyMaterial>>> {
+    let row = (
+        key.account.as_str(),
+        key.region.as_str(),
+        key.id.as_str(),
+        material,
+    );
+    let Some(sealed) = look.get(&MATERIAL, &row)? else {
+        return Ok(None);
+    };
+    let place = place(&key.account, &key.region, &key.id, material);
+    let bytes = look.open(MATERIAL.name(), &place, &sealed.0)?;
+    import(&key.account, &key.id, key.spec, bytes).map(|opened| Some(Arc::new(opened)))
+}
+
+/// Destroys every generation of a key's material.
+pub(crate) fn destroy(call: &mut Call<'_>, key: &Key) -> Result<()> {
+    let prefix = (key.account.as_str(), key.region.as_str(), key.id.as_str());
+    loop {
+        let rows = call.range(&MATERIAL, &prefix, None, STRIDE)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for (row, _) in rows {
+            call.delete(&MATERIAL, &row)?;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! KMS: keys that never leave, and what may be done with them. It protects everything that others encrypt.
+//!
+//! A key's row carries its state, its policy and the id of its current material; the material itself lies sealed in a table of its
+//! own. Every use reads the row first, so that disabling a key, changing its policy or revoking a grant counts from the next call on.
+//!
+//! Read `key` for the record and how requests name it, then `encryption` for its use.
+//!
+//! Invariant: key material is opened only for a caller whom the key's policy and grants allow, and only while the key is enabled.
+
+use pipeline::jobs::JobKind;
+use pipeline::{Endpoint, TrailRules, operations};
+
+pub mod alias;
+mod context;
+pub mod data_key;
+pub mod deletion;
+pub mod encryption;
+pub mod grant;
+pub mod key;
+pub mod mac;
+mod material;
+mod naming;
+mod page;
+pub mod policy;
+pub mod rotation;
+pub mod state;
+pub mod tag;
+
+/// How KMS's calls look in the trail (KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail").
+pub static TRAIL: TrailRules = TrailRules {
+    drop: &["GrantToken"],
+    hides_denied: true,
+    names_resources: true,
+    subject: Some("keyId"),
+    ..TrailRules::new("kms")
+};
+
+/// KMS's operations.
+pub static OPERATIONS: &[Endpoint] = operations!["kms";
+    key::{CreateKey, DescribeKey, ListKeys, UpdateKeyDescription},
+    state::{DisableKey, EnableKey},
+    deletion::{CancelKeyDeletion, ScheduleKeyDeletion},
+    policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy},
+    tag::{ListResourceTags, TagResource, UntagResource},
+    alias::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias},
+    encryption::{Decrypt, Encrypt, ReEncrypt},
+    data_key::{GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom},
+    mac::{GenerateMac, VerifyMac},
+    rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
+    grant::{CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant},
+];
+
+/// What KMS does later.
+pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: deletion::JOB,
+        service: "kms",
+        event: "DeleteKey",
+        run: deletion::delete_key,
+    },
+    JobKind {
+        name: rotation::JOB,
+        service: "kms",
+        event: "RotateKey",
+        run: rotation::rotate_key,
+    },
+];

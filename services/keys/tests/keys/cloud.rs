@@ -1,0 +1,220 @@
+//! A cloud with two accounts and a directory that the tests fill.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use parking_lot::RwLock;
+use pipeline::gateway::Tables;
+use pipeline::identity::{Credential, IdentityType, PrincipalPolicies, Refusal};
+use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
+use pipeline::{Call, Directory, Identity, Look, Result};
+use policy::{Attached, Policy, PolicyKind, Principal};
+use serde_json::{Value, json};
+
+/// Another account of the same cloud.
+pub(crate) const OTHER: &str = "444455556666";
+
+type Policies = Arc<RwLock<HashMap<String, Vec<Attached>>>>;
+
+struct TestDirectory(Policies);
+
+impl Directory for TestDirectory {
+    fn credential(
+        &self,
+        _: &mut Look<'_>,
+        _: &str,
+        _: Option<&str>,
+    ) -> std::result::Result<Credential, Refusal> {
+        Err(Refusal::Unknown)
+    }
+
+    fn policies(&self, _: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies> {
+        let identity = self.0.read().get(&*identity.arn).cloned().unwrap_or_default();
+        Ok(PrincipalPolicies {
+            identity,
+            ..PrincipalPolicies::default()
+        })
+    }
+
+    fn resource_control(&self, _: &mut Look<'_>, _: &str) -> Result<Vec<Attached>> {
+        Ok(Vec::new())
+    }
+
+    fn used(&self, _: &mut Call<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn account_exists(&self, _: &mut Look<'_>, account: &str) -> Result<bool> {
+        Ok([ACCOUNT, OTHER].contains(&account))
+    }
+
+    fn principal_exists(&self, _: &mut Look<'_>, arn: &str) -> Result<bool> {
+        Ok(self.0.read().contains_key(arn))
+    }
+}
+
+/// The cloud of one test.
+pub(crate) struct Here {
+    pub(crate) cloud: Cloud,
+    policies: Policies,
+}
+
+impl Here {
+    pub(crate) fn new() -> Self {
+        let policies = Policies::default();
+        let tables = Tables {
+            operations: vec![keys::kms::OPERATIONS],
+            jobs: vec![keys::kms::JOBS],
+            trails: vec![&keys::kms::TRAIL],
+        };
+        let cloud = Cloud::new(Box::new(TestDirectory(Arc::clone(&policies))), &tables);
+        Self { cloud, policies }
+    }
+
+    /// A user with these statements as identity policy.
+    pub(crate) fn user(&self, account: &str, name: &str, statements: &Value) -> Caller {
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
+        let mut attached = Vec::new();
+        if statements
+            .as_array()
+            .is_some_and(|statements| !statements.is_empty())
+        {
+            let text = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+            let policy = Policy::parse(&text, PolicyKind::Identity).unwrap();
+            attached.push(Attached::new(
+                Arc::new(policy),
+                format!("user/{name} inline test"),
+            ));
+        }
+        self.policies.write().insert(arn.clone(), attached);
+        let id = format!("AIDA{}", name.to_uppercase());
+        Arc::new(Identity {
+            kind: IdentityType::IamUser,
+            principal: Principal::User {
+                arn: arn.clone(),
+                account: account.to_owned(),
+                id: id.clone(),
+            },
+            arn: arn.into(),
+            user_id: id.into(),
+            user_name: Some(name.into()),
+            ..Identity::root(account)
+        })
+    }
+
+    /// A user who may do anything in KMS as far as IAM goes.
+    pub(crate) fn admin(&self, account: &str, name: &str) -> Caller {
+        self.user(
+            account,
+            name,
+            &json!([{ "Effect": "Allow", "Action": "kms:*", "Resource": "*" }]),
+        )
+    }
+
+    pub(crate) fn root(&self) -> Caller {
+        self.cloud.root()
+    }
+
+    pub(crate) fn call(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        input: Value,
+    ) -> std::result::Result<Value, Failure> {
+        self.cloud.call(caller, "kms", operation, input)
+    }
+
+    /// As root, where success is expected.
+    pub(crate) fn ok(&self, operation: &str, input: Value) -> Value {
+        self.call(&self.root(), operation, input).unwrap()
+    }
+
+    /// The code and message of a refusal.
+    pub(crate) fn refused(&self, caller: &Caller, operation: &str, input: Value) -> (String, String) {
+        let failure = self.call(caller, operation, input).unwrap_err();
+        (failure.code, failure.message)
+    }
+
+    pub(crate) fn denied(&self, caller: &Caller, operation: &str, input: Value) -> bool {
+        match self.call(caller, operation, input) {
+            Ok(_) => false,
+            Err(failure) => {
+                assert_eq!(failure.code, "AccessDeniedException", "{}", failure.message);
+                true
+            }
+        }
+    }
+
+    /// A new symmetric key of root's: its ARN.
+    pub(crate) fn key(&self) -> String {
+        arn(&self.ok("CreateKey", json!({})))
+    }
+
+    /// A new key with these statements as its policy, beside the one that lets the root user manage it.
+    pub(crate) fn key_with(&self, statements: &[Value]) -> String {
+        let own = json!({
+            "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") },
+            "Action": "kms:*", "Resource": "*",
+        });
+        self.key_only(&[&[own], statements].concat())
+    }
+
+    /// A new key with exactly these statements.
+    pub(crate) fn key_only(&self, statements: &[Value]) -> String {
+        let policy = policy(statements);
+        arn(&self.ok(
+            "CreateKey",
+            json!({ "Policy": policy, "BypassPolicyLockoutSafetyCheck": true }),
+        ))
+    }
+
+    pub(crate) fn encrypt(
+        &self,
+        caller: &Caller,
+        key: &str,
+        text: &[u8],
+    ) -> std::result::Result<String, Failure> {
+        let answer = self.call(
+            caller,
+            "Encrypt",
+            json!({ "KeyId": key, "Plaintext": STANDARD.encode(text) }),
+        )?;
+        Ok(answer["CiphertextBlob"].as_str().unwrap().to_owned())
+    }
+
+    pub(crate) fn decrypt(&self, caller: &Caller, blob: &str) -> std::result::Result<Vec<u8>, Failure> {
+        let answer = self.call(caller, "Decrypt", json!({ "CiphertextBlob": blob }))?;
+        Ok(bytes(&answer["Plaintext"]))
+    }
+
+    pub(crate) fn state(&self, key: &str) -> String {
+        let shown = self.ok("DescribeKey", json!({ "KeyId": key }));
+        shown["KeyMetadata"]["KeyState"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn policy(statements: &[Value]) -> String {
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+pub(crate) fn allow(principal: &Caller, actions: &[&str]) -> Value {
+    json!({ "Effect": "Allow", "Principal": { "AWS": &*principal.arn }, "Action": actions, "Resource": "*" })
+}
+
+pub(crate) fn arn(created: &Value) -> String {
+    created["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+}
+
+pub(crate) fn id(arn: &str) -> &str {
+    arn.rsplit_once('/').unwrap().1
+}
+
+pub(crate) fn bytes(value: &Value) -> Vec<u8> {
+    STANDARD.decode(value.as_str().unwrap()).unwrap()
+}
+
+pub(crate) fn b64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}

@@ -1,0 +1,6 @@
+//! The services of this crate, through the pipeline.
+
+#[cfg(test)]
+mod cloud;
+#[cfg(test)]
+mod kms;

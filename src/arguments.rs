@@ -1,0 +1,241 @@
+//! The command line, and the environment variables that stand for its options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Error;
+
+const EXAMPLES: &str = "Examples:
+  ringwork                                   serve on 127.0.0.1:4566 from ./ringwork-data
+  eval \"$(ringwork env)\"                     point AWS clients of this shell at it
+  aws sts get-caller-identity
+  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f";
+
+/// The AWS security plane that you can run yourself.
+#[derive(Parser)]
+#[command(name = "ringwork", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start the server (the default)
+    Serve(Box<Serve>),
+    /// Print export lines that point AWS clients at the server
+    Env(Env),
+    /// Explain why a call was allowed or denied
+    Why(Why),
+    /// Say what the server is and does
+    Status(Status),
+    /// Check the installation and say what to mend
+    Doctor(Status),
+    /// Show, set, freeze, scale or advance the cloud's clock
+    Clock(Clock),
+    /// Change the opener of the seal, with the server stopped
+    Seal(Seal),
+    /// Save the server's state, or make a data folder from a saved one
+    Snapshot(Snapshot),
+}
+
+const SERVE_EXAMPLES: &str = "Examples:
+  ringwork serve --data /var/lib/ringwork --listen 127.0.0.1:4566
+  ringwork serve --memory --seed accounts.yaml --root-credentials test:test
+  ringwork serve --clock-control";
+
+#[derive(Args, Default)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct Serve {
+    /// The data folder
+    #[arg(long, value_name = "DIR", env = "RINGWORK_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Addresses to listen on, separated by commas [default: 127.0.0.1:4566]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', env = "RINGWORK_LISTEN")]
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Keep everything in memory and forget it at the end
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// The management account's id [default: 000000000000]
+    #[arg(long, value_name = "ID", env = "RINGWORK_ACCOUNT")]
+    pub(crate) account: Option<String>,
+    /// Fixed root credentials instead of random ones; on loopback only
+    #[arg(
+        long,
+        value_name = "ID:SECRET",
+        env = "RINGWORK_ROOT_CREDENTIALS",
+        hide_env_values = true
+    )]
+    pub(crate) root_credentials: Option<String>,
+    /// The file that opens the seal [default: DIR.key beside the data folder]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RINGWORK_SEAL_KEY_FILE",
+        conflicts_with = "seal_passphrase_file"
+    )]
+    pub(crate) seal_key_file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that opens the seal
+    #[arg(long, value_name = "FILE", env = "RINGWORK_SEAL_PASSPHRASE_FILE")]
+    pub(crate) seal_passphrase_file: Option<PathBuf>,
+    /// Make the accounts, users, roles and policies of a YAML file, idempotently
+    #[arg(long, value_name = "FILE", env = "RINGWORK_SEED")]
+    pub(crate) seed: Option<PathBuf>,
+    /// With --memory: begin with a state saved by `ringwork snapshot save`
+    #[arg(long, value_name = "DIR", requires = "memory")]
+    pub(crate) from: Option<PathBuf>,
+    /// Let root move the cloud's clock (for tests)
+    #[arg(long, env = "RINGWORK_CLOCK_CONTROL")]
+    pub(crate) clock_control: bool,
+    /// Further names for the server's certificate, separated by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', env = "RINGWORK_NAMES")]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct Server {
+    /// The data folder of the server
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "RINGWORK_DATA",
+        default_value = "ringwork-data"
+    )]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  eval \"$(ringwork env --tls)\" && aws kms list-keys")]
+pub(crate) struct Env {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Use HTTPS and trust the server's authority
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Print JSON instead of export lines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f\n\nEvery answer carries its request id; clients print it with their errors, and CloudTrail shows it."
+)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// A request id or event id
+    pub(crate) id: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  ringwork clock\n  ringwork clock advance 365d\n  ringwork clock set 2027-01-01T00:00:00Z\n  ringwork clock freeze\n  ringwork clock scale 60\n  ringwork clock follow"
+)]
+pub(crate) struct Clock {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) change: Option<ClockChange>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ClockChange {
+    /// Move ahead, running what falls due on the way: 90s, 15m, 12h, 365d
+    Advance { duration: String },
+    /// Put the clock at a time (ISO 8601, UTC)
+    Set { time: String },
+    /// Stop the clock where it is
+    Freeze,
+    /// Let the clock run this many times as fast as the wall's
+    Scale { rate: f64 },
+    /// Follow the wall's clock again
+    Follow,
+}
+
+#[derive(Args)]
+pub(crate) struct Seal {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) change: SealChange,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SealChange {
+    /// Say how the seal opens
+    Show,
+    /// Wrap the data key anew: the data stays as it is
+    #[command(
+        after_help = "Example:\n  ringwork seal change --key-file ringwork-data.key --to-passphrase-file pass.txt"
+    )]
+    Change {
+        /// What opens the seal now
+        #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
+        key_file: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// What is to open it from now on; a key file that does not exist is made
+        #[arg(long, value_name = "FILE", conflicts_with = "to_passphrase_file")]
+        to_key_file: Option<PathBuf>,
+        #[arg(long, value_name = "FILE")]
+        to_passphrase_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Snapshot {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) change: SnapshotChange,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SnapshotChange {
+    /// Save the running server's state into a new folder, with a key file of its own beside it
+    Save { to: PathBuf },
+    /// Make the data folder (--data) from a saved state; it must not exist yet
+    Load { from: PathBuf },
+}
+
+/// An unknown `RINGWORK_` variable refuses the start: a misspelt one would be ignored in silence.
+///
+/// # Errors
+/// Names the variable.
+pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
+    const KNOWN: [&str; 8] = [
+        "RINGWORK_DATA",
+        "RINGWORK_LISTEN",
+        "RINGWORK_ACCOUNT",
+        "RINGWORK_ROOT_CREDENTIALS",
+        "RINGWORK_SEAL_KEY_FILE",
+        "RINGWORK_SEAL_PASSPHRASE_FILE",
+        "RINGWORK_SEED",
+        "RINGWORK_CLOCK_CONTROL",
+    ];
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with("RINGWORK_")) else {
+            continue;
+        };
+        if !KNOWN.contains(&name) && name != "RINGWORK_NAMES" {
+            return Err(Error::Usage(format!(
+                "the environment variable {name} is unknown; known are {}",
+                KNOWN.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}

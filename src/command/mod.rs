@@ -1,0 +1,21 @@
+//! The commands that talk to a server, or to a stopped server's folder.
+
+mod client;
+pub(crate) mod clock;
+pub(crate) mod doctor;
+pub(crate) mod env;
+pub(crate) mod seal;
+pub(crate) mod snapshot;
+pub(crate) mod status;
+pub(crate) mod why;
+
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Prints a report as JSON.
+fn print_json(report: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(report).map_err(|error| Error::Pipeline(error.to_string()))?;
+    println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `ringwork snapshot`: a state that a test made, saved and loaded again.
+
+use std::path::Path;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use crate::arguments::{Snapshot, SnapshotChange};
+use crate::error::Error;
+use crate::folder::{self, Folder};
+
+pub(crate) async fn run(options: &Snapshot) -> Result<(), Error> {
+    match &options.change {
+        SnapshotChange::Save { to } => {
+            let client = Client::of(&options.server)?;
+            let absolute = std::path::absolute(to);
+            let absolute = absolute.map_err(|source| Error::File {
+                doing: "find",
+                path: to.clone(),
+                source,
+            })?;
+            let body = json!({ "to": absolute.display().to_string() })
+                .to_string()
+                .into_bytes();
+            let _: Value = client.call(Method::POST, "/_ringwork/snapshot", "", body).await?;
+            let (folder, key) = (absolute.display(), Folder::at(&absolute).key_file());
+            println!("Saved in {folder}, opened by {}.", key.display());
+            Ok(())
+        }
+        SnapshotChange::Load { from } => load(from, &Folder::at(&options.server.data)),
+    }
+}
+
+fn load(from: &Path, to: &Folder) -> Result<(), Error> {
+    let saved = Folder::at(from);
+    if to.path().exists() || to.key_file().exists() {
+        return Err(Error::Usage(format!(
+            "{}, or its key file, exists already",
+            to.path().display()
+        )));
+    }
+    let copied = [
+        (saved.store_file(), to.store_file()),
+        (saved.seal_header(), to.seal_header()),
+        (saved.key_file(), to.key_file()),
+    ];
+    let mut contents = Vec::new();
+    for (source, target) in copied {
+        let bytes = folder::read(&source)?;
+        let bytes = bytes.ok_or_else(|| {
+            Error::Usage(format!(
+                "{} is not a saved state: {} is missing",
+                from.display(),
+                source.display()
+            ))
+        })?;
+        contents.push((target, zeroize::Zeroizing::new(bytes)));
+    }
+    to.make()?;
+    for (target, bytes) in contents {
+        folder::write(&target, &bytes)?;
+    }
+    println!(
+        "Loaded. Start it with: ringwork serve --data {}",
+        to.path().display()
+    );
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The data folder: what lies in it, and how its small files are written and read.
+//!
+//! Invariant: a file here is whole or absent (written aside, flushed, renamed), and readable by its owner alone.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crypto::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Where a Ringwork keeps its things.
+pub(crate) struct Folder(PathBuf);
+
+/// What clients on this machine need to reach the server: who they are and where it listens.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RootCredentials {
+    pub(crate) account: String,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+}
+
+impl Folder {
+    /// The folder at `path`, which need not exist.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder, for its owner alone.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|source| Error::File {
+                doing: "make the folder",
+                path: self.0.clone(),
+                source,
+            })
+    }
+
+    /// The key file beside the folder, which opens the seal unless another is named.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        let mut name = self.0.file_name().unwrap_or_default().to_owned();
+        name.push(".key");
+        self.0.with_file_name(name)
+    }
+
+    pub(crate) fn store_file(&self) -> PathBuf {
+        self.0.join(store::FILE)
+    }
+
+    pub(crate) fn seal_header(&self) -> PathBuf {
+        self.0.join("seal")
+    }
+
+    pub(crate) fn root_credentials(&self) -> PathBuf {
+        self.0.join("root-credentials.json")
+    }
+
+    pub(crate) fn endpoint(&self) -> PathBuf {
+        self.0.join("endpoint")
+    }
+
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.0.join("ca.pem")
+    }
+
+    /// The authority's private key, sealed.
+    pub(crate) fn authority_key(&self) -> PathBuf {
+        self.0.join("ca.key.sealed")
+    }
+
+    pub(crate) fn read_root_credentials(&self) -> Result<Option<RootCredentials>, Error> {
+        let path = self.root_credentials();
+        let Some(bytes) = read(&path)? else {
+            return Ok(None);
+        };
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Some).map_err(|error| Error::Content {
+            path,
+            reason: error.to_string(),
+        })
+    }
+}
+
+/// A file's bytes; `None` if there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Writes a file whole or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let failed = |source| Error::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let aside = PathBuf::from(aside);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&aside).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    fs::rename(&aside, path).map_err(failed)?;
+    // The rename itself must survive a power cut.
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
+}
+
+/// The first line of a passphrase file.
+pub(crate) fn read_passphrase(path: &Path) -> Result<Secret, Error> {
+    let Some(bytes) = read(path)? else {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(Error::File {
+            doing: "read the passphrase",
+            path: path.to_owned(),
+            source,
+        });
+    };
+    let bytes = zeroize::Zeroizing::new(bytes);
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Secret::copy_of(line.strip_suffix(b"\r").unwrap_or(line)))
+}

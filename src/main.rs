@@ -1,0 +1,54 @@
+//! Ringwork: the AWS security plane that you can run yourself.
+//!
+//! Flags, configuration, start and stop order; the only place that names every service.
+
+#![expect(clippy::print_stdout, reason = "commands print what they were asked for")]
+
+mod arguments;
+mod command;
+mod control;
+mod error;
+mod folder;
+mod front;
+mod seed;
+mod serve;
+mod services;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ringwork: {}", error.chain());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Error> {
+    arguments::refuse_unknown_variables()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    match arguments
+        .command
+        .unwrap_or_else(|| Command::Serve(Box::default()))
+    {
+        Command::Serve(options) => runtime.block_on(serve::run(*options)),
+        Command::Env(options) => command::env::run(&options),
+        Command::Why(options) => runtime.block_on(command::why::run(&options)),
+        Command::Status(options) => runtime.block_on(command::status::run(&options)),
+        Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),
+        Command::Clock(options) => runtime.block_on(command::clock::run(&options)),
+        Command::Seal(options) => command::seal::run(&options),
+        Command::Snapshot(options) => runtime.block_on(command::snapshot::run(&options)),
+    }
+}

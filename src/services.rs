@@ -1,0 +1,20 @@
+//! Every service that this binary serves.
+
+use pipeline::gateway::Tables;
+
+/// The tables of all services.
+pub(crate) fn tables() -> Tables {
+    Tables {
+        operations: vec![
+            identity::iam::OPERATIONS,
+            identity::sts::OPERATIONS,
+            keys::kms::OPERATIONS,
+            watch::cloudtrail::OPERATIONS,
+        ],
+        jobs: vec![keys::kms::JOBS],
+        trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+    }
+}
+
+/// The services' names for `/_ringwork/health`.
+pub(crate) const NAMES: [&str; 4] = ["cloudtrail", "iam", "kms", "sts"];

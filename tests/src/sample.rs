@@ -1,0 +1,350 @@
+//! The smallest valid input of an operation, from its shape: required members, least lengths, well-formed names; and the
+//! ways to break it, one constraint at a time.
+
+use pipeline::testing::ACCOUNT;
+use wire::constraints::Pattern;
+use wire::model::{Kind, Location, Member, Operation, Service, Shape, ShapeId, Structure};
+use wire::{Document, Timestamp};
+
+use crate::world::Existing;
+
+/// A policy that allows little.
+pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
+const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+/// Members that no shape requires, though operations cannot do without: they name what is to be used.
+const NAMING: [&str; 3] = ["CiphertextBlob", "GrantId", "KeyId"];
+/// Deeper than what any operation requires.
+const DEPTH_MAX: usize = 6;
+/// The longest text that is made to break a bound.
+const LENGTH_MAX: f64 = 300_000.0;
+
+/// Makes inputs.
+pub struct Sampler<'a> {
+    /// What is there to be named.
+    pub existing: &'a Existing,
+    /// Names what exists; otherwise, what does not.
+    pub present: bool,
+}
+
+impl Sampler<'_> {
+    /// The smallest input of an operation.
+    pub fn input(&self, service: &Service, operation: &Operation) -> Document {
+        operation
+            .input
+            .map_or_else(Document::empty, |root| self.value(service, "", root, 0))
+    }
+
+    /// The smallest value of a member.
+    fn value(&self, service: &Service, name: &str, id: ShapeId, depth: usize) -> Document {
+        let shape = service.shape(id).unwrap();
+        let least = |least: f64| shape.min.unwrap_or(least).max(least);
+        match &shape.kind {
+            Kind::Structure(structure) => self.structure(service, structure, depth),
+            Kind::List { member, .. } => {
+                let length = if depth > DEPTH_MAX { 0 } else { count(least(1.0)) };
+                Document::List(
+                    (0..length)
+                        .map(|_| self.value(service, name, member.shape, depth + 1))
+                        .collect(),
+                )
+            }
+            Kind::Map { key, value, .. } => {
+                let key = self.text(name, service.shape(key.shape).unwrap());
+                Document::Map(vec![(key, self.value(service, name, value.shape, depth + 1))])
+            }
+            Kind::String { .. } => Document::String(self.text(name, shape)),
+            Kind::Blob if name == "CiphertextBlob" => Document::Blob(self.existing.ciphertext.clone()),
+            Kind::Blob => Document::Blob(vec![7; count(least(1.0))]),
+            Kind::Boolean => Document::Boolean(false),
+            Kind::Integer(_) => Document::Integer(number(least(1.0).min(shape.max.unwrap_or(1.0)))),
+            Kind::Float(_) => Document::Float(least(1.0)),
+            Kind::Timestamp(_) => Document::Timestamp(Timestamp::from_seconds(1_800_000_000)),
+            Kind::Untyped => Document::Null,
+        }
+    }
+
+    fn structure(&self, service: &Service, structure: &Structure, depth: usize) -> Document {
+        let members = structure.members.iter();
+        let wanted: Vec<&Member> = if structure.union {
+            members.take(1).collect()
+        } else if depth > 1 && !structure.members.iter().any(|member| member.required) {
+            // Forms cannot say that an empty structure is there.
+            members.take(1).collect()
+        } else {
+            members
+                .filter(|member| member.required || (depth == 0 && NAMING.contains(&member.name)))
+                .collect()
+        };
+        let wanted = wanted.into_iter().filter(|_| depth <= DEPTH_MAX);
+        Document::Structure(
+            wanted
+                .map(|member| {
+                    (
+                        member.name,
+                        self.value(service, member.name, member.shape, depth + 1),
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    fn text(&self, name: &str, shape: &Shape) -> String {
+        if let Kind::String { values } = &shape.kind
+            && let Some(first) = values.first()
+        {
+            return (*first).to_owned();
+        }
+        let least = count(shape.min.unwrap_or(1.0).max(1.0));
+        let fits = |text: &String| fits(shape, text);
+        self.known(name).filter(fits).unwrap_or_else(|| {
+            let canned = [
+                "a",
+                "A",
+                "0",
+                "alias/a",
+                "arn:aws:iam::111122223333:role/a",
+                "123456789012",
+                "AKIAIOSFODNN7EXAMPLE",
+            ];
+            let mut texts = canned
+                .iter()
+                .flat_map(|text| [(*text).to_owned(), text.repeat(least.div_ceil(text.len()))]);
+            texts.find(fits).unwrap_or_else(|| "a".repeat(least))
+        })
+    }
+
+    /// Well-formed values of members that name things.
+    fn known(&self, member: &str) -> Option<String> {
+        let name = if self.present { "existing" } else { "missing" };
+        let arn = |kind: &str| Some(format!("arn:aws:iam::{ACCOUNT}:{kind}/{name}"));
+        let id = |held: &str, other: &str| {
+            let held = Some(held).filter(|held| self.present && !held.is_empty());
+            Some(held.unwrap_or(other).to_owned())
+        };
+        match member {
+            "UserName"
+            | "GroupName"
+            | "RoleName"
+            | "InstanceProfileName"
+            | "PolicyName"
+            | "RoleSessionName"
+            | "Name" => Some(name.to_owned()),
+            "PolicyArn" | "PermissionsBoundary" => arn("policy"),
+            "RoleArn" => arn("role"),
+            "GranteePrincipal" => arn("user"),
+            "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
+            "PolicyDocument" => Some(POLICY.to_owned()),
+            "Policy" => Some(KEY_POLICY.to_owned()),
+            "AliasName" => Some(format!("alias/{name}")),
+            "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
+            "KeyId" | "TargetKeyId" | "DestinationKeyId" | "SourceKeyId" => {
+                id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")
+            }
+            "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
+            "VersionId" => Some("v1".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+fn fits(shape: &Shape, text: &str) -> bool {
+    let length = f64::from(u32::try_from(text.chars().count()).unwrap());
+    let long = shape.min.is_none_or(|min| length >= min) && shape.max.is_none_or(|max| length <= max);
+    long && shape
+        .pattern
+        .is_none_or(|pattern| Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(text)))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bounds of models are small whole numbers"
+)]
+const fn count(bound: f64) -> usize {
+    bound as usize
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bounds of models are whole numbers"
+)]
+const fn number(bound: f64) -> i64 {
+    bound as i64
+}
+
+/// An input with one constraint broken.
+pub struct Broken {
+    /// The member at the top under which it is broken.
+    pub member: &'static str,
+    /// What is broken, for a failing test's message.
+    pub what: String,
+    pub input: Document,
+}
+
+/// Every way to break one constraint of an operation's input.
+pub fn breaks(sampler: &Sampler<'_>, service: &Service, operation: &Operation) -> Vec<Broken> {
+    let Some(Kind::Structure(structure)) = operation
+        .input
+        .and_then(|id| service.shape(id))
+        .map(|shape| &shape.kind)
+    else {
+        return Vec::new();
+    };
+    let base = sampler.input(service, operation);
+    let mut all = Vec::new();
+    for member in &structure.members {
+        let label = member.location == Some(Location::Label);
+        if member.required && !label {
+            all.push(Broken {
+                member: member.name,
+                what: "required".to_owned(),
+                input: without(&base, member.name),
+            });
+        }
+        let value = base.member(member.name).cloned();
+        let value = value.unwrap_or_else(|| sampler.value(service, member.name, member.shape, 1));
+        for (what, broken) in broken(sampler, service, member.shape, &value, 0) {
+            let empty = matches!(&broken, Document::String(text) if text.is_empty());
+            if !(label && empty) {
+                all.push(Broken {
+                    member: member.name,
+                    what,
+                    input: with(&base, member.name, broken),
+                });
+            }
+        }
+    }
+    all
+}
+
+fn without(base: &Document, name: &str) -> Document {
+    let Document::Structure(members) = base else {
+        panic!("not a structure")
+    };
+    Document::Structure(
+        members
+            .iter()
+            .filter(|(held, _)| *held != name)
+            .cloned()
+            .collect(),
+    )
+}
+
+fn with(base: &Document, name: &'static str, value: Document) -> Document {
+    let Document::Structure(mut members) = without(base, name) else {
+        panic!("not a structure")
+    };
+    members.push((name, value));
+    Document::Structure(members)
+}
+
+type Values = Vec<(String, Document)>;
+
+/// A member's value with one of its constraints, or of what it holds, broken.
+fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Document, depth: usize) -> Values {
+    let shape = service.shape(id).unwrap();
+    let max = shape.max.filter(|max| *max < LENGTH_MAX);
+    let mut all = Values::new();
+    match &shape.kind {
+        Kind::String { values } => all.extend(broken_text(shape, values, value.as_str().unwrap_or_default())),
+        Kind::Blob => {
+            all.extend(max.map(|max| ("too long".to_owned(), Document::Blob(vec![7; count(max) + 1]))));
+            all.extend(
+                shape
+                    .min
+                    .filter(|min| *min > 0.0)
+                    .map(|_| ("too short".to_owned(), Document::Blob(Vec::new()))),
+            );
+        }
+        Kind::Integer(width) => {
+            let limit = if *width == 64 {
+                f64::INFINITY
+            } else {
+                f64::from(i32::MAX)
+            };
+            all.extend(
+                shape
+                    .max
+                    .filter(|max| *max < limit)
+                    .map(|max| ("too great".to_owned(), Document::Integer(number(max) + 1))),
+            );
+            all.extend(
+                shape
+                    .min
+                    .filter(|min| *min > -limit)
+                    .map(|min| ("too small".to_owned(), Document::Integer(number(min) - 1))),
+            );
+        }
+        Kind::List { member, .. } => {
+            let Document::List(items) = value else { return all };
+            all.extend(
+                shape
+                    .min
+                    .filter(|min| *min > 0.0)
+                    .map(|_| ("too short".to_owned(), Document::List(Vec::new()))),
+            );
+            let Some(first) = items.first() else { return all };
+            let long = max.map(|max| Document::List(vec![first.clone(); count(max) + 1]));
+            all.extend(long.map(|list| ("too long".to_owned(), list)));
+            if depth < DEPTH_MAX {
+                let inner = broken(sampler, service, member.shape, first, depth + 1);
+                all.extend(
+                    inner
+                        .into_iter()
+                        .map(|(what, item)| (format!("item {what}"), Document::List(vec![item]))),
+                );
+            }
+        }
+        Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
+            for member in &structure.members {
+                if member.required {
+                    all.push((format!("{} required", member.name), without(value, member.name)));
+                }
+                let held = value.member(member.name).cloned();
+                let held =
+                    held.unwrap_or_else(|| sampler.value(service, member.name, member.shape, depth + 1));
+                for (what, inner) in broken(sampler, service, member.shape, &held, depth + 1) {
+                    all.push((format!("{} {what}", member.name), with(value, member.name, inner)));
+                }
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+fn broken_text(shape: &Shape, values: &[&'static str], valid: &str) -> Values {
+    let mut all = Values::new();
+    let mut say = |what: &str, text: String| all.push((what.to_owned(), Document::String(text)));
+    if !values.is_empty() {
+        say("no value of the enumeration", "no-such-value".to_owned());
+    }
+    if let Some(max) = shape.max.filter(|max| *max < LENGTH_MAX) {
+        say(
+            "too long",
+            valid
+                .chars()
+                .next()
+                .unwrap_or('a')
+                .to_string()
+                .repeat(count(max) + 1),
+        );
+    }
+    if shape.min.is_some_and(|min| min > 0.0) {
+        say("too short", String::new());
+    }
+    if let Some(pattern) = shape.pattern.and_then(|pattern| Pattern::new(pattern).ok()) {
+        let least = count(shape.min.unwrap_or(1.0).max(1.0));
+        let most = count(shape.max.unwrap_or(1000.0));
+        let odd = ["\u{1}", "é€", " !", "(", "@/", "not of this form"];
+        let odd = odd
+            .iter()
+            .map(|text| text.repeat(least.div_ceil(text.chars().count())));
+        let odd = odd.filter(|text| text.chars().count() <= most);
+        if let Some(text) = odd.into_iter().find(|text| !pattern.matches(text)) {
+            say("another form", text);
+        }
+    }
+    all
+}

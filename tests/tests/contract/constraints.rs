@@ -1,0 +1,60 @@
+//! Each constraint of every input, broken once.
+
+use scenarios::said::Shared;
+use scenarios::sample::{Broken, Sampler, breaks};
+use scenarios::world::{World, built};
+
+/// The store's own bookkeeping and the ledger.
+const RECORD_ALONE: [u16; 2] = [0, 1];
+
+/// Every constraint of the model is checked before anything is done, and told by the member's name.
+#[test]
+fn a_broken_constraint_is_a_validation_error_and_changes_nothing() {
+    let world = World::furnished();
+    let sampler = Sampler {
+        existing: &world.existing,
+        present: true,
+    };
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (_, service, operation) in built() {
+        for Broken { member, what, input } in breaks(&sampler, service, operation) {
+            for protocol in service.protocols.iter().copied() {
+                count += 1;
+                world.plan.take_written();
+                let said = world.send(
+                    protocol,
+                    world.signed(&world.root, (service, operation, protocol), &input),
+                );
+                let (code, status) = Shared::Invalid.on(protocol);
+                let label = format!(
+                    "{}:{} in {protocol:?}, {member} {what}",
+                    service.name, operation.name
+                );
+                let mut letters = member.chars();
+                let first = letters.next().unwrap().to_ascii_lowercase();
+                let path = format!(" at '{first}{}", letters.as_str());
+                let told = said.message.contains(" validation error") && said.message.contains(&path);
+                if said.code() != code || said.status != status || !told {
+                    wrong.push(format!(
+                        "{label}: {} {} {}",
+                        said.status,
+                        said.code(),
+                        said.message
+                    ));
+                }
+                let written = world.plan.take_written();
+                if written.iter().any(|table| !RECORD_ALONE.contains(table)) {
+                    wrong.push(format!("{label}: wrote {written:x?}"));
+                }
+            }
+        }
+    }
+    assert!(count > 500, "only {count} constraints were broken");
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}

@@ -1,0 +1,20 @@
+//! The promises of the pipeline, through a whole cloud: what is answered is durable, what is recorded is true.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod clocks;
+mod concurrency;
+mod durability;
+mod identifiers;
+mod jobs;
+mod nothing;
+mod panics;
+mod secrets;
+mod why;

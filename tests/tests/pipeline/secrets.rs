@@ -1,0 +1,86 @@
+//! Secrets leave in one answer and lie nowhere else in clear: not in rows, not in the ledger.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use scenarios::world::World;
+use serde_json::json;
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// What is between the tags of an XML answer.
+fn part(body: &[u8], name: &str) -> String {
+    let body = String::from_utf8_lossy(body);
+    let (_, rest) = body
+        .split_once(&format!("<{name}>"))
+        .unwrap_or_else(|| panic!("no {name} in {body}"));
+    rest.split_once('<').unwrap().0.replace("&#43;", "+")
+}
+
+/// S3.3, S3.4: a secret access key is in the answer that made it, and in clear neither in the saved store nor in any
+/// record; the same holds of a session's, and of what KMS was given and gave in clear.
+#[test]
+fn no_secret_lies_in_the_store_or_the_ledger_in_clear() {
+    let world = World::furnished();
+    let made = world.ask(
+        &world.root,
+        "iam",
+        "CreateAccessKey",
+        &json!({"UserName": "existing"}),
+    );
+    let key_id = part(&made.body, "AccessKeyId");
+    let mut secrets = vec![part(&made.body, "SecretAccessKey"), world.root.secret.clone()];
+    let ana = world.user(
+        "ana",
+        Some(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}"#),
+    );
+    secrets.push(ana.secret.clone());
+    let role = json!({"RoleArn": "arn:aws:iam::111122223333:role/existing", "RoleSessionName": "shift"});
+    for (operation, input) in [("AssumeRole", role), ("GetSessionToken", json!({}))] {
+        let said = world.ask(&ana, "sts", operation, &input);
+        assert_eq!(said.status, 200, "{said:?}");
+        // The token is no secret without it: AWS's trail shows it in `responseElements`, and so does ours.
+        secrets.push(part(&said.body, "SecretAccessKey"));
+    }
+    let key = world.existing.key_id.as_str();
+    let plain = STANDARD.encode("the plaintext of a caller, forty bytes long");
+    let calls = [
+        ("Encrypt", json!({"KeyId": key, "Plaintext": plain})),
+        ("GenerateDataKey", json!({"KeyId": key, "KeySpec": "AES_256"})),
+        ("GenerateRandom", json!({"NumberOfBytes": 32})),
+    ];
+    secrets.push(plain);
+    for (operation, input) in calls {
+        let said = world.ask(&world.root, "kms", operation, &input);
+        assert_eq!(said.status, 200, "{said:?}");
+        let answer: serde_json::Value = serde_json::from_slice(&said.body).unwrap();
+        secrets.extend(answer["Plaintext"].as_str().map(str::to_owned));
+    }
+    assert_eq!(secrets.len(), 8);
+    assert!(
+        secrets.iter().all(|secret| secret.len() >= 40),
+        "every secret is one"
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saved");
+    world.gateway.store().save(&file).unwrap();
+    let saved = std::fs::read(&file).unwrap();
+    assert!(holds(&saved, &key_id), "rows can be read in the file");
+    let regions = ["us-east-1", pipeline::testing::REGION];
+    let records = regions.iter().flat_map(|region| world.newest(region, 1000));
+    let records = serde_json::to_vec(&records.collect::<Vec<_>>()).unwrap();
+    assert!(holds(&records, &key_id), "records can be read");
+    for (place, secret) in secrets.iter().enumerate() {
+        let bytes = STANDARD
+            .decode(secret)
+            .unwrap_or_else(|_| secret.clone().into_bytes());
+        assert!(
+            !saved.windows(bytes.len()).any(|window| window == bytes),
+            "the bytes of secret {place} are in the saved file"
+        );
+        assert!(!holds(&saved, secret), "secret {place} is in the saved file");
+        assert!(!holds(&records, secret), "secret {place} is in a record");
+    }
+}

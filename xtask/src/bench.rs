@@ -1,0 +1,42 @@
+//! `cargo xtask bench start|calls`: builds the release binary and the load generator, and lets the one measure the other.
+//!
+//! Invariant: what is measured is what is built: nothing is taken from an earlier build.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::models::root;
+use crate::test::{cargo, shown};
+
+const USAGE: &str =
+    "start [--repeats N] [--users N] | calls [--seconds N] [--connections N,N…] [--only OPERATION]";
+
+/// Runs the task.
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
+    if !matches!(arguments.first().map(String::as_str), Some("start" | "calls")) {
+        return Err(format!("cargo xtask bench takes {USAGE}"));
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let mut build = cargo();
+    build.args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "ringwork",
+        "--package",
+        "benches",
+        "--bins",
+    ]);
+    shown(&mut build)?;
+    let built = target.join("release");
+    let scratch = target.join("bench");
+    fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    let mut load = std::process::Command::new(built.join("load"));
+    load.args(arguments)
+        .arg("--binary")
+        .arg(built.join("ringwork"))
+        .arg("--scratch")
+        .arg(scratch);
+    shown(&mut load)
+}

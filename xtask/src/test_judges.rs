@@ -29,19 +29,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         .current_dir(&folder)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("JUDGED_BINARY", &binary);
-    command.args([
-        "-W",
-        "error::SyntaxWarning",
-        "-m",
-        "unittest",
-        "--verbose",
-        "--failfast",
-    ]);
+    command.args(["-W", "error::SyntaxWarning", "-m", "unittest"]);
     if arguments.is_empty() {
         command.args(["discover", "--start-directory", ".", "--pattern", "judge_*.py"]);
     } else {
         command.args(arguments.iter().map(|name| judge(name)));
     }
+    command.arg("--verbose");
     shown(&mut command)
 }
 

@@ -1,3 +1,5 @@
+//! Pages against a naive filter over all records, and finding by id.
+
 use proptest::prelude::*;
 
 use super::*;

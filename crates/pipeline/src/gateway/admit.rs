@@ -1,0 +1,242 @@
+//! Who asks for what: the route, the verified caller, the decoded and checked input; or a recorded refusal.
+//!
+//! Invariant: a request that ends here has changed nothing but the ledger.
+
+use std::sync::Arc;
+
+use wire::fault::Common;
+use wire::model::{Protocol, Service};
+use wire::protocol::{self, Parts};
+use wire::route::{self, Route};
+use wire::{Document, Fault, Timestamp};
+
+use super::{ATTEMPTS_MAX, Gateway, answer, report};
+use crate::authenticate;
+use crate::call::{Look, RequestFacts};
+use crate::front::{Answer, Incoming};
+use crate::identity::Identity;
+use crate::ledger::record::Caller;
+use crate::operation::{Endpoint, Result};
+use crate::recorder::{self, Moment};
+
+/// A request whose sender and meaning are known.
+pub(super) struct Prepared {
+    pub(super) route: Route,
+    pub(super) endpoint: &'static Endpoint,
+    pub(super) identity: Arc<Identity>,
+    pub(super) region: String,
+    pub(super) input: Document,
+}
+
+/// A request that ends before a handler.
+pub(super) struct Refused {
+    pub(super) fault: Fault,
+    pub(super) route: Option<Route>,
+    pub(super) protocol: Protocol,
+    pub(super) service: Option<&'static Service>,
+    pub(super) region: String,
+    pub(super) caller: Caller,
+    pub(super) input: Option<Document>,
+}
+
+impl Gateway {
+    /// Routes, authenticates and decodes.
+    pub(super) fn prepare(
+        &self,
+        parts: &Parts<'_>,
+        wall: Timestamp,
+    ) -> std::result::Result<Prepared, Box<Refused>> {
+        let claim = wire::sigv4::parse(parts);
+        let scope = claim
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map(|claim| &claim.scope);
+        let region = scope.map_or_else(|| "us-east-1".to_owned(), |scope| scope.region.to_string());
+        let routed = route::route(parts, scope.map(|scope| &*scope.service), &api::models::Embedded);
+        let route = match routed {
+            Ok(route) => route,
+            Err(refusal) => {
+                // An unknown operation is named only to callers who proved who they are.
+                let verified = claim.and_then(|claim| {
+                    self.verify(parts, claim.as_ref(), None, wall)
+                        .map_err(|refused| refused.fault)
+                });
+                let (fault, caller) = match verified {
+                    Ok(identity) => (refusal.fault, Caller::of(&identity)),
+                    Err(fault) => (fault, Caller::unknown("")),
+                };
+                let (protocol, service) = (refusal.protocol, refusal.service);
+                return Err(Box::new(Refused {
+                    fault,
+                    route: None,
+                    protocol,
+                    service,
+                    region,
+                    caller,
+                    input: None,
+                }));
+            }
+        };
+        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
+            let (protocol, service) = (route.protocol, Some(route.service));
+            Box::new(Refused {
+                fault,
+                route: Some(route),
+                protocol,
+                service,
+                region: region.clone(),
+                caller,
+                input,
+            })
+        };
+        let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
+        let key_id = claim
+            .as_ref()
+            .map(|claim| claim.access_key_id.to_string())
+            .unwrap_or_default();
+        let identity = self
+            .verify(parts, claim.as_ref(), Some(route), wall)
+            .map_err(|denied| {
+                let caller = denied
+                    .identity
+                    .as_deref()
+                    .map_or_else(|| Caller::unknown(&key_id), Caller::of);
+                refused(denied.fault, caller, None)
+            })?;
+        let Some(endpoint) = self.endpoint(route.service.name, route.operation.name) else {
+            return Err(refused(not_implemented(&route), Caller::of(&identity), None));
+        };
+        let input = protocol::decode(route.service, route.operation, route.protocol, parts)
+            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        if let Some(shape) = route.operation.input
+            && let Err(fault) = wire::constraints::check(route.service, shape, &input)
+        {
+            return Err(refused(fault, Caller::of(&identity), Some(input)));
+        }
+        let region = if route.service.global {
+            "us-east-1".to_owned()
+        } else {
+            region
+        };
+        Ok(Prepared {
+            route,
+            endpoint,
+            identity,
+            region,
+            input,
+        })
+    }
+
+    fn verify(
+        &self,
+        parts: &Parts<'_>,
+        claim: Option<&wire::sigv4::Claim<'_>>,
+        route: Option<Route>,
+        wall: Timestamp,
+    ) -> std::result::Result<Arc<Identity>, authenticate::Refused> {
+        let Some(claim) = claim else {
+            return Err(Fault::common(
+                Common::MissingAuthenticationToken,
+                "Request is missing Authentication Token",
+            )
+            .into());
+        };
+        let mut tx = self.store.begin();
+        let account = Arc::clone(&self.environment.management_account);
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.environment.clock.now();
+            let mut look = Look::new(
+                &mut tx,
+                &self.environment,
+                now,
+                &claim.scope.region,
+                Arc::clone(&account),
+            );
+            let verified = authenticate::verify(&mut look, parts, claim, route, wall);
+            if !look.conflict {
+                return verified;
+            }
+            tx = self.store.begin_eager().map_err(Fault::internal)?;
+        }
+        Err(Fault::common(Common::Unavailable, "").into())
+    }
+
+    /// Verifies a request to Ringwork's own control paths: any service name in the scope but `ringwork` is refused.
+    ///
+    /// # Errors
+    /// The fault of the failed check.
+    pub fn authenticate_control(&self, incoming: &Incoming) -> Result<Arc<Identity>> {
+        let parts = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &incoming.body,
+        };
+        let claim = wire::sigv4::parse(&parts)?;
+        if let Some(claim) = &claim {
+            wire::sigv4::check_scope(claim, &["ringwork"], &[])?;
+            authenticate::check_payload(claim, &parts)?;
+        }
+        self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall())
+            .map_err(|refused| refused.fault)
+    }
+
+    /// Records and answers a request that no handler saw.
+    pub(super) async fn refuse(&self, refused: Refused, facts: &RequestFacts) -> Answer {
+        let (service, protocol) = (refused.service, refused.protocol);
+        let fault = self.record_refusal(refused, facts).await;
+        report(&fault, &facts.id);
+        answer(protocol::encode_fault(service, protocol, &fault, &facts.id), None)
+    }
+
+    /// Makes a refusal durable. Its fault, or the one of the record that could not be written.
+    pub(super) async fn record_refusal(&self, refused: Refused, facts: &RequestFacts) -> Fault {
+        let wall = self.environment.clock.wall();
+        let event = self.environment.draw_id(wall.0);
+        let moment = Moment {
+            now: self.environment.clock.now(),
+            wall,
+            event,
+        };
+        let record = recorder::refusal(
+            recorder::Refusal {
+                rules: self.trail(refused.service.map_or("", |service| service.name)),
+                read_only: refused.route.and_then(|route| {
+                    self.endpoint(route.service.name, route.operation.name)
+                        .map(|endpoint| endpoint.read_only)
+                }),
+                fault: &refused.fault,
+                route: refused.route,
+                protocol: refused.protocol,
+                service: refused.service,
+                region: &refused.region,
+                caller: refused.caller,
+                input: refused.input.as_ref(),
+                management_account: &self.environment.management_account,
+            },
+            facts,
+            moment,
+        );
+        let committed = self
+            .store
+            .commit(self.store.begin(), vec![recorder::append(&record)])
+            .await;
+        match committed {
+            Ok(_) => refused.fault,
+            Err(error) => Fault::internal(error),
+        }
+    }
+}
+
+pub(super) fn not_implemented(route: &Route) -> Fault {
+    let Route {
+        service, operation, ..
+    } = route;
+    let message = format!(
+        "{} of {} is not implemented by this version of Ringwork.",
+        operation.name, service.service_id
+    );
+    Fault::common(Common::NotImplemented, message)
+}

@@ -1,0 +1,255 @@
+//! A call in its transaction: authorized, handled and recorded, run again until it commits.
+//!
+//! Invariant: the record and what it tells of become durable in one commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use store::{Append, Tx};
+use wire::fault::{Code, Common};
+use wire::model::Protocol;
+use wire::route::{Catalog as _, Route};
+use wire::{Document, Fault};
+
+use super::admit::{Prepared, Refused, not_implemented};
+use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
+use crate::authorize;
+use crate::call::{Call, Look, RequestFacts};
+use crate::identity::Identity;
+use crate::kept::Unkept;
+use crate::ledger::record::{Caller, Record};
+use crate::operation::Result;
+use crate::recorder::{self, Moment, Outcome};
+
+/// What one run of a call came to.
+struct Ran {
+    outcome: Result<Document>,
+    appends: Vec<Append>,
+    unkept: Unkept,
+    /// The earliest job that the run planned.
+    planned: Option<i64>,
+    denial: Option<String>,
+}
+
+impl Gateway {
+    /// Runs a call until its transaction commits. `again` gives the input once more, for another run.
+    pub(super) async fn execute(
+        &self,
+        mut prepared: Prepared,
+        facts: &RequestFacts,
+        again: impl Fn() -> Result<Document>,
+    ) -> (Result<Document>, Option<String>) {
+        let Route {
+            service, protocol, ..
+        } = prepared.route;
+        let mut input = Some(std::mem::replace(&mut prepared.input, Document::empty()));
+        let mut turn = None;
+        for attempt in 0..ATTEMPTS_MAX {
+            if attempt == ATTEMPTS_AT_ONCE {
+                turn = Some(self.turn.lock().await);
+            }
+            let tx = if attempt == 0 {
+                Ok(self.store.begin())
+            } else {
+                self.store.begin_eager()
+            };
+            let mut tx = match tx {
+                Ok(tx) => tx,
+                Err(error) => return (Err(Fault::internal(error)), None),
+            };
+            let document = match input.take() {
+                Some(document) => document,
+                None => match again() {
+                    Ok(document) => document,
+                    Err(fault) => return (Err(fault), None),
+                },
+            };
+            let ran = if self.store.blocking() {
+                tokio::task::block_in_place(|| self.run_once(&mut tx, &prepared, facts, document))
+            } else {
+                self.run_once(&mut tx, &prepared, facts, document)
+            };
+            let Some(ran) = ran else { continue };
+            match self.finish(tx, ran).await {
+                Ok(done) => return done,
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return (Err(Fault::internal(error)), None),
+            }
+        }
+        drop(turn);
+        let fault = Fault::common(
+            Common::Unavailable,
+            "Too many calls change the same resources. Try again.",
+        );
+        let caller = Caller::of(&prepared.identity);
+        let (route, region) = (Some(prepared.route), prepared.region);
+        let refused = Refused {
+            fault,
+            route,
+            protocol,
+            service: Some(service),
+            region,
+            caller,
+            input: None,
+        };
+        (Err(self.record_refusal(refused, facts).await), None)
+    }
+
+    /// One run: authorize, handle, and the record of it. `None` asks for another run.
+    fn run_once(
+        &self,
+        tx: &mut Tx,
+        prepared: &Prepared,
+        facts: &RequestFacts,
+        input: Document,
+    ) -> Option<Ran> {
+        let Route {
+            service,
+            operation,
+            protocol,
+        } = prepared.route;
+        let endpoint = prepared.endpoint;
+        let now = self.environment.clock.now();
+        let identity = &*prepared.identity;
+        let rules = self.trail(service.name);
+        let shown = recorder::shown_input(rules, service, operation, &input);
+        let account = Arc::clone(&identity.account);
+        let look = Look::new(tx, &self.environment, now, &prepared.region, account);
+        let mut call = Call::new(look, identity, facts, service.name);
+        let outcome = catch_unwind(AssertUnwindSafe(|| endpoint.run(&mut call, input)));
+        let outcome = outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked")));
+        if call.look.conflict {
+            return None;
+        }
+        if outcome.is_ok() && !identity.access_key_id.is_empty() {
+            let directory = call.look.directory();
+            if directory.used(&mut call).is_err() {
+                return None;
+            }
+        }
+        let mut unkept = Unkept::default();
+        let judged = unkept.judged(&self.environment.known_policies, &call.judgements);
+        let denial = denial_token(&call, outcome.as_ref().err());
+        let written = Outcome {
+            rules,
+            protocol,
+            read_only: endpoint.read_only,
+            request: shown,
+            result: outcome.as_ref(),
+            resources: std::mem::take(&mut call.resources),
+            additional: std::mem::take(&mut call.additional),
+            judged,
+        };
+        let wall = self.environment.clock.wall();
+        let event = self.environment.draw_id(wall.0);
+        let moment = Moment { now, wall, event };
+        let record = recorder::record(
+            service,
+            operation,
+            &prepared.region,
+            identity,
+            facts,
+            moment,
+            written,
+        );
+        let planned = call.pending.iter().map(|pending| pending.due).min();
+        let shared = std::mem::take(&mut call.shared_with);
+        let appends = self.appends(record, &shared);
+        Some(Ran {
+            outcome,
+            appends,
+            unkept,
+            planned,
+            denial,
+        })
+    }
+
+    /// The record, and its copies for other accounts' trails.
+    fn appends(&self, mut record: Record, shared_with: &[Arc<str>]) -> Vec<Append> {
+        if !shared_with.is_empty() {
+            record.shared = Some(self.environment.draw_id(record.wall));
+        }
+        let mut appends = vec![recorder::append(&record)];
+        for account in shared_with {
+            record.event = self.environment.draw_id(record.wall);
+            record.account = account.to_string();
+            appends.push(recorder::append(&record));
+        }
+        appends
+    }
+
+    /// Makes a run durable. A refused one keeps its record alone.
+    async fn finish(&self, tx: Tx, ran: Ran) -> store::Result<(Result<Document>, Option<String>)> {
+        let keeps = ran.outcome.is_ok() && tx.changed();
+        let mut tx = if keeps { tx } else { self.store.begin() };
+        ran.unkept.write(&mut tx)?;
+        self.store.commit(tx, ran.appends).await?;
+        ran.unkept.committed(&self.environment.known_policies);
+        if keeps && ran.planned.is_some() {
+            self.replanned.notify_one();
+        }
+        Ok((ran.outcome, ran.denial))
+    }
+
+    /// Runs one operation for a caller who is known already: the seed, jobs and tests come this way. The call is
+    /// checked, judged and recorded like any other.
+    ///
+    /// # Errors
+    /// The operation's fault.
+    pub async fn call(
+        &self,
+        identity: &Arc<Identity>,
+        region: &str,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        let unknown = || {
+            Fault::common(
+                Common::UnknownOperation,
+                format!("{service}:{operation} is not known"),
+            )
+        };
+        let service = api::models::Embedded.service(service).ok_or_else(unknown)?;
+        let operation = service.operation(operation).ok_or_else(unknown)?;
+        let protocol = service.protocols.first().copied().unwrap_or(Protocol::AwsJson11);
+        let route = Route {
+            service,
+            operation,
+            protocol,
+        };
+        let endpoint = self
+            .endpoint(service.name, operation.name)
+            .ok_or_else(|| not_implemented(&route))?;
+        if let Some(shape) = operation.input {
+            wire::constraints::check(service, shape, &input)?;
+        }
+        let facts = RequestFacts {
+            id: self.environment.draw_id(self.environment.clock.wall().0),
+            source_ip: "127.0.0.1".to_owned(),
+            secure: true,
+            ..RequestFacts::default()
+        };
+        let region = if service.global { "us-east-1" } else { region };
+        let prepared = Prepared {
+            route,
+            endpoint,
+            identity: Arc::clone(identity),
+            region: region.to_owned(),
+            input: input.clone(),
+        };
+        self.execute(prepared, &facts, || Ok(input.clone())).await.0
+    }
+}
+
+/// The encoded authorization message of a denial, which `sts:DecodeAuthorizationMessage` reads.
+fn denial_token(call: &Call<'_>, fault: Option<&Fault>) -> Option<String> {
+    let denied = fault.is_some_and(|fault| fault.code == Code::Common(Common::AccessDenied));
+    let judgement = call
+        .judgements
+        .last()
+        .filter(|judgement| denied && !judgement.allowed)?;
+    let message = authorize::decoded_message(call, judgement).to_string();
+    call.issue_token(authorize::MESSAGE_PURPOSE, message.as_bytes())
+        .ok()
+}

@@ -1,0 +1,220 @@
+//! The way itself: one request in, one decided, recorded, durable answer out.
+//!
+//! `admit` finds out who asks for what, `execute` runs it in a transaction until that commits, `system` is the way of the
+//! installation itself.
+//!
+//! Invariant: an answer leaves only after its record is durable. A refused call keeps nothing but its record.
+
+mod admit;
+mod execute;
+mod system;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use crypto::{Randomness, Seal};
+use store::Store;
+use tokio::sync::Notify;
+use wire::Fault;
+use wire::protocol::{self, Parts};
+use wire::route::Route;
+
+use crate::call::RequestFacts;
+use crate::clock::Clock;
+use crate::environment::Environment;
+use crate::front::{Answer, Incoming};
+use crate::identity::Directory;
+use crate::jobs::JobKind;
+use crate::operation::Endpoint;
+use crate::trail::{self, TrailRules};
+
+/// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
+/// so some call always makes progress.
+const ATTEMPTS_MAX: usize = 64;
+/// Runs after which a call waits for its turn: those that lost so often then run again one at a time, in the order in
+/// which they came, so that many calls for one row cannot starve one of them.
+const ATTEMPTS_AT_ONCE: usize = 4;
+
+/// The tables that services hand to the pipeline.
+#[derive(Default)]
+pub struct Tables {
+    pub operations: Vec<&'static [Endpoint]>,
+    pub jobs: Vec<&'static [JobKind]>,
+    /// How the calls of services look in the trail that differ from most.
+    pub trails: Vec<&'static TrailRules>,
+}
+
+/// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
+pub struct Gateway {
+    pub(crate) store: Store,
+    pub(crate) environment: Environment,
+    pub(crate) jobs: Vec<&'static JobKind>,
+    pub(crate) replanned: Notify,
+    /// Held by the one call that runs again after it lost often.
+    turn: tokio::sync::Mutex<()>,
+    endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
+    trails: HashMap<&'static str, &'static TrailRules>,
+}
+
+impl Gateway {
+    /// Puts the pipeline together. `management_account` is twelve digits.
+    pub fn new(
+        store: Store,
+        seal: Seal,
+        random: Arc<dyn Randomness>,
+        clock: Clock,
+        directory: Box<dyn Directory>,
+        management_account: &str,
+        tables: &Tables,
+    ) -> Self {
+        let environment = Environment::new(seal, random, clock, directory, management_account);
+        let mut endpoints: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {
+            endpoints
+                .entry(endpoint.service)
+                .or_default()
+                .insert(endpoint.name, endpoint);
+        }
+        let jobs = tables.jobs.iter().flat_map(|table| table.iter()).collect();
+        let trails = tables
+            .trails
+            .iter()
+            .map(|rules| (rules.service, *rules))
+            .collect();
+        Self {
+            store,
+            environment,
+            jobs,
+            replanned: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
+            endpoints,
+            trails,
+        }
+    }
+
+    /// The row of an operation, if it is built.
+    pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
+        self.endpoints
+            .get(service)
+            .and_then(|operations| operations.get(operation))
+            .copied()
+    }
+
+    /// Every operation that is built.
+    pub fn endpoints(&self) -> impl Iterator<Item = &'static Endpoint> + '_ {
+        self.endpoints
+            .values()
+            .flat_map(|operations| operations.values().copied())
+    }
+
+    /// How a service's calls look in the trail.
+    fn trail(&self, service: &str) -> &'static TrailRules {
+        self.trails.get(service).copied().unwrap_or(&trail::ORDINARY)
+    }
+
+    /// The cloud's clock.
+    pub const fn clock(&self) -> &Clock {
+        &self.environment.clock
+    }
+
+    /// The store, for the control plane's snapshots, resets and figures.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The seal's header can be made anew with another opener.
+    pub const fn seal(&self) -> &Seal {
+        &self.environment.seal
+    }
+
+    /// Forgets what was remembered of the store's content, after it was replaced.
+    pub fn forget(&self) {
+        self.environment.known_policies.clear();
+        self.replanned.notify_one();
+    }
+
+    /// Serves one request.
+    pub async fn serve(&self, incoming: Incoming) -> Answer {
+        let wall = self.environment.clock.wall();
+        let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let parts = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &incoming.body,
+        };
+        match self.prepare(&parts, wall) {
+            Ok(prepared) => {
+                let Route {
+                    service,
+                    operation,
+                    protocol,
+                } = prepared.route;
+                let (result, denial) = self
+                    .execute(prepared, &facts, || {
+                        protocol::decode(service, operation, protocol, &parts)
+                    })
+                    .await;
+                let encoded = result
+                    .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
+                    .unwrap_or_else(|fault| {
+                        report(&fault, &facts.id);
+                        protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
+                    });
+                answer(encoded, denial)
+            }
+            Err(refused) => self.refuse(*refused, &facts).await,
+        }
+    }
+}
+
+/// Writes what is inside an internal fault to the log, which the caller never sees. Sources are errors of libraries,
+/// whose texts hold no secret.
+fn report(fault: &Fault, id: &str) {
+    let mut source = fault
+        .source
+        .as_deref()
+        .map(|source| source as &dyn std::error::Error);
+    if source.is_some() {
+        eprint!("ringwork: request {id}");
+    }
+    while let Some(error) = source {
+        eprint!(": {error}");
+        source = error.source();
+        if source.is_none() {
+            eprintln!();
+        }
+    }
+}
+
+fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
+    let mut headers = encoded.headers;
+    if let Some(value) = denial.and_then(|token| http::HeaderValue::from_str(&token).ok()) {
+        headers.insert("x-ringwork-authorization-message", value);
+    }
+    Answer {
+        status: encoded.status,
+        headers,
+        body: Bytes::from(encoded.body),
+    }
+}
+
+fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
+    let text = |name: http::HeaderName| {
+        incoming
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    RequestFacts {
+        id,
+        source_ip: incoming.peer.ip().to_canonical().to_string(),
+        user_agent: text(http::header::USER_AGENT),
+        secure: incoming.tls.is_some(),
+        host: text(http::header::HOST),
+        tls: incoming.tls,
+    }
+}

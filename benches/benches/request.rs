@@ -29,26 +29,59 @@ struct Signed {
 
 impl Signed {
     fn new(id: &str, secret: &str, service: &str, target: Option<&'static str>, body: &str) -> Self {
-        let kind = if target.is_some() { "application/x-amz-json-1.1" } else { "application/x-www-form-urlencoded" };
+        let kind = if target.is_some() {
+            "application/x-amz-json-1.1"
+        } else {
+            "application/x-www-form-urlencoded"
+        };
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
-        headers.insert("user-agent", HeaderValue::from_static("Boto3/1.44.5 md/Botocore#1.44.5 lang/python"));
+        headers.insert(
+            "user-agent",
+            HeaderValue::from_static("Boto3/1.44.5 md/Botocore#1.44.5 lang/python"),
+        );
         headers.insert("content-type", HeaderValue::from_static(kind));
         if let Some(target) = target {
             headers.insert("x-amz-target", HeaderValue::from_static(target));
         }
-        let signer =
-            Signer { access_key_id: id, secret_access_key: secret, session_token: None, region: REGION, service };
-        let parts = Parts { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
-        let signed: Vec<(HeaderName, HeaderValue)> =
-            sigv4::sign_request(&signer, &parts, PathStyle::Normalised, BEGINNING / 1000, sha256, hmac_sha256)
-                .expect("the request can be signed");
+        let signer = Signer {
+            access_key_id: id,
+            secret_access_key: secret,
+            session_token: None,
+            region: REGION,
+            service,
+        };
+        let parts = Parts {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+        };
+        let signed: Vec<(HeaderName, HeaderValue)> = sigv4::sign_request(
+            &signer,
+            &parts,
+            PathStyle::Normalised,
+            BEGINNING / 1000,
+            sha256,
+            hmac_sha256,
+        )
+        .expect("the request can be signed");
         headers.extend(signed.into_iter().map(|(name, value)| (Some(name), value)));
-        Self { headers, body: Bytes::copy_from_slice(body.as_bytes()) }
+        Self {
+            headers,
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
     }
 
     fn parts(&self) -> Parts<'_> {
-        Parts { method: "POST", path: "/", query: "", headers: &self.headers, body: &self.body }
+        Parts {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 
     fn incoming(&self) -> Incoming {
@@ -71,10 +104,26 @@ fn plaintext() -> String {
 
 /// Reading the claim, hashing the payload, and the signature itself with a key that is derived already.
 fn authenticate(criterion: &mut Criterion) {
-    let request = Signed::new("AKIAIOSFODNN7EXAMPLE", "secret", "sts", None, "Action=GetCallerIdentity&Version=2011-06-15");
-    let day = sigv4::parse(&request.parts()).ok().flatten().expect("a claim").scope.date.to_string();
+    let request = Signed::new(
+        "AKIAIOSFODNN7EXAMPLE",
+        "secret",
+        "sts",
+        None,
+        "Action=GetCallerIdentity&Version=2011-06-15",
+    );
+    let day = sigv4::parse(&request.parts())
+        .ok()
+        .flatten()
+        .expect("a claim")
+        .scope
+        .date
+        .to_string();
     let key = SigningKey::derive(&Secret::from("secret"), &day, REGION, "sts");
-    let rule = PayloadRule { style: PathStyle::Normalised, unsigned: false, streaming: false };
+    let rule = PayloadRule {
+        style: PathStyle::Normalised,
+        unsigned: false,
+        streaming: false,
+    };
     criterion.bench_function("authenticate", |bencher| {
         bencher.iter(|| {
             let parts = request.parts();
@@ -94,16 +143,34 @@ fn codecs(criterion: &mut Criterion) {
     let identity = sts.operation("GetCallerIdentity").expect("GetCallerIdentity");
     let assume = sts.operation("AssumeRole").expect("AssumeRole");
     let headers = HeaderMap::new();
-    let body = format!(r#"{{"KeyId":"alias/app","Plaintext":"{}","EncryptionContext":{{"tenant":"blue"}}}}"#, plaintext());
-    let parts = Parts { method: "POST", path: "/", query: "", headers: &headers, body: body.as_bytes() };
+    let body = format!(
+        r#"{{"KeyId":"alias/app","Plaintext":"{}","EncryptionContext":{{"tenant":"blue"}}}}"#,
+        plaintext()
+    );
+    let parts = Parts {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body: body.as_bytes(),
+    };
     criterion.bench_function("wire/decode json Encrypt 1 KiB", |bencher| {
         bencher.iter(|| protocol::decode(kms, encrypt, Protocol::AwsJson11, black_box(&parts)).is_ok());
     });
     let body = b"Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fapp&RoleSessionName=one\
         &Tags.member.1.Key=team&Tags.member.1.Value=blue";
     let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let parts = Parts { method: "POST", path: "/", query: "", headers: &headers, body };
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    let parts = Parts {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body,
+    };
     criterion.bench_function("wire/decode query AssumeRole", |bencher| {
         bencher.iter(|| protocol::decode(sts, assume, Protocol::AwsQuery, black_box(&parts)).is_ok());
     });
@@ -115,7 +182,15 @@ fn codecs(criterion: &mut Criterion) {
     ]);
     for (name, protocol) in [("query", Protocol::AwsQuery), ("json", Protocol::AwsJson11)] {
         criterion.bench_function(&format!("wire/encode {name} GetCallerIdentity"), |bencher| {
-            let encode = |output| protocol::encode(sts, identity, protocol, output, "0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f");
+            let encode = |output| {
+                protocol::encode(
+                    sts,
+                    identity,
+                    protocol,
+                    output,
+                    "0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f",
+                )
+            };
             bencher.iter(|| encode(black_box(&output)).is_ok());
         });
     }
@@ -124,23 +199,36 @@ fn codecs(criterion: &mut Criterion) {
 /// A cloud with an administrator's key and a KMS key.
 fn cloud() -> (Cloud, String, String, String) {
     let tables = Tables {
-        operations: vec![identity::iam::OPERATIONS, identity::sts::OPERATIONS, keys::kms::OPERATIONS],
+        operations: vec![
+            identity::iam::OPERATIONS,
+            identity::sts::OPERATIONS,
+            keys::kms::OPERATIONS,
+        ],
         jobs: vec![keys::kms::JOBS],
         trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
     };
     let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
     let root = cloud.root();
     let call = |service: &str, operation: &str, input: Value| {
-        cloud.call(&root, service, operation, input).expect("root may do everything")
+        cloud
+            .call(&root, service, operation, input)
+            .expect("root may do everything")
     };
     call("iam", "CreateUser", json!({"UserName": "admin"}));
     let policy = json!({"UserName": "admin", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"});
     call("iam", "AttachUserPolicy", policy);
     let key = call("iam", "CreateAccessKey", json!({"UserName": "admin"}));
     let text = |value: &Value, pointer: &str| {
-        value.pointer(pointer).and_then(Value::as_str).expect("a text").to_owned()
+        value
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .expect("a text")
+            .to_owned()
     };
-    let (id, secret) = (text(&key, "/AccessKey/AccessKeyId"), text(&key, "/AccessKey/SecretAccessKey"));
+    let (id, secret) = (
+        text(&key, "/AccessKey/AccessKeyId"),
+        text(&key, "/AccessKey/SecretAccessKey"),
+    );
     let key = text(&call("kms", "CreateKey", json!({})), "/KeyMetadata/KeyId");
     (cloud, id, secret, key)
 }
@@ -149,9 +237,24 @@ fn calls(criterion: &mut Criterion) {
     let (cloud, id, secret, key) = cloud();
     let encrypt = format!(r#"{{"KeyId":"{key}","Plaintext":"{}"}}"#, plaintext());
     let requests = [
-        ("GetCallerIdentity", "sts", None, "Action=GetCallerIdentity&Version=2011-06-15"),
-        ("GetUser", "iam", None, "Action=GetUser&UserName=admin&Version=2010-05-08"),
-        ("Encrypt 1 KiB", "kms", Some("TrentService.Encrypt"), encrypt.as_str()),
+        (
+            "GetCallerIdentity",
+            "sts",
+            None,
+            "Action=GetCallerIdentity&Version=2011-06-15",
+        ),
+        (
+            "GetUser",
+            "iam",
+            None,
+            "Action=GetUser&UserName=admin&Version=2010-05-08",
+        ),
+        (
+            "Encrypt 1 KiB",
+            "kms",
+            Some("TrentService.Encrypt"),
+            encrypt.as_str(),
+        ),
     ];
     for (name, service, target, body) in requests {
         let request = Signed::new(&id, &secret, service, target, body);

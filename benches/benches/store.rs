@@ -18,7 +18,10 @@ const SHARING: usize = 32;
 
 /// What a call's record weighs.
 fn append() -> Vec<Append> {
-    vec![Append { stream: b"111122223333/eu-central-1".to_vec(), record: vec![b'x'; 900] }]
+    vec![Append {
+        stream: b"111122223333/eu-central-1".to_vec(),
+        record: vec![b'x'; 900],
+    }]
 }
 
 fn measure(criterion: &mut Criterion, engine: &str, store: &Store) {
@@ -29,12 +32,18 @@ fn measure(criterion: &mut Criterion, engine: &str, store: &Store) {
         bencher.iter(|| black_box(store.begin().get(&ROWS, "hot")).is_ok());
     });
     group.bench_function("one record", |bencher| {
-        bencher.iter_batched(append, |append| store.commit(store.begin(), append).wait().is_ok(), BatchSize::SmallInput);
+        bencher.iter_batched(
+            append,
+            |append| store.commit(store.begin(), append).wait().is_ok(),
+            BatchSize::SmallInput,
+        );
     });
     group.throughput(Throughput::Elements(SHARING as u64));
     group.bench_function(format!("{SHARING} records at once"), |bencher| {
         bencher.iter(|| {
-            let commits: Vec<_> = (0..SHARING).map(|_| store.commit(store.begin(), append())).collect();
+            let commits: Vec<_> = (0..SHARING)
+                .map(|_| store.commit(store.begin(), append()))
+                .collect();
             commits.into_iter().all(|commit| commit.wait().is_ok())
         });
     });

@@ -36,14 +36,26 @@ pub(crate) struct Outcome<'a> {
     pub(crate) judged: Vec<Judged>,
 }
 
-/// `requestParameters`, without secrets.
+/// `requestParameters`, without secrets, and with what the service takes for granted.
 pub(crate) fn shown_input(
     rules: &TrailRules,
     service: &'static Service,
     operation: &Operation,
     input: &Document,
 ) -> Option<Value> {
-    shown(rules, service, operation.input, input)
+    let mut request = shown(rules, service, operation.input, input);
+    let defaults = rules.defaults.iter().filter(|(of, ..)| *of == operation.name);
+    for (_, member, value) in defaults {
+        let members = request
+            .get_or_insert_with(|| Value::Object(serde_json::Map::new()))
+            .as_object_mut();
+        if let Some(members) = members {
+            members
+                .entry(*member)
+                .or_insert_with(|| Value::String((*value).to_owned()));
+        }
+    }
+    request
 }
 
 fn shown(

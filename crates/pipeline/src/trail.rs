@@ -23,6 +23,8 @@ pub struct TrailRules {
     /// The member of `responseElements` in which a successful write shows its resource, if its answer does not
     /// (KMS's `keyId` since December 2022).
     pub subject: Option<&'static str>,
+    /// What `requestParameters` say where a request does not: the operation, the member as records spell it, the value.
+    pub defaults: &'static [(&'static str, &'static str, &'static str)],
 }
 
 impl TrailRules {
@@ -37,6 +39,7 @@ impl TrailRules {
             hides_denied: false,
             names_resources: false,
             subject: None,
+            defaults: &[],
         }
     }
 

@@ -7,8 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
-
-use parking_lot::MutexGuard;
+use std::time::Duration;
 
 use crate::cache::{Value, weight};
 use crate::conflict::Reads;
@@ -24,8 +23,9 @@ use crate::{Append, Batch, Chain, Error, Result, Row, Version};
 const HEADS_MAX: usize = 4096;
 /// Rows that a wipe looks at in one read.
 const PAGE: usize = 1024;
-/// How often the committer lets others run before it flushes, while they keep bringing more.
-const GATHER_MAX: usize = 16;
+/// How long a flush waits for company at most. It is spent only while transactions come together anyway, and costs each of
+/// them less than the flush that it would otherwise wait for.
+const GATHER_TIME: Duration = Duration::from_micros(200);
 
 /// A transaction that waits for its commit.
 pub(crate) struct Submission {
@@ -48,6 +48,8 @@ pub(crate) enum Request {
 #[derive(Default)]
 pub(crate) struct Queue {
     pub(crate) requests: Vec<Request>,
+    /// The length at which a committer that gathers wants to be woken; 0 while it does not.
+    pub(crate) wanted: usize,
     pub(crate) closed: bool,
 }
 
@@ -63,7 +65,7 @@ pub(crate) fn start(shared: Arc<Shared>, chain: Box<dyn Chain>) -> Option<JoinHa
                 chain,
                 heads: HashMap::new(),
                 trust: Trust::Certain,
-                company: false,
+                company: [0; 2],
             }
             .serve();
             drop(closing);
@@ -109,8 +111,8 @@ struct Committer {
     chain: Box<dyn Chain>,
     heads: HashMap<Vec<u8>, Head>,
     trust: Trust,
-    /// Whether the last group had more than one member: then others are likely to be about to commit.
-    company: bool,
+    /// The sizes of the last two groups: as many are likely to commit again soon.
+    company: [usize; 2],
 }
 
 /// One group on its way to the disk.
@@ -156,15 +158,14 @@ impl Committer {
             }
             self.shared.arrived.wait(&mut queue);
         }
-        // Under load the flush is worth most when the transactions that are almost ready share it.
-        for _ in 0..if self.company { GATHER_MAX } else { 0 } {
-            let seen = queue.requests.len();
-            MutexGuard::unlocked(&mut queue, thread::yield_now);
-            if queue.requests.len() == seen {
-                break;
-            }
+        // Those who were answered together come back together, and one flush is enough for them.
+        let [last, before] = self.company;
+        if queue.requests.len() < last.max(before) && !queue.closed {
+            queue.wanted = last.max(before);
+            let _late = self.shared.arrived.wait_for(&mut queue, GATHER_TIME);
+            queue.wanted = 0;
         }
-        self.company = queue.requests.len() > 1;
+        self.company = [queue.requests.len(), last];
         Some(mem::take(&mut queue.requests))
     }
 

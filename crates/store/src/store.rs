@@ -204,8 +204,9 @@ impl Store {
         }
         let idle = queue.requests.is_empty();
         queue.requests.push(request);
+        let awaited = queue.requests.len() == queue.wanted;
         drop(queue);
-        if idle {
+        if idle || awaited {
             self.shared.arrived.notify_one();
         }
     }

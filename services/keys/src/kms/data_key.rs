@@ -41,7 +41,9 @@ fn make(
     let blob = material
         .encrypt(&context::bound(pairs), plaintext.expose())
         .map_err(refused)?;
-    Ok((plaintext, blob, material.id().to_string()))
+    let name = material.id().to_string();
+    call.add_event_data(encryption::MATERIAL_ID, name.clone());
+    Ok((plaintext, blob, name))
 }
 
 type Pairs = std::collections::BTreeMap<String, String>;

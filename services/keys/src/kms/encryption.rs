@@ -22,6 +22,8 @@ use crate::kms::naming::{Reach, by_id, peek, resolve};
 use crate::kms::{context, grant, material};
 
 const ALGORITHM: &str = "kms:EncryptionAlgorithm";
+/// The trail's name for the material that was used.
+pub(crate) const MATERIAL_ID: &str = "keyMaterialId";
 const RE_ENCRYPT_FROM: Access = Access::write("kms:ReEncryptFrom");
 const RE_ENCRYPT_TO: Access = Access::write("kms:ReEncryptTo");
 const SYMMETRIC: model::EncryptionAlgorithmSpec = model::EncryptionAlgorithmSpec::SymmetricDefault;
@@ -112,6 +114,7 @@ impl Operation for Encrypt {
         let material = material::current(call, &key)?;
         let bound = context::bound(input.encryption_context);
         let blob = material.encrypt(&bound, plaintext.expose()).map_err(refused)?;
+        call.add_event_data(MATERIAL_ID, material.id().to_string());
         Ok(model::EncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             encryption_algorithm: Some(SYMMETRIC),
@@ -230,6 +233,7 @@ impl Operation for Decrypt {
             _ => return dry_run(Some(true)).map(|()| Self::Output::default()),
         };
         dry_run(input.dry_run)?;
+        call.add_event_data(MATERIAL_ID, material.id().to_string());
         Ok(model::DecryptResponse {
             encryption_algorithm: Some(SYMMETRIC),
             key_id: Some(key.arn()),
@@ -319,6 +323,8 @@ impl Operation for ReEncrypt {
         let new = material::current(call, &to)?;
         let bound = context::bound(input.destination_encryption_context);
         let blob = new.encrypt(&bound, plaintext.expose()).map_err(refused)?;
+        call.add_event_data("sourceKeyMaterialId", old.id().to_string());
+        call.add_event_data("destinationKeyMaterialId", new.id().to_string());
         Ok(model::ReEncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             destination_encryption_algorithm: Some(SYMMETRIC),

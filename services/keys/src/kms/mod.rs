@@ -32,6 +32,12 @@ pub static TRAIL: TrailRules = TrailRules {
     hides_denied: true,
     names_resources: true,
     subject: Some("keyId"),
+    defaults: &[
+        ("Encrypt", "encryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+        ("Decrypt", "encryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+        ("ReEncrypt", "sourceEncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+        ("ReEncrypt", "destinationEncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+    ],
     ..TrailRules::new("kms")
 };
 

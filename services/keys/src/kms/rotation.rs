@@ -235,8 +235,8 @@ impl Operation for GetKeyRotationStatus {
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Self::Output> {
         call.share_with(&key.account);
-        expect_rotating(&key)?;
-        // A key that is about to go is shown as one that does not rotate (KMS API Reference, `GetKeyRotationStatus`).
+        // A key that is about to go, or whose spec never rotates by itself, is shown as one that does not rotate (KMS API
+        // Reference, `GetKeyRotationStatus`).
         let period = key
             .rotation
             .period_days

@@ -18,7 +18,7 @@ use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::ACCOUNTS;
-use crate::iam::role::{ROLES, Role};
+use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::sts::token::{Holder, Issued};
 
@@ -176,6 +176,10 @@ impl Directory for IdentityDirectory {
 
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
         Ok(look.get(&ACCOUNTS, &account.to_owned())?.is_some())
+    }
+
+    fn principal_exists(&self, look: &mut Look<'_>, arn: &str) -> Result<bool> {
+        trust::exists(look, arn)
     }
 }
 

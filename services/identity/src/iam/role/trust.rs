@@ -101,6 +101,19 @@ fn by_arn(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
     id_of(look, arn)?.map(Some).ok_or_else(|| stranger(arn))
 }
 
+/// Whether a principal that a policy names is there: users and roles by ARN or unique id. Of accounts that are not of this
+/// cloud nothing is known, and an account's root user and sessions have no rows to look for; these are believed.
+pub(crate) fn exists(look: &mut Look<'_>, name: &str) -> Result<bool> {
+    if name.starts_with("AIDA") || name.starts_with("AROA") {
+        return Ok(by_id(look, name)?.is_some());
+    }
+    let Some((account, _)) = user_or_role(name) else {
+        return Ok(true);
+    };
+    let directory = look.directory();
+    Ok(!directory.account_exists(look, account)? || id_of(look, name)?.is_some())
+}
+
 /// The account, and `user/…` or `role/…`.
 fn user_or_role(arn: &str) -> Option<(&str, &str)> {
     let (account, resource) = arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;

@@ -76,8 +76,11 @@ fn a_key_does_only_what_it_is_for() {
     let refused = here.refused(&root, "Decrypt", json!({ "KeyId": mac, "CiphertextBlob": blob }));
     assert_eq!(refused.0, "IncorrectKeyException");
     assert_eq!(
-        here.refused(&root, "GetKeyRotationStatus", json!({ "KeyId": mac }))
+        here.refused(&root, "EnableKeyRotation", json!({ "KeyId": mac }))
             .0,
         "UnsupportedOperationException"
     );
+    // Terraform asks this of every key.
+    let status = here.ok("GetKeyRotationStatus", json!({ "KeyId": mac }));
+    assert_eq!(status["KeyRotationEnabled"], false);
 }

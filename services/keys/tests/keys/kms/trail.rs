@@ -57,6 +57,58 @@ fn uses_are_recorded_without_their_secrets() {
     assert_eq!(bytes(&made["Plaintext"]).len(), 32);
 }
 
+/// S8.10, S12.10: uses say which material and which algorithm, as AWS's records do, also when the request does not.
+#[test]
+fn uses_are_recorded_with_their_material_and_algorithm() {
+    let here = Here::new();
+    let (old, new) = (here.key(), here.key());
+    let encrypted = here.ok(
+        "Encrypt",
+        json!({ "KeyId": old, "Plaintext": b64(b"x"), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT" }),
+    );
+    let blob = encrypted["CiphertextBlob"].clone();
+    let moved = here.ok(
+        "ReEncrypt",
+        json!({ "CiphertextBlob": blob, "DestinationKeyId": new }),
+    );
+    let decrypted = here.ok("Decrypt", json!({ "CiphertextBlob": blob }));
+    let made = here.ok("GenerateDataKey", json!({ "KeyId": old, "KeySpec": "AES_256" }));
+    let records = here.cloud.records(ACCOUNT, REGION);
+    let record = |operation: &str| {
+        records
+            .iter()
+            .find(|record| record.operation == operation)
+            .unwrap()
+    };
+    let material = decrypted["KeyMaterialId"].clone();
+    assert!(material.is_string() && material == made["KeyMaterialId"]);
+    for operation in ["Encrypt", "Decrypt", "GenerateDataKey"] {
+        assert_eq!(
+            json!(record(operation).additional),
+            json!({ "keyMaterialId": material }),
+            "{operation}"
+        );
+    }
+    assert_eq!(
+        json!(record("ReEncrypt").additional),
+        json!({
+            "sourceKeyMaterialId": moved["SourceKeyMaterialId"],
+            "destinationKeyMaterialId": moved["DestinationKeyMaterialId"],
+        })
+    );
+    let symmetric = json!("SYMMETRIC_DEFAULT");
+    for (operation, member) in [
+        ("Encrypt", "encryptionAlgorithm"),
+        ("Decrypt", "encryptionAlgorithm"),
+        ("ReEncrypt", "sourceEncryptionAlgorithm"),
+        ("ReEncrypt", "destinationEncryptionAlgorithm"),
+    ] {
+        assert_eq!(record(operation).request.as_ref().unwrap()[member], symmetric);
+    }
+    let data_key = record("GenerateDataKey").request.as_ref().unwrap();
+    assert!(data_key.get("encryptionAlgorithm").is_none());
+}
+
 #[test]
 fn making_a_key_is_recorded_with_its_arn() {
     let here = Here::new();

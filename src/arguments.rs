@@ -1,5 +1,6 @@
 //! The command line, and the environment variables that stand for its options.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,9 +17,22 @@ const EXAMPLES: &str = "Examples:
 /// The AWS security plane that you can run yourself.
 #[derive(Parser)]
 #[command(name = "ringwork", version, after_help = EXAMPLES)]
-pub(crate) struct Arguments {
+struct Arguments {
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
+}
+
+/// What the command line asks for. Without a command it is `serve`, parsed as if it had been typed, so that the environment counts.
+pub(crate) fn command() -> Command {
+    let mut typed: Vec<OsString> = std::env::args_os().collect();
+    match Arguments::parse_from(&typed).command {
+        Some(command) => command,
+        None => {
+            typed.push("serve".into());
+            let parsed = Arguments::parse_from(typed);
+            parsed.command.unwrap_or_else(|| Command::Serve(Box::default()))
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -32,6 +46,7 @@ pub(crate) enum Command {
     /// Say what the server is and does
     Status(Status),
     /// Check the installation and say what to mend
+    #[command(after_help = "Example:\n  ringwork doctor --data /var/lib/ringwork")]
     Doctor(Status),
     /// Show, set, freeze, scale or advance the cloud's clock
     Clock(Clock),
@@ -58,7 +73,7 @@ pub(crate) struct Serve {
     /// Keep everything in memory and forget it at the end
     #[arg(long)]
     pub(crate) memory: bool,
-    /// The management account's id [default: 000000000000]
+    /// The management account's id [default: the data folder's, or 000000000000 of a new one]
     #[arg(long, value_name = "ID", env = "RINGWORK_ACCOUNT")]
     pub(crate) account: Option<String>,
     /// Fixed root credentials instead of random ones; on loopback only
@@ -99,6 +114,7 @@ pub(crate) struct Server {
     /// The data folder of the server
     #[arg(
         long,
+        global = true,
         value_name = "DIR",
         env = "RINGWORK_DATA",
         default_value = "ringwork-data"
@@ -121,7 +137,7 @@ pub(crate) struct Env {
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f\n\nEvery answer carries its request id; clients print it with their errors, and CloudTrail shows it."
+    after_help = "Example:\n  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f\n\nEvery answer carries its request id; SDKs tell it with their errors, and CloudTrail shows it."
 )]
 pub(crate) struct Why {
     #[command(flatten)]
@@ -133,6 +149,7 @@ pub(crate) struct Why {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example:\n  ringwork status --json --data /var/lib/ringwork")]
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -166,6 +183,9 @@ pub(crate) enum ClockChange {
 }
 
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  ringwork seal show\n  ringwork seal change --key-file ringwork-data.key --to-passphrase-file pass.txt"
+)]
 pub(crate) struct Seal {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -196,6 +216,9 @@ pub(crate) enum SealChange {
 }
 
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  ringwork snapshot save before\n  ringwork snapshot load before --data again\n  ringwork serve --memory --from before"
+)]
 pub(crate) struct Snapshot {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -216,7 +239,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 9] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -225,12 +248,13 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_SEAL_PASSPHRASE_FILE",
         "RINGWORK_SEED",
         "RINGWORK_CLOCK_CONTROL",
+        "RINGWORK_NAMES",
     ];
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("RINGWORK_")) else {
             continue;
         };
-        if !KNOWN.contains(&name) && name != "RINGWORK_NAMES" {
+        if !KNOWN.contains(&name) {
             return Err(Error::Usage(format!(
                 "the environment variable {name} is unknown; known are {}",
                 KNOWN.join(", ")

@@ -68,4 +68,19 @@ impl Error {
             .unwrap_or_default();
         Self::Pipeline(format!("{}{source}", fault.message))
     }
+
+    /// The fault of a first look into a store: what broke inside is the store's, any other refusal the pipeline's.
+    pub(crate) fn first_look(store: PathBuf, fault: &wire::Fault) -> Self {
+        let Some(source) = &fault.source else {
+            return Self::fault(fault);
+        };
+        let mut reason = source.to_string();
+        let mut cause = source.source();
+        while let Some(error) = cause {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::Content { path: store, reason }
+    }
 }

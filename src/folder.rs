@@ -121,7 +121,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.sync_all().map_err(failed)?;
     fs::rename(&aside, path).map_err(failed)?;
     // The rename itself must survive a power cut.
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let folder = parent.unwrap_or(Path::new("."));
     fs::File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(failed)

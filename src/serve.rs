@@ -18,17 +18,17 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{seed, services};
+use crate::{account, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
-const DEFAULT_ACCOUNT: &str = "000000000000";
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     forbid_core_files()?;
-    let settings = Settings::of(options)?;
+    let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
+    settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
     let tables = services::tables();
     let directory = Box::new(IdentityDirectory::default());
     let random = Arc::new(SystemRandomness);
@@ -42,7 +42,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &tables,
     );
     let gateway = Arc::new(gateway);
-    let moved = control::restore(&gateway).map_err(|fault| Error::fault(&fault))?;
+    let moved = control::restore(&gateway)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
         let message = "this folder's clock is not the wall's; start with --clock-control to go on with it";
         return Err(Error::Usage(message.to_owned()));
@@ -82,6 +83,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         control: Control {
             gateway: Arc::clone(&gateway),
             posture,
+            clock_turn: tokio::sync::Mutex::default(),
         },
     });
     let jobs = tokio::spawn(run_jobs(gateway));
@@ -99,6 +101,8 @@ struct Settings {
     folder: Folder,
     listen: Vec<SocketAddr>,
     memory: bool,
+    asked_account: Option<String>,
+    /// Settled once the store is open.
     account: String,
     given_root: Option<(String, Secret)>,
     seal_key_file: Option<PathBuf>,
@@ -121,8 +125,9 @@ impl Settings {
         } else {
             options.listen
         };
-        let account = options.account.unwrap_or_else(|| DEFAULT_ACCOUNT.to_owned());
-        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        let twelve =
+            |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        if !options.account.as_ref().is_none_or(twelve) {
             return Err(usage("--account takes twelve digits"));
         }
         let given_root = match options.root_credentials {
@@ -145,7 +150,8 @@ impl Settings {
             folder: Folder::at(&data),
             listen,
             memory: options.memory,
-            account,
+            asked_account: options.account,
+            account: String::new(),
             given_root,
             seal_key_file: options.seal_key_file,
             seal_passphrase_file: options.seal_passphrase_file,
@@ -196,6 +202,14 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         return Ok((store, seal, "ephemeral, from a snapshot"));
     }
     let fresh = !settings.folder.store_file().exists();
+    if fresh && settings.folder.seal_header().exists() {
+        // An empty store in its place would drop what SQLite's log still holds, and begin anew in silence.
+        let reason = "the store is missing, though its seal is here; restore it, or remove the whole folder to begin anew";
+        return Err(Error::Content {
+            path: settings.folder.store_file(),
+            reason: reason.to_owned(),
+        });
+    }
     // The store first: its lock keeps a second server from touching the seal.
     let store = Store::open(settings.folder.path(), Box::new(LedgerChain::default())).map_err(store_error)?;
     let fresh = fresh || store.version() == 0;
@@ -276,7 +290,8 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         .clone()
         .or_else(|| kept.map(|kept| (kept.access_key_id, Secret::from(kept.secret_access_key))));
     let given = given.as_ref().map(|(id, secret)| (id.as_str(), secret));
-    let (id, secret) = bootstrap(gateway, &settings.account, given).map_err(|fault| Error::fault(&fault))?;
+    let (id, secret) = bootstrap(gateway, &settings.account, given)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     let text = secret.expose_text().map_err(Error::Certificate)?;
     let credentials = RootCredentials {
         account: settings.account.clone(),
@@ -299,6 +314,7 @@ pub(crate) fn bootstrap(
     given: Option<(&str, &Secret)>,
 ) -> pipeline::Result<(String, Secret)> {
     let root = gateway.system("us-east-1", |call| {
+        account::keep(call, account)?;
         identity::iam::bootstrap::bootstrap(call, account, given)
     })?;
     Ok((root.access_key_id, root.secret_access_key))
@@ -319,7 +335,10 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
         Some((certificate, sealed)) => {
             let key = seal.open("authority", ROW, &sealed).map_err(seal_error)?;
             let certificate = String::from_utf8_lossy(&certificate).into_owned();
-            Authority::from_pem(&certificate, &key).map_err(Error::Certificate)?
+            Authority::from_pem(&certificate, &key).map_err(|error| Error::Content {
+                path: folder.authority(),
+                reason: error.to_string(),
+            })?
         }
         None => {
             let authority = Authority::create(now).map_err(Error::Certificate)?;

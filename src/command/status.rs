@@ -32,7 +32,7 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
     );
     println!("  operations  {}", report.operations);
     println!(
-        "  commits     {} ({} flushes, {} conflicts)",
+        "  store       version {}; since the start {} flushes, {} conflicts",
         report.version_of_store, report.flushes, report.conflicts
     );
     Ok(())

@@ -86,6 +86,8 @@ impl Control {
             return Err(Refusal::new(StatusCode::FORBIDDEN, message));
         }
         let change: Change = serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))?;
+        // One change after the other: of two at once, the later to finish could turn time back.
+        let _turn = self.clock_turn.lock().await;
         let clock = self.gateway.clock();
         let (now, rate) = (clock.now(), clock.posture().map_or(1.0, |posture| posture.rate));
         let (target, rate) = match change {
@@ -100,7 +102,8 @@ impl Control {
         };
         // Due jobs run one after the other, each at its own time, before anybody sees the new time.
         let jobs_run = self.gateway.run_due(Timestamp(target)).await?;
-        clock.put(Timestamp(target), rate);
+        // The clock ran on meanwhile, perhaps past the target.
+        clock.put(Timestamp(target).max(clock.now()), rate);
         self.keep()?;
         Ok(ClockReport {
             jobs_run,

@@ -34,6 +34,8 @@ pub(crate) struct Posture {
 pub(crate) struct Control {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) posture: Posture,
+    /// Held while the clock is changed.
+    pub(crate) clock_turn: tokio::sync::Mutex<()>,
 }
 
 /// A refusal of the control plane.

@@ -28,9 +28,13 @@ impl Control {
         Ok(json!({ "reset": account.unwrap_or("everything") }))
     }
 
-    /// Most rows begin their keys with the account; access keys and jobs name it only inside.
+    /// Most rows begin their keys with the account; access keys, account aliases and jobs name it only inside.
     fn wipe_rows_keyed_otherwise(&self, account: &str) -> Result<()> {
-        let tables = [identity::iam::access_key::ACCESS_KEYS.id(), pipeline::jobs::TABLE];
+        let tables = [
+            identity::iam::access_key::ACCESS_KEYS.id(),
+            identity::iam::account::ALIASES_TABLE,
+            pipeline::jobs::TABLE,
+        ];
         let account = account.to_owned();
         let wiped = self.gateway.store().wipe(move |key, stored| {
             let table = key.first_chunk::<2>().map(|id| u16::from_be_bytes(*id));

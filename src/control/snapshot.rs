@@ -24,6 +24,19 @@ impl Control {
         if !target.path().is_absolute() {
             return Err(Refusal::bad("The path must be absolute."));
         }
+        // Its key file would lie in the server's own folder, and a copy of that folder would hold what opens it.
+        let parent = target
+            .path()
+            .parent()
+            .and_then(|parent| parent.canonicalize().ok());
+        let own = self.posture.data.canonicalize().ok();
+        if let (Some(parent), Some(own)) = (parent, own)
+            && parent.starts_with(own)
+        {
+            return Err(Refusal::bad(
+                "The path must be outside of the server's own data folder.",
+            ));
+        }
         if target.path().exists() || target.key_file().exists() {
             return Err(Refusal::new(
                 StatusCode::CONFLICT,

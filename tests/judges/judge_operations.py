@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from judge_wire import send, signed
-from server import BINARY, Credentials, Judge, Server, StartRefused, clean_environment, policy, statement
+from server import BINARY, STARTED, Credentials, Judge, Server, StartRefused, clean_environment, policy, statement
 
 SEED = """\
 accounts:
@@ -138,8 +138,44 @@ class Durable(Judge):
                     self.assertNotIn("after", names)
                     self.assertEqual(self.events("CreateUser", server=server)[0]["requestParameters"]["userName"], "kept")
 
+    def test_a_folder_keeps_its_account(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data, saved = pathlib.Path(folder) / "data", pathlib.Path(folder) / "saved"
+            account = "123412341234"
+            for options in (("--account", account), (), ("--account", account)):
+                with self.subTest(options=options):
+                    server = Server(*options, folder=data)
+                    self.addCleanup(server.close)
+                    self.assertEqual(server.client("sts").get_caller_identity()["Account"], account)
+                    if not saved.exists():
+                        server.ringwork("snapshot", "save", str(saved))
+                    server.stop()
+            with self.assertRaises(StartRefused) as refused:
+                Server("--account", "000000000000", folder=data)
+            self.assertEqual(refused.exception.code, 2)
+            self.assertIn(account, refused.exception.words)
+            server = Server("--memory", "--from", str(saved), folder=pathlib.Path(folder) / "memory")
+            self.addCleanup(server.close)
+            self.assertEqual(server.account, account)
+
+    def test_without_a_command_the_environment_counts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder) / "elsewhere"
+            environment = clean_environment(RINGWORK_DATA=str(data), RINGWORK_LISTEN="127.0.0.1:0", RINGWORK_ACCOUNT="123412341234")
+            with subprocess.Popen([BINARY], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+                for line in process.stdout:
+                    if line.startswith(STARTED):
+                        break
+                process.terminate()
+                process.stdout.read()
+            root = json.loads((data / "root-credentials.json").read_text())
+            self.assertEqual(root["account"], "123412341234")
+            self.assertNotIn(":4566", (data / "endpoint").read_text())
+
     def load(self, saved, data):
-        ended = subprocess.run([BINARY, "snapshot", "--data", str(data), "load", str(saved)], env=clean_environment(), capture_output=True, text=True)
+        # By a name without a folder, as README has it.
+        command = [BINARY, "snapshot", "load", str(saved), "--data", data.name]
+        ended = subprocess.run(command, cwd=data.parent, env=clean_environment(), capture_output=True, text=True)
         self.assertEqual(ended.returncode, 0, ended.stderr)
 
     def test_why_tells_the_layers_and_the_smallest_remedy(self):

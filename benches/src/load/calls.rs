@@ -106,7 +106,7 @@ impl Line<'_> {
 impl Cloud {
     /// Starts the server, and makes an administrator by root's credentials.
     async fn start(binary: &Path, data: &Path) -> Result<Self> {
-        let mut server = Server::ringwork(binary, data)?;
+        let mut server = Server::ringwork(binary, data, None)?;
         let mut connection = server.connect().await?;
         let root = Client {
             address: server.address,

@@ -49,7 +49,7 @@ impl Credentials {
 
 impl Server {
     /// Starts Ringwork on a data folder: durable and sealed, as it is without options.
-    pub(crate) fn ringwork(binary: &Path, data: &Path) -> Result<Self> {
+    pub(crate) fn ringwork(binary: &Path, data: &Path, seed: Option<&Path>) -> Result<Self> {
         // A port that was free a moment ago: nobody else on this machine is given it soon again.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.map_err(while_doing("find a free port"))?;
@@ -60,6 +60,9 @@ impl Server {
             .arg(data)
             .arg("--listen")
             .arg(address.to_string());
+        if let Some(seed) = seed {
+            command.arg("--seed").arg(seed);
+        }
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| name.starts_with("RINGWORK_")) {
                 command.env_remove(name);

@@ -11,8 +11,10 @@ use crate::{Options, Result, while_doing};
 
 /// The server is let alone for this long before its memory is read, so that what it does after an answer is in it.
 const IDLE: Duration = Duration::from_millis(300);
-/// Connections that make users.
-const MAKERS: usize = 64;
+/// Connections that make users, fewer than there are accounts: users of one account are counted in one row.
+const MAKERS: usize = 16;
+/// Users that the API makes in one account: its quota, less the one who makes them.
+const USERS_OF_AN_ACCOUNT: usize = 4999;
 /// Users of one burst: signed at once, made at once.
 const BURST: usize = 5000;
 
@@ -86,7 +88,7 @@ pub(crate) fn clear(data: &Path) -> Result<()> {
 }
 
 async fn once(binary: &Path, data: &Path) -> Result<Started> {
-    let mut server = Server::ringwork(binary, data)?;
+    let mut server = Server::ringwork(binary, data, None)?;
     let mut connection = server.connect().await?;
     let client = Client {
         address: server.address,
@@ -113,25 +115,58 @@ async fn fill(options: &Options, data: &Path) -> Result<()> {
         return Ok(());
     }
     clear(data)?;
-    let mut server = Server::ringwork(&options.binary, data)?;
+    let makers: Vec<Credentials> = (0..options.users.div_ceil(USERS_OF_AN_ACCOUNT))
+        .map(maker)
+        .collect();
+    let seed = options.scratch.join("seed.yaml");
+    fs::write(&seed, seed_of(&makers)).map_err(while_doing("write the seed"))?;
+    let mut server = Server::ringwork(&options.binary, data, Some(&seed))?;
     drop(server.connect().await?);
-    let client = Client {
-        address: server.address,
-        credentials: Credentials::of_root(data)?,
-    };
+    let address = server.address;
+    let makers: Vec<_> = makers
+        .into_iter()
+        .map(|credentials| Client { address, credentials })
+        .collect();
+    // Neighbours are of different accounts.
+    let mut users = (0..options.users).zip(makers.iter().cycle());
     let mut made = 0;
     while made < options.users {
-        let burst = made..options.users.min(made + BURST);
-        made = burst.end;
-        let requests = burst.map(|number| {
-            client.iam(&format!(
+        let burst = users.by_ref().take(BURST).map(|(number, maker)| {
+            maker.iam(&format!(
                 "Action=CreateUser&UserName=user-{number:07}&Path=/bench/"
             ))
         });
-        let requests = Requests::Each(requests.collect::<Result<_>>()?);
-        cell::run(server.address, MAKERS, requests, Duration::from_secs(600)).await?;
+        let requests: Vec<_> = burst.collect::<Result<_>>()?;
+        made += requests.len();
+        cell::run(
+            address,
+            MAKERS,
+            Requests::Each(requests),
+            Duration::from_secs(600),
+        )
+        .await?;
         eprintln!("{made} of {} users", options.users);
     }
     server.stop()?;
     fs::write(complete, b"").map_err(while_doing("mark the data folder"))
+}
+
+/// The key of the one who makes the users of an account. It opens nothing but a folder of this program's own.
+fn maker(number: usize) -> Credentials {
+    Credentials {
+        access_key_id: format!("AKIABENCH{number:011}"),
+        secret_access_key: format!("{number:040}"),
+    }
+}
+
+fn seed_of(makers: &[Credentials]) -> String {
+    let accounts = makers.iter().enumerate().map(|(number, maker)| {
+        let Credentials { access_key_id: id, secret_access_key: secret } = maker;
+        format!(
+            "- id: \"{:012}\"\n  users:\n  - name: maker\n    policies: [\"arn:aws:iam::aws:policy/AdministratorAccess\"]\n    \
+             access_keys: [{{id: {id}, secret: \"{secret}\"}}]\n",
+            number + 1
+        )
+    });
+    format!("accounts:\n{}", accounts.collect::<String>())
 }

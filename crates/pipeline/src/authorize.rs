@@ -59,6 +59,15 @@ impl Gathered {
         judge(&layers)
     }
 
+    /// Whether the verdict may depend on condition keys; if not, they need not be gathered.
+    fn consults_context(&self) -> bool {
+        let bound = |grants: &[Grant]| grants.iter().any(|grant| grant.source_arn.is_some());
+        self.key.as_ref().is_some_and(|(_, grants)| bound(grants))
+            || self
+                .policies()
+                .any(|(_, _, attached)| attached.policy.consults_context())
+    }
+
     /// Every policy with its layer and level, in a fixed order.
     pub fn policies(&self) -> impl Iterator<Item = (LayerName, usize, &Attached)> {
         let one = |layer: LayerName| move |policy| (layer, 0, policy);
@@ -314,7 +323,9 @@ fn decide(
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
     let kept = kept.collect();
-    add_globals(call, owner, &mut context);
+    if gathered.consults_context() {
+        add_globals(call, owner, &mut context);
+    }
     let request = Request {
         principal: &call.identity.principal,
         action: access.action,

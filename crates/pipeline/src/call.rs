@@ -7,7 +7,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crypto::{IdPrefix, Secret};
-use policy::Attached;
 use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
@@ -302,14 +301,6 @@ impl<'a> Call<'a> {
         policies: &crate::ResourcePolicies,
     ) -> Result<bool> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
-    }
-
-    /// The caller's own identity policies, for operations that narrow them (`GetFederationToken`).
-    pub fn identity_policies(&mut self) -> Result<Vec<Attached>> {
-        let directory = self.look.directory();
-        directory
-            .policies(&mut self.look, self.identity)
-            .map(|policies| policies.identity)
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

@@ -241,6 +241,11 @@ fn tls(facts: &RequestFacts) -> Option<Tls> {
 
 fn error(service: Option<&'static Service>, protocol: Protocol, fault: &Fault) -> ErrorFacts {
     let mut message = fault.message.clone();
+    if fault.code == Code::Common(Common::SignatureDoesNotMatch) {
+        // AWS's answer goes on with the canonical request, whose query may hold a password and whose headers a session token.
+        let told = message.find("\n\n").unwrap_or(message.len());
+        message.truncate(told);
+    }
     if message.len() > MESSAGE_BYTES_MAX {
         let end = (0..=MESSAGE_BYTES_MAX)
             .rev()

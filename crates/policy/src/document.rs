@@ -70,6 +70,7 @@ pub struct Policy {
     pub(crate) statements: Box<[Statement]>,
     pub(crate) index: ActionIndex,
     pub(crate) denies: bool,
+    pub(crate) consults_context: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -130,6 +131,12 @@ impl Policy {
         &self.text
     }
 
+    /// Whether any verdict of the policy may depend on condition keys: it has a condition, a policy variable, or names a
+    /// canonical user. What it says otherwise follows from principal, action and resource alone.
+    pub fn consults_context(&self) -> bool {
+        self.consults_context
+    }
+
     /// What it was parsed as.
     pub fn kind(&self) -> PolicyKind {
         self.kind
@@ -164,6 +171,14 @@ impl Policy {
         statements: Vec<Statement>,
     ) -> Self {
         let index = ActionIndex::of(statements.iter().map(|statement| &statement.actions));
+        // Escapes may hide the letters looked for, so any of them counts.
+        let mentions = ["${", "CanonicalUser", "\\u"]
+            .iter()
+            .any(|part| text.contains(part));
+        let consults_context = mentions
+            || statements
+                .iter()
+                .any(|statement| !statement.conditions.is_empty());
         let denies = statements
             .iter()
             .any(|statement| statement.effect == Effect::Deny);
@@ -175,6 +190,7 @@ impl Policy {
             statements: statements.into(),
             index,
             denies,
+            consults_context,
         }
     }
 
@@ -225,17 +241,6 @@ impl<'a> StatementView<'a> {
         self.0.spans.statement
     }
 
-    /// Whether a `Condition` restricts it.
-    pub fn is_conditional(self) -> bool {
-        !self.0.conditions.is_empty()
-    }
-
-    /// Whether `Principal` names everyone (`"*"`): with Allow and without conditions, public access.
-    pub fn names_everyone(self) -> bool {
-        let principals = self.0.principal.as_ref().filter(|principals| !principals.negated);
-        principals.is_some_and(|principals| principals.entries.contains(&Entry::Everyone))
-    }
-
     /// The strings in `Principal` or `NotPrincipal`, as (`AWS`, `Service`, `Federated` or `CanonicalUser`; value).
     pub fn principals(self) -> impl Iterator<Item = (&'static str, String)> {
         let entries = self
@@ -244,5 +249,33 @@ impl<'a> StatementView<'a> {
             .as_ref()
             .map_or(&[][..], |principals| &principals.entries);
         entries.iter().map(|entry| (entry.class(), entry.text()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn consults(statement: &str) -> bool {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        Policy::parse(&text, PolicyKind::Identity)
+            .unwrap()
+            .consults_context()
+    }
+
+    #[test]
+    fn a_policy_consults_the_context_only_if_it_can_depend_on_it() {
+        assert!(!consults(r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#));
+        assert!(!consults(
+            r#"{"Effect":"Deny","NotAction":"kms:*","Resource":"arn:aws:kms:*:*:key/$x"}"#
+        ));
+        let conditional = r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}"#;
+        assert!(consults(conditional));
+        assert!(consults(
+            r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::home/${aws:username}/*"}"#
+        ));
+        let escaped =
+            r#"{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::home/\u0024{aws:username}/*"}"#;
+        assert!(consults(escaped));
     }
 }

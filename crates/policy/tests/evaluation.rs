@@ -132,6 +132,32 @@ fn volumes_are_attached_only_from_the_instance() {
     assert!(!wrong.allows(&session(), "ec2:AttachVolume", volume));
 }
 
+// S2.16: a permission on one path of a hierarchy of parameters reaches what is below it and nothing beside it.
+#[test]
+fn one_path_of_a_hierarchy_is_granted() {
+    let scene = Scene::identity(&[r#"{
+        "Effect": "Allow", "Action": ["ssm:GetParameter", "ssm:GetParametersByPath"],
+        "Resource": ["arn:aws:ssm:*:111122223333:parameter/prod/web", "arn:aws:ssm:*:111122223333:parameter/prod/web/*"]
+    }"#]);
+    let of = |path: &str| format!("arn:aws:ssm:eu-west-1:111122223333:parameter{path}");
+    for below in ["/prod/web", "/prod/web/port", "/prod/web/tls/cert"] {
+        assert!(scene.allows(&alice(), "ssm:GetParameter", &of(below)), "{below}");
+    }
+    for beside in [
+        "/prod",
+        "/prod/webby",
+        "/prod/db/port",
+        "/test/web/port",
+        "/prod/Web/port",
+    ] {
+        assert!(
+            !scene.allows(&alice(), "ssm:GetParameter", &of(beside)),
+            "{beside}"
+        );
+    }
+    assert!(!scene.allows(&alice(), "ssm:PutParameter", &of("/prod/web/port")));
+}
+
 #[test]
 fn not_action_and_not_resource_mean_all_others() {
     let scene = Scene::identity(&[r#"{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}"#]);
@@ -415,7 +441,7 @@ fn root_is_allowed_unless_resource_or_organization_deny() {
     assert!(!abroad.allows(&root(), GET, OBJECT));
 }
 
-// "Cross-account policy evaluation logic": both accounts must allow.
+// S1.4, "Cross-account policy evaluation logic": an account governs its own resources alone, so both accounts must allow.
 #[test]
 fn across_accounts_both_sides_must_allow() {
     let role = "arn:aws:iam::111122223333:role/jobs/reader";

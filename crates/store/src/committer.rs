@@ -124,6 +124,17 @@ struct Group {
     records: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     heads: HashMap<Vec<u8>, Head>,
     waiting: Vec<(Ticket, Committed)>,
+    /// Those that are to run again. They are told when the group is published: before that they would read what made them
+    /// conflict, and conflict again.
+    conflicted: Vec<Ticket>,
+}
+
+impl Group {
+    fn refuse_conflicted(&mut self) {
+        for ticket in self.conflicted.drain(..) {
+            ticket.answer(Err(Error::Conflict));
+        }
+    }
 }
 
 impl Committer {
@@ -193,7 +204,7 @@ impl Committer {
             self.admit(submission, &mut group);
         }
         if group.waiting.is_empty() {
-            return;
+            return group.refuse_conflicted();
         }
         self.chain(&mut group);
         let outcome = self.flush(&group.batch);
@@ -202,6 +213,7 @@ impl Committer {
             self.shared.counters.commits.fetch_add(count, Ordering::Relaxed);
             self.publish(&mut group);
         }
+        group.refuse_conflicted();
         for (ticket, committed) in group.waiting {
             ticket.answer(outcome.clone().map(|()| committed));
         }
@@ -276,7 +288,7 @@ impl Committer {
             if !writes.is_empty() && recent.conflicts(&reads, since) {
                 drop(recent);
                 self.shared.counters.conflicts.fetch_add(1, Ordering::Relaxed);
-                return ticket.answer(Err(Error::Conflict));
+                return group.conflicted.push(ticket);
             }
             let mut keys = Vec::with_capacity(writes.len());
             for (key, write) in writes {

@@ -61,6 +61,49 @@ fn the_chunked_example_of_the_s3_reference_verifies() {
     assert_eq!(decoder.finish(), Ok(()));
 }
 
+/// S3 API Reference, "Signature calculations for trailing headers", the example: the same bytes and a checksum behind them.
+#[test]
+fn the_trailer_example_of_the_s3_reference_verifies() {
+    let signatures = [
+        "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+        "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+    ];
+    let mut body = Vec::new();
+    for (size, signature) in [65536, 1024, 0].into_iter().zip(signatures) {
+        body.extend_from_slice(format!("{size:x};chunk-signature={signature}\r\n").as_bytes());
+        body.extend(std::iter::repeat_n(b'a', size));
+        if size > 0 {
+            body.extend_from_slice(b"\r\n");
+        }
+    }
+    let last = "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435";
+    body.extend_from_slice(b"x-amz-checksum-crc32c:sOO8/Q==\r\n");
+    body.extend_from_slice(format!("x-amz-trailer-signature:{last}\r\n\r\n").as_bytes());
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let key = signing_key(secret, "20130524", "us-east-1", "s3", hmac_sha256);
+    let (time, scope) = ("20130524T000000Z", "20130524/us-east-1/s3/aws4_request");
+    let mut previous = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e".to_owned();
+    let mut decoder = ChunkedDecoder::new(Streaming::SignedTrailer);
+    decoder.push(&body);
+    while let Some(piece) = decoder.next_piece().unwrap() {
+        let (text, signature) = match &piece {
+            Piece::Chunk { bytes, signature } => (
+                ChunkedDecoder::chunk_string_to_sign(time, scope, &previous, bytes, sha256),
+                signature,
+            ),
+            Piece::Trailer { headers, signature } => (
+                ChunkedDecoder::trailer_string_to_sign(time, scope, &previous, headers, sha256),
+                signature,
+            ),
+        };
+        previous = hex(&hmac_sha256(&key[..], text.as_bytes()));
+        assert_eq!(signature.as_ref(), Some(&previous));
+    }
+    assert_eq!(previous, last);
+    assert_eq!(decoder.finish(), Ok(()));
+}
+
 #[test]
 fn trailers_are_read_and_damaged_chunks_are_refused() {
     let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);

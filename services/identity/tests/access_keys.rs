@@ -173,3 +173,26 @@ fn bootstrap_is_repeatable_and_takes_a_chosen_key() {
         format!("arn:aws:iam::{ACCOUNT}:root")
     );
 }
+
+/// The operator may give root one key after the other; root sees all of them, so that it can delete what it does not want.
+#[test]
+fn root_sees_every_key_that_the_operator_gave_it() {
+    let scene = Scene::new();
+    for id in [
+        "AKIAGIVEN0000000001",
+        "AKIAGIVEN0000000002",
+        "AKIAGIVEN0000000003",
+    ] {
+        let given = scene.cloud.gateway.system("us-east-1", |call| {
+            let secret = crypto::Secret::from("the secret that the operator chose");
+            identity::bootstrap(call, ACCOUNT, Some((id, &secret))).map(|_| ())
+        });
+        assert!(given.is_ok());
+    }
+    let listed = scene.root("ListAccessKeys", json!({}));
+    assert_eq!(
+        listed["AccessKeyMetadata"].as_array().unwrap().len(),
+        4,
+        "{listed}"
+    );
+}

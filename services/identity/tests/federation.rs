@@ -1,6 +1,6 @@
 //! A user's own sessions, federated users, and what STS tells of keys and refusals, through the pipeline.
 
-use pipeline::testing::{ACCOUNT, BEGINNING, Caller};
+use pipeline::testing::{ACCOUNT, BEGINNING, Caller, REGION};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, allow, document, trust};
@@ -146,6 +146,7 @@ fn the_account_of_any_key_is_told_to_those_who_may_ask() {
     );
 }
 
+/// S2.9: why a call was refused is told to those who may know, and to the trail not at all.
 #[test]
 fn a_refusal_can_be_decoded_in_its_own_account() {
     let scene = Scene::new();
@@ -184,6 +185,15 @@ fn a_refusal_can_be_decoded_in_its_own_account() {
             "InvalidAuthorizationMessageException"
         );
     }
+    let ana = scene.cloud.caller(&keys.id, None).unwrap();
+    assert_eq!(decode(&ana, &token).unwrap_err().code, "AccessDenied");
+    let records = scene.cloud.records(ACCOUNT, REGION);
+    let read: Vec<_> = records
+        .iter()
+        .filter(|record| record.operation == "DecodeAuthorizationMessage" && record.error.is_none())
+        .collect();
+    assert_eq!(read.len(), 1);
+    assert!(read[0].read_only && read[0].response.is_none());
 }
 
 /// S4.4: root may ask too; what its federated users have is what the session policies allow, within AWS's limits.

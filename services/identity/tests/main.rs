@@ -10,6 +10,7 @@
 mod access_keys;
 mod attachments;
 mod federation;
+mod incarnation;
 mod instance_profiles;
 mod policies;
 mod roles;

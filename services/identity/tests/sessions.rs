@@ -67,6 +67,7 @@ pub(crate) fn other_account(scene: &Scene) -> (Caller, Caller) {
         email: "o@o.invalid".into(),
         alias: None,
         created: 0,
+        incarnation: "first".into(),
     };
     let made = scene.cloud.gateway.system("us-east-1", |call| {
         call.put(&ACCOUNTS, &OTHER.to_owned(), row.clone())

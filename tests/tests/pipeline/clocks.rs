@@ -1,6 +1,6 @@
 //! Two clocks: sessions and expiry follow the cloud's, signatures the wall's.
 
-use pipeline::testing::BEGINNING;
+use pipeline::testing::{BEGINNING, REGION};
 use scenarios::sign::Keys;
 use scenarios::world::World;
 use serde_json::{Value, json};
@@ -96,4 +96,28 @@ fn conditions_and_records_tell_the_clouds_time() {
     assert_eq!(world.ask(&ana, "iam", "ListUsers", &json!({})).status, 200);
     let record = &world.newest("us-east-1", 1)[0];
     assert_eq!((record.time, record.wall), (BEGINNING + YEAR, BEGINNING));
+}
+
+/// A wall's clock that is put back, as after a wrong start of the machine, hides nothing that was recorded before.
+#[test]
+fn records_are_found_after_the_walls_clock_was_put_back() {
+    let world = World::bare();
+    let mut asked = Vec::new();
+    for back in [0, 7200, 90_000] {
+        world.pass(-back);
+        for _ in 0..3 {
+            assert_eq!(who(&world, &world.root), (200, String::new()));
+        }
+        let record = world.newest(REGION, 1).pop().unwrap();
+        asked.push((record.id, record.event));
+    }
+    for (request, event) in asked {
+        for id in [request, event] {
+            let found = world.gateway.system("us-east-1", |call| {
+                pipeline::why::explain(call, &id).map(|told| told.record)
+            });
+            let found = found.unwrap_or_else(|fault| panic!("{}", fault.message));
+            assert!(found.id == id || found.event == id);
+        }
+    }
 }

@@ -10,10 +10,12 @@
 
 mod clocks;
 mod concurrency;
+mod conditions;
 mod durability;
 mod identifiers;
 mod jobs;
 mod nothing;
 mod panics;
+mod principals;
 mod secrets;
 mod why;

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use scenarios::sign::{Keys, sign};
 use scenarios::world::World;
 use serde_json::json;
 
@@ -83,4 +84,25 @@ fn no_secret_lies_in_the_store_or_the_ledger_in_clear() {
         assert!(!holds(&saved, secret), "secret {place} is in the saved file");
         assert!(!holds(&records, secret), "secret {place} is in a record");
     }
+}
+
+/// A wrong signature is answered with the canonical request, which only its sender may see: the query of an AWS query call may
+/// hold a password, and the record is read by others.
+#[test]
+fn the_record_of_a_wrong_signature_has_nothing_of_the_request() {
+    let world = World::bare();
+    let wrong = Keys {
+        secret: world.root.secret.chars().rev().collect(),
+        ..world.root.clone()
+    };
+    let (mut request, protocol) = world.asking(&world.root, "iam", "ListUsers", &json!({}));
+    request.query = "Password=hunter2".to_owned();
+    sign(&mut request, &wrong, "us-east-1", "iam", world.wall_seconds());
+    let said = world.send(protocol, request);
+    assert_eq!(said.code(), "SignatureDoesNotMatch");
+    assert!(holds(&said.body, "hunter2"), "{said:?}");
+    let records = world.newest("us-east-1", 1);
+    let error = records.first().and_then(|record| record.error.as_ref()).unwrap();
+    assert_eq!(error.code, "SignatureDoesNotMatch");
+    assert!(error.message.ends_with("for details."), "{}", error.message);
 }

@@ -24,6 +24,9 @@ pub struct Account {
     pub alias: Option<String>,
     /// Milliseconds since the epoch.
     pub created: i64,
+    /// Random. Tells an account from one of the same id that was before it, so that sessions end with their account.
+    #[serde(default)]
+    pub incarnation: String,
 }
 
 store::record!(Account, 1);
@@ -39,7 +42,16 @@ struct Alias {
 
 store::record!(Alias, 1);
 
-static ALIASES: Table<String, Alias> = Table::new(0x010a, "iam.account_aliases");
+/// The id of the table of aliases, for a reset of one account: its keys begin with the alias.
+pub const ALIASES_TABLE: u16 = 0x010a;
+
+static ALIASES: Table<String, Alias> = Table::new(ALIASES_TABLE, "iam.account_aliases");
+
+/// What a session remembers of its account; empty if there is no such account.
+pub(crate) fn incarnation(look: &mut Look<'_>, account: &str) -> Result<String> {
+    let found = look.get(&ACCOUNTS, &account.to_owned())?;
+    Ok(found.map_or_else(String::new, |row| row.incarnation.clone()))
+}
 
 fn own(look: &mut Look<'_>) -> Result<Account> {
     let id = look.account().to_owned();

@@ -44,6 +44,7 @@ fn make_account(call: &mut Call<'_>, account: &str, name: &str) -> Result<()> {
         email: format!("root@{account}.ringwork.invalid"),
         alias: None,
         created: Timestamp::from_seconds(call.now.seconds()).0,
+        incarnation: call.uuid()?,
     };
     call.put(&ACCOUNTS, &account.to_owned(), row)
 }

@@ -8,6 +8,7 @@ use wire::{Fault, Timestamp};
 
 use super::key;
 use super::token::{Holder, Issued, TOKEN_CHARACTERS_MAX};
+use crate::iam::account;
 use crate::iam::tag::Tags;
 
 /// Makes credentials for `holder` of `account`. `session.issued` and `session.expires` are set here.
@@ -26,10 +27,11 @@ pub(super) fn grant(
     session.expires = expires.0;
     let access_key_id = key::temporary_id(call.random(), account)?;
     let secret = crypto::random::secret_access_key(call.random()).map_err(Fault::internal)?;
+    let incarnation = account::incarnation(call, account)?;
     let issued = Issued::new(
         access_key_id.clone(),
         &secret,
-        account.to_owned(),
+        (account.to_owned(), incarnation),
         holder,
         tags,
         session,

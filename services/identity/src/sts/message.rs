@@ -15,6 +15,8 @@ impl Operation for DecodeAuthorizationMessage {
     type Output = model::DecodeAuthorizationMessageResponse;
     type Target = AccountScope;
     const ACCESS: Access = Access::write("sts:DecodeAuthorizationMessage");
+    /// It changes nothing, and the trail, which more people read, must not repeat what it tells.
+    const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
         Ok(AccountScope::of(look))

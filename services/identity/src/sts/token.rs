@@ -52,6 +52,8 @@ pub(crate) struct Issued {
     pub(crate) access_key_id: String,
     secret: Zeroized,
     pub(crate) account: String,
+    /// Which account of that id it was.
+    pub(crate) incarnation: String,
     pub(crate) holder: Holder,
     /// Session tags.
     pub(crate) tags: Tags,
@@ -77,7 +79,7 @@ impl Issued {
     pub(crate) fn new(
         access_key_id: String,
         secret: &Secret,
-        account: String,
+        (account, incarnation): (String, String),
         holder: Holder,
         tags: Tags,
         session: Session,
@@ -88,6 +90,7 @@ impl Issued {
             access_key_id,
             secret,
             account,
+            incarnation,
             holder,
             tags,
             session,

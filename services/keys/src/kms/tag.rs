@@ -19,6 +19,7 @@ const TAGS_MAX: usize = 50;
 
 /// Reads the tags of a request.
 pub(crate) fn read(tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
+    expect_few(&tags)?;
     let mut read = BTreeMap::new();
     for tag in tags {
         expect_own(&tag.tag_key)?;
@@ -26,10 +27,15 @@ pub(crate) fn read(tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
             return Err(tag_exception("Duplicate tag keys"));
         }
     }
-    if read.len() > TAGS_MAX {
+    Ok(read)
+}
+
+/// Refuses more tags than a key can have before they become condition keys, which cost the more the more there are.
+pub(crate) fn expect_few(tags: &[model::Tag]) -> Result<()> {
+    if tags.len() > TAGS_MAX {
         return Err(tag_exception("Too many tags"));
     }
-    Ok(read)
+    Ok(())
 }
 
 /// AWS keeps names that begin with `aws:` for itself.
@@ -74,6 +80,7 @@ impl Operation for TagResource {
     const CONDITIONS: &'static [&'static str] = &["aws:RequestTag/${TagKey}", "aws:TagKeys"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
+        expect_few(&input.tags)?;
         resolve(look, &input.key_id, Self::ACCESS, Reach::Own)
     }
 

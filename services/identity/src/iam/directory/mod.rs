@@ -17,7 +17,7 @@ use policy::{Attached, Principal};
 use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
-use crate::iam::account::ACCOUNTS;
+use crate::iam::account::{self, ACCOUNTS};
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::sts::token::{Holder, Issued};
@@ -289,9 +289,13 @@ fn role_of(look: &mut Look<'_>, account: &str, lower: &str, id: &str) -> Result<
     Ok(role.filter(|role| role.id == id))
 }
 
-/// The row behind a session. Without it, or with another of the same name, the session is over.
+/// The row behind a session. Without it, or with another of the same name, the session is over. So it is when its account is
+/// gone, or another bears its number: root has no row of its own.
 fn standing(look: &mut Look<'_>, issued: &Issued) -> Refused<Standing> {
     let account = &issued.account;
+    if account::incarnation(look, account).map_err(Refusal::Fault)? != issued.incarnation {
+        return Err(Refusal::Unknown);
+    }
     let row = match &issued.holder {
         Holder::Root | Holder::Federated { of: None, .. } => return Ok(Standing::Root),
         Holder::User { name, id }

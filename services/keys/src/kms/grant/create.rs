@@ -175,6 +175,13 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         ));
     }
     let id = random::array::<32>(call.random()).map_err(Fault::internal)?;
+    // An operation that is named again gives nothing more; kept, it would burden every decision about the key.
+    let mut operations: Vec<String> = Vec::new();
+    for operation in &input.operations {
+        if !operations.iter().any(|known| known == operation.as_str()) {
+            operations.push(operation.as_str().to_owned());
+        }
+    }
     Ok(KeyGrant {
         id: digest::hex(&id),
         name: input.name,
@@ -182,11 +189,7 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         grantee,
         retiring,
         issuer: format!("arn:aws:iam::{}:root", call.account()),
-        operations: input
-            .operations
-            .iter()
-            .map(|operation| operation.as_str().to_owned())
-            .collect(),
+        operations,
         context_equals: constraints.encryption_context_equals,
         context_subset: constraints.encryption_context_subset,
         source_arn: constraints.source_arn,

@@ -42,7 +42,8 @@ impl Operation for CreateKey {
     ];
     const ALSO: &'static [Access] = &[tag::TAG];
 
-    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<Ring>> {
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Ring>> {
+        tag::expect_few(input.tags.as_deref().unwrap_or_default())?;
         Ok(Ring::of(look))
     }
 

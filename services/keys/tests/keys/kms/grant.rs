@@ -264,3 +264,14 @@ fn grants_of_others_neither_help_nor_swell_the_record() {
     let bob = here.admin(ACCOUNT, "bob");
     assert!(!here.denied(&bob, "DescribeKey", json!({ "KeyId": key })));
 }
+
+/// Every grant is part of every decision about its key, so none may be larger than what it gives.
+#[test]
+fn an_operation_that_is_named_again_is_kept_once() {
+    let here = Here::new();
+    let key = here.key();
+    let ann = here.user(ACCOUNT, "ann", &json!([]));
+    grant(&here, &key, &ann, &["Decrypt", "Encrypt", "Decrypt", "Decrypt"]);
+    let listed = here.ok("ListGrants", json!({ "KeyId": key }));
+    assert_eq!(listed["Grants"][0]["Operations"], json!(["Decrypt", "Encrypt"]));
+}

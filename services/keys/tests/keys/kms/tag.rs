@@ -1,6 +1,6 @@
 //! Tags.
 
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::json;
 
 use crate::cloud::{Here, arn};
@@ -73,4 +73,27 @@ fn policies_see_the_tags_of_keys_and_requests() {
     let red = arn(&here.ok("CreateKey", tagged("red")));
     assert!(here.encrypt(&ann, &blue, b"x").is_ok());
     assert!(here.denied(&ann, "Encrypt", json!({ "KeyId": red, "Plaintext": "eA==" })));
+}
+
+/// More tags than a key can have are refused before they are judged: they would be condition keys of the decision and its record.
+#[test]
+fn a_flood_of_tags_is_never_judged() {
+    let here = Here::new();
+    let nobody = here.user(ACCOUNT, "nobody", &json!([]));
+    let flood: Vec<_> = (0..51)
+        .map(|number| json!({ "TagKey": number.to_string(), "TagValue": "" }))
+        .collect();
+    let key = here.key();
+    for (operation, input) in [
+        ("CreateKey", json!({ "Tags": flood })),
+        ("TagResource", json!({ "KeyId": key, "Tags": flood })),
+    ] {
+        let refused = here.refused(&nobody, operation, input);
+        assert_eq!(refused.0, "TagException", "{operation}");
+        let record = here.cloud.records(ACCOUNT, REGION).pop().unwrap();
+        assert_eq!(
+            (record.operation.as_str(), record.judgements.len()),
+            (operation, 0)
+        );
+    }
 }

@@ -11,7 +11,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
-        jobs: vec![keys::kms::JOBS],
+        jobs: vec![identity::iam::JOBS, keys::kms::JOBS],
         trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
     }
 }

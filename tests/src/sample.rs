@@ -129,9 +129,11 @@ impl Sampler<'_> {
             | "InstanceProfileName"
             | "PolicyName"
             | "RoleSessionName"
+            | "VirtualMFADeviceName"
             | "Name" => Some(name.to_owned()),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
+            "SerialNumber" => arn("mfa"),
             "GranteePrincipal" => arn("user"),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
             "PolicyDocument" => Some(POLICY.to_owned()),

@@ -34,7 +34,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
 
 /// Every service's jobs.
 pub fn jobs() -> Vec<&'static [JobKind]> {
-    vec![keys::kms::JOBS]
+    vec![identity::iam::JOBS, keys::kms::JOBS]
 }
 
 /// How every service's calls look in the trail.
@@ -140,6 +140,7 @@ impl World {
             json!({"RoleName": name, "AssumeRolePolicyDocument": trust}),
         );
         world.make("CreateInstanceProfile", json!({"InstanceProfileName": name}));
+        world.make("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
         let policy = crate::sample::POLICY;
         world.make(
             "CreatePolicy",

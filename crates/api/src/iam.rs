@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use wire::Timestamp;
+use wire::typed::Blob;
 
 /// The service's name in the models.
 pub const SERVICE: &str = "iam";
@@ -53,6 +54,10 @@ wire::structures! {
         policy_arn "PolicyArn" Option<String>;
         policy_name "PolicyName" Option<String>;
     }
+    ChangePasswordRequest {
+        new_password "NewPassword" String;
+        old_password "OldPassword" String;
+    }
     CreateAccessKeyRequest {
         user_name "UserName" Option<String>;
     }
@@ -76,6 +81,14 @@ wire::structures! {
     }
     CreateInstanceProfileResponse {
         instance_profile "InstanceProfile" InstanceProfile;
+    }
+    CreateLoginProfileRequest {
+        password "Password" Option<String>;
+        password_reset_required "PasswordResetRequired" Option<bool>;
+        user_name "UserName" Option<String>;
+    }
+    CreateLoginProfileResponse {
+        login_profile "LoginProfile" LoginProfile;
     }
     CreatePolicyRequest {
         description "Description" Option<String>;
@@ -116,6 +129,18 @@ wire::structures! {
     CreateUserResponse {
         user "User" Option<User>;
     }
+    CreateVirtualMFADeviceRequest {
+        path "Path" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+        virtual_mfa_device_name "VirtualMFADeviceName" String;
+    }
+    CreateVirtualMFADeviceResponse {
+        virtual_mfa_device "VirtualMFADevice" VirtualMFADevice;
+    }
+    DeactivateMFADeviceRequest {
+        serial_number "SerialNumber" String;
+        user_name "UserName" Option<String>;
+    }
     DeleteAccessKeyRequest {
         access_key_id "AccessKeyId" String;
         user_name "UserName" Option<String>;
@@ -123,6 +148,7 @@ wire::structures! {
     DeleteAccountAliasRequest {
         account_alias "AccountAlias" String;
     }
+    DeleteAccountPasswordPolicyInput {}
     DeleteGroupPolicyRequest {
         group_name "GroupName" String;
         policy_name "PolicyName" String;
@@ -163,6 +189,9 @@ wire::structures! {
     DeleteUserRequest {
         user_name "UserName" String;
     }
+    DeleteVirtualMFADeviceRequest {
+        serial_number "SerialNumber" String;
+    }
     DetachGroupPolicyRequest {
         group_name "GroupName" String;
         policy_arn "PolicyArn" String;
@@ -174,6 +203,17 @@ wire::structures! {
     DetachUserPolicyRequest {
         policy_arn "PolicyArn" String;
         user_name "UserName" String;
+    }
+    EnableMFADeviceRequest {
+        authentication_code1 "AuthenticationCode1" String;
+        authentication_code2 "AuthenticationCode2" String;
+        serial_number "SerialNumber" String;
+        user_name "UserName" String;
+    }
+    GenerateCredentialReportInput {}
+    GenerateCredentialReportResponse {
+        description "Description" Option<String>;
+        state "State" Option<ReportStateType>;
     }
     GetAccessKeyLastUsedRequest {
         access_key_id "AccessKeyId" String;
@@ -195,9 +235,19 @@ wire::structures! {
         role_detail_list "RoleDetailList" Option<Vec<RoleDetail>>;
         user_detail_list "UserDetailList" Option<Vec<UserDetail>>;
     }
+    GetAccountPasswordPolicyInput {}
+    GetAccountPasswordPolicyResponse {
+        password_policy "PasswordPolicy" PasswordPolicy;
+    }
     GetAccountSummaryInput {}
     GetAccountSummaryResponse {
         summary_map "SummaryMap" Option<BTreeMap<String, i32>>;
+    }
+    GetCredentialReportInput {}
+    GetCredentialReportResponse {
+        content "Content" Option<Blob>;
+        generated_time "GeneratedTime" Option<Timestamp>;
+        report_format "ReportFormat" Option<ReportFormatType>;
     }
     GetGroupPolicyRequest {
         group_name "GroupName" String;
@@ -230,6 +280,16 @@ wire::structures! {
     }
     GetLoginProfileResponse {
         login_profile "LoginProfile" LoginProfile;
+    }
+    GetMFADeviceRequest {
+        serial_number "SerialNumber" String;
+        user_name "UserName" Option<String>;
+    }
+    GetMFADeviceResponse {
+        certifications "Certifications" Option<BTreeMap<String, String>>;
+        enable_date "EnableDate" Option<Timestamp>;
+        serial_number "SerialNumber" String;
+        user_name "UserName" Option<String>;
     }
     GetPolicyRequest {
         policy_arn "PolicyArn" String;
@@ -426,6 +486,16 @@ wire::structures! {
         is_truncated "IsTruncated" Option<bool>;
         marker "Marker" Option<String>;
     }
+    ListMFADeviceTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        serial_number "SerialNumber" String;
+    }
+    ListMFADeviceTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
     ListMFADevicesRequest {
         marker "Marker" Option<String>;
         max_items "MaxItems" Option<i32>;
@@ -561,6 +631,16 @@ wire::structures! {
         marker "Marker" Option<String>;
         users "Users" Vec<User>;
     }
+    ListVirtualMFADevicesRequest {
+        assignment_status "AssignmentStatus" Option<AssignmentStatusType>;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+    }
+    ListVirtualMFADevicesResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        virtual_mfa_devices "VirtualMFADevices" Vec<VirtualMFADevice>;
+    }
     LoginProfile {
         create_date "CreateDate" Timestamp;
         password_reset_required "PasswordResetRequired" Option<bool>;
@@ -584,6 +664,18 @@ wire::structures! {
         policy_name "PolicyName" Option<String>;
         policy_version_list "PolicyVersionList" Option<Vec<PolicyVersion>>;
         update_date "UpdateDate" Option<Timestamp>;
+    }
+    PasswordPolicy {
+        allow_users_to_change_password "AllowUsersToChangePassword" Option<bool>;
+        expire_passwords "ExpirePasswords" Option<bool>;
+        hard_expiry "HardExpiry" Option<bool>;
+        max_password_age "MaxPasswordAge" Option<i32>;
+        minimum_password_length "MinimumPasswordLength" Option<i32>;
+        password_reuse_prevention "PasswordReusePrevention" Option<i32>;
+        require_lowercase_characters "RequireLowercaseCharacters" Option<bool>;
+        require_numbers "RequireNumbers" Option<bool>;
+        require_symbols "RequireSymbols" Option<bool>;
+        require_uppercase_characters "RequireUppercaseCharacters" Option<bool>;
     }
     Policy {
         arn "Arn" Option<String>;
@@ -650,6 +742,12 @@ wire::structures! {
     }
     RemoveUserFromGroupRequest {
         group_name "GroupName" String;
+        user_name "UserName" String;
+    }
+    ResyncMFADeviceRequest {
+        authentication_code1 "AuthenticationCode1" String;
+        authentication_code2 "AuthenticationCode2" String;
+        serial_number "SerialNumber" String;
         user_name "UserName" String;
     }
     Role {
@@ -723,6 +821,10 @@ wire::structures! {
         instance_profile_name "InstanceProfileName" String;
         tags "Tags" Vec<Tag>;
     }
+    TagMFADeviceRequest {
+        serial_number "SerialNumber" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagPolicyRequest {
         policy_arn "PolicyArn" String;
         tags "Tags" Vec<Tag>;
@@ -737,6 +839,10 @@ wire::structures! {
     }
     UntagInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagMFADeviceRequest {
+        serial_number "SerialNumber" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagPolicyRequest {
@@ -756,6 +862,17 @@ wire::structures! {
         status "Status" StatusType;
         user_name "UserName" Option<String>;
     }
+    UpdateAccountPasswordPolicyRequest {
+        allow_users_to_change_password "AllowUsersToChangePassword" Option<bool>;
+        hard_expiry "HardExpiry" Option<bool>;
+        max_password_age "MaxPasswordAge" Option<i32>;
+        minimum_password_length "MinimumPasswordLength" Option<i32>;
+        password_reuse_prevention "PasswordReusePrevention" Option<i32>;
+        require_lowercase_characters "RequireLowercaseCharacters" Option<bool>;
+        require_numbers "RequireNumbers" Option<bool>;
+        require_symbols "RequireSymbols" Option<bool>;
+        require_uppercase_characters "RequireUppercaseCharacters" Option<bool>;
+    }
     UpdateAssumeRolePolicyRequest {
         policy_document "PolicyDocument" String;
         role_name "RoleName" String;
@@ -764,6 +881,11 @@ wire::structures! {
         group_name "GroupName" String;
         new_group_name "NewGroupName" Option<String>;
         new_path "NewPath" Option<String>;
+    }
+    UpdateLoginProfileRequest {
+        password "Password" Option<String>;
+        password_reset_required "PasswordResetRequired" Option<bool>;
+        user_name "UserName" String;
     }
     UpdateRoleDescriptionRequest {
         description "Description" String;
@@ -805,9 +927,22 @@ wire::structures! {
         user_name "UserName" Option<String>;
         user_policy_list "UserPolicyList" Option<Vec<PolicyDetail>>;
     }
+    VirtualMFADevice {
+        base32_string_seed "Base32StringSeed" Option<Blob>;
+        enable_date "EnableDate" Option<Timestamp>;
+        qr_code_png "QRCodePNG" Option<Blob>;
+        serial_number "SerialNumber" String;
+        tags "Tags" Option<Vec<Tag>>;
+        user "User" Option<User>;
+    }
 }
 
 wire::enumerations! {
+    AssignmentStatusType {
+        Assigned "Assigned"
+        Unassigned "Unassigned"
+        Any "Any"
+    }
     EntityType {
         User "User"
         Role "Role"
@@ -827,6 +962,14 @@ wire::enumerations! {
         PermissionsPolicy "PermissionsPolicy"
         PermissionsBoundary "PermissionsBoundary"
     }
+    ReportFormatType {
+        TextCsv "text/csv"
+    }
+    ReportStateType {
+        Started "STARTED"
+        Inprogress "INPROGRESS"
+        Complete "COMPLETE"
+    }
     StatusType {
         Active "Active"
         Inactive "Inactive"
@@ -838,13 +981,19 @@ wire::enumerations! {
 pub mod fault {
     wire::faults! {
         concurrent_modification_exception "ConcurrentModificationException" "ConcurrentModification" 409 Sender;
+        credential_report_expired_exception "CredentialReportExpiredException" "ReportExpired" 410 Sender;
+        credential_report_not_present_exception "CredentialReportNotPresentException" "ReportNotPresent" 410 Sender;
+        credential_report_not_ready_exception "CredentialReportNotReadyException" "ReportInProgress" 404 Sender;
         delete_conflict_exception "DeleteConflictException" "DeleteConflict" 409 Sender;
         entity_already_exists_exception "EntityAlreadyExistsException" "EntityAlreadyExists" 409 Sender;
         entity_temporarily_unmodifiable_exception "EntityTemporarilyUnmodifiableException" "EntityTemporarilyUnmodifiable" 409 Sender;
+        invalid_authentication_code_exception "InvalidAuthenticationCodeException" "InvalidAuthenticationCode" 403 Sender;
         invalid_input_exception "InvalidInputException" "InvalidInput" 400 Sender;
+        invalid_user_type_exception "InvalidUserTypeException" "InvalidUserType" 400 Sender;
         limit_exceeded_exception "LimitExceededException" "LimitExceeded" 409 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
+        password_policy_violation_exception "PasswordPolicyViolationException" "PasswordPolicyViolation" 400 Sender;
         policy_not_attachable_exception "PolicyNotAttachableException" "PolicyNotAttachable" 400 Sender;
         service_failure_exception "ServiceFailureException" "ServiceFailure" 500 Receiver;
         service_not_supported_exception "ServiceNotSupportedException" "NotSupportedService" 404 Sender;

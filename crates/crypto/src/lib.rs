@@ -9,6 +9,7 @@ pub mod digest;
 mod error;
 pub mod kms;
 mod octets;
+pub mod password;
 pub mod random;
 pub mod seal;
 mod secret;
@@ -16,6 +17,7 @@ pub mod signature;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 pub mod token;
+pub mod totp;
 
 pub use error::{Error, Result};
 pub use random::{IdPrefix, Randomness, SystemRandomness};

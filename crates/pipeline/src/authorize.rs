@@ -142,13 +142,15 @@ impl Globals<'_> {
         for (key, value) in self.tags {
             context.insert(format!("aws:PrincipalTag/{key}"), value.clone());
         }
-        if temporary {
+        // A request that shows a code itself (`sts:AssumeRole`) has set both keys already.
+        let shown_now = context.get("aws:MultiFactorAuthPresent").is_some();
+        if temporary && !shown_now {
             context.insert("aws:MultiFactorAuthPresent", flag(self.mfa.is_some()));
         }
         if let Some(issued) = self.session_issued {
             context.insert("aws:TokenIssueTime", Timestamp(issued).iso8601());
         }
-        if let Some(shown) = self.mfa {
+        if let Some(shown) = self.mfa.filter(|_| !shown_now) {
             let age = self.now.0.saturating_sub(shown).max(0) / 1000;
             context.insert("aws:MultiFactorAuthAge", age.to_string());
         }

@@ -21,6 +21,7 @@ impl Scene {
             Box::new(IdentityDirectory::default()),
             &Tables {
                 operations,
+                jobs: vec![identity::iam::JOBS],
                 ..Tables::default()
             },
         );

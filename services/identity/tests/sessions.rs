@@ -346,7 +346,7 @@ fn the_session_name_and_mfa_can_be_demanded() {
         failure
             .unwrap_err()
             .message
-            .starts_with("MultiFactorAuthentication failed with invalid MFA")
+            .starts_with("MultiFactorAuthentication failed, unable to validate MFA code.")
     );
     let failure = sts(&scene, &ana, "GetSessionToken", wrong).unwrap_err();
     assert_eq!(failure.code, "AccessDenied");

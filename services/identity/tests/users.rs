@@ -431,7 +431,6 @@ fn nobody_has_credentials_that_nothing_makes() {
     let scene = Scene::new();
     scene.user("ana");
     let lists = [
-        ("ListMFADevices", "MFADevices"),
         ("ListSigningCertificates", "Certificates"),
         ("ListSSHPublicKeys", "SSHPublicKeys"),
         ("ListServiceSpecificCredentials", "ServiceSpecificCredentials"),
@@ -446,10 +445,6 @@ fn nobody_has_credentials_that_nothing_makes() {
             code(&scene, operation, json!({"UserName": "bob"})),
             "NoSuchEntity"
         );
-    }
-    for operation in ["GetLoginProfile", "DeleteLoginProfile"] {
-        let failure = scene.refused(operation, json!({"UserName": "ana"}));
-        assert_eq!(failure.message, "Login Profile for User ana cannot be found.");
     }
 }
 

@@ -10,7 +10,16 @@ use crate::exceptions::{Exceptions, Excuse};
 const RECORD_ALONE: [u16; 3] = [0, 1, 0x0f02];
 
 /// Reads that write.
-const READS_THAT_WRITE: &[Excuse] = &[];
+const READS_THAT_WRITE: &[Excuse] = &[(
+    "iam:GenerateCredentialReport",
+    "AWS gives it the level of a read, though it plans the making of a report",
+)];
+
+/// Operations whose error has a code of its own, which is not the name of its shape.
+const OTHER_CODES: &[Excuse] = &[(
+    "iam:GetCredentialReport",
+    "the model spells CredentialReportNotPresentException as ReportNotPresent",
+)];
 
 /// Modeled errors are recorded by their shapes, which the query protocols' codes leave the last word off.
 fn stem(code: &str) -> &str {
@@ -22,6 +31,7 @@ fn stem(code: &str) -> &str {
 #[test]
 fn every_call_is_recorded_and_a_read_changes_nothing_else() {
     let excused = Exceptions::of(READS_THAT_WRITE);
+    let renamed = Exceptions::of(OTHER_CODES);
     let (mut wrong, mut idle, mut count, mut changes) = (Vec::new(), Vec::new(), 0, 0);
     for (endpoint, service, operation) in built() {
         let world = World::furnished();
@@ -74,7 +84,7 @@ fn every_call_is_recorded_and_a_read_changes_nothing_else() {
                 continue;
             };
             let error = record.error.as_ref().map(|error| error.code.as_str());
-            if error.map(stem) != said.code.as_deref().map(stem) {
+            if error.map(stem) != said.code.as_deref().map(stem) && !renamed.excuse(&label) {
                 wrong.push(format!("{label}: answered {:?}, recorded {error:?}", said.code));
             }
             let named = (
@@ -100,4 +110,5 @@ fn every_call_is_recorded_and_a_read_changes_nothing_else() {
     );
     assert!(changes > count / 4, "only {changes} calls changed anything");
     excused.settle(&wrong);
+    renamed.settle(&[]);
 }

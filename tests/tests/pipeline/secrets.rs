@@ -20,7 +20,7 @@ fn part(body: &[u8], name: &str) -> String {
 }
 
 /// S3.3, S3.4: a secret access key is in the answer that made it, and in clear neither in the saved store nor in any
-/// record; the same holds of a session's, and of what KMS was given and gave in clear.
+/// record; the same holds of a session's, of the seed of an MFA device and of a password, and of what KMS was given and gave in clear.
 #[test]
 fn no_secret_lies_in_the_store_or_the_ledger_in_clear() {
     let world = World::furnished();
@@ -44,6 +44,14 @@ fn no_secret_lies_in_the_store_or_the_ledger_in_clear() {
         // The token is no secret without it: AWS's trail shows it in `responseElements`, and so does ours.
         secrets.push(part(&said.body, "SecretAccessKey"));
     }
+    let device = json!({"VirtualMFADeviceName": "ana"});
+    let said = world.ask(&world.root, "iam", "CreateVirtualMFADevice", &device);
+    secrets.push(part(&said.body, "Base32StringSeed"));
+    let password = "A password that has forty characters: 123";
+    let profile = json!({"UserName": "ana", "Password": password});
+    let said = world.ask(&world.root, "iam", "CreateLoginProfile", &profile);
+    assert_eq!(said.status, 200, "{said:?}");
+    secrets.push(password.to_owned());
     let key = world.existing.key_id.as_str();
     let plain = STANDARD.encode("the plaintext of a caller, forty bytes long");
     let calls = [
@@ -58,7 +66,7 @@ fn no_secret_lies_in_the_store_or_the_ledger_in_clear() {
         let answer: serde_json::Value = serde_json::from_slice(&said.body).unwrap();
         secrets.extend(answer["Plaintext"].as_str().map(str::to_owned));
     }
-    assert_eq!(secrets.len(), 8);
+    assert_eq!(secrets.len(), 10);
     assert!(
         secrets.iter().all(|secret| secret.len() >= 40),
         "every secret is one"

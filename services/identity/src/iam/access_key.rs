@@ -49,6 +49,9 @@ pub struct AccessKey {
     pub active: bool,
     /// Milliseconds since the epoch.
     pub created: i64,
+    /// When it was last turned on or off, in milliseconds since the epoch.
+    #[serde(default)]
+    pub changed: Option<i64>,
     pub last_used: Option<LastUsed>,
 }
 
@@ -126,6 +129,7 @@ pub(crate) fn store(
         secret: STANDARD.encode(sealed),
         active: true,
         created: Timestamp::from_seconds(call.now.seconds()).0,
+        changed: None,
         last_used: None,
     };
     call.put(&KEYS_OF, &(account.to_owned(), lower, id.to_owned()), Present)?;
@@ -262,6 +266,7 @@ impl Operation for UpdateAccessKey {
                 ));
             }
         };
+        key.changed = Some(Timestamp::from_seconds(call.now.seconds()).0);
         call.put(&ACCESS_KEYS, &input.access_key_id, key)?;
         Ok(Empty)
     }

@@ -13,7 +13,7 @@ use wire::typed::Empty;
 
 use crate::iam::count::{self, Counted};
 use crate::iam::page::Page;
-use crate::iam::{access_key, group, user};
+use crate::iam::{access_key, group, mfa, user};
 
 /// An account: twelve digits and what it is called.
 #[derive(Clone, Serialize, Deserialize)]
@@ -185,6 +185,7 @@ impl Operation for GetAccountSummary {
         let counts = count::counts(call)?;
         let account = call.account().to_owned();
         let root_keys = access_key::of_holder(call, &account, "")?.len();
+        let root_mfa = mfa::present(call, &account, "")?;
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         let entries = [
@@ -208,9 +209,9 @@ impl Operation for GetAccountSummary {
             ("AttachedPoliciesPerUserQuota", 10),
             ("AttachedPoliciesPerGroupQuota", 10),
             ("AttachedPoliciesPerRoleQuota", 10),
-            ("MFADevices", 0),
-            ("MFADevicesInUse", 0),
-            ("AccountMFAEnabled", 0),
+            ("MFADevices", counted(counts.mfa_devices)),
+            ("MFADevicesInUse", counted(counts.mfa_devices_in_use)),
+            ("AccountMFAEnabled", i32::from(root_mfa)),
             ("AccountPasswordPresent", 0),
             ("AccountSigningCertificatesPresent", 0),
             ("ServerCertificates", 0),

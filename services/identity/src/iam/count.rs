@@ -15,6 +15,10 @@ pub(crate) struct Counts {
     pub(crate) roles: u32,
     pub(crate) policies: u32,
     pub(crate) instance_profiles: u32,
+    #[serde(default)]
+    pub(crate) mfa_devices: u32,
+    #[serde(default)]
+    pub(crate) mfa_devices_in_use: u32,
 }
 
 store::record!(Counts, 1);
@@ -29,6 +33,9 @@ pub(crate) enum Counted {
     Roles,
     Policies,
     InstanceProfiles,
+    MfaDevices,
+    /// A device has one owner at most, so that the quota of devices is theirs too.
+    MfaDevicesInUse,
 }
 
 impl Counted {
@@ -39,6 +46,8 @@ impl Counted {
             Self::Roles => 1000,
             Self::Policies => 1500,
             Self::InstanceProfiles => 1000,
+            // As many as users.
+            Self::MfaDevices | Self::MfaDevicesInUse => 5000,
         }
     }
 
@@ -49,6 +58,7 @@ impl Counted {
             Self::Roles => "RolesPerAccount",
             Self::Policies => "PoliciesPerAccount",
             Self::InstanceProfiles => "InstanceProfilesPerAccount",
+            Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
         }
     }
 
@@ -59,6 +69,8 @@ impl Counted {
             Self::Roles => &mut counts.roles,
             Self::Policies => &mut counts.policies,
             Self::InstanceProfiles => &mut counts.instance_profiles,
+            Self::MfaDevices => &mut counts.mfa_devices,
+            Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
         }
     }
 }

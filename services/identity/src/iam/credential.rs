@@ -1,11 +1,7 @@
-//! Credentials other than access keys. Nothing here makes MFA devices, certificates, SSH keys, service credentials or passwords,
-//! so every user has none of them, and that is what these operations truly answer.
+//! Credentials that nothing here makes: certificates, SSH keys and service credentials. So every user has none of them, and that is what these operations truly answer.
 
 use api::iam as model;
-use api::iam::fault::no_such_entity_exception;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use wire::Fault;
-use wire::typed::Empty;
 
 use crate::iam::user::{Holder, holder};
 
@@ -34,15 +30,6 @@ macro_rules! none_of {
         }
     };
 }
-
-none_of!(
-    /// Lists MFA devices: none.
-    ListMFADevices,
-    "iam:ListMFADevices",
-    ListMFADevicesRequest,
-    ListMFADevicesResponse,
-    model::ListMFADevicesResponse { is_truncated: Some(false), mfa_devices: Vec::new(), marker: None }
-);
 
 none_of!(
     /// Lists signing certificates: none.
@@ -74,43 +61,3 @@ none_of!(
         marker: None,
     }
 );
-
-fn no_password(name: &str) -> Fault {
-    no_such_entity_exception(format!("Login Profile for User {name} cannot be found."))
-}
-
-/// Shows a user's password profile: `NoSuchEntity`, since no user has a password.
-pub struct GetLoginProfile;
-
-impl Operation for GetLoginProfile {
-    type Input = model::GetLoginProfileRequest;
-    type Output = model::GetLoginProfileResponse;
-    type Target = Holder;
-    const ACCESS: Access = Access::list("iam:GetLoginProfile");
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Holder>> {
-        holder(look, input.user_name.as_deref())
-    }
-
-    fn handle(_call: &mut Call<'_>, holder: Authorized<Holder>, _input: Self::Input) -> Result<Self::Output> {
-        Err(no_password(holder.name()))
-    }
-}
-
-/// Deletes a user's password: `NoSuchEntity`, since no user has one.
-pub struct DeleteLoginProfile;
-
-impl Operation for DeleteLoginProfile {
-    type Input = model::DeleteLoginProfileRequest;
-    type Output = Empty;
-    type Target = Holder;
-    const ACCESS: Access = Access::write("iam:DeleteLoginProfile");
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Holder>> {
-        holder(look, input.user_name.as_deref())
-    }
-
-    fn handle(_call: &mut Call<'_>, holder: Authorized<Holder>, _input: Self::Input) -> Result<Empty> {
-        Err(no_password(holder.name()))
-    }
-}

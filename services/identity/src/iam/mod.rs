@@ -5,6 +5,7 @@
 //!
 //! Invariant: a secret access key is shown once, at its creation, and lies sealed from then on.
 
+use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 use wire::redact::TimestampStyle;
 
@@ -25,8 +26,11 @@ mod index;
 pub mod inline;
 pub mod instance_profile;
 pub mod managed;
+pub mod mfa;
 mod page;
+pub mod password;
 pub mod policy;
+pub mod report;
 pub mod role;
 pub(crate) mod tag;
 pub mod user;
@@ -49,9 +53,17 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
     },
     access_key::{CreateAccessKey, DeleteAccessKey, GetAccessKeyLastUsed, ListAccessKeys, UpdateAccessKey},
     credential::{
-        DeleteLoginProfile, GetLoginProfile, ListMFADevices, ListSSHPublicKeys, ListServiceSpecificCredentials,
-        ListSigningCertificates,
+        ListSSHPublicKeys, ListServiceSpecificCredentials, ListSigningCertificates,
     },
+    password::{
+        ChangePassword, CreateLoginProfile, DeleteAccountPasswordPolicy, DeleteLoginProfile, GetAccountPasswordPolicy,
+        GetLoginProfile, UpdateAccountPasswordPolicy, UpdateLoginProfile,
+    },
+    mfa::{
+        CreateVirtualMFADevice, DeactivateMFADevice, DeleteVirtualMFADevice, EnableMFADevice, GetMFADevice,
+        ListMFADeviceTags, ListMFADevices, ListVirtualMFADevices, ResyncMFADevice, TagMFADevice, UntagMFADevice,
+    },
+    report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},
     policy::{
         CreatePolicy, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, GetPolicy, GetPolicyVersion,
@@ -80,3 +92,11 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         TagInstanceProfile, UntagInstanceProfile,
     },
 ];
+
+/// What IAM does later.
+pub static JOBS: &[JobKind] = &[JobKind {
+    name: report::JOB,
+    service: "iam",
+    event: "GenerateCredentialReport",
+    run: report::generate,
+}];

@@ -60,19 +60,6 @@ pub(super) fn token_size(credentials: &model::Credentials) -> (Option<i32>, Opti
     (i32::try_from(size).ok(), i32::try_from(percent).ok())
 }
 
-/// Refuses MFA that cannot be right: there are no devices, so no code is (S5.3 comes with them).
-pub(super) fn refuse_mfa(serial: Option<&str>, code: Option<&str>) -> Result<()> {
-    match (serial, code) {
-        (None, None) => Ok(()),
-        (Some(_), Some(_)) => Err(Fault::access_denied(
-            "MultiFactorAuthentication failed with invalid MFA one time pass code. ",
-        )),
-        _ => Err(Fault::access_denied(
-            "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.",
-        )),
-    }
-}
-
 /// The user or root behind long-term credentials, or a refusal: sessions must not beget these.
 pub(super) fn long_term_holder(call: &Call<'_>, operation: &str) -> Result<Holder> {
     let identity = call.identity;

@@ -14,6 +14,7 @@ use wire::Fault;
 use super::grant::{self, grant};
 use super::narrowing;
 use super::token::Holder;
+use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role};
 use crate::iam::tag::{self, Tags};
 
@@ -23,6 +24,8 @@ pub struct TrustedRole {
     arn: String,
     account: String,
     role: Option<Arc<Role>>,
+    /// The code that the request shows, verified.
+    shown: Option<mfa::Shown>,
 }
 
 impl Resource for TrustedRole {
@@ -47,6 +50,10 @@ impl Resource for TrustedRole {
     fn conditions(&self, context: &mut Context) {
         if let Some(role) = &self.role {
             tag::resource_conditions(&role.tags, context);
+        }
+        if self.shown.is_some() {
+            context.insert("aws:MultiFactorAuthPresent", "true");
+            context.insert("aws:MultiFactorAuthAge", "0");
         }
     }
 }
@@ -85,6 +92,7 @@ fn trusted(look: &mut Look<'_>, text: &str) -> Result<TrustedRole> {
         role: role.filter(|role| role.arn() == text),
         arn: text.to_owned(),
         account,
+        shown: None,
     })
 }
 
@@ -112,7 +120,10 @@ impl Operation for AssumeRole {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<TrustedRole>> {
-        trusted(look, &input.role_arn).map(Found::Here)
+        let target = trusted(look, &input.role_arn)?;
+        // A wrong code fails like a wrong signature: before anything is decided.
+        let shown = mfa::show(look, input.serial_number.as_deref(), input.token_code.as_deref())?;
+        Ok(Found::Here(TrustedRole { shown, ..target }))
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -145,7 +156,6 @@ impl Operation for AssumeRole {
         {
             return Err(Fault::validation("No provider of trusted contexts is set up."));
         }
-        grant::refuse_mfa(input.serial_number.as_deref(), input.token_code.as_deref())?;
         let mut context = Context::new();
         Self::conditions(&input, &mut context);
         let target = target.into_inner();
@@ -157,6 +167,9 @@ impl Operation for AssumeRole {
         else {
             return Err(Fault::internal("a role that does not exist was assumed"));
         };
+        if let Some(shown) = &target.shown {
+            shown.spend(call)?;
+        }
         let seconds = duration(call, &role, input.duration_seconds)?;
         let inherited = inherited_tags(call);
         let transitive = input.transitive_tag_keys.clone().unwrap_or_default();
@@ -169,6 +182,7 @@ impl Operation for AssumeRole {
         let name = input.role_session_name;
         let session = Session {
             issuer: Some(issuer(&role)),
+            mfa: target.shown.as_ref().map(|shown| shown.at),
             source_identity: source_identity.clone(),
             transitive_tag_keys: transitive,
             chained: call.identity.kind == IdentityType::AssumedRole,

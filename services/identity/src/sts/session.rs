@@ -5,6 +5,7 @@ use pipeline::identity::Session;
 use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
 
 use super::grant::{self, grant};
+use crate::iam::mfa;
 use crate::iam::tag::Tags;
 
 /// Issues credentials of the caller's own identity for 15 minutes to 36 hours, for root to one hour (S4.7).
@@ -30,19 +31,18 @@ impl Operation for GetSessionToken {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let holder = grant::long_term_holder(call, "GetSessionToken")?;
-        grant::refuse_mfa(input.serial_number.as_deref(), input.token_code.as_deref())?;
+        let shown = mfa::show(call, input.serial_number.as_deref(), input.token_code.as_deref())?;
+        if let Some(shown) = &shown {
+            shown.spend(call)?;
+        }
+        let session = Session {
+            mfa: shown.map(|shown| shown.at),
+            ..Session::default()
+        };
         let seconds = grant::seconds(&holder, input.duration_seconds);
         let account = call.account().to_owned();
         let size_min = input.minimum_session_token_size;
-        let credentials = grant(
-            call,
-            &account,
-            holder,
-            Tags::new(),
-            Session::default(),
-            seconds,
-            size_min,
-        )?;
+        let credentials = grant(call, &account, holder, Tags::new(), session, seconds, size_min)?;
         let (session_token_size, session_token_utilization) = grant::token_size(&credentials);
         Ok(model::GetSessionTokenResponse {
             credentials: Some(credentials),

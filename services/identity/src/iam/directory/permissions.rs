@@ -12,6 +12,7 @@ use wire::Fault;
 use super::user_of;
 use crate::iam::group::GROUPS;
 use crate::iam::managed;
+use crate::iam::password;
 use crate::iam::role::Role;
 use crate::iam::user::User;
 
@@ -31,6 +32,14 @@ pub(super) fn of_user(look: &mut Look<'_>, user: &User, policies: &mut Principal
             inline.map(|(name, policy)| policy.attached(|| format!("group/{} inline {name}", group.name))),
         );
         of_managed(look, &group.attached, &mut policies.identity)?;
+    }
+    if password::change_is_open(look, &user.account)? {
+        policies.identity.push(synthetic(
+            &OWN_PASSWORD,
+            "password policy of the account",
+            CHANGE_PASSWORD,
+            PolicyKind::Identity,
+        )?);
     }
     policies.boundary = boundary(look, user.boundary.as_deref())?;
     Ok(())
@@ -150,6 +159,12 @@ const FEDERATED_LIMITS: &str =
 const ALLOW_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
+/// IAM User Guide, "Permit IAM users to change their own passwords": what the account's password policy may allow every user. The
+/// operation reaches the caller's own password alone.
+const CHANGE_PASSWORD: &str = r#"{"Version":"2012-10-17","Statement":[
+{"Effect":"Allow","Action":["iam:ChangePassword","iam:GetAccountPasswordPolicy"],"Resource":"*"}]}"#;
+
+static OWN_PASSWORD: OnceLock<Attached> = OnceLock::new();
 static OWN_SESSION: OnceLock<Attached> = OnceLock::new();
 static FEDERATED: OnceLock<Attached> = OnceLock::new();
 static ROOT_ALLOWS: OnceLock<Attached> = OnceLock::new();

@@ -7,9 +7,9 @@ use wire::typed::Empty;
 
 use super::{USERS, User, named};
 use crate::iam::count::{self, Counted};
-use crate::iam::{access_key, binding};
+use crate::iam::{access_key, binding, mfa, password};
 
-/// Deletes a user that has no keys, groups or policies left. Its sessions end with it.
+/// Deletes a user that has no password, devices, keys, groups or policies left. Its sessions end with it.
 pub struct DeleteUser;
 
 impl Operation for DeleteUser {
@@ -24,7 +24,11 @@ impl Operation for DeleteUser {
 
     fn handle(call: &mut Call<'_>, user: Authorized<User>, _input: Self::Input) -> Result<Empty> {
         let keys = access_key::of_holder(call, &user.account.clone(), &user.lower())?;
+        let password = password::of_user(call, &user.account.clone(), &user.lower())?;
+        let devices = mfa::present(call, &user.account.clone(), &user.lower())?;
         let conflicts = [
+            (password.is_some(), "must delete login profile first."),
+            (devices, "must delete MFA device first."),
             (!keys.is_empty(), "must delete access keys first."),
             (!user.groups.is_empty(), "must remove users from group first."),
             (!user.attached.is_empty(), "must detach all policies first."),

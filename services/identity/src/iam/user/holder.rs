@@ -84,7 +84,7 @@ pub(crate) fn holder(look: &mut Look<'_>, name: Option<&str>) -> Result<Found<Ho
 }
 
 /// The root user as `GetUser` shows it: known by the account's id, without a name of its own.
-pub(super) fn shown_root(look: &mut Look<'_>, account: &str) -> Result<model::User> {
+pub(crate) fn shown_root(look: &mut Look<'_>, account: &str) -> Result<model::User> {
     let created = look
         .get(&ACCOUNTS, &account.to_owned())?
         .map_or(0, |row| row.created);

@@ -28,7 +28,7 @@ use crate::iam::{binding, boundary};
 
 pub use delete::DeleteUser;
 pub use holder::Holder;
-pub(crate) use holder::holder;
+pub(crate) use holder::{holder, shown_root};
 pub use tags::{ListUserTags, TagUser, UntagUser};
 pub use update::UpdateUser;
 
@@ -233,7 +233,7 @@ impl Operation for GetUser {
     fn handle(call: &mut Call<'_>, holder: Authorized<Holder>, _input: Self::Input) -> Result<Self::Output> {
         let user = match &*holder {
             Holder::User(user) => user.shown_whole(),
-            Holder::Root { account } => holder::shown_root(call, account)?,
+            Holder::Root { account } => shown_root(call, account)?,
         };
         Ok(model::GetUserResponse { user })
     }

@@ -9,7 +9,7 @@ use super::{USERS, User, find, named};
 use crate::iam::group::MEMBERS;
 use crate::iam::index::Present;
 use crate::iam::role::trust;
-use crate::iam::{access_key, binding};
+use crate::iam::{access_key, binding, mfa, password};
 
 /// Renames or moves a user. Its id, keys, groups and policies stay.
 pub struct UpdateUser;
@@ -63,6 +63,8 @@ fn follow(call: &mut Call<'_>, old: &User, new: &User) -> Result<()> {
     for id in access_key::of_holder(call, account, &old.lower())? {
         access_key::rename_owner(call, &id, &new.name)?;
     }
+    password::rename_owner(call, account, &old.lower(), &new.lower())?;
+    mfa::rename_owner(call, account, &old.lower(), &new.name)?;
     for group in &old.groups {
         call.delete(&MEMBERS, &(account.clone(), group.clone(), old.lower()))?;
         call.put(&MEMBERS, &(account.clone(), group.clone(), new.lower()), Present)?;

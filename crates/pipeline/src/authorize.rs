@@ -144,13 +144,15 @@ impl Globals<'_> {
         }
         // A request that shows a code itself (`sts:AssumeRole`) has set both keys already.
         let shown_now = context.get("aws:MultiFactorAuthPresent").is_some();
+        // Credentials of AssumeRole carry no MFA facts of their own (IAM User Guide, "Secure API access with MFA").
+        let mfa = self.mfa.filter(|_| self.kind != IdentityType::AssumedRole);
         if temporary && !shown_now {
-            context.insert("aws:MultiFactorAuthPresent", flag(self.mfa.is_some()));
+            context.insert("aws:MultiFactorAuthPresent", flag(mfa.is_some()));
         }
         if let Some(issued) = self.session_issued {
             context.insert("aws:TokenIssueTime", Timestamp(issued).iso8601());
         }
-        if let Some(shown) = self.mfa.filter(|_| !shown_now) {
+        if let Some(shown) = mfa.filter(|_| !shown_now) {
             let age = self.now.0.saturating_sub(shown).max(0) / 1000;
             context.insert("aws:MultiFactorAuthAge", age.to_string());
         }

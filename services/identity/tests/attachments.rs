@@ -365,3 +365,41 @@ fn a_delegate_is_held_to_policies() {
     assert_eq!(tried("DetachUserPolicy", ADMINISTRATOR), denied);
     assert_eq!(tried("DetachUserPolicy", READ_ONLY), None);
 }
+
+/// S2.12: the policy of a bucket is refused wherever IAM keeps policies; it belongs on a bucket and nowhere else.
+#[test]
+fn a_bucket_policy_is_refused_by_everything_that_is_no_bucket() {
+    let scene = Scene::new();
+    scene.root("CreateUser", json!({"UserName": "alice"}));
+    scene.root("CreateGroup", json!({"GroupName": "staff"}));
+    let bucket = document(&json!({
+        "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:user/alice")},
+        "Action": "s3:GetObject", "Resource": "arn:aws:s3:::parts/*",
+    }));
+    let refused = [
+        (
+            "CreatePolicy",
+            json!({"PolicyName": "p", "PolicyDocument": bucket}),
+        ),
+        (
+            "PutUserPolicy",
+            json!({"UserName": "alice", "PolicyName": "p", "PolicyDocument": bucket}),
+        ),
+        (
+            "PutGroupPolicy",
+            json!({"GroupName": "staff", "PolicyName": "p", "PolicyDocument": bucket}),
+        ),
+        (
+            "CreateRole",
+            json!({"RoleName": "r", "AssumeRolePolicyDocument": bucket}),
+        ),
+    ];
+    for (operation, input) in refused {
+        let failure = scene.refused(operation, input);
+        assert_eq!(
+            failure.code, "MalformedPolicyDocument",
+            "{operation}: {}",
+            failure.message
+        );
+    }
+}

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Env(Env),
     /// Explain why a call was allowed or denied
     Why(Why),
+    /// Test policies without a server, or say what a changed policy changes
+    Policy(Policy),
     /// Say what the server is and does
     Status(Status),
     /// Check the installation and say what to mend
@@ -137,15 +139,67 @@ pub(crate) struct Env {
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f\n\nEvery answer carries its request id; SDKs tell it with their errors, and CloudTrail shows it."
+    after_help = "Examples:\n  ringwork why 0199f0a2-7c1e-7d3f-9a54-2f6f0c1d2e3f\n  ringwork why --as arn:aws:iam::000000000000:user/alice --do iam:ListUsers --with aws:SourceIp=10.0.0.1\n\nEvery answer carries its request id; SDKs tell it with their errors, and CloudTrail shows it."
 )]
 pub(crate) struct Why {
     #[command(flatten)]
     pub(crate) server: Server,
     /// A request id or event id
-    pub(crate) id: String,
+    #[arg(required_unless_present = "caller", conflicts_with_all = ["caller", "action", "with"])]
+    pub(crate) id: Option<String>,
+    /// Judge a request that nobody made: the ARN of its user, role, session or root
+    #[arg(long = "as", value_name = "ARN", requires = "action")]
+    pub(crate) caller: Option<String>,
+    /// Its action: s3:GetObject
+    #[arg(long = "do", value_name = "ACTION", requires = "caller")]
+    pub(crate) action: Option<String>,
+    /// Its resource
+    #[arg(long = "on", value_name = "ARN", default_value = "*")]
+    pub(crate) resource: String,
+    /// A condition key; said again, another value of it
+    #[arg(long, value_name = "KEY=VALUE", requires = "caller")]
+    pub(crate) with: Vec<String>,
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) task: PolicyTask,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum PolicyTask {
+    /// Run policy tests
+    #[command(after_help = "Example:\n  ringwork policy test policies/*.test.yaml --junit report.xml")]
+    Test {
+        /// Files of tests, in YAML
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Write the results as JUnit XML
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+        /// Write the failures as SARIF
+        #[arg(long, value_name = "FILE")]
+        sarif: Option<PathBuf>,
+    },
+    /// Say what a changed policy newly allows and newly denies
+    #[command(after_help = "Example:\n  ringwork policy diff old.json new.json --requests requests.yaml")]
+    Diff {
+        /// The policy as it was
+        old: PathBuf,
+        /// The policy as it will be
+        new: PathBuf,
+        /// The requests to judge: a file of tests, whose expectations are not looked at
+        #[arg(long, value_name = "FILE")]
+        requests: PathBuf,
+        /// Where the policy stands: identity, boundary, session, resource, trust, key, service-control or resource-control
+        #[arg(long, value_name = "LAYER", default_value = "identity")]
+        layer: String,
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]

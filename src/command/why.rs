@@ -1,20 +1,25 @@
 //! `ringwork why`: the ladder of layers behind a recorded decision.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::Value;
 
 use super::client::Client;
 use crate::arguments::Why;
+use crate::control::Question;
 use crate::error::Error;
 
 pub(crate) async fn run(options: &Why) -> Result<(), Error> {
-    let id: String = options
-        .id
+    let Some(given) = &options.id else {
+        return described(options).await;
+    };
+    let id: String = given
         .chars()
         .filter(|letter| letter.is_ascii_hexdigit() || *letter == '-')
         .collect();
-    if id != options.id || id.len() != 36 {
-        return Err(Error::Usage(format!("{} is not a request id", options.id)));
+    if id != *given || id.len() != 36 {
+        return Err(Error::Usage(format!("{given} is not a request id")));
     }
     let client = Client::of(&options.server)?;
     let report: Value = client
@@ -24,6 +29,32 @@ pub(crate) async fn run(options: &Why) -> Result<(), Error> {
         return super::print_json(&report);
     }
     print(&report);
+    Ok(())
+}
+
+/// Asks for the verdict on a request that nobody made.
+async fn described(options: &Why) -> Result<(), Error> {
+    let mut with: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pair in &options.with {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| key.contains(':'))
+            .ok_or_else(|| Error::Usage(format!("--with takes KEY=VALUE, not {pair}")))?;
+        with.entry(key.to_owned()).or_default().push(value.to_owned());
+    }
+    let question = Question {
+        caller: options.caller.clone().unwrap_or_default(),
+        action: options.action.clone().unwrap_or_default(),
+        resource: options.resource.clone(),
+        with,
+    };
+    let body = serde_json::to_vec(&question).map_err(|error| Error::Pipeline(error.to_string()))?;
+    let client = Client::of(&options.server)?;
+    let report: Value = client.call(Method::POST, "/_ringwork/why", "", body).await?;
+    if options.json {
+        return super::print_json(&report);
+    }
+    print_decisions(&report);
     Ok(())
 }
 
@@ -55,16 +86,24 @@ fn print(report: &Value) {
         Some(error) => println!("  answer   {}: {}", text(error, "/code"), text(error, "/message")),
         None => println!("  answer   success"),
     }
+    println!();
+    print_decisions(report);
+}
+
+fn print_decisions(report: &Value) {
     let decisions = report
         .get("decisions")
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
     if decisions.is_empty() {
-        println!("\nNo policy was asked: the call was answered, or refused, without a decision.");
+        println!("No policy was asked: the call was answered, or refused, without a decision.");
     }
-    for decision in decisions {
-        println!("\n{}", text(decision, "/ladder").trim_end());
+    for (number, decision) in decisions.iter().enumerate() {
+        if number > 0 {
+            println!();
+        }
+        println!("{}", text(decision, "/ladder").trim_end());
         let advice = text(decision, "/advice").trim_end();
         if !advice.is_empty() {
             println!("\n{advice}");

@@ -9,6 +9,7 @@ mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
 pub(crate) use status::StatusReport;
+pub(crate) use why::Question;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,6 +92,7 @@ impl Control {
         let query = Query(&request.query);
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/_ringwork/why") => written(&self.why(query.required("id")?)?),
+            ("POST", "/_ringwork/why") => written(&self.why_described(&request.body)?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
             ("POST", "/_ringwork/clock") => written(&self.change_clock(&request.body).await?),

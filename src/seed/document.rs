@@ -10,9 +10,9 @@ use serde_saphyr::{Location, Spanned};
 
 /// A place in the file: line and column, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
 }
 
 impl From<Location> for Place {
@@ -25,20 +25,20 @@ impl From<Location> for Place {
 }
 
 /// Where a value of the file stands; behind an alias, where it was written.
-pub(super) fn place<T>(value: &Spanned<T>) -> Place {
+pub(crate) fn place<T>(value: &Spanned<T>) -> Place {
     value.defined.into()
 }
 
 /// A policy document, as the API takes it.
-pub(super) struct Document {
-    pub(super) text: String,
+pub(crate) struct Document {
+    pub(crate) text: String,
     /// Byte offsets in `text` and the places that these parts came from, ascending; empty for text that was given as JSON.
     places: Vec<(usize, Place)>,
 }
 
 impl Document {
     /// The place of the part that an error points at, if it is known, and what is wrong.
-    pub(super) fn refusal(&self, error: &policy::Error) -> (Option<Place>, String) {
+    pub(crate) fn refusal(&self, error: &policy::Error) -> (Option<Place>, String) {
         let code = "MalformedPolicyDocument";
         if self.places.is_empty() {
             return (None, format!("{code}: {}", error.located()));
@@ -58,7 +58,7 @@ impl Document {
     }
 
     /// Whether another document means the same as JSON, whatever its spaces and the order of its members.
-    pub(super) fn equals(&self, other: &str) -> bool {
+    pub(crate) fn equals(&self, other: &str) -> bool {
         let read = |text: &str| serde_json::from_str::<Value>(text).ok();
         self.text == other
             || read(&self.text).is_some_and(|own| read(other).is_some_and(|other| own == other))

@@ -3,7 +3,7 @@
 //! Invariant: a file that is wrong by itself changes nothing; a file that was applied changes nothing again.
 
 mod check;
-mod document;
+pub(crate) mod document;
 mod file;
 mod keys;
 mod problem;

@@ -58,6 +58,11 @@ wire::structures! {
         new_password "NewPassword" String;
         old_password "OldPassword" String;
     }
+    ContextEntry {
+        context_key_name "ContextKeyName" Option<String>;
+        context_key_type "ContextKeyType" Option<ContextKeyTypeEnum>;
+        context_key_values "ContextKeyValues" Option<Vec<String>>;
+    }
     CreateAccessKeyRequest {
         user_name "UserName" Option<String>;
     }
@@ -210,6 +215,17 @@ wire::structures! {
         serial_number "SerialNumber" String;
         user_name "UserName" String;
     }
+    EvaluationResult {
+        eval_action_name "EvalActionName" String;
+        eval_decision "EvalDecision" PolicyEvaluationDecisionType;
+        eval_decision_details "EvalDecisionDetails" Option<BTreeMap<String, PolicyEvaluationDecisionType>>;
+        eval_resource_name "EvalResourceName" Option<String>;
+        matched_statements "MatchedStatements" Option<Vec<Statement>>;
+        missing_context_values "MissingContextValues" Option<Vec<String>>;
+        organizations_decision_detail "OrganizationsDecisionDetail" Option<OrganizationsDecisionDetail>;
+        permissions_boundary_decision_detail "PermissionsBoundaryDecisionDetail" Option<PermissionsBoundaryDecisionDetail>;
+        resource_specific_results "ResourceSpecificResults" Option<Vec<ResourceSpecificResult>>;
+    }
     GenerateCredentialReportInput {}
     GenerateCredentialReportResponse {
         description "Description" Option<String>;
@@ -242,6 +258,16 @@ wire::structures! {
     GetAccountSummaryInput {}
     GetAccountSummaryResponse {
         summary_map "SummaryMap" Option<BTreeMap<String, i32>>;
+    }
+    GetContextKeysForCustomPolicyRequest {
+        policy_input_list "PolicyInputList" Vec<String>;
+    }
+    GetContextKeysForPolicyResponse {
+        context_key_names "ContextKeyNames" Option<Vec<String>>;
+    }
+    GetContextKeysForPrincipalPolicyRequest {
+        policy_input_list "PolicyInputList" Option<Vec<String>>;
+        policy_source_arn "PolicySourceArn" String;
     }
     GetCredentialReportInput {}
     GetCredentialReportResponse {
@@ -349,6 +375,11 @@ wire::structures! {
         group_name "GroupName" Option<String>;
         group_policy_list "GroupPolicyList" Option<Vec<PolicyDetail>>;
         path "Path" Option<String>;
+    }
+    InlinePolicyIdentifierType {
+        attachment_name "AttachmentName" String;
+        attachment_type "AttachmentType" AttachmentType;
+        policy_name "PolicyName" String;
     }
     InstanceProfile {
         arn "Arn" String;
@@ -665,6 +696,12 @@ wire::structures! {
         policy_version_list "PolicyVersionList" Option<Vec<PolicyVersion>>;
         update_date "UpdateDate" Option<Timestamp>;
     }
+    OrderedOrganizationPolicyType {
+        service_control_policy_input_list "ServiceControlPolicyInputList" Option<Vec<String>>;
+    }
+    OrganizationsDecisionDetail {
+        allowed_by_organizations "AllowedByOrganizations" Option<bool>;
+    }
     PasswordPolicy {
         allow_users_to_change_password "AllowUsersToChangePassword" Option<bool>;
         expire_passwords "ExpirePasswords" Option<bool>;
@@ -676,6 +713,9 @@ wire::structures! {
         require_numbers "RequireNumbers" Option<bool>;
         require_symbols "RequireSymbols" Option<bool>;
         require_uppercase_characters "RequireUppercaseCharacters" Option<bool>;
+    }
+    PermissionsBoundaryDecisionDetail {
+        allowed_by_permissions_boundary "AllowedByPermissionsBoundary" Option<bool>;
     }
     Policy {
         arn "Arn" Option<String>;
@@ -699,6 +739,11 @@ wire::structures! {
         group_id "GroupId" Option<String>;
         group_name "GroupName" Option<String>;
     }
+    PolicyIdentifier {
+        inline_policy_identifier "InlinePolicyIdentifier" Option<InlinePolicyIdentifierType>;
+        policy_arn "PolicyArn" Option<String>;
+        policy_type "PolicyType" Option<PolicyIdentifierPolicyType>;
+    }
     PolicyRole {
         role_id "RoleId" Option<String>;
         role_name "RoleName" Option<String>;
@@ -712,6 +757,10 @@ wire::structures! {
         document "Document" Option<String>;
         is_default_version "IsDefaultVersion" Option<bool>;
         version_id "VersionId" Option<String>;
+    }
+    Position {
+        column "Column" Option<i32>;
+        line "Line" Option<i32>;
     }
     PutGroupPolicyRequest {
         group_name "GroupName" String;
@@ -743,6 +792,14 @@ wire::structures! {
     RemoveUserFromGroupRequest {
         group_name "GroupName" String;
         user_name "UserName" String;
+    }
+    ResourceSpecificResult {
+        eval_decision_details "EvalDecisionDetails" Option<BTreeMap<String, PolicyEvaluationDecisionType>>;
+        eval_resource_decision "EvalResourceDecision" PolicyEvaluationDecisionType;
+        eval_resource_name "EvalResourceName" String;
+        matched_statements "MatchedStatements" Option<Vec<Statement>>;
+        missing_context_values "MissingContextValues" Option<Vec<String>>;
+        permissions_boundary_decision_detail "PermissionsBoundaryDecisionDetail" Option<PermissionsBoundaryDecisionDetail>;
     }
     ResyncMFADeviceRequest {
         authentication_code1 "AuthenticationCode1" String;
@@ -809,9 +866,49 @@ wire::structures! {
         upload_date "UploadDate" Option<Timestamp>;
         user_name "UserName" String;
     }
+    SimulateCustomPolicyRequest {
+        action_names "ActionNames" Vec<String>;
+        caller_arn "CallerArn" Option<String>;
+        context_entries "ContextEntries" Option<Vec<ContextEntry>>;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        ordered_organization_policy_input_list "OrderedOrganizationPolicyInputList" Option<Vec<OrderedOrganizationPolicyType>>;
+        permissions_boundary_policy_input_list "PermissionsBoundaryPolicyInputList" Option<Vec<String>>;
+        policy_input_list "PolicyInputList" Vec<String>;
+        resource_arns "ResourceArns" Option<Vec<String>>;
+        resource_handling_option "ResourceHandlingOption" Option<String>;
+        resource_owner "ResourceOwner" Option<String>;
+        resource_policy "ResourcePolicy" Option<String>;
+    }
+    SimulatePolicyResponse {
+        evaluation_results "EvaluationResults" Option<Vec<EvaluationResult>>;
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+    }
+    SimulatePrincipalPolicyRequest {
+        action_names "ActionNames" Vec<String>;
+        caller_arn "CallerArn" Option<String>;
+        context_entries "ContextEntries" Option<Vec<ContextEntry>>;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        permissions_boundary_policy_input_list "PermissionsBoundaryPolicyInputList" Option<Vec<String>>;
+        policy_exclusion_list "PolicyExclusionList" Option<Vec<PolicyIdentifier>>;
+        policy_input_list "PolicyInputList" Option<Vec<String>>;
+        policy_source_arn "PolicySourceArn" String;
+        resource_arns "ResourceArns" Option<Vec<String>>;
+        resource_handling_option "ResourceHandlingOption" Option<String>;
+        resource_owner "ResourceOwner" Option<String>;
+        resource_policy "ResourcePolicy" Option<String>;
+    }
     SourceRoleTemplate {
         template_arn "TemplateArn" String;
         template_minor_version "TemplateMinorVersion" i32;
+    }
+    Statement {
+        end_position "EndPosition" Option<Position>;
+        source_policy_id "SourcePolicyId" Option<String>;
+        source_policy_type "SourcePolicyType" Option<PolicySourceType>;
+        start_position "StartPosition" Option<Position>;
     }
     Tag {
         key "Key" String;
@@ -943,6 +1040,25 @@ wire::enumerations! {
         Unassigned "Unassigned"
         Any "Any"
     }
+    AttachmentType {
+        User "user"
+        Group "group"
+        Role "role"
+    }
+    ContextKeyTypeEnum {
+        String "string"
+        StringList "stringList"
+        Numeric "numeric"
+        NumericList "numericList"
+        Boolean "boolean"
+        BooleanList "booleanList"
+        Ip "ip"
+        IpList "ipList"
+        Binary "binary"
+        BinaryList "binaryList"
+        Date "date"
+        DateList "dateList"
+    }
     EntityType {
         User "User"
         Role "Role"
@@ -953,10 +1069,32 @@ wire::enumerations! {
     PermissionsBoundaryAttachmentType {
         PermissionsBoundaryPolicy "PermissionsBoundaryPolicy"
     }
+    PolicyEvaluationDecisionType {
+        Allowed "allowed"
+        ExplicitDeny "explicitDeny"
+        ImplicitDeny "implicitDeny"
+    }
+    PolicyIdentifierPolicyType {
+        Inline "inline"
+        AwsManaged "aws-managed"
+        UserManaged "user-managed"
+        PermissionBoundary "permission-boundary"
+        Scp "scp"
+        Rcp "rcp"
+    }
     PolicyScopeType {
         All "All"
         Aws "AWS"
         Local "Local"
+    }
+    PolicySourceType {
+        User "user"
+        Group "group"
+        Role "role"
+        AwsManaged "aws-managed"
+        UserManaged "user-managed"
+        Resource "resource"
+        None "none"
     }
     PolicyUsageType {
         PermissionsPolicy "PermissionsPolicy"
@@ -994,6 +1132,7 @@ pub mod fault {
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
         password_policy_violation_exception "PasswordPolicyViolationException" "PasswordPolicyViolation" 400 Sender;
+        policy_evaluation_exception "PolicyEvaluationException" "PolicyEvaluation" 500 Receiver;
         policy_not_attachable_exception "PolicyNotAttachableException" "PolicyNotAttachable" 400 Sender;
         service_failure_exception "ServiceFailureException" "ServiceFailure" 500 Receiver;
         service_not_supported_exception "ServiceNotSupportedException" "NotSupportedService" 404 Sender;

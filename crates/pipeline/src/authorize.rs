@@ -192,7 +192,7 @@ const fn principal_type(kind: IdentityType) -> &'static str {
 }
 
 /// `aws:PrincipalArn`: a session of a role shows the role's ARN.
-fn principal_arn(identity: &Identity) -> &str {
+pub(crate) fn principal_arn(identity: &Identity) -> &str {
     match &identity.principal {
         policy::Principal::AssumedRole { role_arn, .. } => role_arn,
         _ => &identity.arn,

@@ -9,6 +9,7 @@ pub mod authenticate;
 pub mod authorize;
 pub mod call;
 pub mod clock;
+pub mod described;
 mod environment;
 pub mod front;
 pub mod gateway;

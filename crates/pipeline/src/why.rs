@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use policy::{Attached, Context, Derivation, Grant, Policy, Principal, Request, Suggestion};
+use policy::{Attached, Context, Derivation, Grant, Layers, Policy, Principal, Request, Suggestion};
 use serde::Serialize;
 use wire::{Fault, Timestamp};
 
@@ -89,21 +89,26 @@ fn explain_one(look: &mut Look<'_>, record: &Record, judged: &Judged) -> Result<
         resource_account: Some(&judged.owner),
         context: &context,
     };
-    Ok(gathered.with_layers(|layers| {
-        let derivation = policy::explain(&request, layers);
-        let suggestion = if judged.allowed {
+    Ok(gathered.with_layers(|layers| Explained::of(&request, layers)))
+}
+
+impl Explained {
+    /// The decision on a request, explained.
+    pub(crate) fn of(request: &Request<'_>, layers: &Layers<'_>) -> Self {
+        let derivation = policy::explain(request, layers);
+        let suggestion = if derivation.decision.allowed {
             None
         } else {
-            policy::suggest(&request, layers)
+            policy::suggest(request, layers)
         };
         let advice = suggestion.as_ref().map(ToString::to_string);
-        Explained {
+        Self {
             ladder: derivation.to_string(),
             derivation,
             suggestion,
             advice,
         }
-    }))
+    }
 }
 
 /// The layers of a decision, from the texts that were kept of them.

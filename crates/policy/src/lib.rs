@@ -18,6 +18,7 @@ mod grammar;
 mod grant;
 mod json;
 mod layers;
+mod mention;
 mod operator;
 mod pattern;
 mod principal;

@@ -20,4 +20,5 @@ mod roles;
 mod scene;
 mod sessions;
 mod signed;
+mod simulation;
 mod users;

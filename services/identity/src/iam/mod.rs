@@ -32,6 +32,7 @@ pub mod password;
 pub mod policy;
 pub mod report;
 pub mod role;
+pub mod simulation;
 pub(crate) mod tag;
 pub mod user;
 
@@ -90,6 +91,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         AddRoleToInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile, GetInstanceProfile,
         ListInstanceProfileTags, ListInstanceProfiles, ListInstanceProfilesForRole, RemoveRoleFromInstanceProfile,
         TagInstanceProfile, UntagInstanceProfile,
+    },
+    simulation::{
+        GetContextKeysForCustomPolicy, GetContextKeysForPrincipalPolicy, SimulateCustomPolicy, SimulatePrincipalPolicy,
     },
 ];
 

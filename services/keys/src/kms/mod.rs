@@ -14,6 +14,7 @@ pub mod alias;
 mod context;
 pub mod data_key;
 pub mod deletion;
+pub mod described;
 pub mod encryption;
 pub mod grant;
 pub mod key;

@@ -4,6 +4,7 @@
 //! role is read anew. Remembering saves opening the seal, never a check.
 
 mod attribution;
+pub mod described;
 mod permissions;
 
 use std::collections::HashMap;

@@ -1,0 +1,217 @@
+//! Tests of policy tests: what passes, what fails and why, and what the reports say.
+
+use std::path::{Path, PathBuf};
+
+use policy::PolicyKind;
+
+use super::run::{Outcome, of_file};
+use super::{diff, file, judge, report};
+
+const BASE: &str = r#"
+given:
+  identity:
+  - Version: 2012-10-17
+    Statement:
+    - {Sid: Read, Effect: Allow, Action: "s3:Get*", Resource: "arn:aws:s3:::b/*"}
+    - {Effect: Deny, Action: "s3:*", Resource: "arn:aws:s3:::b/secret/*", Condition: {Bool: {"aws:MultiFactorAuthPresent": "false"}}}
+tests:
+"#;
+const REQUEST: &str = "as: arn:aws:iam::111122223333:user/alice, do: s3:GetObject";
+
+fn outcomes(tests: &str) -> Vec<Outcome> {
+    let path = Path::new("some.test.yaml");
+    let read = file::parse(path, &format!("{BASE}{tests}")).unwrap();
+    of_file(path, &read).unwrap()
+}
+
+fn failure(test: &str) -> Option<String> {
+    let outcomes = outcomes(test);
+    assert_eq!(outcomes.len(), 1);
+    outcomes[0].failure.as_ref().map(|(message, _)| message.clone())
+}
+
+fn refused(tests: &str) -> String {
+    let path = Path::new("some.test.yaml");
+    let text = format!("{BASE}{tests}");
+    let read = file::parse(path, &text).and_then(|read| of_file(path, &read).map(|_| ()));
+    read.unwrap_err().chain()
+}
+
+#[test]
+fn a_test_names_the_statement_that_decides() {
+    for (rest, wanted) in [
+        ("on: \"arn:aws:s3:::b/k\", expect: allow", None),
+        (
+            "on: \"arn:aws:s3:::b/k\", expect: allow, because: {statement: Read}",
+            None,
+        ),
+        (
+            "on: \"arn:aws:s3:::b/k\", expect: allow, because: {layer: identity, statement: 1, policy: some.test.yaml:4}",
+            None,
+        ),
+        (
+            "on: \"arn:aws:s3:::c/k\", expect: deny, because: {layer: identity}",
+            None,
+        ),
+        (
+            "on: \"arn:aws:s3:::b/secret/k\", with: {\"aws:MultiFactorAuthPresent\": false}, expect: deny, because: {statement: 2}",
+            None,
+        ),
+        (
+            "on: \"arn:aws:s3:::b/secret/k\", with: {\"aws:MultiFactorAuthPresent\": [true]}, expect: allow",
+            None,
+        ),
+        (
+            "on: \"arn:aws:s3:::b/k\", expect: deny",
+            Some("expected deny, and it is allowed"),
+        ),
+        (
+            "on: \"arn:aws:s3:::c/k\", expect: allow",
+            Some("expected allow, and it is denied"),
+        ),
+        (
+            "on: \"arn:aws:s3:::b/k\", expect: allow, because: {statement: 2}",
+            Some("it is allowed because of statement 1 \"Read\", not 2"),
+        ),
+        (
+            "on: \"arn:aws:s3:::c/k\", expect: deny, because: {layer: boundary}",
+            Some("it is denied because of the layer identity, not boundary"),
+        ),
+        (
+            "on: \"arn:aws:s3:::c/k\", expect: deny, because: {statement: Read}",
+            Some("it is denied because of no statement, not Read"),
+        ),
+    ] {
+        assert_eq!(
+            failure(&format!("- {{{REQUEST}, {rest}}}\n")).as_deref(),
+            wanted,
+            "{rest}"
+        );
+    }
+}
+
+#[test]
+fn a_test_has_policies_of_its_own() {
+    let boundary = "given: {boundary: {Version: 2012-10-17, Statement: [{Effect: Allow, Action: \"iam:*\", Resource: \"*\"}]}}";
+    let request = format!("{REQUEST}, on: \"arn:aws:s3:::b/k\", expect: deny, because: {{layer: boundary}}");
+    assert_eq!(failure(&format!("- {{{boundary}, {request}}}\n")), None);
+    let none = format!("- {{given: {{identity: []}}, {REQUEST}, on: \"arn:aws:s3:::b/k\", expect: deny}}\n");
+    assert_eq!(failure(&none), None);
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_place() {
+    for (test, wanted) in [
+        (
+            "- {as: nobody, do: s3:GetObject, expect: deny}\n",
+            "some.test.yaml:9:8: nobody is no principal",
+        ),
+        (
+            "- {as: anonymous, do: s3:Get*, expect: deny}\n",
+            "some.test.yaml:9:23: s3:Get* is no action",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, on: bucket, expect: deny}\n",
+            "some.test.yaml:9:41: bucket is no ARN",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject}\n",
+            "some.test.yaml:9:3: the test does not say what it expects",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, expect: perhaps}\n",
+            "some.test.yaml:9:",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, expects: deny}\n",
+            "some.test.yaml:9:",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, expect: deny, because: {layer: outer}}\n",
+            "some.test.yaml:9:60: outer is no layer",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, expect: deny, given: {resource: gone.json}}\n",
+            "some.test.yaml:9:69: gone.json: cannot read",
+        ),
+        (
+            "- {as: anonymous, do: s3:GetObject, expect: deny, given: {boundary: {Version: 2012-10-17, Statement: []}}}\n",
+            "some.test.yaml:9:",
+        ),
+        ("- &a [*a]\n", "some.test.yaml:9:"),
+    ] {
+        let said = refused(test);
+        assert!(said.starts_with(wanted), "{said}");
+    }
+}
+
+#[test]
+fn reports_tell_the_failures_and_stay_well_formed() {
+    let failing =
+        format!("- {{name: \"<&\\\"\\u0001>\", {REQUEST}, on: \"arn:aws:s3:::b/k\", expect: deny}}\n");
+    let passing = format!("- {{name: good, {REQUEST}, on: \"arn:aws:s3:::b/k\", expect: allow}}\n");
+    let outcomes = outcomes(&(failing + &passing));
+    let junit = report::junit(&outcomes);
+    assert!(
+        junit.contains("<testsuite name=\"some.test.yaml\" tests=\"2\" failures=\"1\">"),
+        "{junit}"
+    );
+    assert!(
+        junit.contains("<testcase name=\"&lt;&amp;&quot;&gt;\""),
+        "{junit}"
+    );
+    assert!(
+        junit.contains("<failure message=\"expected deny, and it is allowed\">ALLOWED"),
+        "{junit}"
+    );
+    assert!(!junit.contains('\u{1}'));
+    let sarif: serde_json::Value = serde_json::from_str(&report::sarif(&outcomes).unwrap()).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1);
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "some.test.yaml");
+    assert_eq!(place["region"]["startLine"], 9);
+}
+
+#[test]
+fn a_diff_tells_what_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let allowing = |action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}","Resource":"*"}}]}}"#
+        )
+    };
+    let old = write("old.json", &allowing("s3:Get*"));
+    let new = write("new.json", &allowing("s3:Put*"));
+    let requests = write(
+        "requests.yaml",
+        "tests:\n- {as: arn:aws:iam::111122223333:user/a, do: s3:GetObject, on: \"arn:aws:s3:::b/k\"}\n- {name: put, as: arn:aws:iam::111122223333:user/a, do: s3:PutObject}\n- {as: arn:aws:iam::111122223333:user/a, do: s3:DeleteObject}\n",
+    );
+    let read = |path: &Path| judge::of_file(path, PolicyKind::Identity).unwrap();
+    let (changes, unchanged) =
+        diff::changes(&read(&old), &read(&new), &requests, PolicyKind::Identity).unwrap();
+    let told: Vec<(&str, bool)> = changes
+        .iter()
+        .map(|change| (change.request.as_str(), change.allowed))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "arn:aws:iam::111122223333:user/a s3:GetObject on arn:aws:s3:::b/k",
+                false
+            ),
+            ("put", true)
+        ]
+    );
+    assert_eq!(unchanged, 1);
+    assert_eq!(
+        changes[0].because,
+        "because no identity-based policy allows the s3:GetObject action"
+    );
+}

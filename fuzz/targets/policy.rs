@@ -31,7 +31,6 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
                 let _ = (
                     statement.sid(),
                     statement.effect(),
-                    statement.names_everyone(),
                     statement.principals().count(),
                 );
             }

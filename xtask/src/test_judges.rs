@@ -14,6 +14,8 @@ use crate::test::{cargo, shown};
 /// Runs the step; arguments choose judges by name (`kms` for `judge_kms.py`) or by test (`judge_kms.Story.test_x`).
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     shown(cargo().args(["build", "--locked", "--package", "ringwork", "--bin", "ringwork"]))?;
+    // The README's first command names no binary.
+    shown(cargo().args(["run", "--locked", "--quiet", "--", "--version"]))?;
     let target = target()?;
     let binary = target
         .join("debug")

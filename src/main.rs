@@ -14,13 +14,14 @@ mod front;
 mod seed;
 mod serve;
 mod services;
+mod yaml;
 
 use std::process::ExitCode;
 
 use crate::arguments::Command;
 use crate::error::Error;
 
-/// A call makes many small allocations; this allocator takes a fifth of a call's time off the system's.
+/// A call makes many small allocations; this allocator spends 6 to 29 % less CPU on one than the system's (paired runs).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

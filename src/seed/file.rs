@@ -120,26 +120,9 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, 
     String::deserialize(deserializer).map(|text| Some(Secret::from(text)))
 }
 
-/// Reads a seed. Aliases may save writing, and no more: what they expand to is bounded.
+/// Reads a seed.
 pub(super) fn parse(text: &str) -> Result<SeedFile, Stop> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_aliases: 2000,
-            max_anchors: 1000,
-            max_depth: 32,
-            flow_nesting_limit: 32,
-            max_documents: 1,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 250_000, max_replay_stack_depth: 8 },
-        // Account ids are digits that begin with zeros.
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        // A snippet would show the lines around, and secrets with them.
-        with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    serde_saphyr::from_str_with_options(text, crate::yaml::options()).map_err(|error| {
         let place = error.location().map_or(Place { line: 1, column: 1 }, Place::from);
         let message = error.without_snippet().to_string();
         // The place is told already, in the form that editors follow.

@@ -162,35 +162,20 @@ pub(super) fn read(path: &Path) -> Result<TestFile, Error> {
     parse(path, &text(path, BYTES_MAX)?)
 }
 
-/// Reads the text of a file of tests. Aliases may save writing, and no more: what they expand to is bounded.
+/// Reads the text of a file of tests.
 pub(super) fn parse(path: &Path, text: &str) -> Result<TestFile, Error> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_aliases: 2000,
-            max_anchors: 1000,
-            max_depth: 32,
-            flow_nesting_limit: 32,
-            max_documents: 1,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 250_000, max_replay_stack_depth: 8 },
-        // Account ids are digits that begin with zeros.
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-        with_snippet: false,
-    };
-    let read: TestFile = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error.location().map_or(Place { line: 1, column: 1 }, Place::from);
-        let message = error.without_snippet().to_string();
-        // The place is told already.
-        let told = format!(" at line {}, column {}", place.line, place.column);
-        refusal(
-            path,
-            place,
-            message.lines().next().unwrap_or_default().replace(&told, ""),
-        )
-    })?;
+    let read: TestFile =
+        serde_saphyr::from_str_with_options(text, crate::yaml::options()).map_err(|error| {
+            let place = error.location().map_or(Place { line: 1, column: 1 }, Place::from);
+            let message = error.without_snippet().to_string();
+            // The place is told already.
+            let told = format!(" at line {}, column {}", place.line, place.column);
+            refusal(
+                path,
+                place,
+                message.lines().next().unwrap_or_default().replace(&told, ""),
+            )
+        })?;
     if read.tests.len() > TESTS_MAX {
         let message = format!("a file has {TESTS_MAX} tests at most");
         return Err(refusal(path, Place { line: 1, column: 1 }, message));

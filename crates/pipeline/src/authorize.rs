@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wire::{Fault, Timestamp};
 
-use crate::call::Call;
+use crate::call::{Call, Look};
 use crate::identity::{Identity, IdentityType, PrincipalPolicies};
 use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
@@ -40,6 +40,33 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Gathers what bears on a request of `identity` for a resource that `owner` owns and that has `policies` of its own.
+    pub(crate) fn of(
+        look: &mut Look<'_>,
+        identity: &Identity,
+        owner: &str,
+        policies: &ResourcePolicies,
+        context: &Context,
+    ) -> Result<Self> {
+        let directory = look.directory();
+        let principal = directory.policies(look, identity)?;
+        let resource_control = directory.resource_control(look, owner)?;
+        let mut gathered = Self {
+            resource_control,
+            principal,
+            ..Self::default()
+        };
+        match policies {
+            ResourcePolicies::None => {}
+            ResourcePolicies::Policy(attached) => gathered.resource = Some(attached.clone()),
+            ResourcePolicies::Key { policy, grants } => {
+                gathered.key = Some((policy.clone(), Arc::clone(grants)));
+                gathered.encryption_context = encryption_context(context);
+            }
+        }
+        Ok(gathered)
+    }
+
     /// The layers as the evaluator takes them, for the length of `judge`.
     pub fn with_layers<T>(&self, judge: impl FnOnce(&Layers<'_>) -> T) -> T {
         let layers = Layers {
@@ -303,26 +330,7 @@ fn decide(
     policies: &ResourcePolicies,
     mut context: Context,
 ) -> Result<(Judgement, Decision)> {
-    let directory = call.look.directory();
-    let principal = directory.policies(&mut call.look, call.identity)?;
-    let resource_control = directory.resource_control(&mut call.look, owner)?;
-    let (resource, key) = match policies {
-        ResourcePolicies::None => (None, None),
-        ResourcePolicies::Policy(attached) => (Some(attached.clone()), None),
-        ResourcePolicies::Key { policy, grants } => (None, Some((policy.clone(), Arc::clone(grants)))),
-    };
-    let encryption_context = if key.is_some() {
-        encryption_context(&context)
-    } else {
-        BTreeMap::new()
-    };
-    let gathered = Gathered {
-        resource_control,
-        principal,
-        resource,
-        key,
-        encryption_context,
-    };
+    let gathered = Gathered::of(&mut call.look, call.identity, owner, policies, &context)?;
     let kept = context
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));

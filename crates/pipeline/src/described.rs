@@ -36,14 +36,6 @@ pub struct Described<'a> {
 /// The store's, as internal faults.
 pub fn judge(look: &mut Look<'_>, described: Described<'_>) -> Result<Explained> {
     let identity = described.identity;
-    let directory = look.directory();
-    let principal = directory.policies(look, identity)?;
-    let resource_control = directory.resource_control(look, described.owner)?;
-    let (resource, key) = match described.policies {
-        ResourcePolicies::None => (None, None),
-        ResourcePolicies::Policy(attached) => (Some(attached), None),
-        ResourcePolicies::Key { policy, grants } => (None, Some((policy, grants))),
-    };
     let mut context = described.conditions;
     let session = identity.session.as_deref();
     Globals {
@@ -67,14 +59,7 @@ pub fn judge(look: &mut Look<'_>, described: Described<'_>) -> Result<Explained>
     for (key, values) in described.given {
         context.insert_many(key.clone(), values.iter().cloned());
     }
-    let encryption_context = authorize::encryption_context(&context);
-    let gathered = Gathered {
-        resource_control,
-        principal,
-        resource,
-        key,
-        encryption_context,
-    };
+    let gathered = Gathered::of(look, identity, described.owner, &described.policies, &context)?;
     let request = Request {
         principal: &identity.principal,
         action: described.action,

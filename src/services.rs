@@ -8,13 +8,33 @@ pub(crate) fn tables() -> Tables {
         operations: vec![
             identity::iam::OPERATIONS,
             identity::sts::OPERATIONS,
+            identity::organizations::OPERATIONS,
+            identity::accessanalyzer::OPERATIONS,
             keys::kms::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
-        jobs: vec![identity::iam::JOBS, keys::kms::JOBS],
-        trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+        jobs: vec![
+            identity::iam::JOBS,
+            identity::organizations::JOBS,
+            identity::accessanalyzer::JOBS,
+            keys::kms::JOBS,
+        ],
+        trails: vec![
+            &identity::iam::TRAIL,
+            &identity::sts::TRAIL,
+            &identity::organizations::TRAIL,
+            &identity::accessanalyzer::TRAIL,
+            &keys::kms::TRAIL,
+        ],
     }
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 4] = ["cloudtrail", "iam", "kms", "sts"];
+pub(crate) const NAMES: [&str; 6] = [
+    "accessanalyzer",
+    "cloudtrail",
+    "iam",
+    "kms",
+    "organizations",
+    "sts",
+];

@@ -27,6 +27,8 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
     vec![
         identity::iam::OPERATIONS,
         identity::sts::OPERATIONS,
+        identity::organizations::OPERATIONS,
+        identity::accessanalyzer::OPERATIONS,
         keys::kms::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
     ]
@@ -34,12 +36,23 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
 
 /// Every service's jobs.
 pub fn jobs() -> Vec<&'static [JobKind]> {
-    vec![identity::iam::JOBS, keys::kms::JOBS]
+    vec![
+        identity::iam::JOBS,
+        identity::organizations::JOBS,
+        identity::accessanalyzer::JOBS,
+        keys::kms::JOBS,
+    ]
 }
 
 /// How every service's calls look in the trail.
 pub fn trails() -> Vec<&'static TrailRules> {
-    vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL]
+    vec![
+        &identity::iam::TRAIL,
+        &identity::sts::TRAIL,
+        &identity::organizations::TRAIL,
+        &identity::accessanalyzer::TRAIL,
+        &keys::kms::TRAIL,
+    ]
 }
 
 /// Every operation that is built, with its model.

@@ -2,8 +2,10 @@
 //!
 //! Invariant: only operations that a service lists in `operations!` have types here; the models are whole.
 
+pub mod accessanalyzer;
 pub mod cloudtrail;
 pub mod iam;
 pub mod kms;
 pub mod models;
+pub mod organizations;
 pub mod sts;

@@ -16,12 +16,21 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let operations = vec![identity::iam::OPERATIONS, identity::sts::OPERATIONS];
+        let operations = vec![
+            identity::iam::OPERATIONS,
+            identity::sts::OPERATIONS,
+            identity::organizations::OPERATIONS,
+            identity::accessanalyzer::OPERATIONS,
+        ];
         let cloud = Cloud::new(
             Box::new(IdentityDirectory::default()),
             &Tables {
                 operations,
-                jobs: vec![identity::iam::JOBS],
+                jobs: vec![
+                    identity::iam::JOBS,
+                    identity::organizations::JOBS,
+                    identity::accessanalyzer::JOBS,
+                ],
                 ..Tables::default()
             },
         );

@@ -56,27 +56,7 @@ impl Gateway {
         let routed = route::route(parts, scope.map(|scope| &*scope.service), &api::models::Embedded);
         let route = match routed {
             Ok(route) => route,
-            Err(refusal) => {
-                // An unknown operation is named only to callers who proved who they are.
-                let verified = claim.and_then(|claim| {
-                    self.verify(parts, claim.as_ref(), None, wall)
-                        .map_err(|refused| refused.fault)
-                });
-                let (fault, caller) = match verified {
-                    Ok(identity) => (refusal.fault, Caller::of(&identity)),
-                    Err(fault) => (fault, Caller::unknown("")),
-                };
-                let (protocol, service) = (refusal.protocol, refusal.service);
-                return Err(Box::new(Refused {
-                    fault,
-                    route: None,
-                    protocol,
-                    service,
-                    region,
-                    caller,
-                    input: None,
-                }));
-            }
+            Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
         };
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
@@ -132,6 +112,34 @@ impl Gateway {
             region,
             input,
         })
+    }
+
+    /// A request that names no operation. It is named as unknown only to callers who proved who they are.
+    fn unrouted(
+        &self,
+        parts: &Parts<'_>,
+        claim: Result<Option<wire::sigv4::Claim<'_>>>,
+        refusal: route::Refusal,
+        region: String,
+        wall: Timestamp,
+    ) -> Refused {
+        let verified = claim.and_then(|claim| {
+            self.verify(parts, claim.as_ref(), None, wall)
+                .map_err(|refused| refused.fault)
+        });
+        let (fault, caller) = match verified {
+            Ok(identity) => (refusal.fault, Caller::of(&identity)),
+            Err(fault) => (fault, Caller::unknown("")),
+        };
+        Refused {
+            fault,
+            route: None,
+            protocol: refusal.protocol,
+            service: refusal.service,
+            region,
+            caller,
+            input: None,
+        }
     }
 
     fn verify(

@@ -23,6 +23,7 @@ mod operator;
 mod pattern;
 mod principal;
 mod reason;
+pub mod reference;
 mod render;
 mod rule;
 mod suggest;

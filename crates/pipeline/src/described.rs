@@ -76,7 +76,11 @@ pub fn judge(look: &mut Look<'_>, described: Described<'_>) -> Result<Explained>
 ///
 /// # Errors
 /// The store's, as internal faults.
-pub fn verdict(look: &mut Look<'_>, policies: &PrincipalPolicies, described: Described<'_>) -> Result<Verdict> {
+pub fn verdict(
+    look: &mut Look<'_>,
+    policies: &PrincipalPolicies,
+    described: Described<'_>,
+) -> Result<Verdict> {
     with_layers(look, policies.clone(), described, |request, layers| {
         let decision = policy::decide(request, layers);
         match decision.reason {

@@ -53,7 +53,9 @@ impl Piece {
             Self::Text(text) => text.to_string(),
             Self::Star => "*".to_owned(),
             Self::One => "?".to_owned(),
-            Self::Variable { key, default: None, .. } => format!("${{{key}}}"),
+            Self::Variable {
+                key, default: None, ..
+            } => format!("${{{key}}}"),
             Self::Variable {
                 key,
                 default: Some(default),

@@ -81,7 +81,9 @@ fn aim(permission: &str) -> Aim {
         _ => match permission.strip_prefix("iam:") {
             Some(name) if name.contains("Group") => Aim::Group,
             Some(name) if name.contains("Role") => Aim::Role,
-            Some(name) if name.contains("User") || name.contains("LoginProfile") || name.contains("AccessKey") => {
+            Some(name)
+                if name.contains("User") || name.contains("LoginProfile") || name.contains("AccessKey") =>
+            {
                 Aim::User
             }
             _ => Aim::Other,
@@ -144,7 +146,12 @@ impl Search<'_> {
     fn open(&mut self, look: &mut Look<'_>, path: &Path) -> Result<Option<Vec<String>>> {
         let mut targets: Vec<String> = Vec::new();
         for one in [Aim::PassedRole, Aim::Role, Aim::User, Aim::Group, Aim::Policy] {
-            let actions: Vec<&str> = path.permissions.iter().copied().filter(|name| aim(name) == one).collect();
+            let actions: Vec<&str> = path
+                .permissions
+                .iter()
+                .copied()
+                .filter(|name| aim(name) == one)
+                .collect();
             if actions.is_empty() {
                 continue;
             }
@@ -188,7 +195,12 @@ impl Search<'_> {
         let actors = self.population.actors.iter();
         match one {
             Aim::PassedRole => actors
-                .filter(|actor| actor.trusts.iter().any(|service| path.services.contains(&service.as_str())))
+                .filter(|actor| {
+                    actor
+                        .trusts
+                        .iter()
+                        .any(|service| path.services.contains(&service.as_str()))
+                })
                 .map(|actor| actor.arn.clone())
                 .collect(),
             Aim::Role => actors
@@ -243,13 +255,16 @@ impl Search<'_> {
 fn resources_for(policy: &Policy, action: &str) -> Vec<String> {
     let candidates: Vec<usize> = policy.candidates(action).collect();
     let statements = policy.statements().enumerate();
-    let about = statements.filter(|(number, statement)| {
-        statement.effect() == Effect::Allow && candidates.contains(number)
-    });
+    let about = statements
+        .filter(|(number, statement)| statement.effect() == Effect::Allow && candidates.contains(number));
     about
         .flat_map(|(_, statement)| {
             let (negated, resources) = statement.resources();
-            let all: Vec<String> = if negated { vec!["*".to_owned()] } else { resources.collect() };
+            let all: Vec<String> = if negated {
+                vec!["*".to_owned()]
+            } else {
+                resources.collect()
+            };
             all
         })
         .collect()
@@ -267,10 +282,18 @@ mod tests {
         for path in &paths {
             assert!(!path.permissions.is_empty(), "{}", path.id);
             for permission in &path.permissions {
-                assert!(policy::reference::action(permission).is_some(), "{}: {permission}", path.id);
+                assert!(
+                    policy::reference::action(permission).is_some(),
+                    "{}: {permission}",
+                    path.id
+                );
             }
             let passes = path.permissions.contains(&"iam:PassRole");
-            assert!(!passes || !path.services.is_empty(), "{}: to whom is the role passed?", path.id);
+            assert!(
+                !passes || !path.services.is_empty(),
+                "{}: to whom is the role passed?",
+                path.id
+            );
         }
     }
 }

@@ -13,5 +13,5 @@ mod who;
 pub use escalation::Escalation;
 pub use population::Population;
 pub use question::{Need, Way};
-pub use what::{Granted, WhatCan, what_can};
+pub use what::{Granted, Refused, Role, WhatCan, what_can};
 pub use who::{Able, WhoCan, who_can};

@@ -2,7 +2,7 @@
 
 use pipeline::described::Standing;
 use pipeline::identity::Identity;
-use pipeline::{Look, Result};
+use pipeline::{Look, Resource, Result};
 use policy::Effect;
 
 use crate::iam::account::ACCOUNTS;

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::population::Actor;
 
 /// The policies and condition keys of the resource that an ARN names, for an action; nothing for one that is not here.
-pub(crate) type Resources<'a> =
-    &'a dyn Fn(&mut Look<'_>, &str, &str) -> Result<(ResourcePolicies, Context)>;
+pub(crate) type Resources<'a> = &'a dyn Fn(&mut Look<'_>, &str, &str) -> Result<(ResourcePolicies, Context)>;
 
 /// What a verdict rests on, or would if its conditions were met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,20 +67,22 @@ pub(super) fn way(
         conditions,
         given: question.given,
     };
-    Ok(match described::verdict(look, &actor.standing.policies, described)? {
-        Verdict::Allowed {
-            layer,
-            origin,
-            statement,
-        } => Some(Way {
-            layer: title(layer).to_owned(),
-            origin,
-            statement,
-            needs: Vec::new(),
-        }),
-        Verdict::Conditional(nearly) => nearest(nearly),
-        Verdict::Denied => None,
-    })
+    Ok(
+        match described::verdict(look, &actor.standing.policies, described)? {
+            Verdict::Allowed {
+                layer,
+                origin,
+                statement,
+            } => Some(Way {
+                layer: title(layer).to_owned(),
+                origin,
+                statement,
+                needs: Vec::new(),
+            }),
+            Verdict::Conditional(nearly) => nearest(nearly),
+            Verdict::Denied => None,
+        },
+    )
 }
 
 fn nearest(nearly: Vec<Nearly>) -> Option<Way> {

@@ -29,6 +29,15 @@ pub struct Granted {
     pub needs: Vec<Need>,
 }
 
+/// Actions that a statement allows and another layer or a Deny refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    pub service: String,
+    pub resource: String,
+    /// How many.
+    pub actions: usize,
+}
+
 /// A role that the principal can become.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
@@ -47,8 +56,7 @@ pub struct WhatCan {
     /// Everything is allowed on everything.
     pub administrator: bool,
     pub granted: Vec<Granted>,
-    /// Allowed by a statement, and then refused by another layer or a Deny: service, resource and how many actions.
-    pub refused: Vec<(String, String, usize)>,
+    pub refused: Vec<Refused>,
     pub roles: Vec<Role>,
     pub escalations: Vec<Escalation>,
 }
@@ -64,7 +72,12 @@ pub fn what_can(
     given: &BTreeMap<String, Vec<String>>,
     resources: Resources<'_>,
 ) -> Result<Option<WhatCan>> {
-    let Some((at, actor)) = population.actors.iter().enumerate().find(|(_, actor)| actor.arn == arn) else {
+    let Some((at, actor)) = population
+        .actors
+        .iter()
+        .enumerate()
+        .find(|(_, actor)| actor.arn == arn)
+    else {
         return Ok(None);
     };
     let administrator = is_administrator(look, actor, given, resources)?;
@@ -74,13 +87,23 @@ pub fn what_can(
     if !administrator {
         escalation::find(look, population, (actor, &[]), given, resources, &mut escalations)?;
     }
-    for role in roles.iter().filter(|role| role.needs.is_empty() && !role.administrator) {
+    for role in roles
+        .iter()
+        .filter(|role| role.needs.is_empty() && !role.administrator)
+    {
         let Some(actor) = population.actors.iter().find(|actor| actor.arn == role.arn) else {
             continue;
         };
         let mut through = role.through.clone();
         through.push(role.arn.clone());
-        escalation::find(look, population, (actor, &through), given, resources, &mut escalations)?;
+        escalation::find(
+            look,
+            population,
+            (actor, &through),
+            given,
+            resources,
+            &mut escalations,
+        )?;
     }
     Ok(Some(WhatCan {
         principal: arn.to_owned(),
@@ -118,7 +141,7 @@ fn granted(
     actor: &Actor,
     given: &BTreeMap<String, Vec<String>>,
     resources: Resources<'_>,
-) -> Result<(Vec<Granted>, Vec<(String, String, usize)>)> {
+) -> Result<(Vec<Granted>, Vec<Refused>)> {
     let mut asked = Asked::new();
     for attached in &actor.standing.policies.identity {
         for statement in attached.policy.statements() {
@@ -149,7 +172,11 @@ fn granted(
             }
         }
         if denied > 0 {
-            refused.push((service.clone(), resource.clone(), denied));
+            refused.push(Refused {
+                service: service.clone(),
+                resource: resource.clone(),
+                actions: denied,
+            });
         }
         let of = reference::service(&service).map_or(0, |service| service.actions().count());
         granted.extend(ways.into_iter().map(|(way, actions)| Granted {
@@ -230,5 +257,8 @@ fn roles(
             queue.push_back(number);
         }
     }
-    Ok(order.into_iter().filter_map(|number| reached.remove(&number)).collect())
+    Ok(order
+        .into_iter()
+        .filter_map(|number| reached.remove(&number))
+        .collect())
 }

@@ -63,7 +63,10 @@ pub fn who_can(
         resources,
         known: BTreeMap::new(),
     };
-    let (sure, unsure) = (spread(look, &mut edges, &found, false)?, spread(look, &mut edges, &found, true)?);
+    let (sure, unsure) = (
+        spread(look, &mut edges, &found, false)?,
+        spread(look, &mut edges, &found, true)?,
+    );
     let mut answer = WhoCan {
         action: action.to_owned(),
         resource: resource.to_owned(),

@@ -1,6 +1,12 @@
 //! Random policies and requests, judged twice: the crate and the naive evaluator must agree, and so must the fast path
 //! and the explanation (issue 2, "It must show" 7; S2.9, S2.10, S2.17).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 #[path = "judge/naive.rs"]
 mod naive;
 mod scene;

@@ -5,6 +5,10 @@
 use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
+pub mod membership;
+pub mod organization;
+pub mod unit;
+
 /// How the calls of Organizations look in the trail.
 pub static TRAIL: TrailRules = TrailRules::new("organizations");
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use pipeline::jobs::JobId;
 use pipeline::{Call, Look, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
@@ -30,6 +31,8 @@ pub struct Membership {
     pub joined_method: JoinedMethod,
     pub joined_at: i64,
     pub state: State,
+    /// The job that takes a closed account out when its time is over.
+    pub ending: Option<JobId>,
     pub tags: Tags,
 }
 

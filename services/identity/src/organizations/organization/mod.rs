@@ -2,14 +2,26 @@
 //!
 //! Invariant: an organization is found by its management account, and by nothing else; every member's row names it.
 
+mod create;
+mod delete;
+mod features;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pipeline::{Look, Result};
+use api::organizations as model;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 
+use super::reach::{self, Reached, Who};
+use crate::iam::account::ACCOUNTS;
 use crate::iam::tag::Tags;
+
+pub use create::CreateOrganization;
+pub use delete::DeleteOrganization;
+pub use features::EnableAllFeatures;
+pub(super) use features::{answered, finish};
 
 /// An organization. Times are milliseconds since the epoch.
 #[derive(Clone, Serialize, Deserialize)]
@@ -81,4 +93,51 @@ impl Organization {
 /// The store's.
 pub fn organization(look: &mut Look<'_>, management: &str) -> Result<Option<Arc<Organization>>> {
     look.get(&ORGANIZATIONS, &management.to_owned())
+}
+
+impl Organization {
+    /// As the API shows it. `AvailablePolicyTypes` is not the truth on AWS either: it tells of service control policies alone.
+    fn shown(&self, look: &mut Look<'_>) -> Result<model::Organization> {
+        let account = look.get(&ACCOUNTS, &self.management)?;
+        let types = match self.feature_set {
+            FeatureSet::All => vec![model::PolicyTypeSummary {
+                status: Some(model::PolicyTypeStatus::Enabled),
+                r#type: Some(model::PolicyType::ServiceControlPolicy),
+            }],
+            FeatureSet::ConsolidatedBilling => Vec::new(),
+        };
+        Ok(model::Organization {
+            arn: Some(self.arn()),
+            available_policy_types: Some(types),
+            feature_set: model::OrganizationFeatureSet::parse(self.feature_set.name()),
+            id: Some(self.id.clone()),
+            master_account_arn: Some(self.arn_of("account", Some(&self.management))),
+            master_account_email: account.map(|account| account.email.clone()),
+            master_account_id: Some(self.management.clone()),
+        })
+    }
+}
+
+/// Shows the organization that the caller's account belongs to.
+pub struct DescribeOrganization;
+
+impl Operation for DescribeOrganization {
+    type Input = model::DescribeOrganizationInput;
+    type Output = model::DescribeOrganizationResponse;
+    type Target = Reached;
+    const ACCESS: Access = Access::read("organizations:DescribeOrganization");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<Reached>> {
+        reach::everything(look, Who::Members)
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        reached: Authorized<Reached>,
+        _input: Self::Input,
+    ) -> Result<Self::Output> {
+        Ok(model::DescribeOrganizationResponse {
+            organization: Some(reached.organization().shown(call)?),
+        })
+    }
 }

@@ -240,6 +240,16 @@ impl World {
         let document = crate::sample::POLICY;
         let policy = json!({"Type": "SERVICE_CONTROL_POLICY", "Name": "existing", "Description": "d", "Content": document});
         let policy = text(&ok(self, "CreatePolicy", policy)["Policy"]["PolicySummary"]["Id"]);
+        let attach = json!({"PolicyId": policy, "TargetId": unit});
+        ok(self, "AttachPolicy", attach);
+        let delegates = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": member}, "Action": "organizations:ListPolicies", "Resource": "*",
+        }});
+        ok(
+            self,
+            "PutResourcePolicy",
+            json!({"Content": delegates.to_string()}),
+        );
         self.existing.organization = BTreeMap::from([
             ("ParentId", root.clone()),
             ("SourceParentId", root.clone()),

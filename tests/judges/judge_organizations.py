@@ -140,7 +140,7 @@ class Organizations(Judge):
         self.assertEqual(self.server.client("sts", local).get_caller_identity()["Account"], account)
         self.client.close_account(AccountId=account)
         state = lambda: self.client.describe_account(AccountId=account)["Account"]["State"]
-        self.wait(lambda: state() == "SUSPENDED")
+        self.wait(lambda: state() == "CLOSED")
         self.refused("InvalidClientTokenId", self.server.client("sts", local).get_caller_identity, status=403)
         self.refused("InvalidClientTokenId", there.list_users, status=403)
         self.refused("AccessDenied", self.assume, reacher, account, status=403)

@@ -733,3 +733,31 @@ fn what_goes_is_detached() {
         ["FullAWSAccess"]
     );
 }
+
+/// After the reset of one account nobody is bound by an organization that is gone.
+#[test]
+fn a_reset_leaves_nobody_in_an_organization_that_is_gone() {
+    let forget = |tree: &Tree, account: &str| {
+        let gateway = &tree.scene.cloud.gateway;
+        let done = gateway.system("us-east-1", |call| {
+            identity::organizations::reset::forget(call, account)
+        });
+        assert!(done.is_ok());
+    };
+    for account in [MEMBER, ACCOUNT] {
+        let tree = Tree::new();
+        let policy = tree.policy(SCP, "no-iam", &deny("iam:*"));
+        tree.attach(&policy, MEMBER);
+        assert!(tree.iam(&tree.member, "ListUsers", json!({})).is_err());
+        forget(&tree, account);
+        tree.iam(&tree.member, "ListUsers", json!({})).unwrap();
+        let failure = tree
+            .asks(&tree.member, "DescribeOrganization", json!({}))
+            .unwrap_err();
+        assert_eq!(failure.code, "AWSOrganizationsNotInUseException");
+        if account == MEMBER {
+            let targets = tree.does("ListTargetsForPolicy", json!({"PolicyId": policy}));
+            assert_eq!(targets["Targets"], json!([]));
+        }
+    }
+}

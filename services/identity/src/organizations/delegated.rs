@@ -41,6 +41,15 @@ pub(crate) fn is_administrator(look: &mut Look<'_>, member: &Membership) -> Resu
     Ok(!look.range(&DELEGATED, &prefix, None, 1)?.is_empty())
 }
 
+/// Takes every service from a member that goes.
+pub(super) fn forget(call: &mut Call<'_>, member: &Membership) -> Result<()> {
+    let prefix = (member.management.as_str(), member.account.as_str());
+    for (key, _) in call.range(&DELEGATED, &prefix, None, usize::MAX)? {
+        call.delete(&DELEGATED, &key)?;
+    }
+    Ok(())
+}
+
 fn not_registered() -> wire::Fault {
     account_not_registered_exception(
         "The provided account is not a registered delegated administrator for your organization.",

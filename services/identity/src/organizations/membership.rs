@@ -50,6 +50,7 @@ pub enum JoinedMethod {
 pub enum State {
     Active,
     PendingClosure,
+    /// Closed, which the older member `Status` calls suspended.
     Suspended,
 }
 

@@ -16,6 +16,7 @@ mod page;
 pub mod policy;
 pub(crate) mod reach;
 mod refusal;
+pub mod reset;
 pub mod resource_policy;
 pub mod root;
 pub mod service_access;

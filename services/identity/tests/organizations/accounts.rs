@@ -181,7 +181,11 @@ fn a_closed_account_is_suspended_and_gone_after_ninety_days() {
     assert_eq!(organized.account(&account)["State"], "PENDING_CLOSURE");
     assert!(organized.scene.cloud.caller(&key, None).is_ok());
     organized.scene.cloud.advance(0);
-    assert_eq!(organized.account(&account)["Status"], "SUSPENDED");
+    let closed = organized.account(&account);
+    assert_eq!(
+        (&closed["State"], &closed["Status"]),
+        (&json!("CLOSED"), &json!("SUSPENDED"))
+    );
     assert_eq!(organized.scene.cloud.caller(&key, None).err(), Some("unknown"));
     let token = organized.scene.cloud.caller(&session.access_key_id, None);
     assert!(token.is_err());
@@ -191,7 +195,7 @@ fn a_closed_account_is_suspended_and_gone_after_ninety_days() {
         "AccountAlreadyClosedException"
     );
     organized.scene.cloud.advance(89 * DAY);
-    assert_eq!(organized.account(&account)["Status"], "SUSPENDED");
+    assert_eq!(organized.account(&account)["State"], "CLOSED");
     organized.scene.cloud.advance(2 * DAY);
     assert_eq!(
         organized.refused("DescribeAccount", json!({"AccountId": account})),

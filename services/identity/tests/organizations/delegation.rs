@@ -70,6 +70,12 @@ fn a_delegated_administrator_reads_but_does_not_rule() {
     assert_eq!(register(OTHER), "AccountAlreadyRegisteredException");
     let accounts = organized.as_root_of(OTHER, "ListAccounts", json!({})).unwrap();
     assert_eq!(accounts["Accounts"].as_array().unwrap().len(), 2);
+    stranger(&organized.scene, THIRD);
+    let sent = json!({"HandshakeId": organized.invite(THIRD)});
+    let seen = organized.as_root_of(OTHER, "DescribeHandshake", sent.clone());
+    assert_eq!(seen.unwrap()["Handshake"]["Id"], sent["HandshakeId"]);
+    let cancel = organized.as_root_of(OTHER, "CancelHandshake", sent);
+    assert_eq!(cancel.unwrap_err().code, "HandshakeNotFoundException");
     let make = json!({"ParentId": organized.root_id, "Name": "x"});
     let refused = organized.as_root_of(OTHER, "CreateOrganizationalUnit", make);
     assert_eq!(refused.unwrap_err().code, "AccessDeniedException");

@@ -232,3 +232,32 @@ fn handshakes_are_listed_by_kind() {
         "InvalidInputException"
     );
 }
+
+/// Twenty a day, those that were accepted not counted; the next day it is well again.
+#[test]
+fn an_organization_sends_twenty_invitations_a_day() {
+    let organized = Organized::new();
+    organized.invited(OTHER);
+    stranger(&organized.scene, THIRD);
+    let mut sent = String::new();
+    for _ in 0..20 {
+        sent = organized.invite(THIRD);
+        organized.ok("CancelHandshake", id(&sent));
+    }
+    let third = json!({"Target": {"Id": THIRD, "Type": "ACCOUNT"}});
+    let failure = call(
+        &organized.scene,
+        &organized.scene.root,
+        "InviteAccountToOrganization",
+        third,
+    );
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.code, "HandshakeConstraintViolationException");
+    assert!(failure.message.contains("one day"), "{}", failure.message);
+    organized.scene.cloud.advance(DAY);
+    organized.invite(THIRD);
+    assert_eq!(
+        organized.ok("DescribeHandshake", id(&sent))["Handshake"]["State"],
+        "CANCELED"
+    );
+}

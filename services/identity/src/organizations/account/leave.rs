@@ -48,6 +48,7 @@ pub(in super::super) fn depart(call: &mut Call<'_>, member: &Membership, how: De
 /// The same, for those who tell of it themselves.
 pub(super) fn take_out(call: &mut Call<'_>, member: &Membership) -> Result<()> {
     displace(call, member)?;
+    delegated::forget(call, member)?;
     policy::forget_target(call, &member.management, &member.account)?;
     if let Some(held) = organization(call, &member.management)? {
         let row = Organization {

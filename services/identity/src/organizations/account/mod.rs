@@ -51,7 +51,7 @@ pub(super) fn shown(look: &mut Look<'_>, member: &Membership) -> Result<model::A
         state: Some(match member.state {
             State::Active => model::AccountState::Active,
             State::PendingClosure => model::AccountState::PendingClosure,
-            State::Suspended => model::AccountState::Suspended,
+            State::Suspended => model::AccountState::Closed,
         }),
         status: Some(match member.state {
             State::Active => model::AccountStatus::Active,

@@ -12,7 +12,7 @@ use super::super::event::{self, Departure};
 use super::super::membership::{self, JoinedMethod, Membership, membership, place};
 use super::super::organization::{ORGANIZATIONS, Organization, answered, finish, organization};
 use super::super::{account::ACCOUNTS_MAX, refusal};
-use super::{Action, Handshake, Party, State, missing, named};
+use super::{Action, Handshake, Party, State, missing, named, visible};
 
 /// Refuses to turn what is not open.
 fn expect_open(call: &Call<'_>, handshake: &Handshake, wanted: State) -> Result<()> {
@@ -48,7 +48,7 @@ impl Operation for DescribeHandshake {
     const ACCESS: Access = Access::read("organizations:DescribeHandshake");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Party>> {
-        named(look, &input.handshake_id)
+        visible(look, &input.handshake_id)
     }
 
     fn handle(call: &mut Call<'_>, party: Authorized<Party>, _input: Self::Input) -> Result<Self::Output> {

@@ -11,7 +11,7 @@ use super::super::organization::Organization;
 use super::super::reach::{self, Reached, Subject, Who};
 use super::super::refusal;
 use super::super::tag::{self, TAG_RESOURCE};
-use super::{Action, Handshake, INVITATION, is_full, of_organization};
+use super::{Action, Handshake, INVITATION, expect_patience, is_full, of_organization, sweep};
 use crate::iam::account::{self, ACCOUNTS};
 
 /// Invites an account by its number or address. It joins once it accepts.
@@ -50,6 +50,8 @@ impl Operation for InviteAccountToOrganization {
         let tags = tag::read(input.tags)?;
         let (account, email) = invited(call, &input.target)?;
         expect_invitable(call, organization, &account)?;
+        expect_patience(call, organization)?;
+        sweep(call, organization)?;
         let mut handshake = Handshake::new(call, organization, Action::Invite, Some(account), INVITATION)?;
         handshake.email = email;
         handshake.notes = input.notes.filter(|notes| !notes.is_empty());

@@ -18,6 +18,8 @@ use wire::{Fault, Timestamp};
 
 use super::account::ACCOUNTS_MAX;
 use super::organization::{Organization, organization};
+use super::reach::{self, Who};
+use super::refusal;
 use crate::iam::account::ACCOUNTS;
 use crate::iam::tag::Tags;
 
@@ -30,6 +32,8 @@ const DAY: i64 = 24 * 60 * 60 * 1000;
 const INVITATION: i64 = 15 * DAY;
 /// How long a request to enable all features stands.
 pub(super) const FEATURES: i64 = 90 * DAY;
+/// Invitations that an organization sends in a day at most, those that were accepted not counted.
+const INVITATIONS_MAX: usize = 20;
 /// How long an answered handshake is shown.
 const SHOWN: i64 = 30 * DAY;
 /// Rows read at a time.
@@ -280,6 +284,27 @@ fn named(look: &mut Look<'_>, id: &str) -> Result<Found<Party>> {
     })
 }
 
+/// The same, also for those who may look at everything that the organization asks.
+fn visible(look: &mut Look<'_>, id: &str) -> Result<Found<Party>> {
+    let own = named(look, id)?;
+    if matches!(own, Found::Here(_)) {
+        return Ok(own);
+    }
+    let Ok(seat) = reach::seat(look, Who::Administrators)? else {
+        return Ok(own);
+    };
+    let key = (seat.organization.management.clone(), id.to_owned());
+    let row = look.get(&HANDSHAKES, &key)?;
+    let row = row.filter(|row| row.organization == seat.organization.id && row.lasts(look.now));
+    Ok(match row {
+        Some(handshake) => Found::Here(Party {
+            handshake,
+            account: look.account().to_owned(),
+        }),
+        None => own,
+    })
+}
+
 fn missing() -> Fault {
     handshake_not_found_exception("You specified a handshake that doesn't exist.")
 }
@@ -321,6 +346,37 @@ pub(super) fn is_full(look: &mut Look<'_>, organization: &Organization) -> Resul
         .count();
     let invited = u32::try_from(invited).unwrap_or(u32::MAX);
     Ok(organization.accounts.saturating_add(invited) >= ACCOUNTS_MAX)
+}
+
+/// Refuses one invitation too many within a day.
+fn expect_patience(look: &mut Look<'_>, organization: &Organization) -> Result<()> {
+    let since = look.now.0.saturating_sub(DAY);
+    let rows = of_organization(look, organization)?;
+    let counts = |sent: &Handshake| {
+        sent.action == Action::Invite && sent.state != State::Accepted && sent.requested > since
+    };
+    if rows.iter().filter(|sent| counts(sent)).count() < INVITATIONS_MAX {
+        return Ok(());
+    }
+    Err(refusal::handshake(
+        "HANDSHAKE_RATE_LIMIT_EXCEEDED",
+        "You have exceeded the number of handshakes that you can send in one day.",
+    ))
+}
+
+/// Removes what is shown to nobody any more.
+fn sweep(call: &mut Call<'_>, organization: &Organization) -> Result<()> {
+    let now = call.now;
+    for handshake in of_account(call, &organization.management)? {
+        if handshake.lasts(now) {
+            continue;
+        }
+        call.delete(&HANDSHAKES, &(handshake.management.clone(), handshake.id.clone()))?;
+        if let Some(account) = &handshake.account {
+            call.delete(&HANDSHAKES, &(account.clone(), handshake.id.clone()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes back whatever an organization still asks.

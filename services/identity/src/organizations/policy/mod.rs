@@ -278,7 +278,7 @@ fn type_condition(kind: PolicyType, context: &mut Context) {
 }
 
 /// Every key of a prefix's rows, read in strides.
-fn every<K: store::Key + Clone, V: store::Record>(
+pub(super) fn every<K: store::Key + Clone, V: store::Record>(
     call: &mut Call<'_>,
     table: &Table<K, V>,
     prefix: &impl store::Prefix<K>,

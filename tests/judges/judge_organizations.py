@@ -116,6 +116,8 @@ class Organizations(Judge):
         self.client.deregister_delegated_administrator(AccountId=OTHER, ServicePrincipal="config.amazonaws.com")
         theirs.leave_organization()
         self.refused("AccountNotFoundException", self.client.describe_account, AccountId=OTHER)
+        told = self.refused("InvalidInputException", self.client.describe_account, AccountId="123")
+        self.assertEqual(told["Reason"], "INVALID_PATTERN")
         self.wait(lambda: self.events("AccountDepartedOrganization"))
         self.client.delete_organization()
         self.refused("AWSOrganizationsNotInUseException", self.client.describe_organization)

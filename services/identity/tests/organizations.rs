@@ -269,3 +269,22 @@ fn the_management_account_s_trail_tells_who_came_and_went() {
             .contains(&"LeaveOrganization".to_owned())
     );
 }
+
+/// Organizations words what breaks a constraint by itself, where other services share one wording.
+#[test]
+fn a_malformed_name_is_an_invalid_input() {
+    let organized = Organized::new();
+    for (input, message) in [
+        (
+            json!({"AccountId": "123"}),
+            "You provided a value that does not match the required pattern.",
+        ),
+        (json!({}), "You must include a value for all required parameters."),
+    ] {
+        let failure = call(&organized.scene, &organized.scene.root, "DescribeAccount", input).unwrap_err();
+        assert_eq!(
+            (failure.code.as_str(), failure.message.as_str()),
+            ("InvalidInputException", message)
+        );
+    }
+}

@@ -137,7 +137,7 @@ impl Sampler<'_> {
             "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
-            "PolicyDocument" | "PolicyInputList" => Some(POLICY.to_owned()),
+            "PolicyDocument" | "PolicyInputList" | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
@@ -146,8 +146,29 @@ impl Sampler<'_> {
             }
             "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
             "VersionId" => Some("v1".to_owned()),
-            _ => None,
+            "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
+            "Email" => Some("new@example.com".to_owned()),
+            _ => self.organized(member),
         }
+    }
+}
+
+impl Sampler<'_> {
+    /// Ids in an organization.
+    fn organized(&self, member: &str) -> Option<String> {
+        let held = self.existing.organization.get(member).filter(|_| self.present);
+        let missing = || {
+            Some(match member {
+                "ParentId" | "SourceParentId" | "DestinationParentId" | "RootId" => "r-0000",
+                "OrganizationalUnitId" | "ChildId" | "TargetId" | "ResourceId" => "ou-0000-00000000",
+                "AccountId" => "999999999999",
+                "HandshakeId" => "h-00000000",
+                "CreateAccountRequestId" => "car-00000000",
+                "PolicyId" => "p-00000000",
+                _ => return None,
+            })
+        };
+        held.cloned().or_else(|| missing().map(str::to_owned))
     }
 }
 

@@ -212,7 +212,9 @@ fn statement(kind: PolicyKind) -> BoxedStrategy<String> {
 }
 
 fn document(kind: PolicyKind) -> impl Strategy<Value = String> {
-    let version = prop_oneof![5 => Just(r#""Version":"2012-10-17","#), 1 => Just("")];
+    let organization = matches!(kind, PolicyKind::ServiceControl | PolicyKind::ResourceControl);
+    let unversioned = u32::from(!organization);
+    let version = prop_oneof![5 => Just(r#""Version":"2012-10-17","#), unversioned => Just("")];
     (version, vec(statement(kind), 1..5))
         .prop_map(|(version, statements)| format!(r#"{{{version}"Statement":[{}]}}"#, statements.join(",")))
 }

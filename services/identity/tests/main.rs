@@ -13,6 +13,8 @@ mod federation;
 mod incarnation;
 mod instance_profiles;
 mod mfa;
+mod organization_policies;
+mod organizations;
 mod passwords;
 mod policies;
 mod reach;

@@ -18,7 +18,8 @@ use crate::iam::user::User;
 /// Managed policies that a user, group or role may have.
 const ATTACHED_MAX: usize = 10;
 
-fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
+/// Attaches a managed policy.
+pub(crate) fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
     bearer.expect_modifiable()?;
     expect_arn(&arn)?;
     if bearer.attached().contains(&arn) {

@@ -16,6 +16,7 @@ mod linked_roles;
 mod mfa;
 mod passwords;
 mod policies;
+mod reach;
 mod report;
 mod roles;
 mod scene;

@@ -80,6 +80,13 @@ pub struct Existing {
     pub ciphertext: Vec<u8>,
     /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
     pub organization: BTreeMap<&'static str, String>,
+    /// In PEM, with its private key; of nobody yet but the server certificate.
+    pub certificate: String,
+    pub private_key: String,
+    pub ssh_key_id: String,
+    pub signing_certificate_id: String,
+    pub service_credential_id: String,
+    pub deletion_task_id: String,
 }
 
 /// The cloud of one test.
@@ -173,6 +180,7 @@ impl World {
             world.make(operation, input);
         }
         world.existing.access_key_id = Keys::of(&world.make("CreateAccessKey", json!({"UserName": name}))).id;
+        world.furnish_credentials(name);
         if world.gateway.endpoint("kms", "CreateKey").is_some() {
             let made = world.call("kms", "CreateKey", json!({})).expect("a key");
             world.existing.key_id = made["KeyMetadata"]["KeyId"]
@@ -264,6 +272,38 @@ impl World {
             ("CreateAccountRequestId", asked),
             ("PolicyId", policy),
         ]);
+    }
+
+    /// Certificates, keys and credentials of services, and a role whose deletion was asked for.
+    fn furnish_credentials(&mut self, name: &str) {
+        let text = |answer: &Value, pointer: &str| {
+            let value = answer.pointer(pointer).and_then(Value::as_str);
+            value.expect("an id in the answer").to_owned()
+        };
+        let authority = || crypto::certificate::Authority::create(BEGINNING / 1000).expect("an authority");
+        let free = authority();
+        self.existing.certificate = free.certificate_pem();
+        self.existing.private_key = free.key_pem().expose_text().expect("text").to_owned();
+        let input = json!({"ServerCertificateName": name, "CertificateBody": self.existing.certificate,
+            "PrivateKey": self.existing.private_key});
+        self.make("UploadServerCertificate", input);
+        let input = json!({"UserName": name, "CertificateBody": authority().certificate_pem()});
+        let made = self.make("UploadSigningCertificate", input);
+        self.existing.signing_certificate_id = text(&made, "/Certificate/CertificateId");
+        let input = json!({"UserName": name, "SSHPublicKeyBody": crate::sample::ssh_key(1)});
+        let made = self.make("UploadSSHPublicKey", input);
+        self.existing.ssh_key_id = text(&made, "/SSHPublicKey/SSHPublicKeyId");
+        let input = json!({"UserName": name, "ServiceName": crate::sample::CREDENTIAL_SERVICE});
+        let made = self.make("CreateServiceSpecificCredential", input);
+        let id = "/ServiceSpecificCredential/ServiceSpecificCredentialId";
+        self.existing.service_credential_id = text(&made, id);
+        let made = self.make(
+            "CreateServiceLinkedRole",
+            json!({"AWSServiceName": "support.amazonaws.com"}),
+        );
+        let role = text(&made, "/Role/RoleName");
+        let made = self.make("DeleteServiceLinkedRole", json!({"RoleName": role}));
+        self.existing.deletion_task_id = text(&made, "/DeletionTaskId");
     }
 
     /// The wall's time in Unix seconds.

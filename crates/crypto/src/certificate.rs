@@ -2,7 +2,11 @@
 //!
 //! Invariant: private keys leave as [`Secret`] only. Time is passed in, in seconds since 1970.
 
+mod der;
 mod pem;
+mod public_key;
+mod rsa;
+mod uploaded;
 
 use std::net::IpAddr;
 
@@ -14,6 +18,10 @@ use time::OffsetDateTime;
 use zeroize::Zeroize as _;
 
 use crate::{Error, Randomness as _, Result, Secret, SystemRandomness, digest};
+
+pub use public_key::{PublicKey, SignatureScheme};
+pub(crate) use rsa::{rsa_from_pem, rsa_to_pem};
+pub use uploaded::{UploadedCertificate, UploadedKey};
 
 const DAY: i64 = 24 * 60 * 60;
 /// The authority lasts ten years.

@@ -1,8 +1,83 @@
-//! A repeatable source of randomness for tests; it exists only in tests and under the feature `test-support`.
+//! A repeatable source of randomness and an outside signer for tests; they exist only in tests and under the feature `test-support`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
+
 use crate::{Randomness, Result, digest};
+
+/// A self-signed certificate with its private key, as an identity provider has one to sign with.
+pub struct SigningCertificate {
+    der: Vec<u8>,
+    key: Signer,
+}
+
+enum Signer {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+#[expect(clippy::expect_used, reason = "a test that cannot make its keys must fail")]
+impl SigningCertificate {
+    /// RSA of 2048 bits.
+    ///
+    /// # Panics
+    /// If the library makes no key.
+    #[must_use]
+    pub fn rsa() -> Self {
+        let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+        let key = RsaKeyPair::from_pkcs8(pair.serialized_der()).expect("the key reads back");
+        Self::of(&pair, Signer::Rsa(key))
+    }
+
+    /// ECDSA on P-256.
+    ///
+    /// # Panics
+    /// If the library makes no key.
+    #[must_use]
+    pub fn ecdsa() -> Self {
+        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pair.serialized_der())
+            .expect("the key reads back");
+        Self::of(&pair, Signer::Ecdsa(key))
+    }
+
+    fn of(pair: &KeyPair, key: Signer) -> Self {
+        let certificate = CertificateParams::default()
+            .self_signed(pair)
+            .expect("a certificate");
+        Self {
+            der: certificate.der().to_vec(),
+            key,
+        }
+    }
+
+    /// The certificate.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Signs with SHA-256; ECDSA gives `r` and `s` side by side.
+    ///
+    /// # Panics
+    /// If the library signs nothing.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.key {
+            Signer::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
+                    .expect("a signature");
+                signature
+            }
+            Signer::Ecdsa(key) => key.sign(&random, message).expect("a signature").as_ref().to_vec(),
+        }
+    }
+}
 
 /// SHA-256 over a seed and a counter: the same seed gives the same bytes in the same order.
 pub struct Deterministic {

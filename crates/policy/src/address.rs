@@ -43,6 +43,12 @@ impl Network {
         (self.four, self.prefix)
     }
 
+    /// Whether `text` is an address of the network that says no more than the network: no bits after the prefix.
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        let address = text.split('/').next().unwrap_or_default();
+        bits_of(address).is_some_and(|(_, bits)| bits == self.bits)
+    }
+
     /// The network as text, with the bits after the prefix cleared.
     pub(crate) fn shown(&self) -> String {
         let address = if self.four {

@@ -29,6 +29,7 @@ pub mod reference;
 mod render;
 mod rule;
 mod suggest;
+pub mod validate;
 
 pub use arn::Arn;
 pub use context::{Context, Value};

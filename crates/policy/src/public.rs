@@ -141,7 +141,7 @@ fn fixed(key: &str, comparison: &Comparison) -> bool {
         Comparison::Text { patterns, .. } => patterns.iter().all(|pattern| fixed_text(key, pattern)),
         Comparison::Arn(patterns) => patterns.iter().all(|pattern| match pattern {
             ArnPattern::Any => false,
-            ArnPattern::Parts(parts) => fixed_arn(key, &**parts),
+            ArnPattern::Parts(parts) => fixed_arn(key, parts),
         }),
         Comparison::Address(networks) => networks.iter().all(narrow),
         _ => false,

@@ -222,7 +222,7 @@ fn values(tests: &[&Test]) -> BTreeMap<String, Vec<Option<String>>> {
             .entry(test.key.to_ascii_lowercase())
             .or_insert_with(|| vec![None]);
         for wanted in &test.wanted {
-            let text = wanted.replace('*', "x").replace('?', "x");
+            let text = wanted.replace(['*', '?'], "x");
             held.push(Some(text.split('/').next().unwrap_or(&text).to_owned()));
             if let Ok(number) = text.parse::<i64>() {
                 held.extend(

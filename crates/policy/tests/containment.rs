@@ -1,5 +1,7 @@
 //! What containment proves is checked against the evaluator, on random policies and requests.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod scene;
 
 use policy::contain::{granted, new_access};

@@ -22,3 +22,4 @@ mod sessions;
 mod signed;
 mod simulation;
 mod users;
+mod validate_policy;

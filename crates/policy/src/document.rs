@@ -117,7 +117,20 @@ impl Policy {
     /// # Errors
     /// [`Error`] with AWS's message and the place, if AWS would refuse the document.
     pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, Error> {
-        let document = grammar::read(text, kind)?;
+        Self::read(text, kind, false)
+    }
+
+    /// The same for an analysis of a document by itself: a statement without `Resource` is about the resource that the policy
+    /// is attached to, whichever that is.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn parse_attached(text: &str, kind: PolicyKind) -> Result<Self, Error> {
+        Self::read(text, kind, true)
+    }
+
+    fn read(text: &str, kind: PolicyKind, attached: bool) -> Result<Self, Error> {
+        let document = grammar::read(text, kind, attached)?;
         Ok(Self::compiled(
             text.into(),
             kind,

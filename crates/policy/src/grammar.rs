@@ -21,11 +21,13 @@ pub(crate) struct Document {
     pub(crate) statements: Vec<Statement>,
 }
 
-pub(crate) fn read(text: &str, kind: PolicyKind) -> Result<Document, Error> {
+/// Reads a document. `attached`: a statement without `Resource` is about whatever the policy is attached to.
+pub(crate) fn read(text: &str, kind: PolicyKind, attached: bool) -> Result<Document, Error> {
     let root = json::read(text)?;
     let mut grammar = Grammar {
         text,
         kind,
+        attached,
         version: Version::V2008,
         sids: BTreeSet::new(),
     };
@@ -35,6 +37,7 @@ pub(crate) fn read(text: &str, kind: PolicyKind) -> Result<Document, Error> {
 struct Grammar<'a> {
     text: &'a str,
     kind: PolicyKind,
+    attached: bool,
     version: Version,
     sids: BTreeSet<String>,
 }
@@ -57,6 +60,11 @@ impl PolicyKind {
             self,
             Self::Identity | Self::Boundary | Self::Session | Self::ServiceControl
         )
+    }
+
+    /// Whether statements name the callers that they are about.
+    pub(crate) fn names_callers(self) -> bool {
+        !self.forbids_principal()
     }
 
     fn is_organization(self) -> bool {
@@ -295,7 +303,7 @@ impl<'a> Grammar<'a> {
 
     fn resources(&self, member: Option<&Member>, statement: Span) -> Result<Option<Resources>, Error> {
         let Some(member) = member else {
-            let optional = self.kind == PolicyKind::Trust;
+            let optional = self.kind == PolicyKind::Trust || self.attached;
             return if optional {
                 Ok(None)
             } else {

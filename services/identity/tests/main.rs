@@ -30,3 +30,4 @@ mod signing_certificates;
 mod simulation;
 mod ssh_keys;
 mod users;
+mod validate_policy;

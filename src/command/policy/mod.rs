@@ -1,5 +1,6 @@
-//! `ringwork policy`: policies tested and compared without a server, by the evaluator that a server judges with.
+//! `ringwork policy`: policies checked, tested and compared without a server, by the evaluator that a server judges with.
 
+mod check;
 mod diff;
 mod file;
 mod judge;
@@ -16,6 +17,12 @@ use crate::error::Error;
 pub(crate) fn run(options: &Policy) -> Result<(), Error> {
     match &options.task {
         PolicyTask::Test { files, junit, sarif } => run::run(files, junit.as_deref(), sarif.as_deref()),
+        PolicyTask::Check {
+            files,
+            kind,
+            json,
+            sarif,
+        } => check::run(files, kind, *json, sarif.as_deref()),
         PolicyTask::Diff {
             old,
             new,

@@ -17,6 +17,7 @@ class OrganizationPolicies(Judge):
         cls.organization = cls.server.aws("organizations", "create-organization")["Organization"]["Id"]
         (root,) = cls.server.aws("organizations", "list-roots")["Roots"]
         cls.root = root["Id"]
+        cls.organizations.enable_policy_type(RootId=cls.root, PolicyType=SCP)
         unit = cls.organizations.create_organizational_unit(ParentId=cls.root, Name="workloads")
         cls.unit = unit["OrganizationalUnit"]["Id"]
         cls.member = cls.joined("developers")

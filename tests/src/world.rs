@@ -220,6 +220,8 @@ impl World {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         ok(self, "CreateOrganization", json!({}));
         let root = text(&ok(self, "ListRoots", json!({}))["Roots"][0]["Id"]);
+        let kind = json!({"RootId": root, "PolicyType": "SERVICE_CONTROL_POLICY"});
+        ok(self, "EnablePolicyType", kind);
         let unit = ok(
             self,
             "CreateOrganizationalUnit",

@@ -151,10 +151,7 @@ fn an_organization_begins_with_its_account_alone() {
         root["Arn"],
         format!("arn:aws:organizations::{ACCOUNT}:root/{id}/{}", organized.root_id)
     );
-    assert_eq!(
-        root["PolicyTypes"],
-        json!([{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}])
-    );
+    assert_eq!(root["PolicyTypes"], json!([]));
     let accounts = organized.ok("ListAccounts", json!({}))["Accounts"].clone();
     assert_eq!(accounts.as_array().unwrap().len(), 1);
     assert_eq!(

@@ -48,6 +48,10 @@ impl Tree {
         let made = tree.does("CreateOrganization", json!({}));
         tree.id = text(&made["Organization"]["Id"]);
         tree.root = text(&tree.does("ListRoots", json!({}))["Roots"][0]["Id"]);
+        tree.does(
+            "EnablePolicyType",
+            json!({"RootId": tree.root, "PolicyType": SCP}),
+        );
         let unit = tree.does(
             "CreateOrganizationalUnit",
             json!({"ParentId": tree.root, "Name": "workloads"}),

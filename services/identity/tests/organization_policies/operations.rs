@@ -304,7 +304,10 @@ fn what_goes_is_detached() {
     tree.does("DeletePolicy", json!({"PolicyId": policy}));
     let left = tree.policy(SCP, "left", &deny("iam:CreateRole"));
     tree.does("DeleteOrganization", json!({}));
-    tree.does("CreateOrganization", json!({}));
+    let made = tree.does("CreateOrganization", json!({}));
+    assert_eq!(made["Organization"]["FeatureSet"], "ALL");
+    let roots = tree.does("ListRoots", json!({}));
+    assert_eq!(roots["Roots"][0]["PolicyTypes"], json!([]));
     assert_eq!(
         tree.refused("DescribePolicy", json!({"PolicyId": left})).code,
         "PolicyNotFoundException"

@@ -41,10 +41,6 @@ impl Operation for CreateOrganization {
             Some(model::OrganizationFeatureSet::All) | None => FeatureSet::All,
         };
         let now = Timestamp::from_seconds(call.now.seconds()).0;
-        let mut enabled = BTreeSet::new();
-        if feature_set == FeatureSet::All {
-            enabled.insert(model::PolicyType::ServiceControlPolicy.as_str().to_owned());
-        }
         let organization = Organization {
             id: id::draw(call, "o-", 10)?,
             management: account.clone(),
@@ -52,7 +48,9 @@ impl Operation for CreateOrganization {
             root_id: id::draw(call, "r-", 4)?,
             root_name: "Root".to_owned(),
             root_tags: Tags::new(),
-            enabled_policy_types: enabled,
+            // No type is enabled in a new root: clients enable even service control policies themselves (User Guide, "Enabling a
+            // policy type"), and take it for a failure if that was done already.
+            enabled_policy_types: BTreeSet::new(),
             created: now,
             accounts: 1,
             units: 0,

@@ -118,6 +118,11 @@ impl World {
             operations: operations().into_iter().chain([endpoints]).collect(),
             jobs: jobs().into_iter().chain([kinds]).collect(),
             trails: trails(),
+            inventories: vec![
+                &identity::accessanalyzer::inventory::ROLES,
+                &keys::kms::inventory::KEYS,
+            ],
+            observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

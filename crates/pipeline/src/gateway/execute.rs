@@ -118,6 +118,14 @@ impl Gateway {
         let mut call = Call::new(look, identity, facts, service.name);
         let outcome = catch_unwind(AssertUnwindSafe(|| endpoint.run(&mut call, input)));
         let outcome = outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked")));
+        let outcome = outcome.and_then(|answer| {
+            if !endpoint.read_only {
+                for observer in &self.observers {
+                    (observer.changed)(&mut call)?;
+                }
+            }
+            Ok(answer)
+        });
         if call.look.conflict {
             return None;
         }

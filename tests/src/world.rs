@@ -14,7 +14,7 @@ use pipeline::{Answer, Clock, Endpoint, Gateway, Identity, Incoming, TrailRules}
 use serde_json::{Value, json};
 use store::Store;
 use wire::model::{Operation, Protocol, Service};
-use wire::protocol::{self, Parts};
+use wire::protocol;
 use wire::{Document, Fault};
 
 use crate::client::{self, Request};
@@ -222,15 +222,6 @@ impl World {
     pub fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, String> {
         let model = api::models::service(service).expect("a service");
         let shape = model.operation(operation).expect("an operation");
-        let body = input.to_string();
-        let headers = http::HeaderMap::new();
-        let parts = Parts {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
         let told = |fault: Fault| {
             format!(
                 "{}: {}",
@@ -238,7 +229,7 @@ impl World {
                 fault.message
             )
         };
-        let input = protocol::decode(model, shape, Protocol::AwsJson11, &parts).map_err(told)?;
+        let input = pipeline::testing::read(model, shape, &input).map_err(told)?;
         let root = Arc::new(Identity::root(ACCOUNT));
         let answer = self
             .wait(self.gateway.call(&root, REGION, service, operation, input))
@@ -312,16 +303,7 @@ impl World {
     pub fn asking(&self, keys: &Keys, service: &str, operation: &str, input: &Value) -> (Request, Protocol) {
         let model = api::models::service(service).expect("a service");
         let shape = model.operation(operation).expect("an operation");
-        let body = input.to_string();
-        let headers = http::HeaderMap::new();
-        let parts = Parts {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
-        let input = protocol::decode(model, shape, Protocol::AwsJson11, &parts)
+        let input = pipeline::testing::read(model, shape, input)
             .map_err(|fault| fault.message)
             .expect("an input");
         let protocol = model.protocols[0];

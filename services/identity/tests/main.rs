@@ -8,6 +8,7 @@
 )]
 
 mod access_keys;
+mod analyzers;
 mod attachments;
 mod federation;
 mod incarnation;
@@ -15,6 +16,7 @@ mod instance_profiles;
 mod mfa;
 mod passwords;
 mod policies;
+mod policy_generation;
 mod report;
 mod roles;
 mod scene;

@@ -1,7 +1,7 @@
 //! The smallest valid input of an operation, from its shape: required members, least lengths, well-formed names; and the
 //! ways to break it, one constraint at a time.
 
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use wire::constraints::Pattern;
 use wire::model::{Kind, Location, Member, Operation, Service, Shape, ShapeId, Structure};
 use wire::{Document, Timestamp};
@@ -145,6 +145,15 @@ impl Sampler<'_> {
                 id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")
             }
             "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
+            "analyzerName" | "ruleName" => Some(name.to_owned()),
+            "analyzerArn" | "resourceArn" => Some(format!(
+                "arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}"
+            )),
+            "principalArn" => arn("user"),
+            "jobId" => id(
+                &self.existing.generation_id,
+                "00000000-0000-4000-8000-000000000000",
+            ),
             "VersionId" => Some("v1".to_owned()),
             _ => None,
         }

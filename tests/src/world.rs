@@ -77,6 +77,8 @@ pub struct Existing {
     pub key_id: String,
     pub grant_id: String,
     pub ciphertext: Vec<u8>,
+    /// The job id of a policy generation.
+    pub generation_id: String,
 }
 
 /// The cloud of one test.
@@ -194,6 +196,20 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        let analyzer = json!({"analyzerName": name, "type": "ACCOUNT"});
+        world
+            .call("accessanalyzer", "CreateAnalyzer", analyzer)
+            .expect("an analyzer");
+        let rule = json!({"analyzerName": name, "ruleName": name, "filter": {"isPublic": {"eq": ["false"]}}});
+        world
+            .call("accessanalyzer", "CreateArchiveRule", rule)
+            .expect("an archive rule");
+        let user = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+        let generation = json!({"policyGenerationDetails": {"principalArn": user}});
+        let made = world
+            .call("accessanalyzer", "StartPolicyGeneration", generation)
+            .expect("a policy generation");
+        world.existing.generation_id = made["jobId"].as_str().unwrap_or_default().to_owned();
         world.plan.take_written();
         world
     }

@@ -163,11 +163,14 @@ mod tests {
         }
     }
 
-    fn allows(documents: &[String], action: &str, resource: &str) -> bool {
-        let identity: Vec<Attached> = documents
+    fn parsed(documents: &[String]) -> Vec<Attached> {
+        documents
             .iter()
             .map(|text| Attached::new(Arc::new(Policy::parse(text, PolicyKind::Identity).unwrap()), "g"))
-            .collect();
+            .collect()
+    }
+
+    fn allows(identity: &[Attached], action: &str, resource: &str) -> bool {
         let principal = Principal::User {
             arn: "arn:aws:iam::111122223333:user/u".to_owned(),
             account: "111122223333".to_owned(),
@@ -181,7 +184,7 @@ mod tests {
             context: &Context::new(),
         };
         let layers = Layers {
-            identity: &identity,
+            identity,
             ..Layers::default()
         };
         decide(&request, &layers).allowed
@@ -245,7 +248,7 @@ mod tests {
                 }
             }
             let detail = if exact { Detail::Exact } else { Detail::Any };
-            let documents = documents(&activity, detail);
+            let documents = parsed(&documents(&activity, detail));
             for (action, resource) in &calls {
                 prop_assert!(allows(&documents, action, resource), "{action} on {resource}");
             }

@@ -13,7 +13,7 @@ pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 3] = ["CiphertextBlob", "GrantId", "KeyId"];
+const NAMING: [&str; 4] = ["CiphertextBlob", "GrantId", "KeyId", "ids"];
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -97,6 +97,12 @@ impl Sampler<'_> {
         }
         let least = count(shape.min.unwrap_or(1.0).max(1.0));
         let fits = |text: &String| fits(shape, text);
+        // The model gives a form to the ARNs of resources that are analyzed, and none to those that are tagged.
+        let name = if name == "resourceArn" && shape.pattern.is_some() {
+            "RoleArn"
+        } else {
+            name
+        };
         self.known(name).filter(fits).unwrap_or_else(|| {
             let canned = [
                 "a",
@@ -149,6 +155,7 @@ impl Sampler<'_> {
             "analyzerArn" | "resourceArn" => Some(format!(
                 "arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}"
             )),
+            "id" | "ids" => id(&self.existing.finding_id, "00000000-0000-4000-8000-000000000000"),
             "principalArn" => arn("user"),
             "jobId" => id(
                 &self.existing.generation_id,

@@ -79,6 +79,8 @@ pub struct Existing {
     pub ciphertext: Vec<u8>,
     /// The job id of a policy generation.
     pub generation_id: String,
+    /// The id of a finding.
+    pub finding_id: String,
 }
 
 /// The cloud of one test.
@@ -210,6 +212,19 @@ impl World {
             .call("accessanalyzer", "StartPolicyGeneration", generation)
             .expect("a policy generation");
         world.existing.generation_id = made["jobId"].as_str().unwrap_or_default().to_owned();
+        let outside = trust.replace("111122223333", "444455556666");
+        world.make(
+            "CreateRole",
+            json!({"RoleName": "outside", "AssumeRolePolicyDocument": outside}),
+        );
+        world.pass(120);
+        let due = world.gateway.run_due(world.gateway.clock().now());
+        world.wait(due).map_err(|fault| fault.message).expect("the jobs");
+        let analyzer = format!("arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}");
+        let found = world
+            .call("accessanalyzer", "ListFindings", json!({"analyzerArn": analyzer}))
+            .expect("findings");
+        world.existing.finding_id = found["findings"][0]["id"].as_str().unwrap_or_default().to_owned();
         world.plan.take_written();
         world
     }

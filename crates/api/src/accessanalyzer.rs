@@ -7,6 +7,46 @@ use wire::Timestamp;
 pub const SERVICE: &str = "accessanalyzer";
 
 wire::structures! {
+    AccessPreview {
+        analyzer_arn "analyzerArn" String;
+        configurations "configurations" BTreeMap<String, Configuration>;
+        created_at "createdAt" Timestamp;
+        id "id" String;
+        status "status" AccessPreviewStatus;
+        status_reason "statusReason" Option<AccessPreviewStatusReason>;
+    }
+    AccessPreviewFinding {
+        action "action" Option<Vec<String>>;
+        change_type "changeType" FindingChangeType;
+        condition "condition" Option<BTreeMap<String, String>>;
+        created_at "createdAt" Timestamp;
+        error "error" Option<String>;
+        existing_finding_id "existingFindingId" Option<String>;
+        existing_finding_status "existingFindingStatus" Option<FindingStatus>;
+        id "id" String;
+        is_public "isPublic" Option<bool>;
+        principal "principal" Option<BTreeMap<String, String>>;
+        resource "resource" Option<String>;
+        resource_control_policy_restriction "resourceControlPolicyRestriction" Option<ResourceControlPolicyRestriction>;
+        resource_owner_account "resourceOwnerAccount" String;
+        resource_type "resourceType" ResourceType;
+        sources "sources" Option<Vec<FindingSource>>;
+        status "status" FindingStatus;
+    }
+    AccessPreviewStatusReason {
+        code "code" AccessPreviewStatusReasonCode;
+    }
+    AccessPreviewSummary {
+        analyzer_arn "analyzerArn" String;
+        created_at "createdAt" Timestamp;
+        id "id" String;
+        status "status" AccessPreviewStatus;
+        status_reason "statusReason" Option<AccessPreviewStatusReason>;
+    }
+    AclGrantee {
+        id "id" Option<String>;
+        uri "uri" Option<String>;
+    }
     AnalysisRule {
         exclusions "exclusions" Option<Vec<AnalysisRuleCriteria>>;
     }
@@ -75,6 +115,30 @@ wire::structures! {
         start_time "startTime" Timestamp;
         trail_properties "trailProperties" Vec<TrailProperties>;
     }
+    Configuration {
+        dynamodb_stream "dynamodbStream" Option<DynamodbStreamConfiguration>;
+        dynamodb_table "dynamodbTable" Option<DynamodbTableConfiguration>;
+        ebs_snapshot "ebsSnapshot" Option<EbsSnapshotConfiguration>;
+        ecr_repository "ecrRepository" Option<EcrRepositoryConfiguration>;
+        efs_file_system "efsFileSystem" Option<EfsFileSystemConfiguration>;
+        iam_role "iamRole" Option<IamRoleConfiguration>;
+        kms_key "kmsKey" Option<KmsKeyConfiguration>;
+        rds_db_cluster_snapshot "rdsDbClusterSnapshot" Option<RdsDbClusterSnapshotConfiguration>;
+        rds_db_snapshot "rdsDbSnapshot" Option<RdsDbSnapshotConfiguration>;
+        s3_bucket "s3Bucket" Option<S3BucketConfiguration>;
+        s3_express_directory_bucket "s3ExpressDirectoryBucket" Option<S3ExpressDirectoryBucketConfiguration>;
+        secrets_manager_secret "secretsManagerSecret" Option<SecretsManagerSecretConfiguration>;
+        sns_topic "snsTopic" Option<SnsTopicConfiguration>;
+        sqs_queue "sqsQueue" Option<SqsQueueConfiguration>;
+    }
+    CreateAccessPreviewRequest {
+        analyzer_arn "analyzerArn" String;
+        client_token "clientToken" Option<String>;
+        configurations "configurations" BTreeMap<String, Configuration>;
+    }
+    CreateAccessPreviewResponse {
+        id "id" String;
+    }
     CreateAnalyzerRequest {
         analyzer_name "analyzerName" String;
         archive_rules "archiveRules" Option<Vec<InlineArchiveRule>>;
@@ -106,6 +170,23 @@ wire::structures! {
         analyzer_name "analyzerName" String;
         client_token "clientToken" Option<String>;
         rule_name "ruleName" String;
+    }
+    DynamodbStreamConfiguration {
+        stream_policy "streamPolicy" Option<String>;
+    }
+    DynamodbTableConfiguration {
+        table_policy "tablePolicy" Option<String>;
+    }
+    EbsSnapshotConfiguration {
+        groups "groups" Option<Vec<String>>;
+        kms_key_id "kmsKeyId" Option<String>;
+        user_ids "userIds" Option<Vec<String>>;
+    }
+    EcrRepositoryConfiguration {
+        repository_policy "repositoryPolicy" Option<String>;
+    }
+    EfsFileSystemConfiguration {
+        file_system_policy "fileSystemPolicy" Option<String>;
     }
     ExternalAccessDetails {
         action "action" Option<Vec<String>>;
@@ -209,6 +290,13 @@ wire::structures! {
         generated_policies "generatedPolicies" Option<Vec<GeneratedPolicy>>;
         properties "properties" GeneratedPolicyProperties;
     }
+    GetAccessPreviewRequest {
+        access_preview_id "accessPreviewId" String;
+        analyzer_arn "analyzerArn" String;
+    }
+    GetAccessPreviewResponse {
+        access_preview "accessPreview" AccessPreview;
+    }
     GetAnalyzedResourceRequest {
         analyzer_arn "analyzerArn" String;
         resource_arn "resourceArn" String;
@@ -288,6 +376,9 @@ wire::structures! {
         generated_policy_result "generatedPolicyResult" GeneratedPolicyResult;
         job_details "jobDetails" JobDetails;
     }
+    IamRoleConfiguration {
+        trust_policy "trustPolicy" Option<String>;
+    }
     InlineArchiveRule {
         filter "filter" BTreeMap<String, Criterion>;
         rule_name "ruleName" String;
@@ -325,6 +416,7 @@ wire::structures! {
         total_archived_findings "totalArchivedFindings" Option<i32>;
         total_resolved_findings "totalResolvedFindings" Option<i32>;
     }
+    InternetConfiguration {}
     JobDetails {
         completed_on "completedOn" Option<Timestamp>;
         job_error "jobError" Option<JobError>;
@@ -335,6 +427,41 @@ wire::structures! {
     JobError {
         code "code" JobErrorCode;
         message "message" String;
+    }
+    KmsGrantConfiguration {
+        constraints "constraints" Option<KmsGrantConstraints>;
+        grantee_principal "granteePrincipal" String;
+        issuing_account "issuingAccount" String;
+        operations "operations" Vec<KmsGrantOperation>;
+        retiring_principal "retiringPrincipal" Option<String>;
+    }
+    KmsGrantConstraints {
+        encryption_context_equals "encryptionContextEquals" Option<BTreeMap<String, String>>;
+        encryption_context_subset "encryptionContextSubset" Option<BTreeMap<String, String>>;
+    }
+    KmsKeyConfiguration {
+        grants "grants" Option<Vec<KmsGrantConfiguration>>;
+        key_policies "keyPolicies" Option<BTreeMap<String, String>>;
+    }
+    ListAccessPreviewFindingsRequest {
+        access_preview_id "accessPreviewId" String;
+        analyzer_arn "analyzerArn" String;
+        filter "filter" Option<BTreeMap<String, Criterion>>;
+        max_results "maxResults" Option<i32>;
+        next_token "nextToken" Option<String>;
+    }
+    ListAccessPreviewFindingsResponse {
+        findings "findings" Vec<AccessPreviewFinding>;
+        next_token "nextToken" Option<String>;
+    }
+    ListAccessPreviewsRequest {
+        analyzer_arn "analyzerArn" String;
+        max_results "maxResults" Option<i32>;
+        next_token "nextToken" Option<String>;
+    }
+    ListAccessPreviewsResponse {
+        access_previews "accessPreviews" Vec<AccessPreviewSummary>;
+        next_token "nextToken" Option<String>;
     }
     ListAnalyzedResourcesRequest {
         analyzer_arn "analyzerArn" String;
@@ -401,6 +528,10 @@ wire::structures! {
     ListTagsForResourceResponse {
         tags "tags" Option<BTreeMap<String, String>>;
     }
+    NetworkOriginConfiguration {
+        internet_configuration "internetConfiguration" Option<InternetConfiguration>;
+        vpc_configuration "vpcConfiguration" Option<VpcConfiguration>;
+    }
     PolicyGeneration {
         completed_on "completedOn" Option<Timestamp>;
         job_id "jobId" String;
@@ -410,6 +541,20 @@ wire::structures! {
     }
     PolicyGenerationDetails {
         principal_arn "principalArn" String;
+    }
+    RdsDbClusterSnapshotAttributeValue {
+        account_ids "accountIds" Option<Vec<String>>;
+    }
+    RdsDbClusterSnapshotConfiguration {
+        attributes "attributes" Option<BTreeMap<String, RdsDbClusterSnapshotAttributeValue>>;
+        kms_key_id "kmsKeyId" Option<String>;
+    }
+    RdsDbSnapshotAttributeValue {
+        account_ids "accountIds" Option<Vec<String>>;
+    }
+    RdsDbSnapshotConfiguration {
+        attributes "attributes" Option<BTreeMap<String, RdsDbSnapshotAttributeValue>>;
+        kms_key_id "kmsKeyId" Option<String>;
     }
     RecommendationError {
         code "code" String;
@@ -423,9 +568,46 @@ wire::structures! {
         total_active_errors "totalActiveErrors" Option<i32>;
         total_active_public "totalActivePublic" Option<i32>;
     }
+    S3AccessPointConfiguration {
+        access_point_policy "accessPointPolicy" Option<String>;
+        network_origin "networkOrigin" Option<NetworkOriginConfiguration>;
+        public_access_block "publicAccessBlock" Option<S3PublicAccessBlockConfiguration>;
+    }
+    S3BucketAclGrantConfiguration {
+        grantee "grantee" AclGrantee;
+        permission "permission" AclPermission;
+    }
+    S3BucketConfiguration {
+        access_points "accessPoints" Option<BTreeMap<String, S3AccessPointConfiguration>>;
+        bucket_acl_grants "bucketAclGrants" Option<Vec<S3BucketAclGrantConfiguration>>;
+        bucket_policy "bucketPolicy" Option<String>;
+        bucket_public_access_block "bucketPublicAccessBlock" Option<S3PublicAccessBlockConfiguration>;
+    }
+    S3ExpressDirectoryAccessPointConfiguration {
+        access_point_policy "accessPointPolicy" Option<String>;
+        network_origin "networkOrigin" Option<NetworkOriginConfiguration>;
+    }
+    S3ExpressDirectoryBucketConfiguration {
+        access_points "accessPoints" Option<BTreeMap<String, S3ExpressDirectoryAccessPointConfiguration>>;
+        bucket_policy "bucketPolicy" Option<String>;
+    }
+    S3PublicAccessBlockConfiguration {
+        ignore_public_acls "ignorePublicAcls" bool;
+        restrict_public_buckets "restrictPublicBuckets" bool;
+    }
+    SecretsManagerSecretConfiguration {
+        kms_key_id "kmsKeyId" Option<String>;
+        secret_policy "secretPolicy" Option<String>;
+    }
+    SnsTopicConfiguration {
+        topic_policy "topicPolicy" Option<String>;
+    }
     SortCriteria {
         attribute_name "attributeName" Option<String>;
         order_by "orderBy" Option<OrderBy>;
+    }
+    SqsQueueConfiguration {
+        queue_policy "queuePolicy" Option<String>;
     }
     StartPolicyGenerationRequest {
         client_token "clientToken" Option<String>;
@@ -523,14 +705,38 @@ wire::structures! {
         resource_arn "resourceArn" Option<String>;
         status "status" FindingStatusUpdate;
     }
+    VpcConfiguration {
+        vpc_id "vpcId" String;
+    }
 }
 
 wire::enumerations! {
+    AccessPreviewStatus {
+        Completed "COMPLETED"
+        Creating "CREATING"
+        Failed "FAILED"
+    }
+    AccessPreviewStatusReasonCode {
+        InternalError "INTERNAL_ERROR"
+        InvalidConfiguration "INVALID_CONFIGURATION"
+    }
+    AclPermission {
+        Read "READ"
+        Write "WRITE"
+        ReadAcp "READ_ACP"
+        WriteAcp "WRITE_ACP"
+        FullControl "FULL_CONTROL"
+    }
     AnalyzerStatus {
         Active "ACTIVE"
         Creating "CREATING"
         Disabled "DISABLED"
         Failed "FAILED"
+    }
+    FindingChangeType {
+        Changed "CHANGED"
+        New "NEW"
+        Unchanged "UNCHANGED"
     }
     FindingSourceType {
         Policy "POLICY"
@@ -570,6 +776,22 @@ wire::enumerations! {
         Succeeded "SUCCEEDED"
         Failed "FAILED"
         Canceled "CANCELED"
+    }
+    KmsGrantOperation {
+        CreateGrant "CreateGrant"
+        Decrypt "Decrypt"
+        DescribeKey "DescribeKey"
+        Encrypt "Encrypt"
+        GenerateDataKey "GenerateDataKey"
+        GenerateDataKeyPair "GenerateDataKeyPair"
+        GenerateDataKeyPairWithoutPlaintext "GenerateDataKeyPairWithoutPlaintext"
+        GenerateDataKeyWithoutPlaintext "GenerateDataKeyWithoutPlaintext"
+        GetPublicKey "GetPublicKey"
+        ReEncryptFrom "ReEncryptFrom"
+        ReEncryptTo "ReEncryptTo"
+        RetireGrant "RetireGrant"
+        Sign "Sign"
+        Verify "Verify"
     }
     OrderBy {
         Asc "ASC"

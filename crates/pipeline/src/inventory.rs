@@ -17,7 +17,7 @@ pub struct Inventory {
     pub service: &'static str,
     /// A page of an account's resources in a region: at most `limit`, behind the place `after`. Those of a global service are in
     /// every region.
-    pub page: fn(&mut Look<'_>, &Stretch<'_>) -> Result<Vec<(String, Inventoried)>>,
+    pub page: fn(&mut Look<'_>, &Stretch<'_>) -> Result<Vec<Placed>>,
     /// The resource of an ARN; `None` if the ARN names none of this type.
     pub find: fn(&mut Look<'_>, &Arn) -> Result<Option<Inventoried>>,
 }
@@ -31,6 +31,9 @@ pub struct Stretch<'a> {
     pub after: Option<&'a str>,
     pub limit: usize,
 }
+
+/// A resource behind the place where it stands, which is good for `Stretch::after`.
+pub type Placed = (String, Inventoried);
 
 /// A resource with its policies.
 pub struct Inventoried {

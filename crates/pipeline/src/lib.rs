@@ -30,7 +30,7 @@ pub use clock::Clock;
 pub use front::{Answer, Incoming, TlsFacts};
 pub use gateway::Gateway;
 pub use identity::{Directory, Identity};
-pub use inventory::{Inventoried, Inventory, Observer, Stretch};
+pub use inventory::{Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
 pub use trail::TrailRules;

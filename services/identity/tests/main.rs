@@ -8,6 +8,7 @@
 )]
 
 mod access_keys;
+mod access_previews;
 mod analyzers;
 mod attachments;
 mod federation;

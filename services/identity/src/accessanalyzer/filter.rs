@@ -25,6 +25,14 @@ const KEYS: [&str; 10] = [
 ];
 /// Keys that lists know beside them.
 const LISTED: [&str; 2] = ["status", "id"];
+/// Keys that previews know beside them.
+const PREVIEWED: [&str; 5] = [
+    "status",
+    "id",
+    "changeType",
+    "existingFindingId",
+    "existingFindingStatus",
+];
 
 /// One key's criterion.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,6 +59,11 @@ impl Filter {
     /// Reads the filter of a list.
     pub(super) fn of_list(given: Option<BTreeMap<String, model::Criterion>>) -> Result<Self> {
         Self::read(given.unwrap_or_default(), &LISTED)
+    }
+
+    /// Reads the filter of the findings of a preview.
+    pub(super) fn of_preview(given: Option<BTreeMap<String, model::Criterion>>) -> Result<Self> {
+        Self::read(given.unwrap_or_default(), &PREVIEWED)
     }
 
     fn read(given: BTreeMap<String, model::Criterion>, more: &[&str]) -> Result<Self> {

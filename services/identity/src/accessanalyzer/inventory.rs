@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Inventoried, Inventory, Look, Resource, ResourcePolicies, Result, Stretch};
+use pipeline::{Inventoried, Inventory, Look, Placed, Resource, ResourcePolicies, Result, Stretch};
 use policy::{Arn, Attached, Policy, PolicyKind};
 
 use crate::iam::role::{ROLES as ROWS, Role, trust};
@@ -15,7 +15,7 @@ pub static ROLES: Inventory = Inventory {
     find,
 };
 
-fn page(look: &mut Look<'_>, stretch: &Stretch<'_>) -> Result<Vec<(String, Inventoried)>> {
+fn page(look: &mut Look<'_>, stretch: &Stretch<'_>) -> Result<Vec<Placed>> {
     let after = stretch
         .after
         .map(|name| (stretch.account.to_owned(), name.to_owned()));

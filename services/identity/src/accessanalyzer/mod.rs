@@ -18,6 +18,7 @@ pub mod finding;
 pub mod generation;
 pub mod inventory;
 mod page;
+pub mod preview;
 pub mod recommendation;
 pub mod resource;
 pub mod scan;
@@ -34,6 +35,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["accessanalyzer";
         ApplyArchiveRule, CreateArchiveRule, DeleteArchiveRule, GetArchiveRule, ListArchiveRules, UpdateArchiveRule,
     },
     finding::{GetFinding, GetFindingV2, GetFindingsStatistics, ListFindings, ListFindingsV2, UpdateFindings},
+    preview::{CreateAccessPreview, GetAccessPreview, ListAccessPreviewFindings, ListAccessPreviews},
     resource::{GetAnalyzedResource, ListAnalyzedResources, StartResourceScan},
     generation::{CancelPolicyGeneration, GetGeneratedPolicy, ListPolicyGenerations, StartPolicyGeneration},
     recommendation::{GenerateFindingRecommendation, GetFindingRecommendation},

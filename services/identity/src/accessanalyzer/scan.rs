@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use pipeline::jobs::JobId;
-use pipeline::{Call, Inventoried, Observer, Result, Stretch};
+use pipeline::{Call, Inventoried, Observer, ResourcePolicies, Result, Stretch};
 use policy::Arn;
 use serde::{Deserialize, Serialize};
 use store::Table;
@@ -291,33 +291,13 @@ impl Scan<'_> {
 
     /// Looks at who outside reaches a resource.
     fn external(&mut self, call: &mut Call<'_>, kind: &str, resource: &Inventoried) -> Result<()> {
-        let directory = call.directory();
-        let resource_control = directory.resource_control(call, &resource.owner)?;
-        let account = self.analyzer.account.clone();
-        let zone = Zone {
-            trusts: &|other| other == account,
-            resource_control: &resource_control,
-        };
-        let subject = Subject {
-            arn: &resource.arn,
-            owner: &resource.owner,
-            policies: &resource.policies,
-        };
-        let found = external::accesses(&subject, &zone)
-            .into_iter()
-            .map(|access| What::External {
-                principal: access.principal,
-                action: access.actions.into_iter().collect(),
-                condition: access.condition,
-                public: access.public,
-                controlled: !resource_control.is_empty(),
-            });
+        let found = external(call, self.analyzer, &resource.arn, &resource.policies)?;
         let sight = Sight {
             arn: &resource.arn,
             kind,
             owner: &resource.owner,
         };
-        self.note(call, &sight, found.collect())
+        self.note(call, &sight, found)
     }
 
     /// Notes what a look at a resource found: new findings are made, those that are found no more are resolved.
@@ -380,6 +360,36 @@ impl Scan<'_> {
         self.analyzer.last = Some((sight.arn.to_owned(), now));
         call.put(&RESOURCES, &key, analyzed)
     }
+}
+
+/// What there is to find of a resource of an analyzer's account with these policies.
+pub(super) fn external(
+    call: &mut Call<'_>,
+    analyzer: &Analyzer,
+    arn: &str,
+    policies: &ResourcePolicies,
+) -> Result<Vec<What>> {
+    let directory = call.directory();
+    let resource_control = directory.resource_control(call, &analyzer.account)?;
+    let zone = Zone {
+        trusts: &|account| account == analyzer.account,
+        resource_control: &resource_control,
+    };
+    let subject = Subject {
+        arn,
+        owner: &analyzer.account,
+        policies,
+    };
+    let found = external::accesses(&subject, &zone)
+        .into_iter()
+        .map(|access| What::External {
+            principal: access.principal,
+            action: access.actions.into_iter().collect(),
+            condition: access.condition,
+            public: access.public,
+            controlled: !resource_control.is_empty(),
+        });
+    Ok(found.collect())
 }
 
 /// Resolves the findings of a resource that is no more.

@@ -1,6 +1,6 @@
 //! Keys with their policies and grants, for whoever asks who can reach them.
 
-use pipeline::{Inventoried, Inventory, Look, ResourcePolicies, Result, Stretch};
+use pipeline::{Inventoried, Inventory, Look, Placed, ResourcePolicies, Result, Stretch};
 use policy::Arn;
 
 use super::key::{KEYS as ROWS, Key};
@@ -13,7 +13,7 @@ pub static KEYS: Inventory = Inventory {
     find,
 };
 
-fn page(look: &mut Look<'_>, stretch: &Stretch<'_>) -> Result<Vec<(String, Inventoried)>> {
+fn page(look: &mut Look<'_>, stretch: &Stretch<'_>) -> Result<Vec<Placed>> {
     let place = |id: &str| {
         (
             stretch.account.to_owned(),

@@ -9,6 +9,7 @@ use super::{ANALYZERS, Analyzer, UnusedAccess, named};
 use crate::accessanalyzer::archive_rule::RULES;
 use crate::accessanalyzer::fault::invalid;
 use crate::accessanalyzer::finding::FINDINGS;
+use crate::accessanalyzer::preview::PREVIEWS;
 use crate::accessanalyzer::recommendation::RECOMMENDATIONS;
 use crate::accessanalyzer::resource::RESOURCES;
 use crate::accessanalyzer::scan;
@@ -70,6 +71,7 @@ impl Operation for DeleteAnalyzer {
         clear(call, &analyzer, &FINDINGS)?;
         clear(call, &analyzer, &RESOURCES)?;
         clear(call, &analyzer, &RECOMMENDATIONS)?;
+        clear(call, &analyzer, &PREVIEWS)?;
         call.delete(&ANALYZERS, &analyzer.key())?;
         Ok(Empty)
     }

@@ -136,7 +136,7 @@ fn analyzer_of(look: &mut Look<'_>, arn: &str) -> Result<Found<Analyzer>> {
 }
 
 impl Status {
-    const fn shown(self) -> model::FindingStatus {
+    pub(super) const fn shown(self) -> model::FindingStatus {
         match self {
             Self::Active => model::FindingStatus::Active,
             Self::Archived => model::FindingStatus::Archived,
@@ -182,7 +182,7 @@ const fn restriction(controlled: bool) -> model::ResourceControlPolicyRestrictio
 }
 
 impl Finding {
-    fn resource_type(&self) -> model::ResourceType {
+    pub(super) fn resource_type(&self) -> model::ResourceType {
         model::ResourceType::parse(&self.kind).unwrap_or_default()
     }
 

@@ -24,4 +24,5 @@ mod scene;
 mod sessions;
 mod signed;
 mod simulation;
+mod unused_access;
 mod users;

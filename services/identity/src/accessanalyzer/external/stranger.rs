@@ -43,7 +43,7 @@ impl Stranger {
             .with("aws:PrincipalType", "User");
         for test in conditions.0.iter().filter(|test| test.binds()) {
             if let Some(value) = test.values.first() {
-                context.insert(test.key.clone(), value.replace('*', "x").replace('?', "x"));
+                context.insert(test.key.clone(), value.replace(['*', '?'], "x"));
             }
         }
         let principal = if class == "Federated" {

@@ -235,6 +235,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         /// Every recorded call that was allowed is allowed by the generated policies, and actions that were not made are not.
         #[test]
         fn what_was_done_is_allowed(calls in recorded(), exact in any::<bool>()) {

@@ -156,6 +156,7 @@ impl Sampler<'_> {
                 "arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}"
             )),
             "id" | "ids" => id(&self.existing.finding_id, "00000000-0000-4000-8000-000000000000"),
+            "accessPreviewId" => id(&self.existing.preview_id, "00000000-0000-4000-8000-000000000000"),
             "principalArn" => arn("user"),
             "jobId" => id(
                 &self.existing.generation_id,

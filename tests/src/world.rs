@@ -79,6 +79,8 @@ pub struct Existing {
     pub ciphertext: Vec<u8>,
     /// The job id of a policy generation.
     pub generation_id: String,
+    /// The id of an access preview.
+    pub preview_id: String,
     /// The id of a finding.
     pub finding_id: String,
 }
@@ -221,6 +223,12 @@ impl World {
         let due = world.gateway.run_due(world.gateway.clock().now());
         world.wait(due).map_err(|fault| fault.message).expect("the jobs");
         let analyzer = format!("arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}");
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let proposed = json!({"analyzerArn": analyzer, "configurations": {role: {"iamRole": {}}}});
+        let made = world
+            .call("accessanalyzer", "CreateAccessPreview", proposed)
+            .expect("an access preview");
+        world.existing.preview_id = made["id"].as_str().unwrap_or_default().to_owned();
         let found = world
             .call("accessanalyzer", "ListFindings", json!({"analyzerArn": analyzer}))
             .expect("findings");

@@ -347,3 +347,26 @@ fn pages_and_filters_are_checked() {
     let foreign = json!({"analyzerArn": analyzer("a").replace(ACCOUNT, OTHER)});
     assert_eq!(code(&scene, "ListFindings", foreign), "ResourceNotFoundException");
 }
+
+/// A scan goes on where its last part ended, until every resource was looked at, and does not take those of other parts for gone.
+#[test]
+fn many_resources_are_scanned_in_parts() {
+    let scene = scanned();
+    for number in 0..250 {
+        role(&scene, &format!("r{number:03}"), OTHER);
+    }
+    for _ in 0..2 {
+        scene.cloud.advance(DAY);
+        let statistics = ask(
+            &scene,
+            "GetFindingsStatistics",
+            json!({"analyzerArn": analyzer("a")}),
+        );
+        let external = &statistics["findingsStatistics"][0]["externalAccessFindingsStatistics"];
+        let counted = (
+            &external["totalActiveFindings"],
+            &external["totalResolvedFindings"],
+        );
+        assert_eq!(counted, (&json!(252), &json!(0)));
+    }
+}

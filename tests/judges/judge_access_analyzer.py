@@ -31,8 +31,7 @@ class Analyzer(Judge):
         }
 
     def test_trust_that_is_not_specific_is_found(self):
-        """S6.9: a role for a whole other account, for everyone or for any repository is found, and so is a key; a finding ends with
-        the trust."""
+        """S6.9: a role for a whole other account or for everyone is found, and so is a key; a finding ends with the trust."""
         iam, kms = self.server.client("iam"), self.server.client("kms")
         account = self.server.account
         analyzer = self.server.client("accessanalyzer")

@@ -200,41 +200,44 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
-        let analyzer = json!({"analyzerName": name, "type": "ACCOUNT"});
+        world.furnish_analyzer(name, trust);
+        world.plan.take_written();
         world
-            .call("accessanalyzer", "CreateAnalyzer", analyzer)
+    }
+
+    /// An analyzer with a rule, a finding, a preview and a generated policy.
+    fn furnish_analyzer(&mut self, name: &str, trust: &str) {
+        let analyzer = json!({"analyzerName": name, "type": "ACCOUNT"});
+        self.call("accessanalyzer", "CreateAnalyzer", analyzer)
             .expect("an analyzer");
         let rule = json!({"analyzerName": name, "ruleName": name, "filter": {"isPublic": {"eq": ["false"]}}});
-        world
-            .call("accessanalyzer", "CreateArchiveRule", rule)
+        self.call("accessanalyzer", "CreateArchiveRule", rule)
             .expect("an archive rule");
         let user = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
         let generation = json!({"policyGenerationDetails": {"principalArn": user}});
-        let made = world
+        let made = self
             .call("accessanalyzer", "StartPolicyGeneration", generation)
             .expect("a policy generation");
-        world.existing.generation_id = made["jobId"].as_str().unwrap_or_default().to_owned();
+        self.existing.generation_id = made["jobId"].as_str().unwrap_or_default().to_owned();
         let outside = trust.replace("111122223333", "444455556666");
-        world.make(
+        self.make(
             "CreateRole",
             json!({"RoleName": "outside", "AssumeRolePolicyDocument": outside}),
         );
-        world.pass(120);
-        let due = world.gateway.run_due(world.gateway.clock().now());
-        world.wait(due).map_err(|fault| fault.message).expect("the jobs");
+        self.pass(120);
+        let due = self.gateway.run_due(self.gateway.clock().now());
+        self.wait(due).map_err(|fault| fault.message).expect("the jobs");
         let analyzer = format!("arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}");
         let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
         let proposed = json!({"analyzerArn": analyzer, "configurations": {role: {"iamRole": {}}}});
-        let made = world
+        let made = self
             .call("accessanalyzer", "CreateAccessPreview", proposed)
             .expect("an access preview");
-        world.existing.preview_id = made["id"].as_str().unwrap_or_default().to_owned();
-        let found = world
+        self.existing.preview_id = made["id"].as_str().unwrap_or_default().to_owned();
+        let found = self
             .call("accessanalyzer", "ListFindings", json!({"analyzerArn": analyzer}))
             .expect("findings");
-        world.existing.finding_id = found["findings"][0]["id"].as_str().unwrap_or_default().to_owned();
-        world.plan.take_written();
-        world
+        self.existing.finding_id = found["findings"][0]["id"].as_str().unwrap_or_default().to_owned();
     }
 
     /// The wall's time in Unix seconds.

@@ -209,6 +209,23 @@ pub(crate) enum PolicyTask {
         #[arg(long, value_name = "FILE")]
         sarif: Option<PathBuf>,
     },
+    /// Make the least policy that allows what a user or role did
+    #[command(
+        after_help = "Example:\n  ringwork policy new --as arn:aws:iam::000000000000:role/app --since 7d --resources"
+    )]
+    New {
+        #[command(flatten)]
+        server: Server,
+        /// The ARN of the user or role
+        #[arg(long = "as", value_name = "ARN")]
+        caller: String,
+        /// How far to look back: 7d, 12h, 30m
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        since: String,
+        /// Name the very resources instead of all
+        #[arg(long)]
+        resources: bool,
+    },
     /// Say what a changed policy newly allows and newly denies
     #[command(after_help = "Example:\n  ringwork policy diff old.json new.json --requests requests.yaml")]
     Diff {

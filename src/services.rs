@@ -26,6 +26,11 @@ pub(crate) fn tables() -> Tables {
             &identity::accessanalyzer::TRAIL,
             &keys::kms::TRAIL,
         ],
+        inventories: vec![
+            &identity::accessanalyzer::inventory::ROLES,
+            &keys::kms::inventory::KEYS,
+        ],
+        observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
 }
 

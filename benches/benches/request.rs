@@ -206,6 +206,7 @@ fn cloud() -> (Cloud, String, String, String) {
         ],
         jobs: vec![keys::kms::JOBS],
         trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+        ..Tables::default()
     };
     let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
     let root = cloud.root();

@@ -2,6 +2,7 @@
 //! account's root user.
 
 mod clock;
+mod policy;
 mod reach;
 mod reset;
 mod snapshot;
@@ -9,6 +10,7 @@ mod status;
 mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
+pub(crate) use policy::{Did, Made};
 pub(crate) use reach::{What, Who};
 pub(crate) use status::StatusReport;
 pub(crate) use why::Question;
@@ -97,6 +99,7 @@ impl Control {
             ("POST", "/_ringwork/why") => written(&self.why_described(&request.body)?),
             ("POST", "/_ringwork/who-can") => written(&self.who_can(&request.body)?),
             ("POST", "/_ringwork/what-can") => written(&self.what_can(&request.body)?),
+            ("POST", "/_ringwork/policy") => written(&self.policy(&request.body)?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
             ("POST", "/_ringwork/clock") => written(&self.change_clock(&request.body).await?),

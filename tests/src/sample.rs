@@ -1,7 +1,7 @@
 //! The smallest valid input of an operation, from its shape: required members, least lengths, well-formed names; and the
 //! ways to break it, one constraint at a time.
 
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use wire::constraints::Pattern;
 use wire::model::{Kind, Location, Member, Operation, Service, Shape, ShapeId, Structure};
 use wire::{Document, Timestamp};
@@ -15,7 +15,7 @@ const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 3] = ["CiphertextBlob", "GrantId", "KeyId"];
+const NAMING: [&str; 4] = ["CiphertextBlob", "GrantId", "KeyId", "ids"];
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -99,6 +99,12 @@ impl Sampler<'_> {
         }
         let least = count(shape.min.unwrap_or(1.0).max(1.0));
         let fits = |text: &String| fits(shape, text);
+        // The model gives a form to the ARNs of resources that are analyzed, and none to those that are tagged.
+        let name = if name == "resourceArn" && shape.pattern.is_some() {
+            "RoleArn"
+        } else {
+            name
+        };
         self.known(name).filter(fits).unwrap_or_else(|| {
             let canned = [
                 "a",
@@ -147,6 +153,17 @@ impl Sampler<'_> {
                 id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")
             }
             "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
+            "analyzerName" | "ruleName" => Some(name.to_owned()),
+            "analyzerArn" | "resourceArn" => Some(format!(
+                "arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}"
+            )),
+            "id" | "ids" => id(&self.existing.finding_id, "00000000-0000-4000-8000-000000000000"),
+            "accessPreviewId" => id(&self.existing.preview_id, "00000000-0000-4000-8000-000000000000"),
+            "principalArn" => arn("user"),
+            "jobId" => id(
+                &self.existing.generation_id,
+                "00000000-0000-4000-8000-000000000000",
+            ),
             "VersionId" => Some("v1".to_owned()),
             "ServerCertificateName" => Some(name.to_owned()),
             "CertificateBody" => Some(self.existing.certificate.clone()),

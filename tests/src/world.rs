@@ -15,7 +15,7 @@ use pipeline::{Answer, Clock, Endpoint, Gateway, Identity, Incoming, TrailRules}
 use serde_json::{Value, json};
 use store::Store;
 use wire::model::{Operation, Protocol, Service};
-use wire::protocol::{self, Parts};
+use wire::protocol;
 use wire::{Document, Fault};
 
 use crate::client::{self, Request};
@@ -87,6 +87,12 @@ pub struct Existing {
     pub signing_certificate_id: String,
     pub service_credential_id: String,
     pub deletion_task_id: String,
+    /// The job id of a policy generation.
+    pub generation_id: String,
+    /// The id of an access preview.
+    pub preview_id: String,
+    /// The id of a finding.
+    pub finding_id: String,
 }
 
 /// The cloud of one test.
@@ -128,6 +134,11 @@ impl World {
             operations: operations().into_iter().chain([endpoints]).collect(),
             jobs: jobs().into_iter().chain([kinds]).collect(),
             trails: trails(),
+            inventories: vec![
+                &identity::accessanalyzer::inventory::ROLES,
+                &keys::kms::inventory::KEYS,
+            ],
+            observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
@@ -200,6 +211,7 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        world.furnish_analyzer(name, trust);
         if world
             .gateway
             .endpoint("organizations", "CreateOrganization")
@@ -308,6 +320,41 @@ impl World {
         self.existing.deletion_task_id = text(&made, "/DeletionTaskId");
     }
 
+    /// An analyzer with a rule, a finding, a preview and a generated policy.
+    fn furnish_analyzer(&mut self, name: &str, trust: &str) {
+        let analyzer = json!({"analyzerName": name, "type": "ACCOUNT"});
+        self.call("accessanalyzer", "CreateAnalyzer", analyzer)
+            .expect("an analyzer");
+        let rule = json!({"analyzerName": name, "ruleName": name, "filter": {"isPublic": {"eq": ["false"]}}});
+        self.call("accessanalyzer", "CreateArchiveRule", rule)
+            .expect("an archive rule");
+        let user = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+        let generation = json!({"policyGenerationDetails": {"principalArn": user}});
+        let made = self
+            .call("accessanalyzer", "StartPolicyGeneration", generation)
+            .expect("a policy generation");
+        self.existing.generation_id = made["jobId"].as_str().unwrap_or_default().to_owned();
+        let outside = trust.replace("111122223333", "444455556666");
+        self.make(
+            "CreateRole",
+            json!({"RoleName": "outside", "AssumeRolePolicyDocument": outside}),
+        );
+        self.pass(120);
+        let due = self.gateway.run_due(self.gateway.clock().now());
+        self.wait(due).map_err(|fault| fault.message).expect("the jobs");
+        let analyzer = format!("arn:aws:access-analyzer:{REGION}:{ACCOUNT}:analyzer/{name}");
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let proposed = json!({"analyzerArn": analyzer, "configurations": {role: {"iamRole": {}}}});
+        let made = self
+            .call("accessanalyzer", "CreateAccessPreview", proposed)
+            .expect("an access preview");
+        self.existing.preview_id = made["id"].as_str().unwrap_or_default().to_owned();
+        let found = self
+            .call("accessanalyzer", "ListFindings", json!({"analyzerArn": analyzer}))
+            .expect("findings");
+        self.existing.finding_id = found["findings"][0]["id"].as_str().unwrap_or_default().to_owned();
+    }
+
     /// The wall's time in Unix seconds.
     pub fn wall_seconds(&self) -> i64 {
         self.wall.load(Ordering::Relaxed) / 1000
@@ -346,15 +393,6 @@ impl World {
     ) -> Result<Value, String> {
         let model = api::models::service(service).expect("a service");
         let shape = model.operation(operation).expect("an operation");
-        let body = input.to_string();
-        let headers = http::HeaderMap::new();
-        let parts = Parts {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
         let told = |fault: Fault| {
             format!(
                 "{}: {}",
@@ -362,7 +400,7 @@ impl World {
                 fault.message
             )
         };
-        let input = protocol::decode(model, shape, Protocol::AwsJson11, &parts).map_err(told)?;
+        let input = pipeline::testing::read(model, shape, &input).map_err(told)?;
         let root = Arc::new(Identity::root(account));
         let answer = self
             .wait(self.gateway.call(&root, REGION, service, operation, input))
@@ -436,16 +474,7 @@ impl World {
     pub fn asking(&self, keys: &Keys, service: &str, operation: &str, input: &Value) -> (Request, Protocol) {
         let model = api::models::service(service).expect("a service");
         let shape = model.operation(operation).expect("an operation");
-        let body = input.to_string();
-        let headers = http::HeaderMap::new();
-        let parts = Parts {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
-        let input = protocol::decode(model, shape, Protocol::AwsJson11, &parts)
+        let input = pipeline::testing::read(model, shape, input)
             .map_err(|fault| fault.message)
             .expect("an input");
         let protocol = model.protocols[0];

@@ -339,7 +339,19 @@ impl<'a> Call<'a> {
         due: Timestamp,
         payload: serde_json::Value,
     ) -> Result<JobId> {
-        crate::jobs::schedule(self, kind, due, payload)
+        let region = self.look.region;
+        crate::jobs::schedule(self, kind, region, due, payload)
+    }
+
+    /// The same in another region of the account: what a global service's change brings about in a regional one.
+    pub fn schedule_in(
+        &mut self,
+        region: &str,
+        kind: &'static str,
+        due: Timestamp,
+        payload: serde_json::Value,
+    ) -> Result<JobId> {
+        crate::jobs::schedule(self, kind, region, due, payload)
     }
 
     /// Takes a planned job back; no error if it ran already.

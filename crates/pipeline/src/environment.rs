@@ -1,6 +1,6 @@
 //! What the pipeline itself is made of: the seal, the clock, randomness and the directory, shared by all calls.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crypto::{Randomness, Seal, TokenKey};
@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::authenticate::SigningKeys;
 use crate::clock::Clock;
 use crate::identity::Directory;
+use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 
 /// Given once at start.
@@ -22,6 +23,8 @@ pub(crate) struct Environment {
     pub(crate) management_account: Arc<str>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) known_policies: KnownPolicies,
+    pub(crate) inventories: Vec<&'static Inventory>,
+    pub(crate) actions: BTreeSet<&'static str>,
 }
 
 impl Environment {
@@ -31,6 +34,7 @@ impl Environment {
         clock: Clock,
         directory: Box<dyn Directory>,
         management_account: &str,
+        inventories: Vec<&'static Inventory>,
     ) -> Self {
         Self {
             seal,
@@ -42,6 +46,8 @@ impl Environment {
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
             known_policies: KnownPolicies::default(),
+            inventories,
+            actions: BTreeSet::new(),
         }
     }
 

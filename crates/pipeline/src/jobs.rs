@@ -61,6 +61,7 @@ pub const TABLE: u16 = 0x0f01;
 pub(crate) fn schedule(
     call: &mut Call<'_>,
     kind: &'static str,
+    region: &str,
     due: Timestamp,
     payload: serde_json::Value,
 ) -> Result<JobId> {
@@ -68,7 +69,7 @@ pub(crate) fn schedule(
     let job = Job {
         kind: kind.to_owned(),
         account: call.account().to_owned(),
-        region: call.region().to_owned(),
+        region: region.to_owned(),
         payload,
     };
     call.put(&JOBS, &id, job)?;

@@ -8,7 +8,7 @@ use crypto::{Seal, SystemRandomness};
 use http::HeaderMap;
 use serde_json::Value;
 use store::Store;
-use wire::model::Protocol;
+use wire::model::{Kind, Protocol};
 use wire::protocol::{self, Parts};
 use wire::{Document, Fault};
 
@@ -155,16 +155,7 @@ impl Cloud {
         let shape = model
             .operation(operation)
             .ok_or_else(|| Fault::validation("no such operation"))?;
-        let body = input.to_string();
-        let headers = HeaderMap::new();
-        let parts = Parts {
-            method: "POST",
-            path: "/",
-            query: "",
-            headers: &headers,
-            body: body.as_bytes(),
-        };
-        protocol::decode(model, shape, Protocol::AwsJson11, &parts)
+        read(model, shape, input)
     }
 
     /// Serves a whole HTTP request.
@@ -208,6 +199,59 @@ impl Cloud {
             .records;
         records.reverse();
         records
+    }
+}
+
+/// JSON in the shape of an operation's input, whatever place the model gives its members in a request.
+///
+/// # Errors
+/// As the JSON decoder.
+pub fn read(
+    model: &'static wire::model::Service,
+    operation: &'static wire::model::Operation,
+    input: &Value,
+) -> crate::Result<Document> {
+    let body = input.to_string();
+    let headers = HeaderMap::new();
+    let parts = Parts {
+        method: "POST",
+        path: "/",
+        query: "",
+        headers: &headers,
+        body: body.as_bytes(),
+    };
+    let mut document = protocol::decode(model, operation, Protocol::AwsJson11, &parts)?;
+    let shape = operation.input.and_then(|id| model.shape(id));
+    let (Some(Kind::Structure(structure)), Document::Structure(members)) =
+        (shape.map(|shape| &shape.kind), &mut document)
+    else {
+        return Ok(document);
+    };
+    // The decoder of bodies passes over what a request carries in its path, query or headers.
+    let located = structure
+        .members
+        .iter()
+        .filter(|member| member.location.is_some());
+    for member in located {
+        if let Some(value) = input.get(member.name).and_then(located_value) {
+            members.push((member.name, value));
+        }
+    }
+    Ok(document)
+}
+
+/// A value that fits into a path or a query.
+fn located_value(value: &Value) -> Option<Document> {
+    match value {
+        Value::String(text) => Some(Document::String(text.clone())),
+        Value::Bool(flag) => Some(Document::Boolean(*flag)),
+        Value::Number(number) => number.as_i64().map(Document::Integer),
+        Value::Array(items) => items
+            .iter()
+            .map(located_value)
+            .collect::<Option<_>>()
+            .map(Document::List),
+        _ => None,
     }
 }
 

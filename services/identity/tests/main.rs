@@ -8,6 +8,8 @@
 )]
 
 mod access_keys;
+mod access_previews;
+mod analyzers;
 mod attachments;
 mod federation;
 mod incarnation;
@@ -18,6 +20,7 @@ mod organization_policies;
 mod organizations;
 mod passwords;
 mod policies;
+mod policy_generation;
 mod reach;
 mod report;
 mod roles;
@@ -29,5 +32,6 @@ mod signed;
 mod signing_certificates;
 mod simulation;
 mod ssh_keys;
+mod unused_access;
 mod users;
 mod validate_policy;

@@ -31,6 +31,8 @@ impl Scene {
                     identity::organizations::JOBS,
                     identity::accessanalyzer::JOBS,
                 ],
+                inventories: vec![&identity::accessanalyzer::inventory::ROLES],
+                observers: vec![&identity::accessanalyzer::scan::OBSERVER],
                 ..Tables::default()
             },
         );

@@ -54,6 +54,7 @@ impl Scene {
             ],
             jobs: vec![keys::kms::JOBS],
             trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+            ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
         let made = cloud.gateway.system("us-east-1", |call| {

@@ -1,9 +1,11 @@
-//! `ringwork policy`: policies checked, tested and compared without a server, by the evaluator that a server judges with.
+//! `ringwork policy`: policies checked, tested and compared without a server, by the evaluator that a server judges with; and policies made
+//! from what a server recorded.
 
 mod check;
 mod diff;
 mod file;
 mod judge;
+mod new;
 mod report;
 mod run;
 mod table;
@@ -14,7 +16,7 @@ mod tests;
 use crate::arguments::{Policy, PolicyTask};
 use crate::error::Error;
 
-pub(crate) fn run(options: &Policy) -> Result<(), Error> {
+pub(crate) async fn run(options: &Policy) -> Result<(), Error> {
     match &options.task {
         PolicyTask::Test { files, junit, sarif } => run::run(files, junit.as_deref(), sarif.as_deref()),
         PolicyTask::Check {
@@ -30,5 +32,11 @@ pub(crate) fn run(options: &Policy) -> Result<(), Error> {
             layer,
             json,
         } => diff::run(old, new, requests, layer, *json),
+        PolicyTask::New {
+            server,
+            caller,
+            since,
+            resources,
+        } => new::run(server, caller, since, *resources).await,
     }
 }

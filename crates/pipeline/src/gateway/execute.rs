@@ -130,6 +130,14 @@ impl Gateway {
             Some(fault) => Err(fault),
             None => caught(|| endpoint.run(&mut call, input)),
         };
+        let outcome = outcome.and_then(|answer| {
+            if !endpoint.read_only {
+                for observer in &self.observers {
+                    (observer.changed)(&mut call)?;
+                }
+            }
+            Ok(answer)
+        });
         if call.look.conflict {
             return None;
         }

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
 use crate::identity::Directory;
+use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::trail::{self, TrailRules};
@@ -43,6 +44,10 @@ pub struct Tables {
     pub jobs: Vec<&'static [JobKind]>,
     /// How the calls of services look in the trail that differ from most.
     pub trails: Vec<&'static TrailRules>,
+    /// Resources with policies of their own.
+    pub inventories: Vec<&'static Inventory>,
+    /// Who hears of changes.
+    pub observers: Vec<&'static Observer>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -55,6 +60,7 @@ pub struct Gateway {
     turn: tokio::sync::Mutex<()>,
     endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
     trails: HashMap<&'static str, &'static TrailRules>,
+    observers: Vec<&'static Observer>,
 }
 
 impl Gateway {
@@ -68,9 +74,17 @@ impl Gateway {
         management_account: &str,
         tables: &Tables,
     ) -> Self {
-        let environment = Environment::new(seal, random, clock, directory, management_account);
+        let inventories = tables.inventories.clone();
+        let mut environment =
+            Environment::new(seal, random, clock, directory, management_account, inventories);
         let mut endpoints: HashMap<_, HashMap<_, _>> = HashMap::new();
         for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {
+            environment
+                .actions
+                .extend(endpoint.also.iter().map(|access| access.action));
+            if !endpoint.access.open {
+                environment.actions.insert(endpoint.access.action);
+            }
             endpoints
                 .entry(endpoint.service)
                 .or_default()
@@ -90,6 +104,7 @@ impl Gateway {
             turn: tokio::sync::Mutex::default(),
             endpoints,
             trails,
+            observers: tables.observers.clone(),
         }
     }
 

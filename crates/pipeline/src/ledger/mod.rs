@@ -13,6 +13,32 @@ pub use chain::{LedgerChain, verify};
 pub use record::Record;
 pub use scan::{Attribute, Page, Query};
 
+use crate::call::Look;
+use crate::operation::Result;
+
+/// The regions in which an account's trail has begun, a page of them at a time.
+///
+/// # Errors
+/// The store's, as a fault.
+pub fn regions(look: &mut Look<'_>, account: &str) -> Result<Vec<String>> {
+    let prefix = stream(account, "");
+    let (mut regions, mut after): (Vec<String>, Option<Vec<u8>>) = (Vec::new(), None);
+    loop {
+        let names = look.streams(after.as_deref().or(Some(&prefix)))?;
+        let (mut ended, known) = (names.is_empty(), regions.len());
+        for name in &names {
+            match name.strip_prefix(prefix.as_slice()) {
+                Some(region) => regions.push(String::from_utf8_lossy(region).into_owned()),
+                None => ended = true,
+            }
+        }
+        if ended || regions.len() == known {
+            return Ok(regions);
+        }
+        after = names.last().cloned();
+    }
+}
+
 /// The stream of an account's region.
 pub fn stream(account: &str, region: &str) -> Vec<u8> {
     let mut name = Vec::with_capacity(account.len() + region.len() + 1);

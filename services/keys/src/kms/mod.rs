@@ -17,6 +17,7 @@ pub mod deletion;
 pub mod described;
 pub mod encryption;
 pub mod grant;
+pub mod inventory;
 pub mod key;
 pub mod mac;
 mod material;

@@ -68,6 +68,7 @@ impl Here {
             operations: vec![keys::kms::OPERATIONS],
             jobs: vec![keys::kms::JOBS],
             trails: vec![&keys::kms::TRAIL],
+            ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(TestDirectory(Arc::clone(&policies))), &tables);
         Self { cloud, policies }

@@ -53,7 +53,7 @@ pub(super) fn read(look: &mut Look<'_>, text: &str) -> Result<(StoredPolicy, BTr
 }
 
 /// The trust policy as answers show it: ARNs for the ids of those who are still there, and bare ids for the others.
-pub(super) fn shown(look: &mut Look<'_>, role: &Role) -> Result<String> {
+pub(crate) fn shown(look: &mut Look<'_>, role: &Role) -> Result<String> {
     let mut names = BTreeMap::new();
     for (id, arn) in &role.trusted {
         if id_of(look, arn)?.as_ref() == Some(id) {

@@ -1,0 +1,103 @@
+//! The making of an analyzer, whose first scan follows at once.
+
+use std::collections::BTreeMap;
+
+use api::accessanalyzer as model;
+use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Resource, Result};
+use policy::Context;
+
+use super::{ANALYZERS, Analyzer, UnusedAccess, arn, find};
+use crate::accessanalyzer::archive_rule;
+use crate::accessanalyzer::fault::{invalid, quota, taken};
+use crate::accessanalyzer::{scan, tag};
+
+/// Makes an analyzer.
+pub struct CreateAnalyzer;
+
+impl Operation for CreateAnalyzer {
+    type Input = model::CreateAnalyzerRequest;
+    type Output = model::CreateAnalyzerResponse;
+    type Target = Denoted;
+    const ACCESS: Access = Access::write("access-analyzer:CreateAnalyzer");
+    const CONDITIONS: &'static [&'static str] = &["aws:RequestTag/${TagKey}", "aws:TagKeys"];
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Denoted>> {
+        let arn = arn(look.region(), look.account(), &input.analyzer_name);
+        Ok(Denoted::new(look, arn))
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        if let Some(tags) = &input.tags {
+            tag::request_conditions(tags, context);
+        }
+    }
+
+    fn handle(call: &mut Call<'_>, _place: Authorized<Denoted>, input: Self::Input) -> Result<Self::Output> {
+        let unused = read_type(input.r#type, input.configuration)?;
+        if let Some(held) = find(call, &input.analyzer_name)? {
+            let same = input.client_token.is_some()
+                && held.token == input.client_token
+                && held.kind == input.r#type.as_str();
+            if same {
+                return Ok(model::CreateAnalyzerResponse {
+                    arn: Some(held.arn()),
+                });
+            }
+            return Err(taken("Analyzer", &input.analyzer_name));
+        }
+        let account = call.account().to_owned();
+        let held = super::of_account(call, &account)?;
+        let full = held
+            .iter()
+            .any(|held| held.region == call.region() && held.kind == input.r#type.as_str());
+        if full {
+            let message = format!(
+                "The maximum of 1 analyzer of the type {} in this Region is reached.",
+                input.r#type
+            );
+            return Err(quota(&message, "Analyzer", &input.analyzer_name));
+        }
+        let mut tags = BTreeMap::new();
+        tag::merge(&mut tags, input.tags.unwrap_or_default())?;
+        let analyzer = Analyzer {
+            account,
+            region: call.region().to_owned(),
+            name: input.analyzer_name,
+            id: call.uuid()?,
+            kind: input.r#type.as_str().to_owned(),
+            created: call.now.0,
+            tags,
+            unused,
+            last: None,
+            token: input.client_token,
+        };
+        for rule in input.archive_rules.into_iter().flatten() {
+            archive_rule::add(call, &analyzer, rule.rule_name, rule.filter, None)?;
+        }
+        call.put(&ANALYZERS, &analyzer.key(), analyzer.clone())?;
+        scan::begin(call, &analyzer)?;
+        let arn = analyzer.arn();
+        call.mention(&*arn, &analyzer.account, Analyzer::TYPE);
+        Ok(model::CreateAnalyzerResponse { arn: Some(arn) })
+    }
+}
+
+/// What the type wants of the configuration.
+fn read_type(
+    kind: model::Type,
+    configuration: Option<model::AnalyzerConfiguration>,
+) -> Result<Option<UnusedAccess>> {
+    match kind {
+        model::Type::Account if configuration.is_some() => Err(invalid(
+            "An analyzer of external access does not take a configuration.",
+        )),
+        model::Type::Account => Ok(None),
+        model::Type::AccountUnusedAccess => UnusedAccess::read(configuration).map(Some),
+        model::Type::Organization | model::Type::OrganizationUnusedAccess => Err(invalid(format!(
+            "An analyzer of the type {kind} needs the management account or the delegated administrator of an organization."
+        ))),
+        model::Type::AccountInternalAccess | model::Type::OrganizationInternalAccess => Err(invalid(
+            format!("Analyzers of the type {kind} are not offered here."),
+        )),
+    }
+}

@@ -168,7 +168,14 @@ fn nothing_is_done_without_a_valid_signature() {
                 .and_then(|record| record.error.as_ref())
                 .map(|error| error.code.as_str());
             let named = recorded.map(|record| record.operation.as_str());
-            if error != Some(code) || named != Some(operation.name) {
+            // The path of a REST request belongs to many services; only its scope, or AWS's own host name, tells which.
+            let rest = matches!(protocol, Protocol::RestJson1 | Protocol::RestXml);
+            let known = if rest && name == "no credentials" {
+                "Unknown"
+            } else {
+                operation.name
+            };
+            if error != Some(code) || named != Some(known) {
                 wrong.push(format!("{label}: recorded {named:?} {error:?}"));
             }
         }

@@ -32,6 +32,10 @@ class Validation(Judge):
             policyDocument=text, policyType="IDENTITY_POLICY", PaginationConfig={"PageSize": 1}
         )
         self.assertEqual([len(page["findings"]) for page in pages], [1, 1, 1])
+        token = analyzer.validate_policy(policyDocument=text, policyType="IDENTITY_POLICY", maxResults=2)["nextToken"]
+        other = policy(statement("s3:GetObject"))
+        for more in [{"policyDocument": other, "nextToken": token}, {"policyDocument": text, "maxResults": 0}]:
+            self.refused("ValidationException", analyzer.validate_policy, policyType="IDENTITY_POLICY", **more, status=400)
 
     def test_the_command_line_client_validates_and_checks(self):
         document = policy(statement("s3:GetObject"))

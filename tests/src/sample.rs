@@ -145,7 +145,12 @@ impl Sampler<'_> {
             "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
-            "PolicyDocument" | "PolicyInputList" | "Content" => Some(POLICY.to_owned()),
+            "PolicyDocument"
+            | "PolicyInputList"
+            | "policyDocument"
+            | "newPolicyDocument"
+            | "existingPolicyDocument"
+            | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),

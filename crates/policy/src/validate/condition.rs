@@ -272,7 +272,12 @@ impl Check<'_> {
             );
         }
         let (fits, wanted) = match key.data_type {
-            DataType::String => (operator.family == Family::Text, "String"),
+            // The reference calls some keys text whose values are ARNs.
+            DataType::String => (
+                operator.family == Family::Text
+                    || (operator.family == Family::Arn && key.name.to_ascii_lowercase().ends_with("arn")),
+                "String",
+            ),
             DataType::Arn => (matches!(operator.family, Family::Arn | Family::Text), "ARN"),
             DataType::Bool => (operator.family == Family::Bool, "Bool"),
             DataType::Numeric => (operator.family == Family::Number, "Numeric"),

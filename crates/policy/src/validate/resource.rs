@@ -29,6 +29,9 @@ const PARTITIONS: [&str; 8] = [
 /// Owners that stand in place of an account: managed policies, origin access identities, marketplace.
 const OWNERS: [&str; 4] = ["aws", "cloudfront", "aws-marketplace", "third-party"];
 
+/// Services in which AWS has resources of its own, whose ARNs name no account.
+const SHARED: [&str; 2] = ["resource-explorer-2", "ssm"];
+
 /// AWS's regions, as of 2026-11.
 pub(super) const REGIONS: [&str; 46] = [
     "af-south-1",
@@ -195,7 +198,7 @@ impl Check<'_> {
                 format!("ARNs of such resources of {service} name no region: leave the field empty.");
             self.report(Issue::ArnRegionNotAllowed, &[spot], details);
         }
-        if account.is_empty() && all(1, true) {
+        if account.is_empty() && all(1, true) && !SHARED.contains(&service) {
             let details = format!("The ARN of {rest} names no account: add the 12 digits of its id.");
             self.report(Issue::MissingArnAccount, &[spot], details);
         } else if !account.is_empty() && account != "*" && all(1, false) {

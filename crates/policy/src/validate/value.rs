@@ -263,7 +263,7 @@ impl Check<'_> {
         for value in &held.values {
             let shown = masked(&value.text);
             let open = operator.like() && shown.contains(['*', '?']);
-            let variable = self.variables && shown.contains(MASK);
+            let variable = self.variables && variables(&value.text).iter().any(|held| !is_certain(held.body));
             let user = is_key(held.key, "aws:userid");
             let (wild, spot) = (
                 open && (sensitive || (user && !bounded(&shown, &['*', '?']))),
@@ -336,6 +336,11 @@ impl Check<'_> {
         };
         self.report(issue, &[&held.spot], details);
     }
+}
+
+/// Whether a variable stands for what callers cannot choose, such as their own account.
+fn is_certain(body: Option<&str>) -> bool {
+    body.is_some_and(|key| reference::global_key(key).is_some_and(|global| global.sensitive))
 }
 
 /// Whether the open letters stand after the colon, or alone before it.

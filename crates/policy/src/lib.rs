@@ -14,6 +14,7 @@ mod decide;
 mod document;
 mod error;
 mod explain;
+mod extent;
 mod grammar;
 mod grant;
 mod json;

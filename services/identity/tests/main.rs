@@ -12,6 +12,7 @@ mod attachments;
 mod federation;
 mod incarnation;
 mod instance_profiles;
+mod last_accessed;
 mod mfa;
 mod passwords;
 mod policies;

@@ -25,6 +25,7 @@ pub mod group;
 mod index;
 pub mod inline;
 pub mod instance_profile;
+pub mod last_accessed;
 pub mod managed;
 pub mod mfa;
 mod page;
@@ -66,6 +67,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
     },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},
+    last_accessed::{
+        GenerateServiceLastAccessedDetails, GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities,
+        ListPoliciesGrantingServiceAccess,
+    },
     policy::{
         CreatePolicy, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, GetPolicy, GetPolicyVersion,
         ListEntitiesForPolicy, ListPolicies, ListPolicyTags, ListPolicyVersions, SetDefaultPolicyVersion, TagPolicy,
@@ -98,9 +103,17 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
 ];
 
 /// What IAM does later.
-pub static JOBS: &[JobKind] = &[JobKind {
-    name: report::JOB,
-    service: "iam",
-    event: "GenerateCredentialReport",
-    run: report::generate,
-}];
+pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: report::JOB,
+        service: "iam",
+        event: "GenerateCredentialReport",
+        run: report::generate,
+    },
+    JobKind {
+        name: last_accessed::JOB,
+        service: "iam",
+        event: "GenerateServiceLastAccessedDetails",
+        run: last_accessed::generate,
+    },
+];

@@ -19,6 +19,7 @@ use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
+use crate::iam::last_accessed;
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::sts::token::{Holder, Issued};
@@ -153,6 +154,10 @@ impl Directory for IdentityDirectory {
     fn resource_control(&self, _look: &mut Look<'_>, _account: &str) -> Result<Vec<Attached>> {
         // There is no organization yet, so nothing stands over an account's resources.
         Ok(Vec::new())
+    }
+
+    fn attempted(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
+        last_accessed::note(call, action)
     }
 
     fn used(&self, call: &mut Call<'_>) -> Result<()> {

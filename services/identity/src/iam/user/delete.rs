@@ -7,7 +7,7 @@ use wire::typed::Empty;
 
 use super::{USERS, User, named};
 use crate::iam::count::{self, Counted};
-use crate::iam::{access_key, binding, mfa, password};
+use crate::iam::{access_key, binding, last_accessed, mfa, password};
 
 /// Deletes a user that has no password, devices, keys, groups or policies left. Its sessions end with it.
 pub struct DeleteUser;
@@ -42,6 +42,7 @@ impl Operation for DeleteUser {
         if let Some(policy) = &user.boundary {
             binding::unbind(call, policy, "user-boundary", &user.name)?;
         }
+        last_accessed::forget(call, &user.account, &user.id)?;
         count::remove(call, Counted::Users)?;
         call.delete(&USERS, &user.key())?;
         Ok(Empty)

@@ -46,6 +46,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Env(options) => command::env::run(&options),
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
         Command::Policy(options) => command::policy::run(&options),
+        Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),
         Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),
         Command::Clock(options) => runtime.block_on(command::clock::run(&options)),

@@ -19,6 +19,7 @@ mod kept;
 pub mod ledger;
 pub mod operation;
 mod recorder;
+pub mod replay;
 pub mod resource;
 pub mod testing;
 mod trail;

@@ -28,6 +28,7 @@ pub mod reference;
 mod render;
 mod rule;
 mod suggest;
+mod uncertain;
 
 pub use arn::Arn;
 pub use context::{Context, Value};
@@ -43,3 +44,4 @@ pub use layers::{Attached, KeyLayer, Layers, Request};
 pub use principal::Principal;
 pub use reason::{Decision, Layer, Reason, because, because_naming};
 pub use suggest::{Step, Suggestion, suggest};
+pub use uncertain::{Finding, Unknown, decide_knowing};

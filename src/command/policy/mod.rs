@@ -1,8 +1,8 @@
 //! `ringwork policy`: policies tested and compared without a server, by the evaluator that a server judges with.
 
 mod diff;
-mod file;
-mod judge;
+pub(super) mod file;
+pub(super) mod judge;
 mod report;
 mod run;
 

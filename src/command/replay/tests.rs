@@ -147,6 +147,28 @@ fn an_scp_of_denials_denies_what_it_says_and_no_more() {
 }
 
 #[test]
+fn a_control_policy_stands_beside_others_and_lifts_nothing() {
+    let wide = [("scp", "", allow("*", "*"))];
+    assert_eq!(
+        verdict(&wide, denied("service control policy")),
+        Verdict::Unchanged
+    );
+    assert_eq!(
+        verdict(&wide, json!({"errorCode": "AccessDenied"})),
+        Verdict::Unchanged
+    );
+}
+
+#[test]
+fn a_federated_user_keeps_what_its_session_allowed() {
+    let scp = [("scp", "", deny("s3:*", json!({})))];
+    let mut call = event(json!({}));
+    call["userIdentity"]["type"] = json!("FederatedUser");
+    call["userIdentity"]["arn"] = json!("arn:aws:sts::111122223333:federated-user/f");
+    assert_eq!(judged(&scp, &call).verdict, Verdict::Unchanged);
+}
+
+#[test]
 fn what_the_event_does_not_tell_is_undecided_and_named() {
     let tagged = deny("*", json!({"StringNotEquals": {"aws:PrincipalTag/team": "a"}}));
     let scp = [("scp", "", tagged)];

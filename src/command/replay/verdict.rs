@@ -273,8 +273,8 @@ impl<'a> Judge<'a> {
         if bearing.is_empty() {
             return Verdict::Unchanged;
         }
-        if let Recorded::Denied(Some(layer)) = recorded
-            && !bearing.holds(*layer)
+        if let Recorded::Denied(told) = recorded
+            && !told.map_or_else(|| bearing.replaces(), |layer| bearing.holds(layer))
         {
             // What refused it was not changed.
             return Verdict::Unchanged;
@@ -304,6 +304,9 @@ impl<'a> Judge<'a> {
             resource: bearing.resource.as_ref().filter(|_| key.is_none()),
             identity: bearing.identity.as_deref().unwrap_or(&self.changes.full),
             boundary: bearing.boundary.as_ref(),
+            // Without session policies a federated user has none of its user's permissions; the call was allowed by some.
+            session: matches!(principal, policy::Principal::FederatedUser { .. })
+                .then_some(&*self.changes.full),
             key: key.map(|policy| KeyLayer {
                 policy,
                 grants: &[],
@@ -385,13 +388,17 @@ impl Bearing {
             && self.resource_control.is_empty()
     }
 
+    /// Whether any layer stands in the place of an old one.
+    fn replaces(&self) -> bool {
+        self.identity.is_some() || self.boundary.is_some() || self.resource.is_some()
+    }
+
     /// Whether the layer that refused is among the changed ones.
     fn holds(&self, layer: Layer) -> bool {
         match layer {
             Layer::Identity => self.identity.is_some(),
             Layer::Boundary => self.boundary.is_some(),
-            Layer::ServiceControl => !self.service_control.is_empty(),
-            Layer::ResourceControl => !self.resource_control.is_empty(),
+            // A control policy is attached beside those that are there, so that it lifts nothing.
             Layer::Resource | Layer::Trust | Layer::Key => self.resource.is_some(),
             _ => false,
         }

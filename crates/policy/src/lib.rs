@@ -43,5 +43,5 @@ pub use grant::Grant;
 pub use layers::{Attached, KeyLayer, Layers, Request};
 pub use principal::Principal;
 pub use reason::{Decision, Layer, Reason, because, because_naming};
-pub use suggest::{Step, Suggestion, suggest};
+pub use suggest::{Nearly, Step, Suggestion, suggest};
 pub use uncertain::{Finding, Unknown, decide_knowing};

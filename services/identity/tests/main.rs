@@ -16,6 +16,7 @@ mod last_accessed;
 mod mfa;
 mod passwords;
 mod policies;
+mod reach;
 mod report;
 mod roles;
 mod scene;

@@ -5,6 +5,7 @@ pub(super) mod file;
 pub(super) mod judge;
 mod report;
 mod run;
+mod table;
 
 #[cfg(test)]
 mod tests;

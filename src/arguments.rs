@@ -53,6 +53,8 @@ pub(crate) enum Command {
     What(Reach),
     /// Check and test policies without a server, or say what a changed policy changes
     Policy(Policy),
+    /// Say which recorded calls would have another verdict under changed policies
+    Replay(Replay),
     /// Say what the server is and does
     Status(Status),
     /// Check the installation and say what to mend
@@ -242,6 +244,39 @@ pub(crate) enum PolicyTask {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  ringwork replay events.jsonl.gz --scp deny.json\n  ringwork replay ringwork-data --identity arn:aws:iam::000000000000:role/ci=ci.json --json\n\nEnds with 0 if nothing changes and 1 if a verdict does."
+)]
+pub(crate) struct Replay {
+    /// CloudTrail's files (.json, .jsonl, .gz), or the data folder of a stopped server
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// A YAML file of changed policies by layer
+    #[arg(long, value_name = "FILE")]
+    pub(crate) with: Vec<PathBuf>,
+    /// The permissions of a user or role; in a data folder, also the new text of a managed policy
+    #[arg(long, value_name = "ARN=FILE")]
+    pub(crate) identity: Vec<String>,
+    /// The permissions boundary of a user or role
+    #[arg(long, value_name = "ARN=FILE")]
+    pub(crate) boundary: Vec<String>,
+    /// A service control policy that is attached beside those that are there
+    #[arg(long, value_name = "[ACCOUNT=]FILE")]
+    pub(crate) scp: Vec<String>,
+    /// A resource control policy that is attached beside those that are there
+    #[arg(long, value_name = "[ACCOUNT=]FILE")]
+    pub(crate) rcp: Vec<String>,
+    /// The policy of a resource: a bucket's, a key's, a role's trust policy
+    #[arg(long, value_name = "ARN=FILE")]
+    pub(crate) resource: Vec<String>,
+    /// Threads that judge [default: one a core]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -48,6 +48,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Who(options) => runtime.block_on(command::reach::who(&options)),
         Command::What(options) => runtime.block_on(command::reach::what(&options)),
         Command::Policy(options) => runtime.block_on(command::policy::run(&options)),
+        Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),
         Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),
         Command::Clock(options) => runtime.block_on(command::clock::run(&options)),

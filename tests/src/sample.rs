@@ -142,7 +142,8 @@ impl Sampler<'_> {
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
             "SerialNumber" => arn("mfa"),
-            "GranteePrincipal" | "PolicySourceArn" => arn("user"),
+            "Arn" | "GranteePrincipal" | "PolicySourceArn" => arn("user"),
+            "ServiceNamespace" | "ServiceNamespaces" => Some("iam".to_owned()),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
             "PolicyDocument"

@@ -1,19 +1,22 @@
-//! `cargo xtask bench start|calls`: builds the release binary and the load generator, and lets the one measure the other.
+//! `cargo xtask bench start|calls|replay`: builds the release binary and the load generator, and lets the one measure the other.
 //!
 //! Invariant: what is measured is what is built: nothing is taken from an earlier build.
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::bench_replay;
 use crate::models::root;
 use crate::test::{cargo, shown};
 
-const USAGE: &str =
-    "start [--repeats N] [--users N] | calls [--seconds N] [--connections N,N…] [--only OPERATION]";
+const USAGE: &str = "start [--repeats N] [--users N] | calls [--seconds N] [--connections N,N…] [--only OPERATION] | replay [--events N]";
 
 /// Runs the task.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
-    if !matches!(arguments.first().map(String::as_str), Some("start" | "calls")) {
+    if !matches!(
+        arguments.first().map(String::as_str),
+        Some("start" | "calls" | "replay")
+    ) {
         return Err(format!("cargo xtask bench takes {USAGE}"));
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
@@ -32,6 +35,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let built = target.join("release");
     let scratch = target.join("bench");
     fs::create_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    if let Some((task, rest)) = arguments.split_first()
+        && task == "replay"
+    {
+        return bench_replay::run(rest, &built.join("ringwork"), &scratch);
+    }
     let mut load = std::process::Command::new(built.join("load"));
     load.args(arguments)
         .arg("--binary")

@@ -2,6 +2,7 @@
 
 mod authorization_reference;
 mod bench;
+mod bench_replay;
 mod checklist;
 mod codegen;
 mod codegen_names;

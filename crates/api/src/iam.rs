@@ -256,6 +256,21 @@ wire::structures! {
         serial_number "SerialNumber" String;
         user_name "UserName" String;
     }
+    EntityDetails {
+        entity_info "EntityInfo" EntityInfo;
+        last_authenticated "LastAuthenticated" Option<Timestamp>;
+    }
+    EntityInfo {
+        arn "Arn" String;
+        id "Id" String;
+        name "Name" String;
+        path "Path" Option<String>;
+        r#type "Type" PolicyOwnerEntityType;
+    }
+    ErrorDetails {
+        code "Code" String;
+        message "Message" String;
+    }
     EvaluationResult {
         eval_action_name "EvalActionName" String;
         eval_decision "EvalDecision" PolicyEvaluationDecisionType;
@@ -271,6 +286,13 @@ wire::structures! {
     GenerateCredentialReportResponse {
         description "Description" Option<String>;
         state "State" Option<ReportStateType>;
+    }
+    GenerateServiceLastAccessedDetailsRequest {
+        arn "Arn" String;
+        granularity "Granularity" Option<AccessAdvisorUsageGranularityType>;
+    }
+    GenerateServiceLastAccessedDetailsResponse {
+        job_id "JobId" Option<String>;
     }
     GetAccessKeyLastUsedRequest {
         access_key_id "AccessKeyId" String;
@@ -399,6 +421,36 @@ wire::structures! {
     }
     GetServerCertificateResponse {
         server_certificate "ServerCertificate" ServerCertificate;
+    }
+    GetServiceLastAccessedDetailsRequest {
+        job_id "JobId" String;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+    }
+    GetServiceLastAccessedDetailsResponse {
+        error "Error" Option<ErrorDetails>;
+        is_truncated "IsTruncated" Option<bool>;
+        job_completion_date "JobCompletionDate" Option<Timestamp>;
+        job_creation_date "JobCreationDate" Timestamp;
+        job_status "JobStatus" JobStatusType;
+        job_type "JobType" Option<AccessAdvisorUsageGranularityType>;
+        marker "Marker" Option<String>;
+        services_last_accessed "ServicesLastAccessed" Vec<ServiceLastAccessed>;
+    }
+    GetServiceLastAccessedDetailsWithEntitiesRequest {
+        job_id "JobId" String;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        service_namespace "ServiceNamespace" String;
+    }
+    GetServiceLastAccessedDetailsWithEntitiesResponse {
+        entity_details_list "EntityDetailsList" Vec<EntityDetails>;
+        error "Error" Option<ErrorDetails>;
+        is_truncated "IsTruncated" Option<bool>;
+        job_completion_date "JobCompletionDate" Option<Timestamp>;
+        job_creation_date "JobCreationDate" Timestamp;
+        job_status "JobStatus" JobStatusType;
+        marker "Marker" Option<String>;
     }
     GetServiceLinkedRoleDeletionStatusRequest {
         deletion_task_id "DeletionTaskId" String;
@@ -598,6 +650,20 @@ wire::structures! {
         is_truncated "IsTruncated" Option<bool>;
         mfa_devices "MFADevices" Vec<MFADevice>;
         marker "Marker" Option<String>;
+    }
+    ListPoliciesGrantingServiceAccessEntry {
+        policies "Policies" Option<Vec<PolicyGrantingServiceAccess>>;
+        service_namespace "ServiceNamespace" Option<String>;
+    }
+    ListPoliciesGrantingServiceAccessRequest {
+        arn "Arn" String;
+        marker "Marker" Option<String>;
+        service_namespaces "ServiceNamespaces" Vec<String>;
+    }
+    ListPoliciesGrantingServiceAccessResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        policies_granting_service_access "PoliciesGrantingServiceAccess" Vec<ListPoliciesGrantingServiceAccessEntry>;
     }
     ListPoliciesRequest {
         marker "Marker" Option<String>;
@@ -817,6 +883,13 @@ wire::structures! {
         policy_document "PolicyDocument" Option<String>;
         policy_name "PolicyName" Option<String>;
     }
+    PolicyGrantingServiceAccess {
+        entity_name "EntityName" Option<String>;
+        entity_type "EntityType" Option<PolicyOwnerEntityType>;
+        policy_arn "PolicyArn" Option<String>;
+        policy_name "PolicyName" String;
+        policy_type "PolicyType" PolicyType;
+    }
     PolicyGroup {
         group_id "GroupId" Option<String>;
         group_name "GroupName" Option<String>;
@@ -960,6 +1033,15 @@ wire::structures! {
         server_certificate_name "ServerCertificateName" String;
         upload_date "UploadDate" Option<Timestamp>;
     }
+    ServiceLastAccessed {
+        last_authenticated "LastAuthenticated" Option<Timestamp>;
+        last_authenticated_entity "LastAuthenticatedEntity" Option<String>;
+        last_authenticated_region "LastAuthenticatedRegion" Option<String>;
+        service_name "ServiceName" String;
+        service_namespace "ServiceNamespace" String;
+        total_authenticated_entities "TotalAuthenticatedEntities" Option<i32>;
+        tracked_actions_last_accessed "TrackedActionsLastAccessed" Option<Vec<TrackedActionLastAccessed>>;
+    }
     ServiceSpecificCredential {
         create_date "CreateDate" Timestamp;
         expiration_date "ExpirationDate" Option<Timestamp>;
@@ -1067,6 +1149,12 @@ wire::structures! {
     TagUserRequest {
         tags "Tags" Vec<Tag>;
         user_name "UserName" String;
+    }
+    TrackedActionLastAccessed {
+        action_name "ActionName" Option<String>;
+        last_accessed_entity "LastAccessedEntity" Option<String>;
+        last_accessed_region "LastAccessedRegion" Option<String>;
+        last_accessed_time "LastAccessedTime" Option<Timestamp>;
     }
     UntagInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
@@ -1219,6 +1307,10 @@ wire::structures! {
 }
 
 wire::enumerations! {
+    AccessAdvisorUsageGranularityType {
+        ServiceLevel "SERVICE_LEVEL"
+        ActionLevel "ACTION_LEVEL"
+    }
     AssignmentStatusType {
         Assigned "Assigned"
         Unassigned "Unassigned"
@@ -1264,6 +1356,11 @@ wire::enumerations! {
         V1Token "v1Token"
         V2Token "v2Token"
     }
+    JobStatusType {
+        InProgress "IN_PROGRESS"
+        Completed "COMPLETED"
+        Failed "FAILED"
+    }
     PermissionsBoundaryAttachmentType {
         PermissionsBoundaryPolicy "PermissionsBoundaryPolicy"
     }
@@ -1280,6 +1377,11 @@ wire::enumerations! {
         Scp "scp"
         Rcp "rcp"
     }
+    PolicyOwnerEntityType {
+        User "USER"
+        Role "ROLE"
+        Group "GROUP"
+    }
     PolicyScopeType {
         All "All"
         Aws "AWS"
@@ -1293,6 +1395,10 @@ wire::enumerations! {
         UserManaged "user-managed"
         Resource "resource"
         None "none"
+    }
+    PolicyType {
+        Inline "INLINE"
+        Managed "MANAGED"
     }
     PolicyUsageType {
         PermissionsPolicy "PermissionsPolicy"

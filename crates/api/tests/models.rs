@@ -329,3 +329,19 @@ mod damage {
         }
     }
 }
+
+/// `GetServiceLastAccessedDetails` and its like answer before the report is complete.
+#[test]
+fn a_report_in_progress_is_not_completed() {
+    let iam = service("iam");
+    for name in [
+        "GetServiceLastAccessedDetailsResponse",
+        "GetServiceLastAccessedDetailsWithEntitiesResponse",
+    ] {
+        let completed = structure(iam, name)
+            .members
+            .iter()
+            .find(|member| member.name == "JobCompletionDate");
+        assert!(!completed.unwrap().required, "{name}");
+    }
+}

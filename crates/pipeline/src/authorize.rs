@@ -17,7 +17,7 @@ use crate::organization::{OrganizationFacts, Organizations};
 use crate::resource::{Authorized, Found, Resource, ResourcePolicies};
 
 /// A layer of policies, as records name it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerName {
     ResourceControl,

@@ -265,6 +265,12 @@ pub trait Directory: Send + Sync {
     /// seldom: a note within the last minute will do.
     fn used(&self, call: &mut Call<'_>) -> Result<()>;
 
+    /// Notes that the caller tried `action` (`iam:ListUsers`), whether it was allowed or not; of a refused call in a transaction
+    /// that holds nothing else. It must write seldom, as `used`.
+    fn attempted(&self, _call: &mut Call<'_>, _action: &'static str) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether an account exists here.
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
 

@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod operation;
 pub mod organization;
 mod recorder;
+pub mod replay;
 pub mod resource;
 pub mod testing;
 mod trail;

@@ -12,10 +12,11 @@ use wire::{Fault, Timestamp};
 use crate::authorize::{self, Gathered, Globals, LayerName};
 use crate::call::Look;
 use crate::identity::{IdentityType, PrincipalPolicies};
-use crate::kept::{KEPT, kind_of};
-use crate::ledger::record::{Caller, Judged, Record};
+use crate::kept::{KEPT, KeptPolicy, kind_of};
+use crate::ledger::record::{Caller, Judged, PolicyReference, Record};
 use crate::ledger::{Attribute, scan};
 use crate::operation::Result;
+use crate::replay;
 
 /// A record with the derivation of each of its decisions.
 #[derive(Serialize)]
@@ -74,22 +75,34 @@ fn find(look: &mut Look<'_>, id: &str) -> Result<Option<Record>> {
 }
 
 fn explain_one(look: &mut Look<'_>, record: &Record, judged: &Judged) -> Result<Explained> {
+    let encryption_context = authorize::encryption_context(&own_context(judged));
+    let gathered = gather(judged, encryption_context, |reference| {
+        let kept = look.get(&KEPT, &reference.digest)?;
+        attached(reference, kept.as_deref())
+    })?;
+    Ok(replay::judge(record, judged, &gathered, Explained::of))
+}
+
+/// The condition keys that the record keeps of a decision; the global ones follow from the record.
+pub(crate) fn own_context(judged: &Judged) -> Context {
     let mut context = Context::default();
     for (key, values) in &judged.context {
         context.insert_many(key.clone(), values.iter().cloned());
     }
-    let encryption_context = authorize::encryption_context(&context);
-    globals(record, judged).add(&mut context);
-    let principal = principal(&record.caller);
-    let gathered = gather(look, judged, encryption_context)?;
-    let request = Request {
-        principal: &principal,
-        action: &judged.action,
-        resource: &judged.resource,
-        resource_account: Some(&judged.owner),
-        context: &context,
+    context
+}
+
+/// A policy as it was kept, parsed for its layer.
+pub(crate) fn attached(reference: &PolicyReference, kept: Option<&KeptPolicy>) -> Result<Attached> {
+    let kept =
+        kept.ok_or_else(|| Fault::internal(format!("the text of policy {} is lost", reference.digest)))?;
+    let kind = if kept.trust {
+        policy::PolicyKind::Trust
+    } else {
+        kind_of(reference.layer)
     };
-    Ok(gathered.with_layers(|layers| Explained::of(&request, layers)))
+    let policy = Policy::parse(&kept.text, kind).map_err(Fault::internal)?;
+    Ok(Attached::new(Arc::new(policy), kept.origin.as_str()))
 }
 
 impl Explained {
@@ -112,10 +125,10 @@ impl Explained {
 }
 
 /// The layers of a decision, from the texts that were kept of them.
-fn gather(
-    look: &mut Look<'_>,
+pub(crate) fn gather(
     judged: &Judged,
     encryption_context: BTreeMap<String, String>,
+    mut attached: impl FnMut(&PolicyReference) -> Result<Attached>,
 ) -> Result<Gathered> {
     let mut gathered = Gathered {
         encryption_context,
@@ -123,23 +136,8 @@ fn gather(
     };
     let mut key = None;
     for reference in &judged.policies {
-        let kept = look.get(&KEPT, &reference.digest)?;
-        let kept =
-            kept.ok_or_else(|| Fault::internal(format!("the text of policy {} is lost", reference.digest)))?;
-        let kind = if kept.trust {
-            policy::PolicyKind::Trust
-        } else {
-            kind_of(reference.layer)
-        };
-        let policy = Policy::parse(&kept.text, kind).map_err(Fault::internal)?;
-        let attached = Attached::new(Arc::new(policy), kept.origin.as_str());
-        place(
-            &mut gathered,
-            &mut key,
-            reference.layer,
-            reference.level,
-            attached,
-        );
+        let policy = attached(reference)?;
+        place(&mut gathered, &mut key, reference.layer, reference.level, policy);
     }
     if let Some(policy) = key {
         let grants: Vec<Grant> = judged.grants.iter().map(grant).collect();
@@ -207,7 +205,7 @@ fn grant(facts: &serde_json::Value) -> Grant {
     }
 }
 
-fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a> {
+pub(crate) fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a> {
     let caller = &record.caller;
     let session = caller.session.as_ref();
     let issuer = session.and_then(|session| session.issuer.as_ref());
@@ -235,7 +233,7 @@ fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a> {
     }
 }
 
-fn principal(caller: &Caller) -> Principal {
+pub(crate) fn principal(caller: &Caller) -> Principal {
     let account = caller.account.clone();
     let issuer = caller
         .session

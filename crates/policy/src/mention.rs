@@ -72,7 +72,7 @@ fn unresolved(statement: &Statement, request: &Request<'_>) -> bool {
     patterns.any(|pattern| pattern.resolved(request.context).is_none())
 }
 
-fn variables(pattern: &Pattern, keys: &mut Vec<String>) {
+pub(crate) fn variables(pattern: &Pattern, keys: &mut Vec<String>) {
     let Pattern::Pieces(pieces) = pattern else {
         return;
     };

@@ -14,6 +14,7 @@ mod attachments;
 mod federation;
 mod incarnation;
 mod instance_profiles;
+mod last_accessed;
 mod linked_roles;
 mod mfa;
 mod organization_policies;

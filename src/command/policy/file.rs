@@ -26,7 +26,7 @@ pub(super) struct TestFile {
 }
 
 /// A policy: the document itself, or the path of its file.
-pub(super) type Source = Spanned<Document>;
+pub(in crate::command) type Source = Spanned<Document>;
 
 /// Policies by layer.
 #[derive(serde::Deserialize, Clone, Default)]
@@ -128,13 +128,13 @@ impl<'de> Visitor<'de> for ValuesVisitor {
 }
 
 /// `file:line:column: message`, as editors follow it.
-pub(super) fn refusal(file: &Path, place: Place, message: impl fmt::Display) -> Error {
+pub(in crate::command) fn refusal(file: &Path, place: Place, message: impl fmt::Display) -> Error {
     let Place { line, column } = place;
     Error::Usage(format!("{}:{line}:{column}: {message}", file.display()))
 }
 
 /// Reads a bounded text file.
-pub(super) fn text(path: &Path, bytes_max: u64) -> Result<String, Error> {
+pub(in crate::command) fn text(path: &Path, bytes_max: u64) -> Result<String, Error> {
     let failed = |source| Error::File {
         doing: "read",
         path: path.to_owned(),

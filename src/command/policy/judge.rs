@@ -40,13 +40,13 @@ pub(super) struct Judged {
 }
 
 /// Reads policies, each file once.
-pub(super) struct Library<'a> {
+pub(in crate::command) struct Library<'a> {
     pub(super) file: &'a Path,
     kept: BTreeMap<(PathBuf, &'static str), Attached>,
 }
 
 impl<'a> Library<'a> {
-    pub(super) const fn new(file: &'a Path) -> Self {
+    pub(in crate::command) const fn new(file: &'a Path) -> Self {
         Self {
             file,
             kept: BTreeMap::new(),
@@ -145,7 +145,11 @@ impl<'a> Library<'a> {
         source.map(|source| self.parsed(source, kind)).transpose()
     }
 
-    fn parsed(&mut self, source: &Source, kind: PolicyKind) -> Result<Attached, Error> {
+    pub(in crate::command) fn parsed(
+        &mut self,
+        source: &Source,
+        kind: PolicyKind,
+    ) -> Result<Attached, Error> {
         let spot = place(source);
         let written = source.value.text.trim_start();
         if written.starts_with('{') {
@@ -180,7 +184,7 @@ impl<'a> Library<'a> {
 }
 
 /// The policy in a file.
-pub(super) fn of_file(path: &Path, kind: PolicyKind) -> Result<Attached, Error> {
+pub(in crate::command) fn of_file(path: &Path, kind: PolicyKind) -> Result<Attached, Error> {
     let text = text(path, POLICY_BYTES_MAX)?;
     let policy = Policy::parse(&text, kind).map_err(|error| Error::Content {
         path: path.to_owned(),

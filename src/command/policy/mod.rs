@@ -3,8 +3,8 @@
 
 mod check;
 mod diff;
-mod file;
-mod judge;
+pub(super) mod file;
+pub(super) mod judge;
 mod new;
 mod report;
 mod run;

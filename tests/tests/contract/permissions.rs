@@ -9,8 +9,8 @@ use wire::model::{Operation, Service};
 
 use crate::exceptions::{Exceptions, Excuse};
 
-/// The ledger, and the texts of policies that took part in decisions.
-const RECORD_ALONE: [u16; 3] = [0, 1, 0x0f02];
+/// The ledger, the note that an action was tried, and the texts of policies that took part in decisions.
+const RECORD_ALONE: [u16; 4] = [0, 1, 0x0178, 0x0f02];
 
 /// Operations that refuse the smallest input before they decide.
 const JUDGED_LATE: &[Excuse] = &[(

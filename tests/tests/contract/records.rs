@@ -6,14 +6,20 @@ use scenarios::world::{World, built};
 
 use crate::exceptions::{Exceptions, Excuse};
 
-/// The ledger, and the texts of policies that took part in decisions.
-const RECORD_ALONE: [u16; 3] = [0, 1, 0x0f02];
+/// The ledger, the note that an action was tried, and the texts of policies that took part in decisions.
+const RECORD_ALONE: [u16; 4] = [0, 1, 0x0178, 0x0f02];
 
 /// Reads that write.
-const READS_THAT_WRITE: &[Excuse] = &[(
-    "iam:GenerateCredentialReport",
-    "AWS gives it the level of a read, though it plans the making of a report",
-)];
+const READS_THAT_WRITE: &[Excuse] = &[
+    (
+        "iam:GenerateCredentialReport",
+        "AWS gives it the level of a read, though it plans the making of a report",
+    ),
+    (
+        "iam:GenerateServiceLastAccessedDetails",
+        "AWS gives it the level of a read, though it plans the making of a report",
+    ),
+];
 
 /// Operations whose error has a code of its own, which is not the name of its shape.
 const OTHER_CODES: &[Excuse] = &[(

@@ -9,7 +9,7 @@ use store::{Append, Tx};
 use wire::fault::{Code, Common};
 use wire::model::Protocol;
 use wire::route::{Catalog as _, Route};
-use wire::{Document, Fault};
+use wire::{Document, Fault, Timestamp};
 
 use super::admit::{Prepared, Refused, not_implemented};
 use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
@@ -29,6 +29,8 @@ struct Ran {
     /// The earliest job that the run planned.
     planned: Option<i64>,
     denial: Option<String>,
+    /// The call was refused, and its transaction holds the note of that alone.
+    noted: bool,
 }
 
 impl Gateway {
@@ -124,7 +126,7 @@ impl Gateway {
         };
         let identity = proven.as_ref().unwrap_or(&prepared.identity);
         let account = Arc::clone(&identity.account);
-        let look = Look::new(tx, &self.environment, now, &prepared.region, account);
+        let look = Look::new(&mut *tx, &self.environment, now, &prepared.region, account);
         let mut call = Call::new(look, identity, facts, service.name);
         let outcome = match refused {
             Some(fault) => Err(fault),
@@ -141,11 +143,11 @@ impl Gateway {
         if call.look.conflict {
             return None;
         }
-        if outcome.is_ok() && !identity.access_key_id.is_empty() {
+        let signed = !identity.access_key_id.is_empty();
+        if outcome.is_ok() && signed {
             let directory = call.look.directory();
-            if directory.used(&mut call).is_err() {
-                return None;
-            }
+            directory.used(&mut call).ok()?;
+            directory.attempted(&mut call, endpoint.access.action).ok()?;
         }
         let mut unkept = Unkept::default();
         let judged = unkept.judged(&self.environment.known_policies, &call.judgements);
@@ -175,13 +177,37 @@ impl Gateway {
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
         let appends = self.appends(record, &shared);
+        let noted = outcome.is_err() && signed;
+        if noted {
+            self.note_refused(tx, prepared, identity, facts, now)?;
+        }
         Some(Ran {
             outcome,
             appends,
             unkept,
             planned,
             denial,
+            noted,
         })
+    }
+
+    /// Notes that a refused call was tried, in a transaction that holds nothing that it did. `None` asks for another run.
+    fn note_refused(
+        &self,
+        tx: &mut Tx,
+        prepared: &Prepared,
+        identity: &Identity,
+        facts: &RequestFacts,
+        now: Timestamp,
+    ) -> Option<()> {
+        *tx = self.store.begin();
+        let account = Arc::clone(&identity.account);
+        let look = Look::new(tx, &self.environment, now, &prepared.region, account);
+        let mut call = Call::new(look, identity, facts, prepared.route.service.name);
+        let directory = call.look.directory();
+        directory
+            .attempted(&mut call, prepared.endpoint.access.action)
+            .ok()
     }
 
     /// The record, and its copies for other accounts' trails.
@@ -198,14 +224,14 @@ impl Gateway {
         appends
     }
 
-    /// Makes a run durable. A refused one keeps its record alone.
+    /// Makes a run durable. A refused one keeps its record, and the note that it was tried, alone.
     async fn finish(&self, tx: Tx, ran: Ran) -> store::Result<(Result<Document>, Option<String>)> {
-        let keeps = ran.outcome.is_ok() && tx.changed();
+        let keeps = (ran.outcome.is_ok() || ran.noted) && tx.changed();
         let mut tx = if keeps { tx } else { self.store.begin() };
         ran.unkept.write(&mut tx)?;
         self.store.commit(tx, ran.appends).await?;
         ran.unkept.committed(&self.environment.known_policies);
-        if keeps && ran.planned.is_some() {
+        if keeps && !ran.noted && ran.planned.is_some() {
             self.replanned.notify_one();
         }
         Ok((ran.outcome, ran.denial))

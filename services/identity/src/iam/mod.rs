@@ -26,6 +26,7 @@ pub mod group;
 pub(crate) mod index;
 pub mod inline;
 pub mod instance_profile;
+pub mod last_accessed;
 pub mod managed;
 pub mod mfa;
 mod owned;
@@ -83,6 +84,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
     },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},
+    last_accessed::{
+        GenerateServiceLastAccessedDetails, GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities,
+        ListPoliciesGrantingServiceAccess,
+    },
     policy::{
         CreatePolicy, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, GetPolicy, GetPolicyVersion,
         ListEntitiesForPolicy, ListPolicies, ListPolicyTags, ListPolicyVersions, SetDefaultPolicyVersion, TagPolicy,
@@ -128,5 +133,11 @@ pub static JOBS: &[JobKind] = &[
         service: "iam",
         event: "DeleteServiceLinkedRole",
         run: linked::delete,
+    },
+    JobKind {
+        name: last_accessed::JOB,
+        service: "iam",
+        event: "GenerateServiceLastAccessedDetails",
+        run: last_accessed::generate,
     },
 ];

@@ -20,6 +20,7 @@ use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
+use crate::iam::last_accessed;
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::organizations;
@@ -167,6 +168,10 @@ impl Directory for IdentityDirectory {
 
     fn organization(&self, look: &mut Look<'_>, account: &str) -> Result<Option<OrganizationFacts>> {
         organizations::policy::control::facts(look, account)
+    }
+
+    fn attempted(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
+        last_accessed::note(call, action)
     }
 
     fn used(&self, call: &mut Call<'_>) -> Result<()> {

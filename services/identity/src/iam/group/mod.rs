@@ -24,6 +24,7 @@ use crate::iam::index::Present;
 use crate::iam::page::{Page, path_fits};
 
 pub use delete::DeleteGroup;
+pub(crate) use member::members;
 pub use member::{AddUserToGroup, GetGroup, ListGroupsForUser, RemoveUserFromGroup};
 pub use update::UpdateGroup;
 

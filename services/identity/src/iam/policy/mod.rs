@@ -212,7 +212,7 @@ pub(crate) fn by_arn(look: &mut Look<'_>, arn: &str) -> Result<Option<Arc<Manage
 }
 
 /// The policy that a request names: one of the caller's account, or one of AWS's.
-fn named(look: &mut Look<'_>, arn: &str) -> Result<Found<AnyPolicy>> {
+pub(crate) fn named(look: &mut Look<'_>, arn: &str) -> Result<Found<AnyPolicy>> {
     if !arn.starts_with("arn:aws:iam::") {
         return Err(invalid_input_exception(format!("ARN {arn} is not valid.")));
     }

@@ -13,6 +13,7 @@ use wire::typed::Empty;
 use super::{ROLES, Role, SERVICE_PATH, SESSION_SECONDS_DEFAULT, arn, find, named, trust};
 use crate::iam::binding;
 use crate::iam::count::{self, Counted};
+use crate::iam::last_accessed;
 use crate::iam::tag::{self, Tags};
 
 /// Makes a role (S1.10) with the trust policy that says who may assume it.
@@ -159,6 +160,7 @@ impl Operation for DeleteRole {
         if let Some(policy) = &role.boundary {
             binding::unbind(call, policy, "role-boundary", &role.name)?;
         }
+        last_accessed::forget(call, &role.account, &role.id)?;
         count::remove(call, Counted::Roles)?;
         call.delete(&ROLES, &role.key())?;
         Ok(Empty)

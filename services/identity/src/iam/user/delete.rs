@@ -10,7 +10,7 @@ use crate::iam::count::{self, Counted};
 use crate::iam::service_credential::SERVICE_CREDENTIALS;
 use crate::iam::signing_certificate::SIGNING_CERTIFICATES;
 use crate::iam::ssh_key::SSH_KEYS;
-use crate::iam::{access_key, binding, mfa, owned, password};
+use crate::iam::{access_key, binding, last_accessed, mfa, owned, password};
 
 /// Deletes a user that has no password, devices, keys, certificates, credentials of services, groups or policies left. Its sessions end with it.
 pub struct DeleteUser;
@@ -55,6 +55,7 @@ impl Operation for DeleteUser {
         if let Some(policy) = &user.boundary {
             binding::unbind(call, policy, "user-boundary", &user.name)?;
         }
+        last_accessed::forget(call, &user.account, &user.id)?;
         count::remove(call, Counted::Users)?;
         call.delete(&USERS, &user.key())?;
         Ok(Empty)

@@ -1,0 +1,98 @@
+//! Last accessed details: which services, and which of their tracked actions, an identity's policies allow, and when each was last tried.
+//!
+//! A call notes its attempt in the transaction of its record, whether it was allowed or refused, once a minute at most; a report reads
+//! these notes and never the ledger, so that its cost depends on what was used and not on how often.
+//! Invariant: what is older than 400 days is not told (IAM User Guide, "Refine permissions in AWS using last accessed information").
+
+mod details;
+mod grants;
+mod report;
+mod services;
+mod subject;
+
+use pipeline::{Call, Look, Result};
+use policy::Principal;
+use serde::{Deserialize, Serialize};
+use store::Table;
+
+pub use details::{GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities};
+pub use grants::ListPoliciesGrantingServiceAccess;
+pub use report::GenerateServiceLastAccessedDetails;
+pub(crate) use report::{JOB, generate};
+
+/// How seldom an attempt is noted, in milliseconds; AWS tells minutes.
+const NOTED_EVERY: i64 = 60_000;
+/// How long an attempt is told, in milliseconds.
+const TRACKED: i64 = 400 * 86_400_000;
+/// Rows read at a time.
+const STRIDE: usize = 256;
+
+/// The last attempt of a principal at an action.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    /// Milliseconds since the epoch.
+    pub(crate) at: i64,
+    pub(crate) region: String,
+}
+
+store::record!(Attempt, 1);
+
+/// By account, unique id of the user or role, and `service:Action`.
+static ATTEMPTS: Table<(String, String, String), Attempt> = Table::new(0x0178, "iam.attempts");
+
+/// The user or role that a report would tell of.
+fn noted(principal: &Principal) -> Option<(&str, &str)> {
+    match principal {
+        Principal::User { account, id, .. } => Some((account, id)),
+        Principal::AssumedRole { account, role_id, .. } => Some((account, role_id)),
+        _ => None,
+    }
+}
+
+/// Notes that the caller tried an action.
+pub(crate) fn note(call: &mut Call<'_>, action: &str) -> Result<()> {
+    let identity = call.identity;
+    let Some((account, id)) = noted(&identity.principal) else {
+        return Ok(());
+    };
+    let (now, key) = (call.now.0, (account, id, action));
+    let held = call.get(&ATTEMPTS, &key)?;
+    if held.is_some_and(|held| (0..NOTED_EVERY).contains(&now.saturating_sub(held.at))) {
+        return Ok(());
+    }
+    let region = call.region().to_owned();
+    call.put(&ATTEMPTS, &key, Attempt { at: now, region })
+}
+
+/// Drops what was noted of a user or role that ends.
+pub(crate) fn forget(call: &mut Call<'_>, account: &str, id: &str) -> Result<()> {
+    for (action, _) in all_of(call, account, id)? {
+        call.delete(&ATTEMPTS, &(account, id, action.as_str()))?;
+    }
+    Ok(())
+}
+
+fn all_of(look: &mut Look<'_>, account: &str, id: &str) -> Result<Vec<(String, Attempt)>> {
+    let mut attempts = Vec::new();
+    let mut after = None;
+    loop {
+        let rows = look.range(&ATTEMPTS, &(account, id), after.as_ref(), STRIDE)?;
+        let full = rows.len() == STRIDE;
+        after = rows.last().map(|(key, _)| key.clone());
+        attempts.extend(
+            rows.into_iter()
+                .map(|((_, _, action), row)| (action, (*row).clone())),
+        );
+        if !full {
+            return Ok(attempts);
+        }
+    }
+}
+
+/// The attempts of a user or role that are still told, by action.
+pub(crate) fn attempts(look: &mut Look<'_>, account: &str, id: &str) -> Result<Vec<(String, Attempt)>> {
+    let earliest = look.now.0.saturating_sub(TRACKED);
+    let mut attempts = all_of(look, account, id)?;
+    attempts.retain(|(_, attempt)| attempt.at >= earliest);
+    Ok(attempts)
+}

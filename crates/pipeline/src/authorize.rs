@@ -145,6 +145,7 @@ pub struct Globals<'a> {
     /// When MFA was shown, for sessions.
     pub mfa: Option<i64>,
     pub source_identity: Option<&'a str>,
+    pub federated_provider: Option<&'a str>,
     pub source_ip: &'a str,
     pub user_agent: Option<&'a str>,
     pub secure: bool,
@@ -157,13 +158,15 @@ impl Globals<'_> {
     /// Adds the keys to a context (IAM User Guide, "AWS global condition context keys").
     pub fn add(&self, context: &mut Context) {
         let temporary = self.session_issued.is_some();
-        if self.kind != IdentityType::Unknown {
+        // Who comes with a provider's word alone is no principal of an account yet.
+        let vouched = matches!(self.kind, IdentityType::WebIdentityUser | IdentityType::SamlUser);
+        if self.kind != IdentityType::Unknown && !vouched {
             context.insert("aws:PrincipalArn", self.principal_arn.to_owned());
             context.insert("aws:PrincipalAccount", self.principal_account.to_owned());
             context.insert("aws:userid", self.user_id.to_owned());
         }
         context.insert("aws:PrincipalType", principal_type(self.kind));
-        if let Some(name) = self.user_name {
+        if let Some(name) = self.user_name.filter(|_| !vouched) {
             context.insert("aws:username", name.to_owned());
         }
         for (key, value) in self.tags {
@@ -185,6 +188,9 @@ impl Globals<'_> {
         }
         if let Some(identity) = self.source_identity {
             context.insert("aws:SourceIdentity", identity.to_owned());
+        }
+        if let Some(provider) = self.federated_provider {
+            context.insert("aws:FederatedProvider", provider.to_owned());
         }
         context.insert("aws:SourceIp", self.source_ip.to_owned());
         if let Some(agent) = self.user_agent {
@@ -239,6 +245,9 @@ fn add_globals(call: &Call<'_>, owner: &str, context: &mut Context) {
         session_issued: session.map(|session| session.issued),
         mfa: session.and_then(|session| session.mfa),
         source_identity: session.and_then(|session| session.source_identity.as_deref()),
+        federated_provider: session
+            .and_then(|session| session.federated_provider.as_deref())
+            .or(identity.federation.as_ref().map(|_| &*identity.arn)),
         source_ip: &call.request.source_ip,
         user_agent: call.request.user_agent.as_deref(),
         secure: call.request.secure,
@@ -303,6 +312,12 @@ pub(crate) fn judge(
     if allowed {
         return Ok(());
     }
+    if call.identity.federation.is_some() {
+        return Err(Fault::access_denied(format!(
+            "Not authorized to perform {}",
+            access.action
+        )));
+    }
     let because = policy::because(&decision, access.action);
     Err(Fault::access_denied(format!(
         "User: {} is not authorized to perform: {} on resource: {arn} {because}",
@@ -330,6 +345,14 @@ fn decide(
     policies: &ResourcePolicies,
     mut context: Context,
 ) -> Result<(Judgement, Decision)> {
+    for (key, values) in call
+        .identity
+        .federation
+        .iter()
+        .flat_map(|federation| &federation.context)
+    {
+        context.insert_many(key.clone(), values.clone());
+    }
     let gathered = Gathered::of(&mut call.look, call.identity, owner, policies, &context)?;
     let kept = context
         .iter()

@@ -48,6 +48,7 @@ pub fn judge(look: &mut Look<'_>, described: Described<'_>) -> Result<Explained>
         session_issued: session.map(|session| session.issued),
         mfa: session.and_then(|session| session.mfa),
         source_identity: session.and_then(|session| session.source_identity.as_deref()),
+        federated_provider: session.and_then(|session| session.federated_provider.as_deref()),
         source_ip: "127.0.0.1",
         user_agent: None,
         secure: true,

@@ -46,6 +46,31 @@ pub struct Identity {
     pub tags: Arc<[(String, String)]>,
     /// Present for temporary credentials.
     pub session: Option<Arc<Session>>,
+    /// Present for a caller whom an identity provider vouches for, until it holds credentials of a role.
+    pub federation: Option<Arc<Federation>>,
+}
+
+/// What an identity provider's token or assertion says of its bearer, once verified (S6.1).
+#[derive(Clone, Default)]
+pub struct Federation {
+    pub subject: String,
+    pub audience: String,
+    pub issuer: String,
+    /// SAML's `NameID` format in AWS's short form (`persistent`), and its name qualifier.
+    pub subject_type: Option<String>,
+    pub name_qualifier: Option<String>,
+    /// Condition keys that the provider set: `HOST:sub`, `saml:aud`.
+    pub context: Vec<(String, Vec<String>)>,
+    /// Session tags that the provider asks for, and which of them are transitive.
+    pub tags: Vec<(String, String)>,
+    pub transitive_tag_keys: Vec<String>,
+    pub source_identity: Option<String>,
+    /// The session name that the provider chose (SAML; for web identity the input names it).
+    pub session_name: Option<String>,
+    /// Seconds that the provider asks the session to last.
+    pub session_seconds: Option<i64>,
+    /// When the provider says that the bearer's own session ends, in milliseconds since the epoch.
+    pub session_ends: Option<i64>,
 }
 
 impl Identity {
@@ -64,6 +89,7 @@ impl Identity {
             access_key_id: "".into(),
             tags: Arc::default(),
             session: None,
+            federation: None,
         }
     }
 
@@ -82,6 +108,39 @@ impl Identity {
         }
     }
 
+    /// A caller who has shown nothing yet.
+    pub(crate) fn anonymous(account: &str) -> Self {
+        Self {
+            kind: IdentityType::Unknown,
+            principal: Principal::Anonymous,
+            arn: "".into(),
+            user_id: "".into(),
+            ..Self::installation(account)
+        }
+    }
+
+    /// Somebody whom an identity provider vouches for (S6.1, S6.4). `provider` is the provider's ARN, which trust policies name;
+    /// `user_id` and `user_name` are what the trail shows. The call runs in `account`.
+    pub fn federated(
+        kind: IdentityType,
+        account: &str,
+        provider: &str,
+        (user_id, user_name): (&str, &str),
+        federation: Federation,
+    ) -> Self {
+        Self {
+            kind,
+            principal: Principal::Federated {
+                provider: provider.to_owned(),
+            },
+            arn: provider.into(),
+            user_id: user_id.into(),
+            user_name: Some(user_name.into()),
+            federation: Some(Arc::new(federation)),
+            ..Self::installation(account)
+        }
+    }
+
     /// The root user of an account, for calls that the installation makes in its name (seeds).
     pub fn root(account: &str) -> Self {
         Self {
@@ -96,6 +155,7 @@ impl Identity {
             access_key_id: "".into(),
             tags: Arc::default(),
             session: None,
+            federation: None,
         }
     }
 }
@@ -112,6 +172,9 @@ pub struct Session {
     /// CloudTrail's `sessionIssuer`.
     pub issuer: Option<SessionIssuer>,
     pub source_identity: Option<String>,
+    /// `aws:FederatedProvider`: the provider whose token or assertion the session was issued for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated_provider: Option<String>,
     /// Session tags that pass on when roles are chained.
     pub transitive_tag_keys: Vec<String>,
     /// The session came of a session (one-hour limit).

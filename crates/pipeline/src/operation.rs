@@ -7,6 +7,7 @@ use wire::{Document, Fault, FromDocument, IntoDocument};
 
 use crate::authorize;
 use crate::call::{Call, Look};
+use crate::identity::Identity;
 use crate::resource::{Authorized, Found, Resource};
 
 /// What a handler answers.
@@ -91,6 +92,19 @@ pub trait Operation: 'static {
     const ALSO: &'static [Access] = &[];
     /// CloudTrail's `readOnly`, where it differs from the access level (`kms:Decrypt` is read-only there).
     const READ_ONLY: bool = Self::ACCESS.read_only();
+    /// The input itself proves who calls, so that no signature is asked for: `bearer` reads the proof.
+    const BEARER: bool = false;
+
+    /// Verifies the proof of a `BEARER` operation and says who calls, before the target is sought; the target is then judged
+    /// for that caller, and the record names it. Whatever `Identity::federation` says goes into the context of every decision.
+    ///
+    /// # Errors
+    /// The fault that answers a proof that does not hold.
+    fn bearer(_look: &mut Look<'_>, _input: &Self::Input) -> Result<Identity> {
+        Err(Fault::internal(
+            "an operation without a proof in its input was asked for one",
+        ))
+    }
 
     /// Finds what the input names, inside the transaction. It may refuse a name that cannot be one, but must not
     /// refuse for absence: that is `Found::Absent`, which is judged first.
@@ -108,6 +122,7 @@ pub trait Operation: 'static {
 }
 
 type Run = fn(&mut Call<'_>, Document) -> Result<Document>;
+type Prove = fn(&mut Look<'_>, &Document) -> Result<Identity>;
 
 /// One row of a service's `OPERATIONS`: an `Operation` without its types.
 pub struct Endpoint {
@@ -120,6 +135,7 @@ pub struct Endpoint {
     pub also: &'static [Access],
     pub read_only: bool,
     run: Run,
+    prove: Option<Prove>,
 }
 
 impl Endpoint {
@@ -133,7 +149,18 @@ impl Endpoint {
             also: O::ALSO,
             read_only: O::READ_ONLY,
             run: run::<O>,
+            prove: if O::BEARER { Some(prove::<O>) } else { None },
         }
+    }
+
+    /// Whether the input proves the caller, instead of a signature.
+    pub const fn is_bearer(&self) -> bool {
+        self.prove.is_some()
+    }
+
+    /// The caller whom the input proves; `None` for operations that are signed.
+    pub(crate) fn prove(&self, look: &mut Look<'_>, input: &Document) -> Result<Option<Identity>> {
+        self.prove.map(|prove| prove(look, input)).transpose()
     }
 
     /// Authorizes and handles one decoded and checked input.
@@ -149,6 +176,10 @@ fn run<O: Operation>(call: &mut Call<'_>, input: Document) -> Result<Document> {
     O::conditions(&input, &mut context);
     let target = authorize::admit(call, O::ACCESS, found, context)?;
     O::handle(call, target, input).map(IntoDocument::into_document)
+}
+
+fn prove<O: Operation>(look: &mut Look<'_>, input: &Document) -> Result<Identity> {
+    O::bearer(look, &O::Input::from_document(input.clone())?)
 }
 
 /// The table of a service's operations: `operations!["kms"; key::{CreateKey, DescribeKey}, alias::{CreateAlias}]`.

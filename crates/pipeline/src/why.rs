@@ -222,6 +222,9 @@ fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a> {
         session_issued: session.map(|session| session.issued),
         mfa: session.and_then(|session| session.mfa),
         source_identity: session.and_then(|session| session.source_identity.as_deref()),
+        federated_provider: session
+            .and_then(|session| session.federated_provider.as_deref())
+            .or_else(|| vouched(caller.kind).then_some(caller.arn.as_str())),
         source_ip: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
         secure: record.tls.is_some(),
@@ -261,6 +264,14 @@ fn principal(caller: &Caller) -> Principal {
         IdentityType::AwsService => Principal::Service {
             name: caller.arn.clone(),
         },
-        _ => Principal::Anonymous,
+        IdentityType::WebIdentityUser | IdentityType::SamlUser => Principal::Federated {
+            provider: caller.arn.clone(),
+        },
+        IdentityType::AwsAccount | IdentityType::Unknown => Principal::Anonymous,
     }
+}
+
+/// An identity provider vouched for the caller, who held no credentials.
+const fn vouched(kind: IdentityType) -> bool {
+    matches!(kind, IdentityType::WebIdentityUser | IdentityType::SamlUser)
 }

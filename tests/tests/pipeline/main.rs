@@ -8,6 +8,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod bearers;
 mod clocks;
 mod concurrency;
 mod conditions;

@@ -56,27 +56,7 @@ impl Gateway {
         let routed = route::route(parts, scope.map(|scope| &*scope.service), &api::models::Embedded);
         let route = match routed {
             Ok(route) => route,
-            Err(refusal) => {
-                // An unknown operation is named only to callers who proved who they are.
-                let verified = claim.and_then(|claim| {
-                    self.verify(parts, claim.as_ref(), None, wall)
-                        .map_err(|refused| refused.fault)
-                });
-                let (fault, caller) = match verified {
-                    Ok(identity) => (refusal.fault, Caller::of(&identity)),
-                    Err(fault) => (fault, Caller::unknown("")),
-                };
-                let (protocol, service) = (refusal.protocol, refusal.service);
-                return Err(Box::new(Refused {
-                    fault,
-                    route: None,
-                    protocol,
-                    service,
-                    region,
-                    caller,
-                    input: None,
-                }));
-            }
+            Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
         };
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
@@ -95,16 +75,22 @@ impl Gateway {
             .as_ref()
             .map(|claim| claim.access_key_id.to_string())
             .unwrap_or_default();
-        let identity = self
-            .verify(parts, claim.as_ref(), Some(route), wall)
-            .map_err(|denied| {
-                let caller = denied
-                    .identity
-                    .as_deref()
-                    .map_or_else(|| Caller::unknown(&key_id), Caller::of);
-                refused(denied.fault, caller, None)
-            })?;
-        let Some(endpoint) = self.endpoint(route.service.name, route.operation.name) else {
+        let endpoint = self.endpoint(route.service.name, route.operation.name);
+        let identity = if endpoint.is_some_and(Endpoint::is_bearer) {
+            Ok(Arc::new(Identity::anonymous(
+                &self.environment.management_account,
+            )))
+        } else {
+            self.verify(parts, claim.as_ref(), Some(route), wall)
+        };
+        let identity = identity.map_err(|denied| {
+            let caller = denied
+                .identity
+                .as_deref()
+                .map_or_else(|| Caller::unknown(&key_id), Caller::of);
+            refused(denied.fault, caller, None)
+        })?;
+        let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
         let input = protocol::decode(route.service, route.operation, route.protocol, parts)
@@ -126,6 +112,34 @@ impl Gateway {
             region,
             input,
         })
+    }
+
+    /// A request that names no operation. It is named as unknown only to callers who proved who they are.
+    fn unrouted(
+        &self,
+        parts: &Parts<'_>,
+        claim: Result<Option<wire::sigv4::Claim<'_>>>,
+        refusal: route::Refusal,
+        region: String,
+        wall: Timestamp,
+    ) -> Refused {
+        let verified = claim.and_then(|claim| {
+            self.verify(parts, claim.as_ref(), None, wall)
+                .map_err(|refused| refused.fault)
+        });
+        let (fault, caller) = match verified {
+            Ok(identity) => (refusal.fault, Caller::of(&identity)),
+            Err(fault) => (fault, Caller::unknown("")),
+        };
+        Refused {
+            fault,
+            route: None,
+            protocol: refusal.protocol,
+            service: refusal.service,
+            region,
+            caller,
+            input: None,
+        }
     }
 
     fn verify(

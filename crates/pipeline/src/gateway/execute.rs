@@ -110,14 +110,26 @@ impl Gateway {
         } = prepared.route;
         let endpoint = prepared.endpoint;
         let now = self.environment.clock.now();
-        let identity = &*prepared.identity;
         let rules = self.trail(service.name);
         let shown = recorder::shown_input(rules, service, operation, &input);
+        let account = Arc::clone(&prepared.identity.account);
+        let mut look = Look::new(&mut *tx, &self.environment, now, &prepared.region, account);
+        let proven = caught(|| endpoint.prove(&mut look, &input));
+        if look.conflict {
+            return None;
+        }
+        let (proven, refused) = match proven {
+            Ok(proven) => (proven, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let identity = proven.as_ref().unwrap_or(&prepared.identity);
         let account = Arc::clone(&identity.account);
         let look = Look::new(tx, &self.environment, now, &prepared.region, account);
         let mut call = Call::new(look, identity, facts, service.name);
-        let outcome = catch_unwind(AssertUnwindSafe(|| endpoint.run(&mut call, input)));
-        let outcome = outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked")));
+        let outcome = match refused {
+            Some(fault) => Err(fault),
+            None => caught(|| endpoint.run(&mut call, input)),
+        };
         if call.look.conflict {
             return None;
         }
@@ -240,6 +252,11 @@ impl Gateway {
         };
         self.execute(prepared, &facts, || Ok(input.clone())).await.0
     }
+}
+
+/// A bug in a service is a fault of this one call.
+fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Fault::internal("a handler panicked")))
 }
 
 /// The encoded authorization message of a denial, which `sts:DecodeAuthorizationMessage` reads.

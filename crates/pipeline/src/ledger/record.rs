@@ -96,6 +96,8 @@ pub struct SessionFacts {
     pub mfa: Option<i64>,
     pub issuer: Option<SessionIssuer>,
     pub source_identity: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federated_provider: Option<String>,
 }
 
 /// `tlsDetails`
@@ -182,6 +184,7 @@ impl Caller {
             mfa: session.mfa,
             issuer: session.issuer.clone(),
             source_identity: session.source_identity.clone(),
+            federated_provider: session.federated_provider.clone(),
         });
         Self {
             kind: identity.kind,

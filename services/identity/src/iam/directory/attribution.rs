@@ -24,6 +24,7 @@ pub(super) fn user_identity(user: &User, key_id: &str, session: Option<Arc<Sessi
         access_key_id: key_id.into(),
         tags: user.tags.as_slice().into(),
         session,
+        federation: None,
         principal: Principal::User {
             arn,
             account: user.account.clone(),
@@ -58,6 +59,7 @@ pub(super) fn session_identity(issued: &Issued, standing: &Standing) -> Identity
                 access_key_id: key_id.into(),
                 tags: overlaid(held, &issued.tags),
                 session,
+                federation: None,
                 principal: Principal::FederatedUser {
                     arn,
                     account: account.to_owned(),
@@ -76,6 +78,7 @@ pub(super) fn session_identity(issued: &Issued, standing: &Standing) -> Identity
                 access_key_id: key_id.into(),
                 tags: overlaid(role.tags.clone(), &issued.tags),
                 session,
+                federation: None,
                 principal: Principal::AssumedRole {
                     arn,
                     role_arn: role.arn(),

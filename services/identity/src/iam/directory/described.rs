@@ -69,6 +69,7 @@ fn session(look: &Look<'_>, role: &Role, name: &str) -> Identity {
             expires: look.now.0,
             ..Session::default()
         })),
+        federation: None,
         principal: Principal::AssumedRole {
             arn,
             role_arn: role.arn(),

@@ -4,11 +4,9 @@ use pipeline::identity::IdentityType;
 use pipeline::testing::{ACCOUNT, BEGINNING};
 use serde_json::{Value, json};
 
-use super::idp::{
-    ENTITY, Idp, PROVIDER, SIGN_IN, Says, at, aws, conditions, confirmation, metadata, name_id, role_arn,
-};
+use super::idp::{ENTITY, Idp, PROVIDER, SIGN_IN, Says, at, aws, metadata, name_id, role_arn};
 use super::{Federated, trust_policy};
-use crate::scene::{READ_ALL, allow, document};
+use crate::scene::{allow, document};
 use crate::sessions::{caller_of, role, sts};
 
 /// Whole seconds that a session lasts, from the time that stands still.

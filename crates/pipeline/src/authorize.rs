@@ -48,9 +48,19 @@ impl Gathered {
         policies: &ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
-        let directory = look.directory();
-        let principal = directory.policies(look, identity)?;
-        let resource_control = directory.resource_control(look, owner)?;
+        let principal = look.directory().policies(look, identity)?;
+        Self::with(look, principal, owner, policies, context)
+    }
+
+    /// The same for a principal whose policies are at hand.
+    pub(crate) fn with(
+        look: &mut Look<'_>,
+        principal: PrincipalPolicies,
+        owner: &str,
+        policies: &ResourcePolicies,
+        context: &Context,
+    ) -> Result<Self> {
+        let resource_control = look.directory().resource_control(look, owner)?;
         let mut gathered = Self {
             resource_control,
             principal,

@@ -241,6 +241,20 @@ impl<'a> StatementView<'a> {
         self.0.spans.statement
     }
 
+    /// Whether it is `NotAction`, and the patterns as the policy writes them.
+    pub fn actions(self) -> (bool, impl Iterator<Item = String>) {
+        let actions = &self.0.actions;
+        (actions.negated, actions.patterns.iter().map(Pattern::written))
+    }
+
+    /// Whether it is `NotResource`, and the patterns as the policy writes them; none for a policy without resources.
+    pub fn resources(self) -> (bool, impl Iterator<Item = String>) {
+        let resources = self.0.resources.as_ref();
+        let patterns = resources.map_or(&[][..], |resources| &resources.patterns);
+        let negated = resources.is_some_and(|resources| resources.negated);
+        (negated, patterns.iter().map(Pattern::written))
+    }
+
     /// The strings in `Principal` or `NotPrincipal`, as (`AWS`, `Service`, `Federated` or `CanonicalUser`; value).
     pub fn principals(self) -> impl Iterator<Item = (&'static str, String)> {
         let entries = self

@@ -15,6 +15,7 @@ mod instance_profiles;
 mod mfa;
 mod passwords;
 mod policies;
+mod reach;
 mod report;
 mod roles;
 mod saml;

@@ -13,7 +13,7 @@ pub mod access_key;
 pub mod account;
 pub mod attachment;
 mod bearer;
-mod binding;
+pub(crate) mod binding;
 pub mod bootstrap;
 pub mod boundary;
 mod count;

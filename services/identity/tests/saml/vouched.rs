@@ -190,6 +190,35 @@ fn tags_and_source_identity_need_their_own_permission() {
     }
 }
 
+/// Of what the provider says, three keys stay with the session, for the policies of all its requests.
+#[test]
+fn conditions_see_the_subject_in_later_requests() {
+    let town = Federated::new();
+    let answer = town.redeem(&town.idp.respond(&Says::default())).unwrap();
+    let ann = caller_of(&town.scene, &answer).unwrap();
+    let qualifier = answer["NameQualifier"].as_str().unwrap();
+    for (condition, goes) in [
+        (
+            json!({"StringEquals": {"saml:sub": "ann@corp.example", "saml:sub_type": "persistent", "saml:namequalifier": qualifier}}),
+            true,
+        ),
+        (json!({"StringEquals": {"saml:sub": "bob@corp.example"}}), false),
+        (
+            json!({"Null": {"saml:iss": "true", "saml:aud": "true", "saml:doc": "true"}}),
+            true,
+        ),
+    ] {
+        let statement =
+            json!({"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*", "Condition": condition});
+        town.scene.root(
+            "PutRolePolicy",
+            json!({"RoleName": "Staff", "PolicyName": "own", "PolicyDocument": document(&statement)}),
+        );
+        let listed = town.scene.call(&ann, "ListUsers", json!({}));
+        assert_eq!(listed.is_ok(), goes, "{condition}");
+    }
+}
+
 /// S4.7: an hour unless told, within the role's limit, and no longer than the provider says.
 #[test]
 fn the_shortest_bound_ends_the_session() {

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Say what a principal can do and become: what can ARN do
     #[command(after_help = "Example:\n  ringwork what can arn:aws:iam::000000000000:user/ana do")]
     What(Reach),
-    /// Test policies without a server, or say what a changed policy changes
+    /// Check and test policies without a server, or say what a changed policy changes
     Policy(Policy),
     /// Say what the server is and does
     Status(Status),
@@ -189,6 +189,23 @@ pub(crate) enum PolicyTask {
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
         /// Write the failures as SARIF
+        #[arg(long, value_name = "FILE")]
+        sarif: Option<PathBuf>,
+    },
+    /// Validate policies by the checks of IAM Access Analyzer
+    #[command(
+        after_help = "Examples:\n  ringwork policy check policy.json\n  ringwork policy check trust.json --kind trust\n  ringwork policy check bucket.json --kind AWS::S3::Bucket --sarif report.sarif"
+    )]
+    Check {
+        /// Policies, in JSON
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What the policies are: identity, resource, trust, service-control, resource-control, or what they are attached to
+        #[arg(long, value_name = "KIND", default_value = "identity")]
+        kind: String,
+        #[arg(long)]
+        json: bool,
+        /// Write the findings as SARIF
         #[arg(long, value_name = "FILE")]
         sarif: Option<PathBuf>,
     },

@@ -2,3 +2,177 @@
 
 /// The service's name in the models.
 pub const SERVICE: &str = "accessanalyzer";
+
+wire::structures! {
+    Access {
+        actions "actions" Option<Vec<String>>;
+        resources "resources" Option<Vec<String>>;
+    }
+    CheckAccessNotGrantedRequest {
+        access "access" Vec<Access>;
+        policy_document "policyDocument" String;
+        policy_type "policyType" AccessCheckPolicyType;
+    }
+    CheckAccessNotGrantedResponse {
+        message "message" Option<String>;
+        reasons "reasons" Option<Vec<ReasonSummary>>;
+        result "result" Option<CheckAccessNotGrantedResult>;
+    }
+    CheckNoNewAccessRequest {
+        existing_policy_document "existingPolicyDocument" String;
+        new_policy_document "newPolicyDocument" String;
+        policy_type "policyType" AccessCheckPolicyType;
+    }
+    CheckNoNewAccessResponse {
+        message "message" Option<String>;
+        reasons "reasons" Option<Vec<ReasonSummary>>;
+        result "result" Option<CheckNoNewAccessResult>;
+    }
+    CheckNoPublicAccessRequest {
+        policy_document "policyDocument" String;
+        resource_type "resourceType" AccessCheckResourceType;
+    }
+    CheckNoPublicAccessResponse {
+        message "message" Option<String>;
+        reasons "reasons" Option<Vec<ReasonSummary>>;
+        result "result" Option<CheckNoPublicAccessResult>;
+    }
+    Location {
+        path "path" Vec<PathElement>;
+        span "span" Span;
+    }
+    PathElement {
+        index "index" Option<i32>;
+        key "key" Option<String>;
+        substring "substring" Option<Substring>;
+        value "value" Option<String>;
+    }
+    Position {
+        column "column" i32;
+        line "line" i32;
+        offset "offset" i32;
+    }
+    ReasonSummary {
+        description "description" Option<String>;
+        statement_id "statementId" Option<String>;
+        statement_index "statementIndex" Option<i32>;
+    }
+    Span {
+        end "end" Position;
+        start "start" Position;
+    }
+    Substring {
+        length "length" i32;
+        start "start" i32;
+    }
+    ValidatePolicyFinding {
+        finding_details "findingDetails" String;
+        finding_type "findingType" ValidatePolicyFindingType;
+        issue_code "issueCode" String;
+        learn_more_link "learnMoreLink" String;
+        locations "locations" Vec<Location>;
+    }
+    ValidatePolicyRequest {
+        locale "locale" Option<Locale>;
+        max_results "maxResults" Option<i32>;
+        next_token "nextToken" Option<String>;
+        policy_document "policyDocument" String;
+        policy_type "policyType" PolicyType;
+        validate_policy_resource_type "validatePolicyResourceType" Option<ValidatePolicyResourceType>;
+    }
+    ValidatePolicyResponse {
+        findings "findings" Vec<ValidatePolicyFinding>;
+        next_token "nextToken" Option<String>;
+    }
+}
+
+wire::enumerations! {
+    AccessCheckPolicyType {
+        IdentityPolicy "IDENTITY_POLICY"
+        ResourcePolicy "RESOURCE_POLICY"
+    }
+    AccessCheckResourceType {
+        AwsDynamoDbTable "AWS::DynamoDB::Table"
+        AwsDynamoDbStream "AWS::DynamoDB::Stream"
+        AwsEfsFileSystem "AWS::EFS::FileSystem"
+        AwsOpenSearchServiceDomain "AWS::OpenSearchService::Domain"
+        AwsKinesisStream "AWS::Kinesis::Stream"
+        AwsKinesisStreamConsumer "AWS::Kinesis::StreamConsumer"
+        AwsKmsKey "AWS::KMS::Key"
+        AwsLambdaFunction "AWS::Lambda::Function"
+        AwsS3Bucket "AWS::S3::Bucket"
+        AwsS3AccessPoint "AWS::S3::AccessPoint"
+        AwsS3ExpressDirectoryBucket "AWS::S3Express::DirectoryBucket"
+        AwsS3Glacier "AWS::S3::Glacier"
+        AwsS3OutpostsBucket "AWS::S3Outposts::Bucket"
+        AwsS3OutpostsAccessPoint "AWS::S3Outposts::AccessPoint"
+        AwsSecretsManagerSecret "AWS::SecretsManager::Secret"
+        AwsSnsTopic "AWS::SNS::Topic"
+        AwsSqsQueue "AWS::SQS::Queue"
+        AwsIamAssumeRolePolicyDocument "AWS::IAM::AssumeRolePolicyDocument"
+        AwsS3TablesTableBucket "AWS::S3Tables::TableBucket"
+        AwsApiGatewayRestApi "AWS::ApiGateway::RestApi"
+        AwsCodeArtifactDomain "AWS::CodeArtifact::Domain"
+        AwsBackupBackupVault "AWS::Backup::BackupVault"
+        AwsCloudTrailDashboard "AWS::CloudTrail::Dashboard"
+        AwsCloudTrailEventDataStore "AWS::CloudTrail::EventDataStore"
+        AwsS3TablesTable "AWS::S3Tables::Table"
+        AwsS3ExpressAccessPoint "AWS::S3Express::AccessPoint"
+    }
+    CheckAccessNotGrantedResult {
+        Pass "PASS"
+        Fail "FAIL"
+    }
+    CheckNoNewAccessResult {
+        Pass "PASS"
+        Fail "FAIL"
+    }
+    CheckNoPublicAccessResult {
+        Pass "PASS"
+        Fail "FAIL"
+    }
+    Locale {
+        De "DE"
+        En "EN"
+        Es "ES"
+        Fr "FR"
+        It "IT"
+        Ja "JA"
+        Ko "KO"
+        PtBr "PT_BR"
+        ZhCn "ZH_CN"
+        ZhTw "ZH_TW"
+    }
+    PolicyType {
+        IdentityPolicy "IDENTITY_POLICY"
+        ResourcePolicy "RESOURCE_POLICY"
+        ServiceControlPolicy "SERVICE_CONTROL_POLICY"
+        ResourceControlPolicy "RESOURCE_CONTROL_POLICY"
+    }
+    ValidatePolicyFindingType {
+        Error "ERROR"
+        SecurityWarning "SECURITY_WARNING"
+        Suggestion "SUGGESTION"
+        Warning "WARNING"
+    }
+    ValidatePolicyResourceType {
+        AwsS3Bucket "AWS::S3::Bucket"
+        AwsS3AccessPoint "AWS::S3::AccessPoint"
+        AwsS3MultiRegionAccessPoint "AWS::S3::MultiRegionAccessPoint"
+        AwsS3ObjectLambdaAccessPoint "AWS::S3ObjectLambda::AccessPoint"
+        AwsIamAssumeRolePolicyDocument "AWS::IAM::AssumeRolePolicyDocument"
+        AwsDynamoDbTable "AWS::DynamoDB::Table"
+    }
+}
+
+/// The service's own errors.
+pub mod fault {
+    wire::faults! {
+        access_denied_exception "AccessDeniedException" "AccessDeniedException" 403 Sender;
+        internal_server_exception "InternalServerException" "InternalServerException" 500 Receiver;
+        invalid_parameter_exception "InvalidParameterException" "InvalidParameterException" 400 Sender;
+        throttling_exception "ThrottlingException" "ThrottlingException" 429 Sender;
+        unprocessable_entity_exception "UnprocessableEntityException" "UnprocessableEntityException" 422 Sender;
+        validation_exception "ValidationException" "ValidationException" 400 Sender;
+    }
+}

@@ -5,6 +5,8 @@
 mod der;
 mod pem;
 mod public_key;
+mod rsa;
+mod uploaded;
 
 use std::net::IpAddr;
 
@@ -18,6 +20,8 @@ use zeroize::Zeroize as _;
 use crate::{Error, Randomness as _, Result, Secret, SystemRandomness, digest};
 
 pub use public_key::{PublicKey, SignatureScheme};
+pub(crate) use rsa::{rsa_from_pem, rsa_to_pem};
+pub use uploaded::{UploadedCertificate, UploadedKey};
 
 const DAY: i64 = 24 * 60 * 60;
 /// The authority lasts ten years.

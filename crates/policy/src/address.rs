@@ -30,6 +30,36 @@ impl Network {
         })
     }
 
+    /// Whether every address of `other` lies within.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let width = if self.four { 32 } else { 128 };
+        self.four == other.four
+            && self.prefix <= other.prefix
+            && masked(other.bits, width - self.prefix) == self.bits
+    }
+
+    /// Version 4, and the length of the prefix.
+    pub(crate) fn shape(&self) -> (bool, u32) {
+        (self.four, self.prefix)
+    }
+
+    /// Whether `text` is an address of the network that says no more than the network: no bits after the prefix.
+    pub(crate) fn is_written(&self, text: &str) -> bool {
+        let address = text.split('/').next().unwrap_or_default();
+        bits_of(address).is_some_and(|(_, bits)| bits == self.bits)
+    }
+
+    /// The network as text, with the bits after the prefix cleared.
+    pub(crate) fn shown(&self) -> String {
+        let address = if self.four {
+            let bits = u32::try_from(self.bits).unwrap_or_default();
+            IpAddr::V4(bits.into())
+        } else {
+            IpAddr::V6(self.bits.into())
+        };
+        format!("{address}/{}", self.prefix)
+    }
+
     /// Says whether the address in `text` lies within; text that is no address lies nowhere.
     pub(crate) fn contains(&self, text: &str) -> bool {
         let Some((four, bits)) = bits_of(text) else {

@@ -23,10 +23,10 @@ pub(crate) struct Test {
     pub(crate) operator: Box<str>,
     pub(crate) key: Box<str>,
     hash: u64,
-    set: Set,
+    pub(crate) set: Set,
     if_exists: bool,
-    negated: bool,
-    comparison: Comparison,
+    pub(crate) negated: bool,
+    pub(crate) comparison: Comparison,
     /// As written.
     pub(crate) wanted: Box<[String]>,
     pub(crate) span: Span,
@@ -88,7 +88,8 @@ impl Test {
         context.find(self.hash, &self.key)
     }
 
-    fn holds_without_key(&self) -> bool {
+    /// Whether it holds for a request that does not have the key; not for `Null`.
+    pub(crate) fn holds_without_key(&self) -> bool {
         match self.set {
             _ if self.if_exists => true,
             Set::All => true,

@@ -71,6 +71,7 @@ pub struct Policy {
     pub(crate) index: ActionIndex,
     pub(crate) denies: bool,
     pub(crate) consults_context: bool,
+    pub(crate) consults_organization: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -116,7 +117,20 @@ impl Policy {
     /// # Errors
     /// [`Error`] with AWS's message and the place, if AWS would refuse the document.
     pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, Error> {
-        let document = grammar::read(text, kind)?;
+        Self::read(text, kind, false)
+    }
+
+    /// The same for an analysis of a document by itself: a statement without `Resource` is about the resource that the policy
+    /// is attached to, whichever that is.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn parse_attached(text: &str, kind: PolicyKind) -> Result<Self, Error> {
+        Self::read(text, kind, true)
+    }
+
+    fn read(text: &str, kind: PolicyKind, attached: bool) -> Result<Self, Error> {
+        let document = grammar::read(text, kind, attached)?;
         Ok(Self::compiled(
             text.into(),
             kind,
@@ -135,6 +149,12 @@ impl Policy {
     /// canonical user. What it says otherwise follows from principal, action and resource alone.
     pub fn consults_context(&self) -> bool {
         self.consults_context
+    }
+
+    /// Whether any verdict of the policy may depend on the organizations of caller or resource (`aws:PrincipalOrgID` and its
+    /// like), which cost reads to find.
+    pub fn consults_organization(&self) -> bool {
+        self.consults_organization
     }
 
     /// What it was parsed as.
@@ -179,6 +199,11 @@ impl Policy {
             || statements
                 .iter()
                 .any(|statement| !statement.conditions.is_empty());
+        let lower = text.to_ascii_lowercase();
+        let consults_organization = consults_context
+            && ["orgid", "orgpaths", "\\u"]
+                .iter()
+                .any(|part| lower.contains(part));
         let denies = statements
             .iter()
             .any(|statement| statement.effect == Effect::Deny);
@@ -191,6 +216,7 @@ impl Policy {
             index,
             denies,
             consults_context,
+            consults_organization,
         }
     }
 
@@ -275,6 +301,21 @@ mod tests {
         Policy::parse(&text, PolicyKind::Identity)
             .unwrap()
             .consults_context()
+    }
+
+    #[test]
+    fn a_policy_consults_the_organization_only_if_it_names_it() {
+        let asks = |key: &str| {
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"StringEquals":{{"{key}":"o-a"}}}}}}]}}"#
+            );
+            let policy = Policy::parse(&text, PolicyKind::Identity).unwrap();
+            policy.consults_organization()
+        };
+        assert!(asks("aws:PrincipalOrgID"));
+        assert!(asks("AWS:RESOURCEORGPATHS"));
+        assert!(asks(r"aws:PrincipalOrg\u0049D"));
+        assert!(!asks("aws:PrincipalAccount"));
     }
 
     #[test]

@@ -21,11 +21,13 @@ pub(crate) struct Document {
     pub(crate) statements: Vec<Statement>,
 }
 
-pub(crate) fn read(text: &str, kind: PolicyKind) -> Result<Document, Error> {
+/// Reads a document. `attached`: a statement without `Resource` is about whatever the policy is attached to.
+pub(crate) fn read(text: &str, kind: PolicyKind, attached: bool) -> Result<Document, Error> {
     let root = json::read(text)?;
     let mut grammar = Grammar {
         text,
         kind,
+        attached,
         version: Version::V2008,
         sids: BTreeSet::new(),
     };
@@ -35,6 +37,7 @@ pub(crate) fn read(text: &str, kind: PolicyKind) -> Result<Document, Error> {
 struct Grammar<'a> {
     text: &'a str,
     kind: PolicyKind,
+    attached: bool,
     version: Version,
     sids: BTreeSet<String>,
 }
@@ -57,6 +60,11 @@ impl PolicyKind {
             self,
             Self::Identity | Self::Boundary | Self::Session | Self::ServiceControl
         )
+    }
+
+    /// Whether statements name the callers that they are about.
+    pub(crate) fn names_callers(self) -> bool {
+        !self.forbids_principal()
     }
 
     fn is_organization(self) -> bool {
@@ -84,6 +92,10 @@ impl<'a> Grammar<'a> {
         let Some(node) = statement else {
             return Err(self.syntax(root.span, "Statement is missing"));
         };
+        // Organizations User Guide, "SCP syntax" and "RCP syntax": the newer version must be written.
+        if self.kind.is_organization() && self.version != Version::V2012 {
+            return Err(self.fault(root.span, Fault::PolicyType));
+        }
         let nodes = match &node.value {
             Value::Array(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
@@ -291,7 +303,7 @@ impl<'a> Grammar<'a> {
 
     fn resources(&self, member: Option<&Member>, statement: Span) -> Result<Option<Resources>, Error> {
         let Some(member) = member else {
-            let optional = self.kind == PolicyKind::Trust;
+            let optional = self.kind == PolicyKind::Trust || self.attached;
             return if optional {
                 Ok(None)
             } else {
@@ -379,8 +391,8 @@ impl<'a> Grammar<'a> {
         nodes.iter().map(text).collect()
     }
 
-    /// Organizations User Guide, "RCP syntax": only Deny for all principals, without NotAction; the one that AWS attaches
-    /// itself (RCPFullAWSAccess) allows everything.
+    /// Organizations User Guide, "RCP syntax": only Deny for all principals, without NotAction, and never of all services'
+    /// actions at once; the one that AWS attaches itself (RCPFullAWSAccess) allows everything.
     fn check_resource_control(
         &self,
         node: &Node,
@@ -389,11 +401,16 @@ impl<'a> Grammar<'a> {
         resources: &Option<Resources>,
     ) -> Result<(), Error> {
         let any = |patterns: &[Pattern]| *patterns == [Pattern::Any];
+        let every_action = actions.patterns.contains(&Pattern::Any);
         let everything = any(&actions.patterns)
             && resources
                 .as_ref()
                 .is_some_and(|held| !held.negated && any(&held.patterns));
-        if actions.negated || (effect == Effect::Allow && !everything) {
+        let allowed = match effect {
+            Effect::Allow => everything,
+            Effect::Deny => !every_action,
+        };
+        if actions.negated || !allowed {
             return Err(self.fault(node.span, Fault::PolicyType));
         }
         Ok(())

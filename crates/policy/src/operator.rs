@@ -163,6 +163,18 @@ impl Comparison {
 }
 
 impl Relation {
+    /// The values in relation to `wanted`, as an interval whose ends are counted in halves, so that open ends need no flag.
+    pub(crate) fn interval(self, wanted: i128) -> (i128, i128) {
+        let middle = wanted.saturating_mul(2);
+        match self {
+            Self::Equals => (middle, middle),
+            Self::Less => (i128::MIN, middle.saturating_sub(1)),
+            Self::LessEquals => (i128::MIN, middle),
+            Self::Greater => (middle.saturating_add(1), i128::MAX),
+            Self::GreaterEquals => (middle, i128::MAX),
+        }
+    }
+
     fn holds(self, value: i128, wanted: i128) -> bool {
         match self {
             Self::Equals => value == wanted,

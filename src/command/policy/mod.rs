@@ -1,10 +1,12 @@
-//! `ringwork policy`: policies tested and compared without a server, by the evaluator that a server judges with.
+//! `ringwork policy`: policies checked, tested and compared without a server, by the evaluator that a server judges with.
 
+mod check;
 mod diff;
 mod file;
 mod judge;
 mod report;
 mod run;
+mod table;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,12 @@ use crate::error::Error;
 pub(crate) fn run(options: &Policy) -> Result<(), Error> {
     match &options.task {
         PolicyTask::Test { files, junit, sarif } => run::run(files, junit.as_deref(), sarif.as_deref()),
+        PolicyTask::Check {
+            files,
+            kind,
+            json,
+            sarif,
+        } => check::run(files, kind, *json, sarif.as_deref()),
         PolicyTask::Diff {
             old,
             new,

@@ -3,12 +3,12 @@
 //! Invariant: whatever a name or a policy says, the XML stays well-formed: what XML cannot hold is left out.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::run::Outcome;
 use crate::error::Error;
-use crate::seed::document::Place;
 
 /// The results in the form that CI servers read: a suite a file, a case a test.
 pub(super) fn junit(outcomes: &[Outcome]) -> String {
@@ -46,21 +46,52 @@ pub(super) fn junit(outcomes: &[Outcome]) -> String {
     text
 }
 
-/// The failures in the form that code review tools show beside the lines (SARIF 2.1.0, section 3.27).
+/// One result of a log that code review tools show beside the lines (SARIF 2.1.0, section 3.27).
+pub(super) struct SarifResult {
+    pub(super) rule: &'static str,
+    /// `error`, `warning` or `note`.
+    pub(super) level: &'static str,
+    pub(super) message: String,
+    pub(super) file: String,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// The failures of tests as such a log.
 pub(super) fn sarif(outcomes: &[Outcome]) -> Result<String, Error> {
     let failed = outcomes
         .iter()
         .filter_map(|outcome| Some((outcome, outcome.failure.as_ref()?)));
-    let results: Vec<Value> = failed
-        .map(|(outcome, (message, ladder))| {
-            let Place { line, column } = outcome.place;
+    let results = failed.map(|(outcome, (message, ladder))| SarifResult {
+        rule: "policy-test",
+        level: "error",
+        message: format!("{}: {message}\n{ladder}", outcome.name),
+        file: outcome.file.display().to_string(),
+        line: usize::try_from(outcome.place.line).unwrap_or(1),
+        column: usize::try_from(outcome.place.column).unwrap_or(1),
+    });
+    log(
+        results.collect(),
+        &[("policy-test", "A policy decides as its test expects")],
+    )
+}
+
+/// The log. Rules that results name and that are not among `rules` explain themselves by their names.
+pub(super) fn log(results: Vec<SarifResult>, rules: &[(&str, &str)]) -> Result<String, Error> {
+    let rules: Vec<Value> = rules
+        .iter()
+        .map(|(id, about)| json!({"id": id, "shortDescription": {"text": about}}))
+        .collect();
+    let results: Vec<Value> = results
+        .into_iter()
+        .map(|result| {
             json!({
-                "ruleId": "policy-test",
-                "level": "error",
-                "message": {"text": format!("{}: {message}\n{ladder}", outcome.name)},
+                "ruleId": result.rule,
+                "level": result.level,
+                "message": {"text": result.message},
                 "locations": [{"physicalLocation": {
-                    "artifactLocation": {"uri": uri(&outcome.file.display().to_string())},
-                    "region": {"startLine": line.max(1), "startColumn": column.max(1)},
+                    "artifactLocation": {"uri": uri(&result.file)},
+                    "region": {"startLine": result.line.max(1), "startColumn": result.column.max(1)},
                 }}],
             })
         })
@@ -71,13 +102,22 @@ pub(super) fn sarif(outcomes: &[Outcome]) -> Result<String, Error> {
         "runs": [{
             "tool": {"driver": {
                 "name": "ringwork", "version": env!("CARGO_PKG_VERSION"),
-                "rules": [{"id": "policy-test", "shortDescription": {"text": "A policy decides as its test expects"}}],
+                "rules": rules,
             }},
             "results": results,
         }],
     });
     let text = serde_json::to_string_pretty(&log).map_err(|error| Error::Pipeline(error.to_string()))?;
     Ok(text + "\n")
+}
+
+/// Writes a report to its file.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text).map_err(|source| Error::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// A path as a relative reference (RFC 3986): what is no unreserved letter or slash is percent-encoded.

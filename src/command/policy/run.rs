@@ -26,10 +26,10 @@ pub(super) fn run(files: &[PathBuf], junit: Option<&Path>, sarif: Option<&Path>)
     }
     print(&outcomes);
     if let Some(path) = junit {
-        write(path, &report::junit(&outcomes))?;
+        report::write(path, &report::junit(&outcomes))?;
     }
     if let Some(path) = sarif {
-        write(path, &report::sarif(&outcomes)?)?;
+        report::write(path, &report::sarif(&outcomes)?)?;
     }
     let failed = outcomes
         .iter()
@@ -42,14 +42,6 @@ pub(super) fn run(files: &[PathBuf], junit: Option<&Path>, sarif: Option<&Path>)
         )));
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text).map_err(|source| Error::File {
-        doing: "write",
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// The outcomes of the tests of one file.

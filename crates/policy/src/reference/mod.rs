@@ -9,6 +9,8 @@ mod pack;
 pub use global::{GlobalKey, global_key, global_keys};
 pub use pack::{Service, service, services};
 
+use std::{collections::BTreeMap, sync::LazyLock};
+
 use crate::{
     context::Context,
     pattern::{Case, Pattern, Syntax},
@@ -106,6 +108,35 @@ pub fn condition_key(key: &str) -> Option<ConditionKey> {
     service(prefix)?.condition_key(key)
 }
 
+/// The resource types whose ARNs name the service (`s3` in `arn:aws:s3:::b`), whichever prefix their actions have.
+pub fn resource_types_of(arn_service: &str) -> &'static [ResourceType] {
+    static TYPES: LazyLock<BTreeMap<&'static str, Vec<ResourceType>>> = LazyLock::new(|| {
+        let mut types: BTreeMap<&'static str, Vec<ResourceType>> = BTreeMap::new();
+        let all = services().filter_map(service).flat_map(Service::resource_types);
+        for held in all {
+            types
+                .entry(held.arn.split(':').nth(2).unwrap_or_default())
+                .or_default()
+                .push(held);
+        }
+        types
+    });
+    TYPES.get(arn_service).map_or(&[], Vec::as_slice)
+}
+
+/// An ARN format, or a part of one, as a pattern: every variable is `*`.
+pub fn opened(format: &str) -> String {
+    let mut pattern = String::new();
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once("${") {
+        pattern.push_str(before);
+        pattern.push('*');
+        rest = after.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    pattern.push_str(rest);
+    pattern
+}
+
 /// Every action that the `Action` string matches (`s3:Get*`, `*`), services in byte order.
 pub fn actions_matching(source: &str) -> impl Iterator<Item = Action> {
     let pattern = Pattern::compile(source, Syntax::WILDCARDS);
@@ -144,12 +175,12 @@ impl Action {
     }
 
     /// The condition keys that requests for it may hold whatever the resource (global keys apart).
-    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> {
+    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> + use<> {
         self.service.keys_of(self.keys)
     }
 
     /// The resource types that it acts on; none for actions that take `*` alone.
-    pub fn resources(&self) -> impl Iterator<Item = ActionResource> {
+    pub fn resources(&self) -> impl Iterator<Item = ActionResource> + use<> {
         let service = self.service;
         let types = self.types.split(';').filter(|text| !text.is_empty());
         types.filter_map(move |text| {
@@ -167,28 +198,20 @@ impl Action {
 
 impl ActionResource {
     /// The condition keys that requests for the action hold if they are about this type.
-    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> {
+    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> + use<> {
         self.service.keys_of(self.keys)
     }
 }
 
 impl ResourceType {
     /// The condition keys that tell of resources of the type.
-    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> {
+    pub fn condition_keys(&self) -> impl Iterator<Item = ConditionKey> + use<> {
         self.service.keys_of(self.keys)
     }
 
     /// The ARN format as a pattern: every variable is `*`.
     pub fn pattern(&self) -> String {
-        let mut pattern = String::new();
-        let mut rest = self.arn;
-        while let Some((before, after)) = rest.split_once("${") {
-            pattern.push_str(before);
-            pattern.push('*');
-            rest = after.split_once('}').map_or("", |(_, rest)| rest);
-        }
-        pattern.push_str(rest);
-        pattern
+        opened(self.arn)
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Invariant: an analysis reads policies and the ledger; it changes nothing but its own analyzers, findings and rules.
 
+pub mod check;
+pub mod validate;
+
 use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
@@ -9,7 +12,11 @@ use pipeline::{Endpoint, TrailRules, operations};
 pub static TRAIL: TrailRules = TrailRules::new("accessanalyzer");
 
 /// The operations of Access Analyzer.
-pub static OPERATIONS: &[Endpoint] = operations!["accessanalyzer";];
+pub static OPERATIONS: &[Endpoint] = operations![
+    "accessanalyzer";
+    check::{CheckAccessNotGranted, CheckNoNewAccess, CheckNoPublicAccess},
+    validate::{ValidatePolicy},
+];
 
 /// What Access Analyzer does later.
 pub static JOBS: &[JobKind] = &[];

@@ -21,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) mfa_devices_in_use: u32,
     #[serde(default)]
     pub(crate) saml_providers: u32,
+    #[serde(default)]
+    pub(crate) server_certificates: u32,
 }
 
 store::record!(Counts, 1);
@@ -39,6 +41,7 @@ pub(crate) enum Counted {
     /// A device has one owner at most, so that the quota of devices is theirs too.
     MfaDevicesInUse,
     SamlProviders,
+    ServerCertificates,
 }
 
 impl Counted {
@@ -52,6 +55,7 @@ impl Counted {
             Self::InstanceProfiles => 1000,
             // As many as users.
             Self::MfaDevices | Self::MfaDevicesInUse => 5000,
+            Self::ServerCertificates => 20,
         }
     }
 
@@ -64,6 +68,7 @@ impl Counted {
             Self::InstanceProfiles => "InstanceProfilesPerAccount",
             Self::SamlProviders => "SAMLProvidersPerAccount",
             Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
+            Self::ServerCertificates => "ServerCertificatesPerAccount",
         }
     }
 
@@ -77,6 +82,7 @@ impl Counted {
             Self::MfaDevices => &mut counts.mfa_devices,
             Self::SamlProviders => &mut counts.saml_providers,
             Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
+            Self::ServerCertificates => &mut counts.server_certificates,
         }
     }
 }
@@ -92,14 +98,20 @@ pub(crate) fn counts(look: &mut Look<'_>) -> Result<Counts> {
 /// Counts one more, or refuses with `LimitExceeded`.
 pub(crate) fn add(call: &mut Call<'_>, counted: Counted) -> Result<()> {
     let mut counts = counts(call)?;
-    let count = counted.of(&mut counts);
-    if *count >= counted.quota() {
+    if *counted.of(&mut counts) >= counted.quota() {
         let (name, quota) = (counted.quota_name(), counted.quota());
         return Err(limit_exceeded_exception(format!(
             "Cannot exceed quota for {name}: {quota}"
         )));
     }
-    *count += 1;
+    add_beyond(call, counted)
+}
+
+/// Counts one more of what may exceed its quota.
+pub(crate) fn add_beyond(call: &mut Call<'_>, counted: Counted) -> Result<()> {
+    let mut counts = counts(call)?;
+    let count = counted.of(&mut counts);
+    *count = count.saturating_add(1);
     let account = call.account().to_owned();
     call.put(&COUNTS, &account, counts)
 }

@@ -1,0 +1,205 @@
+//! Patterns as sets of texts: whether one lies within another, and whether two have nothing in common.
+//!
+//! Invariant: both answers are proofs. A `false` says that nothing was proven, not that the opposite holds: a variable in the
+//! outer pattern includes only itself, and in a comparison for common texts it may stand for anything.
+
+use crate::pattern::{Case, Pattern, Piece};
+
+/// Two patterns whose lengths multiply to more than this are not compared: hostile policies must not buy time.
+const WORK_MAX: usize = 1 << 22;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Symbol<'a> {
+    Letter(char),
+    One,
+    Star,
+    Variable(&'a Piece),
+}
+
+/// Whether every text of `inner` is one of `outer`.
+pub(crate) fn includes(outer: &Pattern, inner: &Pattern, case: Case) -> bool {
+    if matches!(outer, Pattern::Any) || outer == inner {
+        return true;
+    }
+    let (outer, inner) = (symbols(outer, case), symbols(inner, case));
+    if outer.len().saturating_mul(inner.len()) > WORK_MAX {
+        return false;
+    }
+    // The inner pattern is read as a text in which a star of the outer one may stand for any symbols.
+    let (mut at, mut from, mut mark) = (0, 0, None);
+    loop {
+        let fits = match (outer.get(at), inner.get(from)) {
+            (None, None) => return true,
+            (Some(Symbol::Star), _) => {
+                mark = Some((at + 1, from));
+                at += 1;
+                continue;
+            }
+            (Some(Symbol::One), Some(symbol)) => matches!(symbol, Symbol::Letter(_) | Symbol::One),
+            (Some(wanted), Some(symbol)) => wanted == symbol,
+            _ => false,
+        };
+        if fits {
+            at += 1;
+            from += 1;
+        } else {
+            let Some((after, start)) = mark else { return false };
+            if start >= inner.len() {
+                return false;
+            }
+            mark = Some((after, start + 1));
+            at = after;
+            from = start + 1;
+        }
+    }
+}
+
+/// Whether no text is one of both.
+pub(crate) fn disjoint(one: &Pattern, two: &Pattern, case: Case) -> bool {
+    if matches!(one, Pattern::Any) || matches!(two, Pattern::Any) {
+        return false;
+    }
+    let (one, two) = (symbols(one, case), symbols(two, case));
+    if one.len().saturating_mul(two.len()) > WORK_MAX {
+        return false;
+    }
+    // Row by row from the end: whether the rests of both patterns have a text in common.
+    let mut below: Vec<bool> = Vec::new();
+    for i in (0..=one.len()).rev() {
+        let mut row = vec![false; two.len() + 1];
+        for j in (0..=two.len()).rev() {
+            let at = |row: &[bool], j: usize| row.get(j).copied().unwrap_or(false);
+            let common = match (one.get(i), two.get(j)) {
+                (None, None) => true,
+                (Some(symbol), other) if many(*symbol) => {
+                    at(&below, j) || (other.is_some() && at(&row, j + 1))
+                }
+                (_, Some(symbol)) if many(*symbol) => {
+                    at(&row, j + 1) || (one.get(i).is_some() && at(&below, j))
+                }
+                (Some(Symbol::Letter(a)), Some(Symbol::Letter(b))) if a != b => false,
+                (Some(_), Some(_)) => at(&below, j + 1),
+                _ => false,
+            };
+            if let Some(cell) = row.get_mut(j) {
+                *cell = common;
+            }
+        }
+        below = row;
+    }
+    !below.first().copied().unwrap_or(true)
+}
+
+const fn many(symbol: Symbol<'_>) -> bool {
+    matches!(symbol, Symbol::Star | Symbol::Variable(_))
+}
+
+fn symbols(pattern: &Pattern, case: Case) -> Vec<Symbol<'_>> {
+    let mut symbols = Vec::new();
+    match pattern {
+        Pattern::Any => symbols.push(Symbol::Star),
+        Pattern::Exact(text) => letters(text, case, &mut symbols),
+        Pattern::Prefix(text) => {
+            letters(text, case, &mut symbols);
+            symbols.push(Symbol::Star);
+        }
+        Pattern::Pieces(pieces) => {
+            for piece in pieces {
+                match piece {
+                    Piece::Text(text) => letters(text, case, &mut symbols),
+                    Piece::One => symbols.push(Symbol::One),
+                    Piece::Star => symbols.push(Symbol::Star),
+                    Piece::Variable { .. } => symbols.push(Symbol::Variable(piece)),
+                }
+            }
+        }
+    }
+    // `*?` and `?*` are the same; single letters first, so that reading from the left proves more.
+    for run in symbols.split_mut(|symbol| !matches!(symbol, Symbol::One | Symbol::Star)) {
+        run.sort_by_key(|symbol| *symbol == Symbol::Star);
+    }
+    symbols.dedup_by(|next, held| *next == Symbol::Star && *held == Symbol::Star);
+    symbols
+}
+
+fn letters<'a>(text: &str, case: Case, into: &mut Vec<Symbol<'a>>) {
+    into.extend(text.chars().map(|letter| {
+        Symbol::Letter(match case {
+            Case::Sensitive => letter,
+            Case::Folded => letter.to_ascii_lowercase(),
+        })
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Syntax;
+
+    fn compiled(source: &str) -> Pattern {
+        Pattern::compile(
+            source,
+            Syntax {
+                wildcards: true,
+                variables: true,
+            },
+        )
+    }
+
+    #[test]
+    fn inclusion_is_proven_where_it_holds() {
+        for (outer, inner, wanted) in [
+            ("*", "a", true),
+            ("a*", "ab*", true),
+            ("ab*", "a*", false),
+            ("a*c", "abc", true),
+            ("a*c", "a*bc", true),
+            ("a*c", "ab*", false),
+            ("a?c", "abc", true),
+            ("a?c", "a?c", true),
+            ("a?", "a*", false),
+            ("a*", "a?", true),
+            ("?*", "*?", true),
+            ("a*b*c", "axbybzc", true),
+            ("*/x/*", "a/x/${aws:username}", true),
+            ("a/${aws:username}", "a/${aws:username}", true),
+            ("a/${aws:username}", "a/martha", false),
+            ("a/?", "a/${aws:username}", false),
+            ("s3:get*", "S3:GetObject", true),
+        ] {
+            assert_eq!(
+                includes(&compiled(outer), &compiled(inner), Case::Folded),
+                wanted,
+                "{outer} includes {inner}"
+            );
+        }
+        assert!(!includes(&compiled("a*"), &compiled("Ab"), Case::Sensitive));
+    }
+
+    #[test]
+    fn what_has_nothing_in_common_is_disjoint() {
+        for (one, two, wanted) in [
+            ("a*", "b*", true),
+            ("a*", "*b", false),
+            ("a*c", "a*d", true),
+            ("a?", "a", true),
+            ("a?", "ab", false),
+            ("*a*", "b", true),
+            ("*", "b", false),
+            ("${aws:username}", "b", false),
+            ("x${aws:username}", "b", true),
+            ("arn:aws:s3:::a/*", "arn:aws:s3:::a", true),
+        ] {
+            assert_eq!(
+                disjoint(&compiled(one), &compiled(two), Case::Folded),
+                wanted,
+                "{one} {two}"
+            );
+            assert_eq!(
+                disjoint(&compiled(two), &compiled(one), Case::Folded),
+                wanted,
+                "{two} {one}"
+            );
+        }
+    }
+}

@@ -10,6 +10,8 @@ use crate::world::Existing;
 
 /// A policy that allows little.
 pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+/// Metadata of a SAML provider.
+pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
 /// A service that has credentials of its own.
@@ -141,6 +143,8 @@ impl Sampler<'_> {
             | "Name" => Some(name.to_owned()),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
+            "SAMLProviderArn" | "PrincipalArn" => arn("saml-provider"),
+            "SAMLMetadataDocument" => Some(METADATA.to_owned()),
             "SerialNumber" => arn("mfa"),
             "Arn" | "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ServiceNamespace" | "ServiceNamespaces" => Some("iam".to_owned()),

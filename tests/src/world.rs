@@ -175,6 +175,11 @@ impl World {
         );
         world.make("CreateInstanceProfile", json!({"InstanceProfileName": name}));
         world.make("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
+        let metadata = crate::sample::METADATA;
+        world.make(
+            "CreateSAMLProvider",
+            json!({"Name": name, "SAMLMetadataDocument": metadata}),
+        );
         let policy = crate::sample::POLICY;
         world.make(
             "CreatePolicy",

@@ -125,6 +125,17 @@ wire::structures! {
     CreateRoleResponse {
         role "Role" Role;
     }
+    CreateSAMLProviderRequest {
+        add_private_key "AddPrivateKey" Option<String>;
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        name "Name" String;
+        saml_metadata_document "SAMLMetadataDocument" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    CreateSAMLProviderResponse {
+        saml_provider_arn "SAMLProviderArn" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
     CreateServiceLinkedRoleRequest {
         aws_service_name "AWSServiceName" String;
         custom_suffix "CustomSuffix" Option<String>;
@@ -199,6 +210,9 @@ wire::structures! {
     }
     DeleteRoleRequest {
         role_name "RoleName" String;
+    }
+    DeleteSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
     }
     DeleteSSHPublicKeyRequest {
         ssh_public_key_id "SSHPublicKeyId" String;
@@ -407,6 +421,18 @@ wire::structures! {
     }
     GetRoleResponse {
         role "Role" Role;
+    }
+    GetSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    GetSAMLProviderResponse {
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        create_date "CreateDate" Option<Timestamp>;
+        private_key_list "PrivateKeyList" Option<Vec<SAMLPrivateKey>>;
+        saml_metadata_document "SAMLMetadataDocument" Option<String>;
+        saml_provider_uuid "SAMLProviderUUID" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+        valid_until "ValidUntil" Option<Timestamp>;
     }
     GetSSHPublicKeyRequest {
         encoding "Encoding" EncodingType;
@@ -728,6 +754,20 @@ wire::structures! {
         marker "Marker" Option<String>;
         roles "Roles" Vec<Role>;
     }
+    ListSAMLProviderTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    ListSAMLProviderTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
+    ListSAMLProvidersRequest {}
+    ListSAMLProvidersResponse {
+        saml_provider_list "SAMLProviderList" Option<Vec<SAMLProviderListEntry>>;
+    }
     ListSSHPublicKeysRequest {
         marker "Marker" Option<String>;
         max_items "MaxItems" Option<i32>;
@@ -1005,6 +1045,15 @@ wire::structures! {
         region "Region" Option<String>;
         resources "Resources" Option<Vec<String>>;
     }
+    SAMLPrivateKey {
+        key_id "KeyId" Option<String>;
+        timestamp "Timestamp" Option<Timestamp>;
+    }
+    SAMLProviderListEntry {
+        arn "Arn" Option<String>;
+        create_date "CreateDate" Option<Timestamp>;
+        valid_until "ValidUntil" Option<Timestamp>;
+    }
     SSHPublicKey {
         fingerprint "Fingerprint" String;
         ssh_public_key_body "SSHPublicKeyBody" String;
@@ -1142,6 +1191,10 @@ wire::structures! {
         role_name "RoleName" String;
         tags "Tags" Vec<Tag>;
     }
+    TagSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagServerCertificateRequest {
         server_certificate_name "ServerCertificateName" String;
         tags "Tags" Vec<Tag>;
@@ -1170,6 +1223,10 @@ wire::structures! {
     }
     UntagRoleRequest {
         role_name "RoleName" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagServerCertificateRequest {
@@ -1223,6 +1280,16 @@ wire::structures! {
         role_name "RoleName" String;
     }
     UpdateRoleResponse {}
+    UpdateSAMLProviderRequest {
+        add_private_key "AddPrivateKey" Option<String>;
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        remove_private_key "RemovePrivateKey" Option<String>;
+        saml_metadata_document "SAMLMetadataDocument" Option<String>;
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    UpdateSAMLProviderResponse {
+        saml_provider_arn "SAMLProviderArn" Option<String>;
+    }
     UpdateSSHPublicKeyRequest {
         ssh_public_key_id "SSHPublicKeyId" String;
         status "Status" StatusType;
@@ -1310,6 +1377,10 @@ wire::enumerations! {
     AccessAdvisorUsageGranularityType {
         ServiceLevel "SERVICE_LEVEL"
         ActionLevel "ACTION_LEVEL"
+    }
+    AssertionEncryptionModeType {
+        Required "Required"
+        Allowed "Allowed"
     }
     AssignmentStatusType {
         Assigned "Assigned"

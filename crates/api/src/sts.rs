@@ -29,6 +29,28 @@ wire::structures! {
         session_token_utilization "SessionTokenUtilization" Option<i32>;
         source_identity "SourceIdentity" Option<String>;
     }
+    AssumeRoleWithSAMLRequest {
+        duration_seconds "DurationSeconds" Option<i32>;
+        minimum_session_token_size "MinimumSessionTokenSize" Option<i32>;
+        policy "Policy" Option<String>;
+        policy_arns "PolicyArns" Option<Vec<PolicyDescriptorType>>;
+        principal_arn "PrincipalArn" String;
+        role_arn "RoleArn" String;
+        saml_assertion "SAMLAssertion" String;
+    }
+    AssumeRoleWithSAMLResponse {
+        assumed_role_user "AssumedRoleUser" Option<AssumedRoleUser>;
+        audience "Audience" Option<String>;
+        credentials "Credentials" Option<Credentials>;
+        issuer "Issuer" Option<String>;
+        name_qualifier "NameQualifier" Option<String>;
+        packed_policy_size "PackedPolicySize" Option<i32>;
+        session_token_size "SessionTokenSize" Option<i32>;
+        session_token_utilization "SessionTokenUtilization" Option<i32>;
+        source_identity "SourceIdentity" Option<String>;
+        subject "Subject" Option<String>;
+        subject_type "SubjectType" Option<String>;
+    }
     AssumedRoleUser {
         arn "Arn" String;
         assumed_role_id "AssumedRoleId" String;
@@ -104,7 +126,9 @@ wire::structures! {
 pub mod fault {
     wire::faults! {
         expired_token_exception "ExpiredTokenException" "ExpiredTokenException" 400 Sender;
+        idp_rejected_claim_exception "IDPRejectedClaimException" "IDPRejectedClaim" 403 Sender;
         invalid_authorization_message_exception "InvalidAuthorizationMessageException" "InvalidAuthorizationMessageException" 400 Sender;
+        invalid_identity_token_exception "InvalidIdentityTokenException" "InvalidIdentityToken" 400 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         packed_policy_too_large_exception "PackedPolicyTooLargeException" "PackedPolicyTooLarge" 400 Sender;
         region_disabled_exception "RegionDisabledException" "RegionDisabledException" 403 Sender;

@@ -85,6 +85,11 @@ impl<'a> Look<'a> {
         self.region
     }
 
+    /// The wall's time, for the freshness of what outside parties signed; they sign by theirs. All else goes by `now`.
+    pub fn wall(&self) -> Timestamp {
+        self.environment.clock.wall()
+    }
+
     /// The partition of every ARN made here.
     pub const fn partition(&self) -> &'static str {
         "aws"

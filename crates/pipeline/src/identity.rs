@@ -176,6 +176,9 @@ pub struct Session {
     /// `aws:FederatedProvider`: the provider whose token or assertion the session was issued for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated_provider: Option<String>,
+    /// Condition keys of the provider that stay with the session (`saml:sub`), with their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provider_keys: Vec<(String, String)>,
     /// Session tags that pass on when roles are chained.
     pub transitive_tag_keys: Vec<String>,
     /// The session came of a session (one-hour limit).

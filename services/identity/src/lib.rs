@@ -6,6 +6,7 @@ pub mod accessanalyzer;
 pub mod iam;
 pub mod organizations;
 pub mod reach;
+pub mod saml;
 pub mod sts;
 
 pub use iam::bootstrap::{RootCredentials, bootstrap};

@@ -25,6 +25,7 @@ mod policy_generation;
 mod reach;
 mod report;
 mod roles;
+mod saml;
 mod scene;
 mod server_certificates;
 mod service_credentials;

@@ -241,7 +241,7 @@ impl Operation for GetAccountSummary {
                 "InstanceProfilesQuota",
                 counted(Counted::InstanceProfiles.quota()),
             ),
-            ("Providers", 0),
+            ("Providers", counted(counts.saml_providers)),
             ("GlobalEndpointTokenVersion", token_version),
         ];
         let summary: BTreeMap<String, i32> = entries

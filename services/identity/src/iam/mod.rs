@@ -36,6 +36,7 @@ pub mod policy;
 pub mod preference;
 pub mod report;
 pub mod role;
+pub mod saml;
 pub mod server_certificate;
 pub mod service_credential;
 pub mod signing_certificate;
@@ -114,6 +115,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         AddRoleToInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile, GetInstanceProfile,
         ListInstanceProfileTags, ListInstanceProfiles, ListInstanceProfilesForRole, RemoveRoleFromInstanceProfile,
         TagInstanceProfile, UntagInstanceProfile,
+    },
+    saml::{
+        CreateSAMLProvider, DeleteSAMLProvider, GetSAMLProvider, ListSAMLProviderTags, ListSAMLProviders,
+        TagSAMLProvider, UntagSAMLProvider, UpdateSAMLProvider,
     },
     simulation::{
         GetContextKeysForCustomPolicy, GetContextKeysForPrincipalPolicy, SimulateCustomPolicy, SimulatePrincipalPolicy,

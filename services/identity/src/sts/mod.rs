@@ -14,13 +14,14 @@ pub mod key;
 pub mod message;
 mod narrowing;
 pub mod role;
+pub mod saml;
 pub mod session;
 pub(crate) mod token;
 
 /// How STS's calls look in the trail. AWS shows session tokens there; a token is half of a live credential, whose reader
 /// needs only the access key id to follow the session, so ours does not.
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SessionToken", "TokenCode"],
+    drop: &["SessionToken", "TokenCode", "SAMLAssertion"],
     shown_reads: &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"],
     hides_denied: true,
     names_resources: true,
@@ -34,5 +35,6 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     key::{GetAccessKeyInfo},
     message::{DecodeAuthorizationMessage},
     role::{AssumeRole},
+    saml::{AssumeRoleWithSAML},
     session::{GetSessionToken},
 ];

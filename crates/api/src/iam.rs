@@ -26,6 +26,10 @@ wire::structures! {
         status "Status" Option<StatusType>;
         user_name "UserName" Option<String>;
     }
+    AddClientIDToOpenIDConnectProviderRequest {
+        client_id "ClientID" String;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
     AddRoleToInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
         role_name "RoleName" String;
@@ -94,6 +98,16 @@ wire::structures! {
     }
     CreateLoginProfileResponse {
         login_profile "LoginProfile" LoginProfile;
+    }
+    CreateOpenIDConnectProviderRequest {
+        client_id_list "ClientIDList" Option<Vec<String>>;
+        tags "Tags" Option<Vec<Tag>>;
+        thumbprint_list "ThumbprintList" Option<Vec<String>>;
+        url "Url" String;
+    }
+    CreateOpenIDConnectProviderResponse {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
     }
     CreatePolicyRequest {
         description "Description" Option<String>;
@@ -166,6 +180,9 @@ wire::structures! {
     }
     DeleteLoginProfileRequest {
         user_name "UserName" Option<String>;
+    }
+    DeleteOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
     }
     DeletePolicyRequest {
         policy_arn "PolicyArn" String;
@@ -316,6 +333,16 @@ wire::structures! {
         enable_date "EnableDate" Option<Timestamp>;
         serial_number "SerialNumber" String;
         user_name "UserName" Option<String>;
+    }
+    GetOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
+    GetOpenIDConnectProviderResponse {
+        client_id_list "ClientIDList" Option<Vec<String>>;
+        create_date "CreateDate" Option<Timestamp>;
+        tags "Tags" Option<Vec<Tag>>;
+        thumbprint_list "ThumbprintList" Option<Vec<String>>;
+        url "Url" Option<String>;
     }
     GetPolicyRequest {
         policy_arn "PolicyArn" String;
@@ -537,6 +564,20 @@ wire::structures! {
         mfa_devices "MFADevices" Vec<MFADevice>;
         marker "Marker" Option<String>;
     }
+    ListOpenIDConnectProviderTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
+    ListOpenIDConnectProviderTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
+    ListOpenIDConnectProvidersRequest {}
+    ListOpenIDConnectProvidersResponse {
+        open_id_connect_provider_list "OpenIDConnectProviderList" Option<Vec<OpenIDConnectProviderListEntry>>;
+    }
     ListPoliciesRequest {
         marker "Marker" Option<String>;
         max_items "MaxItems" Option<i32>;
@@ -696,6 +737,9 @@ wire::structures! {
         policy_version_list "PolicyVersionList" Option<Vec<PolicyVersion>>;
         update_date "UpdateDate" Option<Timestamp>;
     }
+    OpenIDConnectProviderListEntry {
+        arn "Arn" Option<String>;
+    }
     OrderedOrganizationPolicyType {
         service_control_policy_input_list "ServiceControlPolicyInputList" Option<Vec<String>>;
     }
@@ -784,6 +828,10 @@ wire::structures! {
         policy_document "PolicyDocument" String;
         policy_name "PolicyName" String;
         user_name "UserName" String;
+    }
+    RemoveClientIDFromOpenIDConnectProviderRequest {
+        client_id "ClientID" String;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
     }
     RemoveRoleFromInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
@@ -922,6 +970,10 @@ wire::structures! {
         serial_number "SerialNumber" String;
         tags "Tags" Vec<Tag>;
     }
+    TagOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagPolicyRequest {
         policy_arn "PolicyArn" String;
         tags "Tags" Vec<Tag>;
@@ -940,6 +992,10 @@ wire::structures! {
     }
     UntagMFADeviceRequest {
         serial_number "SerialNumber" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagPolicyRequest {
@@ -983,6 +1039,10 @@ wire::structures! {
         password "Password" Option<String>;
         password_reset_required "PasswordResetRequired" Option<bool>;
         user_name "UserName" String;
+    }
+    UpdateOpenIDConnectProviderThumbprintRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+        thumbprint_list "ThumbprintList" Vec<String>;
     }
     UpdateRoleDescriptionRequest {
         description "Description" String;
@@ -1131,6 +1191,7 @@ pub mod fault {
         limit_exceeded_exception "LimitExceededException" "LimitExceeded" 409 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
+        open_id_idp_communication_error_exception "OpenIdIdpCommunicationErrorException" "OpenIdIdpCommunicationError" 400 Sender;
         password_policy_violation_exception "PasswordPolicyViolationException" "PasswordPolicyViolation" 400 Sender;
         policy_evaluation_exception "PolicyEvaluationException" "PolicyEvaluation" 500 Receiver;
         policy_not_attachable_exception "PolicyNotAttachableException" "PolicyNotAttachable" 400 Sender;

@@ -345,12 +345,11 @@ fn decide(
     policies: &ResourcePolicies,
     mut context: Context,
 ) -> Result<(Judgement, Decision)> {
-    for (key, values) in call
-        .identity
-        .federation
-        .iter()
-        .flat_map(|federation| &federation.context)
-    {
+    let federation = call.identity.federation.iter();
+    let vouched = federation.flat_map(|federation| &federation.context);
+    let session = call.identity.session.iter();
+    let kept = session.flat_map(|session| &session.provider_context);
+    for (key, values) in vouched.chain(kept) {
         context.insert_many(key.clone(), values.clone());
     }
     let gathered = Gathered::of(&mut call.look, call.identity, owner, policies, &context)?;

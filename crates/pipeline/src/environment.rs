@@ -10,6 +10,7 @@ use crate::authenticate::SigningKeys;
 use crate::clock::Clock;
 use crate::identity::Directory;
 use crate::kept::KnownPolicies;
+use crate::outside::Outdoors;
 
 /// Given once at start.
 pub(crate) struct Environment {
@@ -22,6 +23,7 @@ pub(crate) struct Environment {
     pub(crate) management_account: Arc<str>,
     pub(crate) signing_keys: SigningKeys,
     pub(crate) known_policies: KnownPolicies,
+    pub(crate) outdoors: Outdoors,
 }
 
 impl Environment {
@@ -42,6 +44,7 @@ impl Environment {
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
             known_policies: KnownPolicies::default(),
+            outdoors: Outdoors::default(),
         }
     }
 

@@ -34,7 +34,7 @@ pub enum SignatureScheme {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Rsa,
     P256,
     P384,
@@ -50,6 +50,10 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    pub(super) const fn new(kind: Kind, bytes: Vec<u8>) -> Self {
+        Self { kind, bytes }
+    }
+
     /// The key of a certificate in DER; `None` if it is no certificate, repeats an extension, or holds a key of another kind or size.
     #[must_use]
     pub fn from_certificate(der: &[u8]) -> Option<Self> {
@@ -123,13 +127,9 @@ impl PublicKey {
         use SignatureScheme as Scheme;
         Some(match (self.kind, scheme) {
             // AWS takes keys from 1024 bits on; the library calls the shorter ones legacy.
-            (Kind::Rsa, Scheme::RsaPkcs1Sha256) => {
-                &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
-            }
+            (Kind::Rsa, Scheme::RsaPkcs1Sha256) => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             (Kind::Rsa, Scheme::RsaPkcs1Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
-            (Kind::Rsa, Scheme::RsaPkcs1Sha512) => {
-                &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY
-            }
+            (Kind::Rsa, Scheme::RsaPkcs1Sha512) => &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
             (Kind::P256, Scheme::EcdsaSha256) => &signature::ECDSA_P256_SHA256_FIXED,
             (Kind::P384, Scheme::EcdsaSha384) => &signature::ECDSA_P384_SHA384_FIXED,
             (Kind::P521, Scheme::EcdsaSha256) => &signature::ECDSA_P521_SHA256_FIXED,
@@ -159,7 +159,7 @@ fn repeats(extensions: Element<'_>) -> Option<bool> {
 }
 
 /// Bits of the modulus of an `RSAPublicKey`.
-fn rsa_bits(key: &[u8]) -> Option<usize> {
+pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     let mut parts = Reader(key).expect(SEQUENCE)?.open(SEQUENCE)?;
     let modulus = parts.expect(INTEGER)?.content;
     let start = modulus.iter().position(|byte| *byte != 0)?;

@@ -27,6 +27,7 @@ use crate::front::{Answer, Incoming};
 use crate::identity::Directory;
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
+use crate::outside::Outside;
 use crate::trail::{self, TrailRules};
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -93,6 +94,13 @@ impl Gateway {
         }
     }
 
+    /// Gives operations a way out. Without one they reach nothing outside.
+    #[must_use]
+    pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.environment.outdoors.open(outside);
+        self
+    }
+
     /// The row of an operation, if it is built.
     pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
         self.endpoints
@@ -131,6 +139,7 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
+        self.environment.outdoors.forget();
         self.replanned.notify_one();
     }
 

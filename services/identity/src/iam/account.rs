@@ -216,7 +216,7 @@ impl Operation for GetAccountSummary {
             ("AccountSigningCertificatesPresent", 0),
             ("ServerCertificates", 0),
             ("InstanceProfiles", counted(counts.instance_profiles)),
-            ("Providers", 0),
+            ("Providers", counted(counts.oidc_providers)),
             // Tokens of the global endpoint are good in every region.
             ("GlobalEndpointTokenVersion", 2),
         ];

@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) mfa_devices: u32,
     #[serde(default)]
     pub(crate) mfa_devices_in_use: u32,
+    #[serde(default)]
+    pub(crate) oidc_providers: u32,
 }
 
 store::record!(Counts, 1);
@@ -36,6 +38,7 @@ pub(crate) enum Counted {
     MfaDevices,
     /// A device has one owner at most, so that the quota of devices is theirs too.
     MfaDevicesInUse,
+    OidcProviders,
 }
 
 impl Counted {
@@ -48,6 +51,7 @@ impl Counted {
             Self::InstanceProfiles => 1000,
             // As many as users.
             Self::MfaDevices | Self::MfaDevicesInUse => 5000,
+            Self::OidcProviders => 100,
         }
     }
 
@@ -59,6 +63,7 @@ impl Counted {
             Self::Policies => "PoliciesPerAccount",
             Self::InstanceProfiles => "InstanceProfilesPerAccount",
             Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
+            Self::OidcProviders => "OpenIdConnectProvidersPerAccount",
         }
     }
 
@@ -71,6 +76,7 @@ impl Counted {
             Self::InstanceProfiles => &mut counts.instance_profiles,
             Self::MfaDevices => &mut counts.mfa_devices,
             Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
+            Self::OidcProviders => &mut counts.oidc_providers,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod inline;
 pub mod instance_profile;
 pub mod managed;
 pub mod mfa;
+pub mod oidc;
 mod page;
 pub mod password;
 pub mod policy;
@@ -63,6 +64,12 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
     mfa::{
         CreateVirtualMFADevice, DeactivateMFADevice, DeleteVirtualMFADevice, EnableMFADevice, GetMFADevice,
         ListMFADeviceTags, ListMFADevices, ListVirtualMFADevices, ResyncMFADevice, TagMFADevice, UntagMFADevice,
+    },
+    oidc::{
+        AddClientIDToOpenIDConnectProvider, CreateOpenIDConnectProvider, DeleteOpenIDConnectProvider,
+        GetOpenIDConnectProvider, ListOpenIDConnectProviderTags, ListOpenIDConnectProviders,
+        RemoveClientIDFromOpenIDConnectProvider, TagOpenIDConnectProvider, UntagOpenIDConnectProvider,
+        UpdateOpenIDConnectProviderThumbprint,
     },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},

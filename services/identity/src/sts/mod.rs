@@ -16,6 +16,7 @@ mod narrowing;
 pub mod role;
 pub mod session;
 pub(crate) mod token;
+pub mod web_identity;
 
 /// How STS's calls look in the trail. AWS shows session tokens there; a token is half of a live credential, whose reader
 /// needs only the access key id to follow the session, so ours does not.
@@ -35,4 +36,5 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     message::{DecodeAuthorizationMessage},
     role::{AssumeRole},
     session::{GetSessionToken},
+    web_identity::{AssumeRoleWithWebIdentity},
 ];

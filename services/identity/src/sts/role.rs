@@ -72,7 +72,7 @@ fn nobody() -> Result<Attached> {
 }
 
 /// The role that an ARN names, in any account.
-fn trusted(look: &mut Look<'_>, text: &str) -> Result<TrustedRole> {
+pub(super) fn trusted(look: &mut Look<'_>, text: &str) -> Result<TrustedRole> {
     let invalid = || Fault::validation(format!("{text} is invalid"));
     let arn = Arn::parse(text)
         .filter(|arn| arn.service() == "iam" && arn.region().is_empty())
@@ -99,8 +99,8 @@ fn trusted(look: &mut Look<'_>, text: &str) -> Result<TrustedRole> {
 /// Issues credentials of a role to a caller whom the role trusts, and whom its own account lets (S4.3).
 pub struct AssumeRole;
 
-const TAG_SESSION: Access = Access::tagging("sts:TagSession");
-const SET_SOURCE_IDENTITY: Access = Access::write("sts:SetSourceIdentity");
+pub(super) const TAG_SESSION: Access = Access::tagging("sts:TagSession");
+pub(super) const SET_SOURCE_IDENTITY: Access = Access::write("sts:SetSourceIdentity");
 
 impl Operation for AssumeRole {
     type Input = model::AssumeRoleRequest;
@@ -159,58 +159,124 @@ impl Operation for AssumeRole {
         let mut context = Context::new();
         Self::conditions(&input, &mut context);
         let target = target.into_inner();
-        let TrustedRole {
-            account,
-            role: Some(role),
-            ..
-        } = target.clone()
-        else {
-            return Err(Fault::internal("a role that does not exist was assumed"));
-        };
         if let Some(shown) = &target.shown {
             shown.spend(call)?;
         }
-        let seconds = duration(call, &role, input.duration_seconds)?;
-        let inherited = inherited_tags(call);
-        let transitive = input.transitive_tag_keys.clone().unwrap_or_default();
-        let narrowing = narrowing::read(call, &account, input.policy, input.policy_arns, input.tags)?;
-        let (tags, transitive) = session_tags(inherited, narrowing.tags, transitive)?;
-        if !tags.is_empty() {
-            call.authorize(TAG_SESSION, Found::Here(target.clone()), context.clone())?;
-        }
-        let source_identity = source_identity(call, &target, input.source_identity, context)?;
-        let name = input.role_session_name;
-        let session = Session {
-            issuer: Some(issuer(&role)),
-            mfa: target.shown.as_ref().map(|shown| shown.at),
-            source_identity: source_identity.clone(),
-            transitive_tag_keys: transitive,
-            chained: call.identity.kind == IdentityType::AssumedRole,
-            policies: narrowing.policies,
-            ..Session::default()
+        let terms = Terms {
+            session_name: input.role_session_name,
+            seconds: input.duration_seconds,
+            ends: None,
+            policy: input.policy,
+            policy_arns: input.policy_arns,
+            tags: input.tags,
+            transitive_tag_keys: input.transitive_tag_keys.unwrap_or_default(),
+            source_identity: input.source_identity,
+            token_size_min: input.minimum_session_token_size,
         };
-        let lower = role.name.to_lowercase();
-        let holder = Holder::Role {
-            name: lower,
-            id: role.id.clone(),
-            session: name.clone(),
-        };
-        let size_min = input.minimum_session_token_size;
-        let credentials = grant(call, &account, holder, tags, session, seconds, size_min)?;
-        call.share_with(&account);
-        let (session_token_size, session_token_utilization) = grant::token_size(&credentials);
+        let lent = lend(call, &target, terms, context)?;
         Ok(model::AssumeRoleResponse {
-            assumed_role_user: Some(model::AssumedRoleUser {
-                arn: session_arn(&account, &role.name, &name),
-                assumed_role_id: format!("{}:{name}", role.id),
-            }),
-            credentials: Some(credentials),
-            packed_policy_size: narrowing.packed_percent,
-            session_token_size,
-            session_token_utilization,
-            source_identity,
+            assumed_role_user: Some(lent.user),
+            credentials: Some(lent.credentials),
+            packed_policy_size: lent.packed_percent,
+            session_token_size: lent.token_size,
+            session_token_utilization: lent.token_utilization,
+            source_identity: lent.source_identity,
         })
     }
+}
+
+/// What a session of a role is asked for with, by whichever operation.
+pub(super) struct Terms {
+    pub(super) session_name: String,
+    /// Seconds that the caller asks for.
+    pub(super) seconds: Option<i32>,
+    /// When the session ends at the latest, whatever was asked for: milliseconds since the epoch, by the cloud's clock.
+    pub(super) ends: Option<i64>,
+    pub(super) policy: Option<String>,
+    pub(super) policy_arns: Option<Vec<model::PolicyDescriptorType>>,
+    pub(super) tags: Option<Vec<model::Tag>>,
+    pub(super) transitive_tag_keys: Vec<String>,
+    pub(super) source_identity: Option<String>,
+    pub(super) token_size_min: Option<i32>,
+}
+
+/// A session of a role, as answers tell of it.
+pub(super) struct Lent {
+    pub(super) user: model::AssumedRoleUser,
+    pub(super) credentials: model::Credentials,
+    pub(super) packed_percent: Option<i32>,
+    pub(super) token_size: Option<i32>,
+    pub(super) token_utilization: Option<i32>,
+    pub(super) source_identity: Option<String>,
+}
+
+/// Issues credentials of a role that trusts the caller. `context` is what the operation says of the request; tags and a source
+/// identity must be allowed by the trust policy as well.
+pub(super) fn lend(
+    call: &mut Call<'_>,
+    target: &TrustedRole,
+    terms: Terms,
+    context: Context,
+) -> Result<Lent> {
+    let account = target.account.clone();
+    let Some(role) = target.role.clone() else {
+        return Err(Fault::internal("a role that does not exist was assumed"));
+    };
+    let seconds = duration(call, &role, terms.seconds)?;
+    let left = terms
+        .ends
+        .map(|ends| ends.saturating_sub(call.now.0).div_euclid(1000));
+    let seconds = left.map_or(seconds, |left| seconds.min(left));
+    let inherited = inherited_tags(call);
+    let narrowing = narrowing::read(call, &account, terms.policy, terms.policy_arns, terms.tags)?;
+    let (tags, transitive) = session_tags(inherited, narrowing.tags, terms.transitive_tag_keys)?;
+    if !tags.is_empty() {
+        call.authorize(TAG_SESSION, Found::Here(target.clone()), context.clone())?;
+    }
+    let source_identity = source_identity(call, target, terms.source_identity, context)?;
+    let name = terms.session_name;
+    let provider = call
+        .identity
+        .federation
+        .as_ref()
+        .map(|_| call.identity.arn.to_string());
+    let session = Session {
+        issuer: Some(issuer(&role)),
+        mfa: target.shown.as_ref().map(|shown| shown.at),
+        source_identity: source_identity.clone(),
+        federated_provider: provider,
+        transitive_tag_keys: transitive,
+        chained: call.identity.kind == IdentityType::AssumedRole,
+        policies: narrowing.policies,
+        ..Session::default()
+    };
+    let holder = Holder::Role {
+        name: role.name.to_lowercase(),
+        id: role.id.clone(),
+        session: name.clone(),
+    };
+    let credentials = grant(
+        call,
+        &account,
+        holder,
+        tags,
+        session,
+        seconds,
+        terms.token_size_min,
+    )?;
+    call.share_with(&account);
+    let (token_size, token_utilization) = grant::token_size(&credentials);
+    Ok(Lent {
+        user: model::AssumedRoleUser {
+            arn: session_arn(&account, &role.name, &name),
+            assumed_role_id: format!("{}:{name}", role.id),
+        },
+        credentials,
+        packed_percent: narrowing.packed_percent,
+        token_size,
+        token_utilization,
+        source_identity,
+    })
 }
 
 /// `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION`; it leaves the role's path out.

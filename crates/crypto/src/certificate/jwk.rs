@@ -2,12 +2,11 @@
 //!
 //! Invariant: a key is made only if its numbers have the size that its kind calls for.
 
+use super::der::{INTEGER, Reader, SEQUENCE};
 use super::public_key::{Kind, PublicKey, rsa_bits};
 
 /// Bits of an RSA modulus that JWS asks for at least (RFC 7518, section 3.3).
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
 
 /// A curve, by the name that `crv` gives it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +43,21 @@ impl PublicKey {
         // An uncompressed point (SEC 1, section 2.3.3).
         Some(Self::new(kind, [&[4], x, y].concat()))
     }
+
+    /// The numbers of the key, big-endian: modulus and exponent, or the coordinates of the point.
+    #[must_use]
+    pub fn numbers(&self) -> Option<(&[u8], &[u8])> {
+        if self.kind() != Kind::Rsa {
+            let (_, point) = self.bytes().split_first()?;
+            return point.split_at_checked(point.len() / 2);
+        }
+        let mut parts = Reader(self.bytes()).expect(SEQUENCE)?.open(SEQUENCE)?;
+        let mut number = || {
+            let content = parts.expect(INTEGER)?.content;
+            Some(content.strip_prefix(&[0]).unwrap_or(content))
+        };
+        Some((number()?, number()?))
+    }
 }
 
 /// A positive INTEGER in DER.
@@ -74,48 +88,42 @@ fn element(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::certificate::SignatureScheme;
-    use aws_lc_rs::rand::SystemRandom;
-    use aws_lc_rs::rsa::{KeyPair, KeySize};
-    use aws_lc_rs::signature::{
-        ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA384,
-    };
+    use crate::testing::SigningCertificate;
 
     #[test]
-    fn rsa_keys_verify_from_their_numbers() {
-        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let key = pair.public_key();
-        let numbers = (key.modulus(), key.exponent());
-        let modulus = numbers.0.big_endian_without_leading_zero();
-        let exponent = numbers.1.big_endian_without_leading_zero();
-        let public = PublicKey::from_rsa(modulus, exponent).unwrap();
-        let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(
-            &RSA_PKCS1_SHA384,
-            &SystemRandom::new(),
-            b"message",
-            &mut signature,
-        )
-        .unwrap();
-        assert!(public.verifies(SignatureScheme::RsaPkcs1Sha384, b"message", &signature));
-        assert!(!public.verifies(SignatureScheme::RsaPkcs1Sha256, b"message", &signature));
-        assert!(!public.verifies(SignatureScheme::EcdsaSha384, b"message", &signature));
-        assert!(!public.verifies(SignatureScheme::RsaPkcs1Sha384, b"another", &signature));
-        assert_eq!(PublicKey::from_rsa(&modulus[..128], exponent), None);
-        assert_eq!(PublicKey::from_rsa(&[], exponent), None);
-        assert_eq!(PublicKey::from_rsa(&vec![255; 70_000], exponent), None);
+    fn keys_verify_from_their_numbers() {
+        for (made, scheme) in [
+            (SigningCertificate::rsa(), SignatureScheme::RsaPkcs1Sha256),
+            (SigningCertificate::ecdsa(), SignatureScheme::EcdsaSha256),
+        ] {
+            let certified = PublicKey::from_certificate(made.der()).unwrap();
+            let (first, second) = certified.numbers().unwrap();
+            let public = if scheme == SignatureScheme::RsaPkcs1Sha256 {
+                PublicKey::from_rsa(first, second)
+            } else {
+                PublicKey::from_point(Curve::P256, first, second)
+            };
+            let public = public.unwrap();
+            assert_eq!(public, certified);
+            let signature = made.sign(b"message");
+            assert!(public.verifies(scheme, b"message", &signature));
+            assert!(!public.verifies(scheme, b"another", &signature));
+            assert!(!public.verifies(SignatureScheme::RsaPkcs1Sha384, b"message", &signature));
+            assert!(!public.verifies(SignatureScheme::EcdsaSha384, b"message", &signature));
+        }
     }
 
     #[test]
-    fn points_verify_from_their_coordinates() {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
-        let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
-        let public = PublicKey::from_point(Curve::P384, x, y).unwrap();
-        let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
-        assert!(public.verifies(SignatureScheme::EcdsaSha384, b"message", signature.as_ref()));
-        assert!(!public.verifies(SignatureScheme::EcdsaSha384, b"messagf", signature.as_ref()));
-        assert_eq!(PublicKey::from_point(Curve::P256, x, y), None);
+    fn numbers_of_the_wrong_size_are_no_keys() {
+        assert!(PublicKey::from_rsa(&[255; 256], &[1, 0, 1]).is_some());
+        assert_eq!(PublicKey::from_rsa(&[255; 128], &[1, 0, 1]), None);
+        assert_eq!(PublicKey::from_rsa(&[255; 1025], &[1, 0, 1]), None);
+        assert_eq!(PublicKey::from_rsa(&[255; 70_000], &[1, 0, 1]), None);
+        assert_eq!(PublicKey::from_rsa(&[], &[1, 0, 1]), None);
+        assert_eq!(PublicKey::from_rsa(&[255; 256], &[]), None);
+        assert_eq!(PublicKey::from_point(Curve::P256, &[1; 48], &[1; 48]), None);
         // A point that is not on the curve verifies nothing.
-        let off = PublicKey::from_point(Curve::P384, x, x).unwrap();
-        assert!(!off.verifies(SignatureScheme::EcdsaSha384, b"message", signature.as_ref()));
+        let off = PublicKey::from_point(Curve::P256, &[7; 32], &[7; 32]).unwrap();
+        assert!(!off.verifies(SignatureScheme::EcdsaSha256, b"message", &[1; 64]));
     }
 }

@@ -54,6 +54,14 @@ impl PublicKey {
         Self { kind, bytes }
     }
 
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The key of a certificate in DER; `None` if it is no certificate, repeats an extension, or holds a key of another kind or size.
     #[must_use]
     pub fn from_certificate(der: &[u8]) -> Option<Self> {

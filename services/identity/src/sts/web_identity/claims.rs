@@ -136,7 +136,7 @@ fn provider_claims(url: &str) -> impl Iterator<Item = &'static str> {
     };
     PROVIDER_CLAIMS
         .iter()
-        .filter(move |(forms, _)| forms.iter().any(|form| fits(form)))
+        .filter(move |(forms, _)| forms.iter().any(&fits))
         .flat_map(|(_, claims)| claims.iter().copied())
 }
 

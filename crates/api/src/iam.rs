@@ -139,6 +139,17 @@ wire::structures! {
     CreateRoleResponse {
         role "Role" Role;
     }
+    CreateSAMLProviderRequest {
+        add_private_key "AddPrivateKey" Option<String>;
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        name "Name" String;
+        saml_metadata_document "SAMLMetadataDocument" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    CreateSAMLProviderResponse {
+        saml_provider_arn "SAMLProviderArn" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
     CreateUserRequest {
         path "Path" Option<String>;
         permissions_boundary "PermissionsBoundary" Option<String>;
@@ -200,6 +211,9 @@ wire::structures! {
     }
     DeleteRoleRequest {
         role_name "RoleName" String;
+    }
+    DeleteSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
     }
     DeleteUserPermissionsBoundaryRequest {
         user_name "UserName" String;
@@ -371,6 +385,18 @@ wire::structures! {
     }
     GetRoleResponse {
         role "Role" Role;
+    }
+    GetSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    GetSAMLProviderResponse {
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        create_date "CreateDate" Option<Timestamp>;
+        private_key_list "PrivateKeyList" Option<Vec<SAMLPrivateKey>>;
+        saml_metadata_document "SAMLMetadataDocument" Option<String>;
+        saml_provider_uuid "SAMLProviderUUID" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+        valid_until "ValidUntil" Option<Timestamp>;
     }
     GetUserPolicyRequest {
         policy_name "PolicyName" String;
@@ -641,6 +667,20 @@ wire::structures! {
         marker "Marker" Option<String>;
         roles "Roles" Vec<Role>;
     }
+    ListSAMLProviderTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    ListSAMLProviderTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
+    ListSAMLProvidersRequest {}
+    ListSAMLProvidersResponse {
+        saml_provider_list "SAMLProviderList" Option<Vec<SAMLProviderListEntry>>;
+    }
     ListSSHPublicKeysRequest {
         marker "Marker" Option<String>;
         max_items "MaxItems" Option<i32>;
@@ -887,6 +927,15 @@ wire::structures! {
         last_used_date "LastUsedDate" Option<Timestamp>;
         region "Region" Option<String>;
     }
+    SAMLPrivateKey {
+        key_id "KeyId" Option<String>;
+        timestamp "Timestamp" Option<Timestamp>;
+    }
+    SAMLProviderListEntry {
+        arn "Arn" Option<String>;
+        create_date "CreateDate" Option<Timestamp>;
+        valid_until "ValidUntil" Option<Timestamp>;
+    }
     SSHPublicKeyMetadata {
         ssh_public_key_id "SSHPublicKeyId" String;
         status "Status" StatusType;
@@ -982,6 +1031,10 @@ wire::structures! {
         role_name "RoleName" String;
         tags "Tags" Vec<Tag>;
     }
+    TagSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagUserRequest {
         tags "Tags" Vec<Tag>;
         user_name "UserName" String;
@@ -1004,6 +1057,10 @@ wire::structures! {
     }
     UntagRoleRequest {
         role_name "RoleName" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagSAMLProviderRequest {
+        saml_provider_arn "SAMLProviderArn" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagUserRequest {
@@ -1057,6 +1114,16 @@ wire::structures! {
         role_name "RoleName" String;
     }
     UpdateRoleResponse {}
+    UpdateSAMLProviderRequest {
+        add_private_key "AddPrivateKey" Option<String>;
+        assertion_encryption_mode "AssertionEncryptionMode" Option<AssertionEncryptionModeType>;
+        remove_private_key "RemovePrivateKey" Option<String>;
+        saml_metadata_document "SAMLMetadataDocument" Option<String>;
+        saml_provider_arn "SAMLProviderArn" String;
+    }
+    UpdateSAMLProviderResponse {
+        saml_provider_arn "SAMLProviderArn" Option<String>;
+    }
     UpdateUserRequest {
         new_path "NewPath" Option<String>;
         new_user_name "NewUserName" Option<String>;
@@ -1095,6 +1162,10 @@ wire::structures! {
 }
 
 wire::enumerations! {
+    AssertionEncryptionModeType {
+        Required "Required"
+        Allowed "Allowed"
+    }
     AssignmentStatusType {
         Assigned "Assigned"
         Unassigned "Unassigned"

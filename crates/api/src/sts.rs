@@ -29,6 +29,28 @@ wire::structures! {
         session_token_utilization "SessionTokenUtilization" Option<i32>;
         source_identity "SourceIdentity" Option<String>;
     }
+    AssumeRoleWithSAMLRequest {
+        duration_seconds "DurationSeconds" Option<i32>;
+        minimum_session_token_size "MinimumSessionTokenSize" Option<i32>;
+        policy "Policy" Option<String>;
+        policy_arns "PolicyArns" Option<Vec<PolicyDescriptorType>>;
+        principal_arn "PrincipalArn" String;
+        role_arn "RoleArn" String;
+        saml_assertion "SAMLAssertion" String;
+    }
+    AssumeRoleWithSAMLResponse {
+        assumed_role_user "AssumedRoleUser" Option<AssumedRoleUser>;
+        audience "Audience" Option<String>;
+        credentials "Credentials" Option<Credentials>;
+        issuer "Issuer" Option<String>;
+        name_qualifier "NameQualifier" Option<String>;
+        packed_policy_size "PackedPolicySize" Option<i32>;
+        session_token_size "SessionTokenSize" Option<i32>;
+        session_token_utilization "SessionTokenUtilization" Option<i32>;
+        source_identity "SourceIdentity" Option<String>;
+        subject "Subject" Option<String>;
+        subject_type "SubjectType" Option<String>;
+    }
     AssumeRoleWithWebIdentityRequest {
         duration_seconds "DurationSeconds" Option<i32>;
         minimum_session_token_size "MinimumSessionTokenSize" Option<i32>;

@@ -165,6 +165,14 @@ pub fn unique_id(source: &dyn Randomness, prefix: IdPrefix) -> Result<String> {
     prefixed(source, prefix, 17)
 }
 
+/// The id of a SAML provider: `SAMLSP` and 16 characters, 22 in all, as in AWS's examples (`SAMLSP4SHN3UIS2D558H46`).
+///
+/// # Errors
+/// [`Error::Randomness`].
+pub fn saml_provider_id(source: &dyn Randomness) -> Result<String> {
+    Ok(format!("SAMLSP{}", text(source, BASE32, 16)?.expose_text()?))
+}
+
 /// A secret access key: 40 letters, digits, `+` and `/` (S3.3).
 ///
 /// # Errors

@@ -15,6 +15,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// Reads `2026-11-22T00:36:56.789Z`, with or without a fraction; `None` for other text.
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        crate::protocol::date_time(text)
+    }
+
     /// `2026-11-22T00:36:56Z`: whole seconds, as condition keys and records have it. Years outside 1970–9999 are shown
     /// as the nearest of them.
     pub fn iso8601(self) -> String {

@@ -140,7 +140,7 @@ fn write_http_date(out: &mut String, seconds: i64, fraction: i64) -> std::fmt::R
 }
 
 /// RFC 3339, section 5.6, with the offset as `Z`, `±hh:mm` or `±hhmm`.
-fn date_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn date_time(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_once(['T', 't'])?;
     let mut fields = date.splitn(3, '-');
     let (year, month, day) = (

@@ -216,7 +216,10 @@ impl Operation for GetAccountSummary {
             ("AccountSigningCertificatesPresent", 0),
             ("ServerCertificates", 0),
             ("InstanceProfiles", counted(counts.instance_profiles)),
-            ("Providers", counted(counts.oidc_providers)),
+            (
+                "Providers",
+                counted(counts.oidc_providers + counts.saml_providers),
+            ),
             // Tokens of the global endpoint are good in every region.
             ("GlobalEndpointTokenVersion", 2),
         ];

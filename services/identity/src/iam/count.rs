@@ -21,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) mfa_devices_in_use: u32,
     #[serde(default)]
     pub(crate) oidc_providers: u32,
+    #[serde(default)]
+    pub(crate) saml_providers: u32,
 }
 
 store::record!(Counts, 1);
@@ -39,6 +41,7 @@ pub(crate) enum Counted {
     /// A device has one owner at most, so that the quota of devices is theirs too.
     MfaDevicesInUse,
     OidcProviders,
+    SamlProviders,
 }
 
 impl Counted {
@@ -46,6 +49,7 @@ impl Counted {
         match self {
             Self::Users => 5000,
             Self::Groups => 300,
+            Self::SamlProviders => 100,
             Self::Roles => 1000,
             Self::Policies => 1500,
             Self::InstanceProfiles => 1000,
@@ -62,6 +66,7 @@ impl Counted {
             Self::Roles => "RolesPerAccount",
             Self::Policies => "PoliciesPerAccount",
             Self::InstanceProfiles => "InstanceProfilesPerAccount",
+            Self::SamlProviders => "SAMLProvidersPerAccount",
             Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
             Self::OidcProviders => "OpenIdConnectProvidersPerAccount",
         }
@@ -75,6 +80,7 @@ impl Counted {
             Self::Policies => &mut counts.policies,
             Self::InstanceProfiles => &mut counts.instance_profiles,
             Self::MfaDevices => &mut counts.mfa_devices,
+            Self::SamlProviders => &mut counts.saml_providers,
             Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
             Self::OidcProviders => &mut counts.oidc_providers,
         }

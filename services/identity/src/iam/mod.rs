@@ -33,6 +33,7 @@ pub mod password;
 pub mod policy;
 pub mod report;
 pub mod role;
+pub mod saml;
 pub mod simulation;
 pub(crate) mod tag;
 pub mod user;
@@ -98,6 +99,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         AddRoleToInstanceProfile, CreateInstanceProfile, DeleteInstanceProfile, GetInstanceProfile,
         ListInstanceProfileTags, ListInstanceProfiles, ListInstanceProfilesForRole, RemoveRoleFromInstanceProfile,
         TagInstanceProfile, UntagInstanceProfile,
+    },
+    saml::{
+        CreateSAMLProvider, DeleteSAMLProvider, GetSAMLProvider, ListSAMLProviderTags, ListSAMLProviders,
+        TagSAMLProvider, UntagSAMLProvider, UpdateSAMLProvider,
     },
     simulation::{
         GetContextKeysForCustomPolicy, GetContextKeysForPrincipalPolicy, SimulateCustomPolicy, SimulatePrincipalPolicy,

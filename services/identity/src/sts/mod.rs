@@ -14,6 +14,7 @@ pub mod key;
 pub mod message;
 mod narrowing;
 pub mod role;
+pub mod saml;
 pub mod session;
 pub(crate) mod token;
 pub mod web_identity;
@@ -21,7 +22,7 @@ pub mod web_identity;
 /// How STS's calls look in the trail. AWS shows session tokens there; a token is half of a live credential, whose reader
 /// needs only the access key id to follow the session, so ours does not.
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SessionToken", "TokenCode"],
+    drop: &["SessionToken", "TokenCode", "SAMLAssertion"],
     shown_reads: &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"],
     hides_denied: true,
     names_resources: true,
@@ -35,6 +36,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     key::{GetAccessKeyInfo},
     message::{DecodeAuthorizationMessage},
     role::{AssumeRole},
+    saml::{AssumeRoleWithSAML},
     session::{GetSessionToken},
     web_identity::{AssumeRoleWithWebIdentity},
 ];

@@ -13,7 +13,7 @@ pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 3] = ["CiphertextBlob", "GrantId", "KeyId"];
+const NAMING: [&str; 4] = ["CiphertextBlob", "GrantId", "KeyId", "ThumbprintList"];
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -134,6 +134,8 @@ impl Sampler<'_> {
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
             "SerialNumber" => arn("mfa"),
+            "OpenIDConnectProviderArn" => arn("oidc-provider").map(|arn| format!("{arn}.example")),
+            "Url" => Some("https://made.example".to_owned()),
             "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),

@@ -154,6 +154,8 @@ impl World {
         );
         world.make("CreateInstanceProfile", json!({"InstanceProfileName": name}));
         world.make("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
+        let provider = json!({"Url": "https://existing.example", "ClientIDList": ["a"], "ThumbprintList": ["a".repeat(40)]});
+        world.make("CreateOpenIDConnectProvider", provider);
         let policy = crate::sample::POLICY;
         world.make(
             "CreatePolicy",

@@ -1,5 +1,6 @@
 //! Without a permission nothing is done, and nothing is told of what there is.
 
+use pipeline::Endpoint;
 use scenarios::said::{Said, Shared};
 use scenarios::sample::Sampler;
 use scenarios::sign::Keys;
@@ -43,6 +44,11 @@ fn ask(
     )
 }
 
+/// Whether policies of the caller decide: not for open operations, and not where the input proves who calls.
+fn judged(endpoint: &Endpoint) -> bool {
+    !endpoint.access.open && !endpoint.is_bearer()
+}
+
 fn is_denied(service: &Service, said: &Said) -> bool {
     let (code, status) = Shared::Denied.on(service.protocols[0]);
     said.code() == code && said.status == status
@@ -55,7 +61,7 @@ fn a_user_without_policies_is_denied_everything_and_learns_nothing() {
     let nobody = world.user("nobody", None);
     let excused = Exceptions::of(JUDGED_LATE);
     let mut wrong = Vec::new();
-    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| !endpoint.access.open) {
+    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| judged(endpoint)) {
         for present in [true, false] {
             world.plan.take_written();
             let said = ask(&world, &nobody, service, operation, present);
@@ -92,7 +98,7 @@ fn an_explicit_deny_beats_administrator_access() {
         json!({"UserName": "denied", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"});
     world.make("AttachUserPolicy", administrator);
     let mut wrong = Vec::new();
-    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| !endpoint.access.open) {
+    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| judged(endpoint)) {
         let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": endpoint.access.action, "Resource": "*"}});
         let policy = json!({"UserName": "denied", "PolicyName": "deny", "PolicyDocument": deny.to_string()});
         world.make("PutUserPolicy", policy);

@@ -109,10 +109,6 @@ impl Outdoors {
         self.outside = Some(outside);
     }
 
-    pub(crate) fn forget(&self) {
-        self.kept.lock().clear();
-    }
-
     /// A page that is still good, and not older than `age_max` milliseconds.
     fn known(&self, fetch: &Fetch, now: Timestamp, age_max: Option<i64>) -> Option<Arc<Fetched>> {
         let kept = self.kept.lock();

@@ -139,7 +139,6 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
-        self.environment.outdoors.forget();
         self.replanned.notify_one();
     }
 

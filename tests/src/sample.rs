@@ -10,6 +10,8 @@ use crate::world::Existing;
 
 /// A policy that allows little.
 pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+/// Metadata of a SAML provider.
+pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
@@ -133,6 +135,8 @@ impl Sampler<'_> {
             | "Name" => Some(name.to_owned()),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
+            "SAMLProviderArn" | "PrincipalArn" => arn("saml-provider"),
+            "SAMLMetadataDocument" => Some(METADATA.to_owned()),
             "SerialNumber" => arn("mfa"),
             "OpenIDConnectProviderArn" => arn("oidc-provider").map(|arn| format!("{arn}.example")),
             "Url" => Some("https://made.example".to_owned()),

@@ -156,6 +156,11 @@ impl World {
         world.make("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
         let provider = json!({"Url": "https://existing.example", "ClientIDList": ["a"], "ThumbprintList": ["a".repeat(40)]});
         world.make("CreateOpenIDConnectProvider", provider);
+        let metadata = crate::sample::METADATA;
+        world.make(
+            "CreateSAMLProvider",
+            json!({"Name": name, "SAMLMetadataDocument": metadata}),
+        );
         let policy = crate::sample::POLICY;
         world.make(
             "CreatePolicy",

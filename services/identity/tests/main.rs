@@ -19,6 +19,7 @@ mod passwords;
 mod policies;
 mod report;
 mod roles;
+mod saml;
 mod scene;
 mod sessions;
 mod signed;

@@ -178,6 +178,37 @@ fn nothing_is_done_without_a_valid_signature() {
     assert!(wrong.is_empty(), "{} of:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// S1.1: an operation whose input proves the caller does nothing for a proof that does not hold, signed or not.
+#[test]
+fn nothing_is_done_without_a_valid_proof() {
+    let world = World::furnished();
+    let sampler = Sampler {
+        existing: &world.existing,
+        present: true,
+    };
+    let mut count = 0;
+    for (_, service, operation) in built().filter(|(endpoint, ..)| endpoint.is_bearer()) {
+        for protocol in service.protocols.iter().copied() {
+            count += 1;
+            let plain = client::request(service, operation, protocol, &sampler.input(service, operation));
+            let mut signed = plain.clone();
+            let now = world.wall_seconds();
+            sign(&mut signed, &world.root, REGION, service.signing_name, now);
+            for (request, region) in [(plain, "us-east-1"), (signed, REGION)] {
+                world.plan.take_written();
+                let said = world.send(protocol, request);
+                assert!((400..500).contains(&said.status), "{}: {said:?}", operation.name);
+                let written = world.plan.take_written();
+                assert!(written.iter().all(|table| RECORD_ALONE.contains(table)));
+                let newest = world.newest(region, 1);
+                let kind = newest.first().map(|record| (&record.id, record.caller.kind));
+                assert_eq!(kind, Some((&said.request_id, IdentityType::Unknown)));
+            }
+        }
+    }
+    assert!(count > 0, "no operation has its proof in its input");
+}
+
 /// S1.1: a right signature is believed, in the headers as in the query string, in every protocol.
 #[test]
 fn a_right_signature_is_believed_in_headers_and_in_the_query() {

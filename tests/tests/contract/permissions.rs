@@ -25,6 +25,11 @@ const NOT_ENOUGH: &[Excuse] = &[(
     "a role that is not there trusts nobody, and is refused as AccessDenied like AWS's",
 )];
 
+/// Operations that the caller's own policies decide: not those that are open to all, nor those whose input proves the caller.
+fn judged() -> impl Iterator<Item = (&'static Endpoint, &'static Service, &'static Operation)> {
+    built().filter(|(endpoint, ..)| !endpoint.access.open && !endpoint.is_bearer())
+}
+
 fn ask(
     world: &World,
     keys: &Keys,
@@ -44,11 +49,6 @@ fn ask(
     )
 }
 
-/// Whether policies of the caller decide: not for open operations, and not where the input proves who calls.
-fn judged(endpoint: &Endpoint) -> bool {
-    !endpoint.access.open && !endpoint.is_bearer()
-}
-
 fn is_denied(service: &Service, said: &Said) -> bool {
     let (code, status) = Shared::Denied.on(service.protocols[0]);
     said.code() == code && said.status == status
@@ -61,7 +61,7 @@ fn a_user_without_policies_is_denied_everything_and_learns_nothing() {
     let nobody = world.user("nobody", None);
     let excused = Exceptions::of(JUDGED_LATE);
     let mut wrong = Vec::new();
-    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| judged(endpoint)) {
+    for (endpoint, service, operation) in judged() {
         for present in [true, false] {
             world.plan.take_written();
             let said = ask(&world, &nobody, service, operation, present);
@@ -98,7 +98,7 @@ fn an_explicit_deny_beats_administrator_access() {
         json!({"UserName": "denied", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"});
     world.make("AttachUserPolicy", administrator);
     let mut wrong = Vec::new();
-    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| judged(endpoint)) {
+    for (endpoint, service, operation) in judged() {
         let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": endpoint.access.action, "Resource": "*"}});
         let policy = json!({"UserName": "denied", "PolicyName": "deny", "PolicyDocument": deny.to_string()});
         world.make("PutUserPolicy", policy);
@@ -138,7 +138,7 @@ fn the_declared_actions_are_enough() {
     let allowed = world.user("allowed", None);
     let excused = Exceptions::of(NOT_ENOUGH);
     let mut wrong = Vec::new();
-    for (endpoint, service, operation) in built().filter(|(endpoint, ..)| !endpoint.access.open) {
+    for (endpoint, service, operation) in judged() {
         let label = format!("{}:{}", service.name, operation.name);
         let actions: Vec<_> = endpoint
             .also

@@ -1,6 +1,5 @@
 //! Reads change nothing but the ledger, and every call is in it.
 
-use pipeline::identity::IdentityType;
 use pipeline::operation::Level;
 use scenarios::sample::Sampler;
 use scenarios::world::{World, built};
@@ -96,14 +95,10 @@ fn every_call_is_recorded_and_a_read_changes_nothing_else() {
             if named != (service.name, operation.name, endpoint.read_only) {
                 wrong.push(format!("{label}: recorded as {named:?}"));
             }
-            let named = record.caller.user_name.as_deref() == Some("caller");
-            // Where the input proves who calls, a signature is not looked at.
-            let right = if endpoint.is_bearer() {
-                record.caller.kind == IdentityType::Unknown
-            } else {
-                named && record.caller.access_key_id == caller.id
-            };
-            if !right {
+            let of_caller = record.caller.user_name.as_deref() == Some("caller")
+                && record.caller.access_key_id == caller.id;
+            // Who signs a call whose input proves the caller has no say in it.
+            if of_caller == endpoint.is_bearer() {
                 wrong.push(format!("{label}: recorded of {}", record.caller.arn));
             }
         }

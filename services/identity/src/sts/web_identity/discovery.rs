@@ -15,7 +15,7 @@ use super::jwt::Algorithm;
 const KEYS_MAX: usize = 100;
 
 /// Where a provider's configuration lies.
-pub(crate) fn address(issuer: &str) -> String {
+pub fn address(issuer: &str) -> String {
     format!(
         "{}/.well-known/openid-configuration",
         issuer.strip_suffix('/').unwrap_or(issuer)
@@ -29,7 +29,7 @@ struct Configuration {
 }
 
 /// Where a provider's keys lie, by its configuration; `None` if that is another's, or no configuration.
-pub(crate) fn keys_address(configuration: &[u8], issuer: &str) -> Option<String> {
+pub fn keys_address(configuration: &[u8], issuer: &str) -> Option<String> {
     let read: Configuration = serde_json::from_slice(configuration).ok()?;
     (read.issuer == issuer && read.jwks_uri.starts_with("https://")).then_some(read.jwks_uri)
 }
@@ -65,7 +65,7 @@ struct Jwk {
 
 /// What a set of keys has for a token.
 #[derive(PartialEq, Eq, Debug)]
-pub(crate) enum Keys {
+pub enum Keys {
     /// The keys that may have signed it.
     Found(Vec<PublicKey>),
     /// None; it may have been made after the set was fetched.
@@ -75,7 +75,7 @@ pub(crate) enum Keys {
 }
 
 /// The keys of a set that fit a token's algorithm and key id. A token without a key id is for sets with one fitting key.
-pub(crate) fn keys(set: &[u8], algorithm: Algorithm, key_id: Option<&str>) -> Keys {
+pub fn keys(set: &[u8], algorithm: Algorithm, key_id: Option<&str>) -> Keys {
     let Ok(set) = serde_json::from_slice::<KeySet>(set) else {
         return Keys::Unusable;
     };

@@ -6,7 +6,7 @@
 //! since outside parties sign by that. The token itself is kept nowhere.
 
 mod claims;
-pub(crate) mod discovery;
+pub mod discovery;
 pub mod jwt;
 
 use std::sync::Arc;

@@ -1,14 +1,18 @@
 """Roles for people whom an OpenID Connect provider knows: the AWS CLI and boto3 against a provider with a certificate of its own."""
 
+import base64
 import hashlib
 import hmac
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 import rsa
 from provider import Provider, encoded
@@ -218,6 +222,47 @@ class Certificates(Judge):
         self.refused(
             "OpenIdIdpCommunicationError", iam.create_open_id_connect_provider, Url=provider.url, status=400
         )
+
+
+class Outbound(Judge):
+    """The account as an issuer: its pages are public, and its tokens are good wherever its issuer is believed."""
+
+    def page(self, url):
+        context = ssl.create_default_context(cafile=self.server.authority)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        with opener.open(url, timeout=10) as answer:
+            return json.load(answer)
+
+    def test_a_token_of_the_account_verifies_and_opens_a_role(self):
+        iam, sts = self.server.client("iam"), self.server.client("sts")
+        self.refused("FeatureDisabled", iam.get_outbound_web_identity_federation_info)
+        issuer = iam.enable_outbound_web_identity_federation()["IssuerIdentifier"]
+        answer = self.server.aws(
+            "sts", "get-web-identity-token", "--audience", "app", "--signing-algorithm", "RS256"
+        )
+        header, claims, signature = answer["WebIdentityToken"].split(".")
+        decoded = lambda part: base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        configuration = self.page(f"{issuer}/.well-known/openid-configuration")
+        self.assertEqual(configuration["issuer"], issuer)
+        keys = {key["kid"]: key for key in self.page(configuration["jwks_uri"])["keys"]}
+        key = keys[json.loads(decoded(header))["kid"]]
+        number = lambda name: int.from_bytes(decoded(key[name]), "big")
+        rsa.verify(f"{header}.{claims}".encode(), decoded(signature), rsa.PublicKey(number("n"), number("e")))
+        self.assertEqual(json.loads(decoded(claims))["sub"], f"arn:aws:iam::{self.server.account}:root")
+        # The same account believes itself: fetched over the listener's own certificate, which is noted at first use.
+        arn = iam.create_open_id_connect_provider(Url=issuer, ClientIDList=["app"])["OpenIDConnectProviderArn"]
+        trusted = {"Effect": "Allow", "Principal": {"Federated": arn}, "Action": "sts:AssumeRoleWithWebIdentity"}
+        role = iam.create_role(RoleName="own", AssumeRolePolicyDocument=policy(trusted))["Role"]["Arn"]
+        for algorithm in ("RS256", "ES384"):
+            token = sts.get_web_identity_token(Audience=["app"], SigningAlgorithm=algorithm)["WebIdentityToken"]
+            self.server.client("sts", "unsigned").assume_role_with_web_identity(
+                RoleArn=role, RoleSessionName="own", WebIdentityToken=token
+            )
+        iam.disable_outbound_web_identity_federation()
+        with self.assertRaises(urllib.error.HTTPError):
+            self.page(configuration["jwks_uri"])
+        event = self.events("GetWebIdentityToken")[0]
+        self.assertNotIn("eyJ", json.dumps(event))
 
 
 if __name__ == "__main__":

@@ -240,11 +240,16 @@ wire::structures! {
         policy_arn "PolicyArn" String;
         user_name "UserName" String;
     }
+    DisableOutboundWebIdentityFederationInput {}
     EnableMFADeviceRequest {
         authentication_code1 "AuthenticationCode1" String;
         authentication_code2 "AuthenticationCode2" String;
         serial_number "SerialNumber" String;
         user_name "UserName" String;
+    }
+    EnableOutboundWebIdentityFederationInput {}
+    EnableOutboundWebIdentityFederationResponse {
+        issuer_identifier "IssuerIdentifier" Option<String>;
     }
     EvaluationResult {
         eval_action_name "EvalActionName" String;
@@ -357,6 +362,11 @@ wire::structures! {
         tags "Tags" Option<Vec<Tag>>;
         thumbprint_list "ThumbprintList" Option<Vec<String>>;
         url "Url" Option<String>;
+    }
+    GetOutboundWebIdentityFederationInfoInput {}
+    GetOutboundWebIdentityFederationInfoResponse {
+        issuer_identifier "IssuerIdentifier" Option<String>;
+        jwt_vending_enabled "JwtVendingEnabled" Option<bool>;
     }
     GetPolicyRequest {
         policy_arn "PolicyArn" String;
@@ -1256,6 +1266,8 @@ pub mod fault {
         delete_conflict_exception "DeleteConflictException" "DeleteConflict" 409 Sender;
         entity_already_exists_exception "EntityAlreadyExistsException" "EntityAlreadyExists" 409 Sender;
         entity_temporarily_unmodifiable_exception "EntityTemporarilyUnmodifiableException" "EntityTemporarilyUnmodifiable" 409 Sender;
+        feature_disabled_exception "FeatureDisabledException" "FeatureDisabled" 404 Sender;
+        feature_enabled_exception "FeatureEnabledException" "FeatureEnabled" 409 Sender;
         invalid_authentication_code_exception "InvalidAuthenticationCodeException" "InvalidAuthenticationCode" 403 Sender;
         invalid_input_exception "InvalidInputException" "InvalidInput" 400 Sender;
         invalid_user_type_exception "InvalidUserTypeException" "InvalidUserType" 400 Sender;

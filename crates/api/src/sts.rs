@@ -130,6 +130,16 @@ wire::structures! {
         session_token_size "SessionTokenSize" Option<i32>;
         session_token_utilization "SessionTokenUtilization" Option<i32>;
     }
+    GetWebIdentityTokenRequest {
+        audience "Audience" Vec<String>;
+        duration_seconds "DurationSeconds" Option<i32>;
+        signing_algorithm "SigningAlgorithm" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    GetWebIdentityTokenResponse {
+        expiration "Expiration" Option<Timestamp>;
+        web_identity_token "WebIdentityToken" Option<String>;
+    }
     PolicyDescriptorType {
         arn "arn" Option<String>;
     }
@@ -151,8 +161,11 @@ pub mod fault {
         idp_rejected_claim_exception "IDPRejectedClaimException" "IDPRejectedClaim" 403 Sender;
         invalid_authorization_message_exception "InvalidAuthorizationMessageException" "InvalidAuthorizationMessageException" 400 Sender;
         invalid_identity_token_exception "InvalidIdentityTokenException" "InvalidIdentityToken" 400 Sender;
+        jwt_payload_size_exceeded_exception "JWTPayloadSizeExceededException" "JWTPayloadSizeExceededException" 400 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
+        outbound_web_identity_federation_disabled_exception "OutboundWebIdentityFederationDisabledException" "OutboundWebIdentityFederationDisabledException" 403 Sender;
         packed_policy_too_large_exception "PackedPolicyTooLargeException" "PackedPolicyTooLarge" 400 Sender;
         region_disabled_exception "RegionDisabledException" "RegionDisabledException" 403 Sender;
+        session_duration_escalation_exception "SessionDurationEscalationException" "SessionDurationEscalationException" 403 Sender;
     }
 }

@@ -15,6 +15,7 @@ mod instance_profiles;
 mod issuer;
 mod mfa;
 mod oidc;
+mod outbound;
 mod passwords;
 mod policies;
 mod report;

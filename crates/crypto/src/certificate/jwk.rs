@@ -23,10 +23,14 @@ impl PublicKey {
     pub fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
         let mut numbers = integer(modulus)?;
         numbers.extend(integer(exponent)?);
-        let bytes = element(SEQUENCE, &numbers)?;
-        rsa_bits(&bytes)
+        Self::from_rsa_der(&element(SEQUENCE, &numbers)?)
+    }
+
+    /// An RSA key in DER (`RSAPublicKey`, RFC 8017).
+    pub(crate) fn from_rsa_der(bytes: &[u8]) -> Option<Self> {
+        rsa_bits(bytes)
             .is_some_and(|bits| RSA_BITS.contains(&bits))
-            .then(|| Self::new(Kind::Rsa, bytes))
+            .then(|| Self::new(Kind::Rsa, bytes.to_vec()))
     }
 
     /// A key on a curve, of its coordinates; `None` if they have not the length of the curve's field.

@@ -28,6 +28,7 @@ pub mod instance_profile;
 pub mod managed;
 pub mod mfa;
 pub mod oidc;
+pub mod outbound;
 mod page;
 pub mod password;
 pub mod policy;
@@ -71,6 +72,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         GetOpenIDConnectProvider, ListOpenIDConnectProviderTags, ListOpenIDConnectProviders,
         RemoveClientIDFromOpenIDConnectProvider, TagOpenIDConnectProvider, UntagOpenIDConnectProvider,
         UpdateOpenIDConnectProviderThumbprint,
+    },
+    outbound::{
+        DisableOutboundWebIdentityFederation, EnableOutboundWebIdentityFederation,
+        GetOutboundWebIdentityFederationInfo,
     },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},

@@ -13,6 +13,7 @@ mod grant;
 pub mod key;
 pub mod message;
 mod narrowing;
+pub mod outbound;
 pub mod role;
 pub mod saml;
 pub mod session;
@@ -22,7 +23,7 @@ pub mod web_identity;
 /// How STS's calls look in the trail. AWS shows session tokens there; a token is half of a live credential, whose reader
 /// needs only the access key id to follow the session, so ours does not.
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SessionToken", "TokenCode", "SAMLAssertion"],
+    drop: &["SessionToken", "TokenCode", "SAMLAssertion", "WebIdentityToken"],
     shown_reads: &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"],
     hides_denied: true,
     names_resources: true,
@@ -35,6 +36,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     federation::{GetFederationToken},
     key::{GetAccessKeyInfo},
     message::{DecodeAuthorizationMessage},
+    outbound::{GetWebIdentityToken},
     role::{AssumeRole},
     saml::{AssumeRoleWithSAML},
     session::{GetSessionToken},

@@ -43,6 +43,14 @@ pub(crate) enum Command {
     Env(Env),
     /// Explain why a call was allowed or denied
     Why(Why),
+    /// Say who can do something, over all principals and layers: who can ACTION on ARN
+    #[command(
+        after_help = "Examples:\n  ringwork who can kms:Decrypt on arn:aws:kms:us-east-1:000000000000:key/0c9a...\n  ringwork who can iam:PassRole on arn:aws:iam::000000000000:role/admin --with iam:PassedToService=ec2.amazonaws.com"
+    )]
+    Who(Reach),
+    /// Say what a principal can do and become: what can ARN do
+    #[command(after_help = "Example:\n  ringwork what can arn:aws:iam::000000000000:user/ana do")]
+    What(Reach),
     /// Test policies without a server, or say what a changed policy changes
     Policy(Policy),
     /// Say what the server is and does
@@ -200,6 +208,20 @@ pub(crate) enum PolicyTask {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Args)]
+pub(crate) struct Reach {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The question
+    #[arg(required = true, num_args = 1..)]
+    pub(crate) words: Vec<String>,
+    /// A condition key of the request, as often as there are values
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) with: Vec<String>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

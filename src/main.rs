@@ -45,6 +45,8 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Env(options) => command::env::run(&options),
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
+        Command::Who(options) => runtime.block_on(command::reach::who(&options)),
+        Command::What(options) => runtime.block_on(command::reach::what(&options)),
         Command::Policy(options) => command::policy::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),
         Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod policy;
+pub(crate) mod reach;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod status;

@@ -1,7 +1,5 @@
 //! `ringwork why`: the ladder of layers behind a recorded decision.
 
-use std::collections::BTreeMap;
-
 use http::Method;
 use serde_json::Value;
 
@@ -34,19 +32,11 @@ pub(crate) async fn run(options: &Why) -> Result<(), Error> {
 
 /// Asks for the verdict on a request that nobody made.
 async fn described(options: &Why) -> Result<(), Error> {
-    let mut with: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for pair in &options.with {
-        let (key, value) = pair
-            .split_once('=')
-            .filter(|(key, _)| key.contains(':'))
-            .ok_or_else(|| Error::Usage(format!("--with takes KEY=VALUE, not {pair}")))?;
-        with.entry(key.to_owned()).or_default().push(value.to_owned());
-    }
     let question = Question {
         caller: options.caller.clone().unwrap_or_default(),
         action: options.action.clone().unwrap_or_default(),
         resource: options.resource.clone(),
-        with,
+        with: super::reach::with(&options.with)?,
     };
     let body = serde_json::to_vec(&question).map_err(|error| Error::Pipeline(error.to_string()))?;
     let client = Client::of(&options.server)?;

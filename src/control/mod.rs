@@ -2,12 +2,14 @@
 //! account's root user.
 
 mod clock;
+mod reach;
 mod reset;
 mod snapshot;
 mod status;
 mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
+pub(crate) use reach::{What, Who};
 pub(crate) use status::StatusReport;
 pub(crate) use why::Question;
 
@@ -93,6 +95,8 @@ impl Control {
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/_ringwork/why") => written(&self.why(query.required("id")?)?),
             ("POST", "/_ringwork/why") => written(&self.why_described(&request.body)?),
+            ("POST", "/_ringwork/who-can") => written(&self.who_can(&request.body)?),
+            ("POST", "/_ringwork/what-can") => written(&self.what_can(&request.body)?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
             ("POST", "/_ringwork/clock") => written(&self.change_clock(&request.body).await?),

@@ -42,22 +42,7 @@ impl Control {
     pub(super) fn why_described(&self, body: &[u8]) -> Result<Verdict> {
         let question: Question =
             serde_json::from_slice(body).map_err(|error| Refusal::bad(error.to_string()))?;
-        let named = question
-            .action
-            .split_once(':')
-            .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty() && !name.contains('*'));
-        if !named {
-            return Err(Refusal::bad(format!(
-                "{} is no action: it must be SERVICE:OPERATION.",
-                question.action
-            )));
-        }
-        let arn = Arn::parse(&question.resource);
-        if arn.is_none() && question.resource != "*" {
-            return Err(Refusal::bad(format!("{} is no ARN.", question.resource)));
-        }
-        let region = arn.as_ref().map(Arn::region).filter(|region| !region.is_empty());
-        let region = region.unwrap_or("us-east-1").to_owned();
+        let region = checked(&question.action, &question.resource)?;
         let judged = self.gateway.system(&region, |call| judge(call, &question))?;
         let Some(explained) = judged else {
             let message = format!(
@@ -73,11 +58,29 @@ impl Control {
     }
 }
 
+/// Refuses what is no action or no resource; the region that the resource is in.
+pub(super) fn checked(action: &str, resource: &str) -> Result<String> {
+    let named = action
+        .split_once(':')
+        .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty() && !name.contains('*'));
+    if !named {
+        return Err(Refusal::bad(format!(
+            "{action} is no action: it must be SERVICE:OPERATION."
+        )));
+    }
+    let arn = Arn::parse(resource);
+    if arn.is_none() && resource != "*" {
+        return Err(Refusal::bad(format!("{resource} is no ARN.")));
+    }
+    let region = arn.as_ref().map(Arn::region).filter(|region| !region.is_empty());
+    Ok(region.unwrap_or("us-east-1").to_owned())
+}
+
 fn judge(look: &mut Look<'_>, question: &Question) -> pipeline::Result<Option<Explained>> {
     let Some(identity) = principals::identity(look, &question.caller)? else {
         return Ok(None);
     };
-    let (policies, mut conditions) = resource(look, question)?;
+    let (policies, mut conditions) = resource(look, &question.resource, &question.action)?;
     if conditions.get("kms:CallerAccount").is_some() {
         conditions.insert("kms:CallerAccount", identity.account.to_string());
     }
@@ -98,10 +101,14 @@ fn judge(look: &mut Look<'_>, question: &Question) -> pipeline::Result<Option<Ex
 }
 
 /// What the resource says itself. One that is not here says nothing.
-fn resource(look: &mut Look<'_>, question: &Question) -> pipeline::Result<(ResourcePolicies, Context)> {
-    if let Some(found) = principals::resource(look, &question.resource, &question.action)? {
+pub(super) fn resource(
+    look: &mut Look<'_>,
+    resource: &str,
+    action: &str,
+) -> pipeline::Result<(ResourcePolicies, Context)> {
+    if let Some(found) = principals::resource(look, resource, action)? {
         return Ok(found);
     }
-    let found = keys::kms::described::resource(look, &question.resource)?;
+    let found = keys::kms::described::resource(look, resource)?;
     Ok(found.unwrap_or_else(|| (ResourcePolicies::None, Context::default())))
 }

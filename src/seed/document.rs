@@ -30,6 +30,7 @@ pub(crate) fn place<T>(value: &Spanned<T>) -> Place {
 }
 
 /// A policy document, as the API takes it.
+#[derive(Clone)]
 pub(crate) struct Document {
     pub(crate) text: String,
     /// Byte offsets in `text` and the places that these parts came from, ascending; empty for text that was given as JSON.

@@ -14,6 +14,8 @@ pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+/// A service that has credentials of its own.
+pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
 const NAMING: [&str; 4] = ["CiphertextBlob", "GrantId", "KeyId", "ThumbprintList"];
 /// Deeper than what any operation requires.
@@ -143,7 +145,7 @@ impl Sampler<'_> {
             "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
-            "PolicyDocument" | "PolicyInputList" => Some(POLICY.to_owned()),
+            "PolicyDocument" | "PolicyInputList" | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
@@ -152,9 +154,61 @@ impl Sampler<'_> {
             }
             "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
             "VersionId" => Some("v1".to_owned()),
-            _ => None,
+            "ServerCertificateName" => Some(name.to_owned()),
+            "CertificateBody" => Some(self.existing.certificate.clone()),
+            "PrivateKey" => Some(self.existing.private_key.clone()),
+            "SSHPublicKeyBody" => Some(ssh_key(2)),
+            "SSHPublicKeyId" => id(&self.existing.ssh_key_id, "APKAMISSINGMISSINGMISSING"),
+            "CertificateId" => id(
+                &self.existing.signing_certificate_id,
+                "MISSINGMISSINGMISSINGMISSING",
+            ),
+            "ServiceSpecificCredentialId" => {
+                id(&self.existing.service_credential_id, "ACCAMISSINGMISSINGMISSING")
+            }
+            "ServiceName" => Some(CREDENTIAL_SERVICE.to_owned()),
+            "AWSServiceName" => Some("ecs.amazonaws.com".to_owned()),
+            "DeletionTaskId" => id(
+                &self.existing.deletion_task_id,
+                "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
+            ),
+            "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
+            "Email" => Some("new@example.com".to_owned()),
+            _ => self.organized(member),
         }
     }
+}
+
+impl Sampler<'_> {
+    /// Ids in an organization.
+    fn organized(&self, member: &str) -> Option<String> {
+        let held = self.existing.organization.get(member).filter(|_| self.present);
+        let missing = || {
+            Some(match member {
+                "ParentId" | "SourceParentId" | "DestinationParentId" | "RootId" => "r-0000",
+                "OrganizationalUnitId" | "ChildId" | "TargetId" | "ResourceId" => "ou-0000-00000000",
+                "AccountId" => "999999999999",
+                "HandshakeId" => "h-00000000",
+                "CreateAccountRequestId" => "car-00000000",
+                "PolicyId" => "p-00000000",
+                _ => return None,
+            })
+        };
+        held.cloned().or_else(|| missing().map(str::to_owned))
+    }
+}
+
+/// An SSH key in OpenSSH's form; its modulus is a number of 2048 bits that begins with `seed`.
+pub fn ssh_key(seed: u8) -> String {
+    let mut modulus = vec![0, 0x80 | seed];
+    modulus.resize(257, 0x55);
+    let mut blob = Vec::new();
+    for part in [b"ssh-rsa".as_slice(), &[1, 0, 1], &modulus] {
+        blob.extend(u32::try_from(part.len()).unwrap().to_be_bytes());
+        blob.extend(part);
+    }
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, blob);
+    format!("ssh-rsa {text} someone@example.com")
 }
 
 fn fits(shape: &Shape, text: &str) -> bool {

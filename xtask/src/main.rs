@@ -1,5 +1,6 @@
 //! The tasks of the workspace, run as `cargo xtask TASK`: a table of names, nothing else.
 
+mod authorization_reference;
 mod bench;
 mod checklist;
 mod codegen;
@@ -37,6 +38,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "managed-policies",
         "FILE: rewrites AWS's managed policies in services/identity/data",
         managed_policies::run,
+    ),
+    (
+        "authorization-reference",
+        "FILE: rewrites the actions, resource types and condition keys of AWS in crates/policy/data",
+        authorization_reference::run,
     ),
     (
         "coverage",

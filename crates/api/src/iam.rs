@@ -150,6 +150,22 @@ wire::structures! {
         saml_provider_arn "SAMLProviderArn" Option<String>;
         tags "Tags" Option<Vec<Tag>>;
     }
+    CreateServiceLinkedRoleRequest {
+        aws_service_name "AWSServiceName" String;
+        custom_suffix "CustomSuffix" Option<String>;
+        description "Description" Option<String>;
+    }
+    CreateServiceLinkedRoleResponse {
+        role "Role" Option<Role>;
+    }
+    CreateServiceSpecificCredentialRequest {
+        credential_age_days "CredentialAgeDays" Option<i32>;
+        service_name "ServiceName" String;
+        user_name "UserName" String;
+    }
+    CreateServiceSpecificCredentialResponse {
+        service_specific_credential "ServiceSpecificCredential" Option<ServiceSpecificCredential>;
+    }
     CreateUserRequest {
         path "Path" Option<String>;
         permissions_boundary "PermissionsBoundary" Option<String>;
@@ -215,6 +231,27 @@ wire::structures! {
     DeleteSAMLProviderRequest {
         saml_provider_arn "SAMLProviderArn" String;
     }
+    DeleteSSHPublicKeyRequest {
+        ssh_public_key_id "SSHPublicKeyId" String;
+        user_name "UserName" String;
+    }
+    DeleteServerCertificateRequest {
+        server_certificate_name "ServerCertificateName" String;
+    }
+    DeleteServiceLinkedRoleRequest {
+        role_name "RoleName" String;
+    }
+    DeleteServiceLinkedRoleResponse {
+        deletion_task_id "DeletionTaskId" String;
+    }
+    DeleteServiceSpecificCredentialRequest {
+        service_specific_credential_id "ServiceSpecificCredentialId" String;
+        user_name "UserName" Option<String>;
+    }
+    DeleteSigningCertificateRequest {
+        certificate_id "CertificateId" String;
+        user_name "UserName" Option<String>;
+    }
     DeleteUserPermissionsBoundaryRequest {
         user_name "UserName" String;
     }
@@ -227,6 +264,10 @@ wire::structures! {
     }
     DeleteVirtualMFADeviceRequest {
         serial_number "SerialNumber" String;
+    }
+    DeletionTaskFailureReasonType {
+        reason "Reason" Option<String>;
+        role_usage_list "RoleUsageList" Option<Vec<RoleUsageType>>;
     }
     DetachGroupPolicyRequest {
         group_name "GroupName" String;
@@ -407,6 +448,27 @@ wire::structures! {
         saml_provider_uuid "SAMLProviderUUID" Option<String>;
         tags "Tags" Option<Vec<Tag>>;
         valid_until "ValidUntil" Option<Timestamp>;
+    }
+    GetSSHPublicKeyRequest {
+        encoding "Encoding" EncodingType;
+        ssh_public_key_id "SSHPublicKeyId" String;
+        user_name "UserName" String;
+    }
+    GetSSHPublicKeyResponse {
+        ssh_public_key "SSHPublicKey" Option<SSHPublicKey>;
+    }
+    GetServerCertificateRequest {
+        server_certificate_name "ServerCertificateName" String;
+    }
+    GetServerCertificateResponse {
+        server_certificate "ServerCertificate" ServerCertificate;
+    }
+    GetServiceLinkedRoleDeletionStatusRequest {
+        deletion_task_id "DeletionTaskId" String;
+    }
+    GetServiceLinkedRoleDeletionStatusResponse {
+        reason "Reason" Option<DeletionTaskFailureReasonType>;
+        status "Status" DeletionTaskStatusType;
     }
     GetUserPolicyRequest {
         policy_name "PolicyName" String;
@@ -701,6 +763,26 @@ wire::structures! {
         marker "Marker" Option<String>;
         ssh_public_keys "SSHPublicKeys" Option<Vec<SSHPublicKeyMetadata>>;
     }
+    ListServerCertificateTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        server_certificate_name "ServerCertificateName" String;
+    }
+    ListServerCertificateTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
+    ListServerCertificatesRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        path_prefix "PathPrefix" Option<String>;
+    }
+    ListServerCertificatesResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        server_certificate_metadata_list "ServerCertificateMetadataList" Vec<ServerCertificateMetadata>;
+    }
     ListServiceSpecificCredentialsRequest {
         all_users "AllUsers" Option<bool>;
         marker "Marker" Option<String>;
@@ -891,6 +973,13 @@ wire::structures! {
         group_name "GroupName" String;
         user_name "UserName" String;
     }
+    ResetServiceSpecificCredentialRequest {
+        service_specific_credential_id "ServiceSpecificCredentialId" String;
+        user_name "UserName" Option<String>;
+    }
+    ResetServiceSpecificCredentialResponse {
+        service_specific_credential "ServiceSpecificCredential" Option<ServiceSpecificCredential>;
+    }
     ResourceSpecificResult {
         eval_decision_details "EvalDecisionDetails" Option<BTreeMap<String, PolicyEvaluationDecisionType>>;
         eval_resource_decision "EvalResourceDecision" PolicyEvaluationDecisionType;
@@ -937,6 +1026,10 @@ wire::structures! {
         last_used_date "LastUsedDate" Option<Timestamp>;
         region "Region" Option<String>;
     }
+    RoleUsageType {
+        region "Region" Option<String>;
+        resources "Resources" Option<Vec<String>>;
+    }
     SAMLPrivateKey {
         key_id "KeyId" Option<String>;
         timestamp "Timestamp" Option<Timestamp>;
@@ -946,10 +1039,44 @@ wire::structures! {
         create_date "CreateDate" Option<Timestamp>;
         valid_until "ValidUntil" Option<Timestamp>;
     }
+    SSHPublicKey {
+        fingerprint "Fingerprint" String;
+        ssh_public_key_body "SSHPublicKeyBody" String;
+        ssh_public_key_id "SSHPublicKeyId" String;
+        status "Status" StatusType;
+        upload_date "UploadDate" Option<Timestamp>;
+        user_name "UserName" String;
+    }
     SSHPublicKeyMetadata {
         ssh_public_key_id "SSHPublicKeyId" String;
         status "Status" StatusType;
         upload_date "UploadDate" Timestamp;
+        user_name "UserName" String;
+    }
+    ServerCertificate {
+        certificate_body "CertificateBody" String;
+        certificate_chain "CertificateChain" Option<String>;
+        server_certificate_metadata "ServerCertificateMetadata" ServerCertificateMetadata;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    ServerCertificateMetadata {
+        arn "Arn" String;
+        expiration "Expiration" Option<Timestamp>;
+        path "Path" String;
+        server_certificate_id "ServerCertificateId" String;
+        server_certificate_name "ServerCertificateName" String;
+        upload_date "UploadDate" Option<Timestamp>;
+    }
+    ServiceSpecificCredential {
+        create_date "CreateDate" Timestamp;
+        expiration_date "ExpirationDate" Option<Timestamp>;
+        service_credential_alias "ServiceCredentialAlias" Option<String>;
+        service_credential_secret "ServiceCredentialSecret" Option<String>;
+        service_name "ServiceName" String;
+        service_password "ServicePassword" Option<String>;
+        service_specific_credential_id "ServiceSpecificCredentialId" String;
+        service_user_name "ServiceUserName" Option<String>;
+        status "Status" StatusType;
         user_name "UserName" String;
     }
     ServiceSpecificCredentialMetadata {
@@ -965,6 +1092,9 @@ wire::structures! {
     SetDefaultPolicyVersionRequest {
         policy_arn "PolicyArn" String;
         version_id "VersionId" String;
+    }
+    SetSecurityTokenServicePreferencesRequest {
+        global_endpoint_token_version "GlobalEndpointTokenVersion" GlobalEndpointTokenVersion;
     }
     SigningCertificate {
         certificate_body "CertificateBody" String;
@@ -1045,6 +1175,10 @@ wire::structures! {
         saml_provider_arn "SAMLProviderArn" String;
         tags "Tags" Vec<Tag>;
     }
+    TagServerCertificateRequest {
+        server_certificate_name "ServerCertificateName" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagUserRequest {
         tags "Tags" Vec<Tag>;
         user_name "UserName" String;
@@ -1071,6 +1205,10 @@ wire::structures! {
     }
     UntagSAMLProviderRequest {
         saml_provider_arn "SAMLProviderArn" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagServerCertificateRequest {
+        server_certificate_name "ServerCertificateName" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagUserRequest {
@@ -1134,10 +1272,56 @@ wire::structures! {
     UpdateSAMLProviderResponse {
         saml_provider_arn "SAMLProviderArn" Option<String>;
     }
+    UpdateSSHPublicKeyRequest {
+        ssh_public_key_id "SSHPublicKeyId" String;
+        status "Status" StatusType;
+        user_name "UserName" String;
+    }
+    UpdateServerCertificateRequest {
+        new_path "NewPath" Option<String>;
+        new_server_certificate_name "NewServerCertificateName" Option<String>;
+        server_certificate_name "ServerCertificateName" String;
+    }
+    UpdateServiceSpecificCredentialRequest {
+        service_specific_credential_id "ServiceSpecificCredentialId" String;
+        status "Status" StatusType;
+        user_name "UserName" Option<String>;
+    }
+    UpdateSigningCertificateRequest {
+        certificate_id "CertificateId" String;
+        status "Status" StatusType;
+        user_name "UserName" Option<String>;
+    }
     UpdateUserRequest {
         new_path "NewPath" Option<String>;
         new_user_name "NewUserName" Option<String>;
         user_name "UserName" String;
+    }
+    UploadSSHPublicKeyRequest {
+        ssh_public_key_body "SSHPublicKeyBody" String;
+        user_name "UserName" String;
+    }
+    UploadSSHPublicKeyResponse {
+        ssh_public_key "SSHPublicKey" Option<SSHPublicKey>;
+    }
+    UploadServerCertificateRequest {
+        certificate_body "CertificateBody" String;
+        certificate_chain "CertificateChain" Option<String>;
+        path "Path" Option<String>;
+        private_key "PrivateKey" String;
+        server_certificate_name "ServerCertificateName" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    UploadServerCertificateResponse {
+        server_certificate_metadata "ServerCertificateMetadata" Option<ServerCertificateMetadata>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    UploadSigningCertificateRequest {
+        certificate_body "CertificateBody" String;
+        user_name "UserName" Option<String>;
+    }
+    UploadSigningCertificateResponse {
+        certificate "Certificate" SigningCertificate;
     }
     User {
         arn "Arn" String;
@@ -1200,12 +1384,26 @@ wire::enumerations! {
         Date "date"
         DateList "dateList"
     }
+    DeletionTaskStatusType {
+        Succeeded "SUCCEEDED"
+        InProgress "IN_PROGRESS"
+        Failed "FAILED"
+        NotStarted "NOT_STARTED"
+    }
+    EncodingType {
+        Ssh "SSH"
+        Pem "PEM"
+    }
     EntityType {
         User "User"
         Role "Role"
         Group "Group"
         LocalManagedPolicy "LocalManagedPolicy"
         AwsManagedPolicy "AWSManagedPolicy"
+    }
+    GlobalEndpointTokenVersion {
+        V1Token "v1Token"
+        V2Token "v2Token"
     }
     PermissionsBoundaryAttachmentType {
         PermissionsBoundaryPolicy "PermissionsBoundaryPolicy"
@@ -1264,14 +1462,20 @@ pub mod fault {
         credential_report_not_present_exception "CredentialReportNotPresentException" "ReportNotPresent" 410 Sender;
         credential_report_not_ready_exception "CredentialReportNotReadyException" "ReportInProgress" 404 Sender;
         delete_conflict_exception "DeleteConflictException" "DeleteConflict" 409 Sender;
+        duplicate_certificate_exception "DuplicateCertificateException" "DuplicateCertificate" 409 Sender;
+        duplicate_ssh_public_key_exception "DuplicateSSHPublicKeyException" "DuplicateSSHPublicKey" 400 Sender;
         entity_already_exists_exception "EntityAlreadyExistsException" "EntityAlreadyExists" 409 Sender;
         entity_temporarily_unmodifiable_exception "EntityTemporarilyUnmodifiableException" "EntityTemporarilyUnmodifiable" 409 Sender;
         feature_disabled_exception "FeatureDisabledException" "FeatureDisabled" 404 Sender;
         feature_enabled_exception "FeatureEnabledException" "FeatureEnabled" 409 Sender;
         invalid_authentication_code_exception "InvalidAuthenticationCodeException" "InvalidAuthenticationCode" 403 Sender;
+        invalid_certificate_exception "InvalidCertificateException" "InvalidCertificate" 400 Sender;
         invalid_input_exception "InvalidInputException" "InvalidInput" 400 Sender;
+        invalid_public_key_exception "InvalidPublicKeyException" "InvalidPublicKey" 400 Sender;
         invalid_user_type_exception "InvalidUserTypeException" "InvalidUserType" 400 Sender;
+        key_pair_mismatch_exception "KeyPairMismatchException" "KeyPairMismatch" 400 Sender;
         limit_exceeded_exception "LimitExceededException" "LimitExceeded" 409 Sender;
+        malformed_certificate_exception "MalformedCertificateException" "MalformedCertificate" 400 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
         open_id_idp_communication_error_exception "OpenIdIdpCommunicationErrorException" "OpenIdIdpCommunicationError" 400 Sender;
@@ -1281,5 +1485,6 @@ pub mod fault {
         service_failure_exception "ServiceFailureException" "ServiceFailure" 500 Receiver;
         service_not_supported_exception "ServiceNotSupportedException" "NotSupportedService" 404 Sender;
         unmodifiable_entity_exception "UnmodifiableEntityException" "UnmodifiableEntity" 400 Sender;
+        unrecognized_public_key_encoding_exception "UnrecognizedPublicKeyEncodingException" "UnrecognizedPublicKeyEncoding" 400 Sender;
     }
 }

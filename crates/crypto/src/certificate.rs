@@ -7,6 +7,8 @@ mod jwk;
 mod pem;
 mod period;
 mod public_key;
+mod rsa;
+mod uploaded;
 
 use std::net::IpAddr;
 
@@ -22,6 +24,8 @@ use crate::{Error, Randomness as _, Result, Secret, SystemRandomness, digest};
 pub use jwk::Curve;
 pub use period::period;
 pub use public_key::{PublicKey, SignatureScheme};
+pub(crate) use rsa::{rsa_from_pem, rsa_to_pem};
+pub use uploaded::{UploadedCertificate, UploadedKey};
 
 const DAY: i64 = 24 * 60 * 60;
 /// The authority lasts ten years.

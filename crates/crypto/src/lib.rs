@@ -15,6 +15,7 @@ pub mod random;
 pub mod seal;
 mod secret;
 pub mod signature;
+mod ssh;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 pub mod token;
@@ -24,4 +25,5 @@ pub use error::{Error, Result};
 pub use random::{IdPrefix, Randomness, SystemRandomness};
 pub use seal::{KeyFile, Opener, Seal, SealHeader};
 pub use secret::Secret;
+pub use ssh::{SshKeyError, SshPublicKey};
 pub use token::TokenKey;

@@ -47,7 +47,35 @@ pub(crate) enum Piece {
     },
 }
 
+impl Piece {
+    fn written(&self) -> String {
+        match self {
+            Self::Text(text) => text.to_string(),
+            Self::Star => "*".to_owned(),
+            Self::One => "?".to_owned(),
+            Self::Variable {
+                key, default: None, ..
+            } => format!("${{{key}}}"),
+            Self::Variable {
+                key,
+                default: Some(default),
+                ..
+            } => format!("${{{key}, '{default}'}}"),
+        }
+    }
+}
+
 impl Pattern {
+    /// The pattern as a policy would write it.
+    pub(crate) fn written(&self) -> String {
+        match self {
+            Self::Any => "*".to_owned(),
+            Self::Exact(text) => text.to_string(),
+            Self::Prefix(text) => format!("{text}*"),
+            Self::Pieces(pieces) => pieces.iter().map(Piece::written).collect(),
+        }
+    }
+
     pub(crate) fn compile(source: &str, syntax: Syntax) -> Self {
         let mut pieces = Vec::new();
         let mut text = String::new();

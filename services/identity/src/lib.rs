@@ -5,6 +5,7 @@
 pub mod accessanalyzer;
 pub mod iam;
 pub mod organizations;
+pub mod reach;
 pub mod saml;
 pub mod sts;
 

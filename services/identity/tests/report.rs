@@ -12,7 +12,7 @@ use crate::scene::{READ_ALL, Scene, code};
 const HOUR: i64 = 3_600_000;
 
 /// The report's lines by user, each by column.
-fn fetched(scene: &Scene) -> BTreeMap<String, BTreeMap<String, String>> {
+pub(crate) fn fetched(scene: &Scene) -> BTreeMap<String, BTreeMap<String, String>> {
     let answer = scene.root("GetCredentialReport", json!({}));
     assert_eq!(answer["ReportFormat"], "text/csv");
     let text = STANDARD.decode(answer["Content"].as_str().unwrap()).unwrap();
@@ -30,7 +30,7 @@ fn fetched(scene: &Scene) -> BTreeMap<String, BTreeMap<String, String>> {
         .collect()
 }
 
-fn state(scene: &Scene) -> String {
+pub(crate) fn state(scene: &Scene) -> String {
     scene.root("GenerateCredentialReport", json!({}))["State"]
         .as_str()
         .unwrap()

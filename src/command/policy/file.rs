@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+use super::table::Written;
 use crate::error::Error;
 use crate::seed::document::{Document, Place};
 
@@ -17,11 +18,9 @@ const BYTES_MAX: u64 = 1024 * 1024;
 /// Tests in one file.
 const TESTS_MAX: usize = 10_000;
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A file of tests, each with all that it is made of.
 pub(super) struct TestFile {
     /// The policies of every test that does not name its own for the layer.
-    #[serde(default)]
     pub(super) given: Given,
     pub(super) tests: Vec<Spanned<Case>>,
 }
@@ -30,7 +29,7 @@ pub(super) struct TestFile {
 pub(super) type Source = Spanned<Document>;
 
 /// Policies by layer.
-#[derive(serde::Deserialize, Default)]
+#[derive(serde::Deserialize, Clone, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Given {
     pub(super) identity: Option<Vec<Source>>,
@@ -45,22 +44,18 @@ pub(super) struct Given {
     pub(super) endpoint: Option<Source>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A request and what is expected of it.
 pub(super) struct Case {
     pub(super) name: Option<String>,
-    #[serde(default)]
     pub(super) given: Given,
-    #[serde(rename = "as")]
     pub(super) caller: Spanned<String>,
-    #[serde(rename = "do")]
     pub(super) action: Spanned<String>,
-    #[serde(rename = "on")]
     pub(super) resource: Option<Spanned<String>>,
     /// The account that owns the resource, if its ARN does not say.
     pub(super) owner: Option<Spanned<String>>,
-    #[serde(default)]
     pub(super) with: BTreeMap<String, Values>,
+    /// Where it is written that it must be so.
+    pub(super) source: Option<String>,
     pub(super) expect: Option<Spanned<Expected>>,
     pub(super) because: Option<Spanned<Because>>,
 }
@@ -73,7 +68,7 @@ pub(super) enum Expected {
 }
 
 /// What must have decided. Whatever is not said may be anything.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, Clone)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
     pub(super) layer: Option<String>,
@@ -84,7 +79,7 @@ pub(super) struct Because {
 }
 
 /// One value of a condition key, or several.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Values(pub(super) Vec<String>);
 
 impl<'de> Deserialize<'de> for Values {
@@ -164,7 +159,7 @@ pub(super) fn read(path: &Path) -> Result<TestFile, Error> {
 
 /// Reads the text of a file of tests.
 pub(super) fn parse(path: &Path, text: &str) -> Result<TestFile, Error> {
-    let read: TestFile =
+    let written: Written =
         serde_saphyr::from_str_with_options(text, crate::yaml::options()).map_err(|error| {
             let place = error.location().map_or(Place { line: 1, column: 1 }, Place::from);
             let message = error.without_snippet().to_string();
@@ -176,9 +171,5 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<TestFile, Error> {
                 message.lines().next().unwrap_or_default().replace(&told, ""),
             )
         })?;
-    if read.tests.len() > TESTS_MAX {
-        let message = format!("a file has {TESTS_MAX} tests at most");
-        return Err(refusal(path, Place { line: 1, column: 1 }, message));
-    }
-    Ok(read)
+    written.settle(path, TESTS_MAX)
 }

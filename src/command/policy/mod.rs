@@ -5,6 +5,7 @@ mod file;
 mod judge;
 mod report;
 mod run;
+mod table;
 
 #[cfg(test)]
 mod tests;

@@ -215,3 +215,91 @@ fn a_diff_tells_what_changes() {
         "because no identity-based policy allows the s3:GetObject action"
     );
 }
+
+#[test]
+fn cases_take_from_their_test_and_the_file_what_they_do_not_say() {
+    let path = Path::new("some.test.yaml");
+    let text = r#"
+source: a page
+as: arn:aws:iam::111122223333:user/alice
+on: arn:aws:s3:::b/k
+with: {aws:a: "1", aws:b: "1"}
+tests:
+- name: both
+  do: s3:GetObject
+  expect: deny
+  given: {identity: [{Version: 2012-10-17, Statement: [{Effect: Allow, Action: "s3:Get*", Resource: "*", Condition: {StringEquals: {aws:a: "1", aws:b: "2"}}}]}]}
+  cases:
+  - {name: one is wrong}
+  - {name: its own value wins, with: {aws:b: "2"}, expect: allow}
+  - {name: another action, do: s3:PutObject, with: {aws:b: "2"}, source: another page}
+"#;
+    let read = file::parse(path, text).unwrap();
+    let sources: Vec<&str> = read
+        .tests
+        .iter()
+        .filter_map(|test| test.value.source.as_deref())
+        .collect();
+    assert_eq!(sources, ["a page", "a page", "another page"]);
+    let outcomes = of_file(path, &read).unwrap();
+    let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "both: one is wrong",
+            "both: its own value wins",
+            "both: another action"
+        ]
+    );
+    assert!(outcomes.iter().all(|outcome| outcome.failure.is_none()));
+}
+
+#[test]
+fn a_case_without_a_caller_or_an_action_is_refused_with_its_place() {
+    let message = refused("- {name: what, as: anonymous, cases: [{on: \"*\"}]}");
+    assert!(message.contains("the test does not say `do`"), "{message}");
+    assert!(message.contains(":9:"), "{message}");
+}
+
+/// The corpus: what AWS's documentation says of decisions (S2.1 to S2.11, S2.14, S2.17). Each case names its page.
+#[test]
+fn the_evaluator_decides_as_the_documentation_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
+    files.sort();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for path in &files {
+        let read = file::read(path).unwrap_or_else(|error| panic!("{}", error.chain()));
+        for test in &read.tests {
+            assert!(
+                test.value.source.is_some(),
+                "{} has a test without a source",
+                path.display()
+            );
+        }
+        let outcomes = of_file(path, &read).unwrap_or_else(|error| panic!("{}", error.chain()));
+        count += outcomes.len();
+        for outcome in outcomes {
+            if let Some((message, ladder)) = outcome.failure {
+                wrong.push(format!(
+                    "{}:{}: {}: {message}\n{ladder}",
+                    path.display(),
+                    outcome.place.line,
+                    outcome.name
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(count >= 600, "the corpus has {count} cases");
+}

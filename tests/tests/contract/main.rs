@@ -14,4 +14,5 @@ mod exceptions;
 mod permissions;
 mod records;
 mod reference;
+mod resources;
 mod unbuilt;

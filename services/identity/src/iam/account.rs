@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::typed::Empty;
 
+use crate::iam::attachment::attached_max;
 use crate::iam::count::{self, Counted};
 use crate::iam::page::Page;
-use crate::iam::{access_key, group, mfa, user};
+use crate::iam::signing_certificate::{self, SIGNING_CERTIFICATES};
+use crate::iam::{access_key, group, mfa, owned, preference, user};
 
 /// An account: twelve digits and what it is called.
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Account {
     /// Random. Tells an account from one of the same id that was before it, so that sessions end with their account.
     #[serde(default)]
     pub incarnation: String,
+    /// When its closure took effect, in milliseconds since the epoch: nobody in it can call from then on.
+    #[serde(default)]
+    pub closed: Option<i64>,
 }
 
 store::record!(Account, 1);
@@ -51,6 +56,12 @@ static ALIASES: Table<String, Alias> = Table::new(ALIASES_TABLE, "iam.account_al
 pub(crate) fn incarnation(look: &mut Look<'_>, account: &str) -> Result<String> {
     let found = look.get(&ACCOUNTS, &account.to_owned())?;
     Ok(found.map_or_else(String::new, |row| row.incarnation.clone()))
+}
+
+/// Whether an account was closed: its credentials are good for nothing, and nobody gets new ones.
+pub(crate) fn is_closed(look: &mut Look<'_>, account: &str) -> Result<bool> {
+    let found = look.get(&ACCOUNTS, &account.to_owned())?;
+    Ok(found.is_some_and(|row| row.closed.is_some()))
 }
 
 fn own(look: &mut Look<'_>) -> Result<Account> {
@@ -186,6 +197,8 @@ impl Operation for GetAccountSummary {
         let account = call.account().to_owned();
         let root_keys = access_key::of_holder(call, &account, "")?.len();
         let root_mfa = mfa::present(call, &account, "")?;
+        let root_certificates = owned::present(call, &SIGNING_CERTIFICATES, &account, "")?;
+        let token_version = preference::global_token_version(call)?;
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
         let entries = [
@@ -206,22 +219,33 @@ impl Operation for GetAccountSummary {
             ("PolicySizeQuota", 6144),
             ("AssumeRolePolicySizeQuota", 2048),
             ("VersionsPerPolicyQuota", 5),
-            ("AttachedPoliciesPerUserQuota", 10),
-            ("AttachedPoliciesPerGroupQuota", 10),
-            ("AttachedPoliciesPerRoleQuota", 10),
+            ("AttachedPoliciesPerUserQuota", number(attached_max("user"))),
+            ("AttachedPoliciesPerGroupQuota", number(attached_max("group"))),
+            ("AttachedPoliciesPerRoleQuota", number(attached_max("role"))),
             ("MFADevices", counted(counts.mfa_devices)),
             ("MFADevicesInUse", counted(counts.mfa_devices_in_use)),
             ("AccountMFAEnabled", i32::from(root_mfa)),
             ("AccountPasswordPresent", 0),
-            ("AccountSigningCertificatesPresent", 0),
-            ("ServerCertificates", 0),
+            ("AccountSigningCertificatesPresent", i32::from(root_certificates)),
+            (
+                "SigningCertificatesPerUserQuota",
+                number(signing_certificate::CERTIFICATES_PER_USER_MAX),
+            ),
+            ("ServerCertificates", counted(counts.server_certificates)),
+            (
+                "ServerCertificatesQuota",
+                counted(Counted::ServerCertificates.quota()),
+            ),
             ("InstanceProfiles", counted(counts.instance_profiles)),
+            (
+                "InstanceProfilesQuota",
+                counted(Counted::InstanceProfiles.quota()),
+            ),
             (
                 "Providers",
                 counted(counts.oidc_providers + counts.saml_providers),
             ),
-            // Tokens of the global endpoint are good in every region.
-            ("GlobalEndpointTokenVersion", 2),
+            ("GlobalEndpointTokenVersion", token_version),
         ];
         let summary: BTreeMap<String, i32> = entries
             .into_iter()

@@ -15,19 +15,23 @@ use crate::iam::page::{Page, path_fits};
 use crate::iam::role::Role;
 use crate::iam::user::User;
 
-/// Managed policies that a user, group or role may have.
-const ATTACHED_MAX: usize = 10;
+/// Managed policies that a user, group or role may have (IAM User Guide, "IAM and AWS STS quotas").
+pub(crate) fn attached_max(kind: &str) -> usize {
+    if kind == "role" { 20 } else { 10 }
+}
 
-fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
+/// Attaches a managed policy.
+pub(crate) fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
     bearer.expect_modifiable()?;
     expect_arn(&arn)?;
     if bearer.attached().contains(&arn) {
         return Ok(Empty);
     }
     binding::bind(call, &arn, B::KIND, bearer.name(), bearer.id())?;
-    if bearer.attached().len() >= ATTACHED_MAX {
+    let max = attached_max(B::KIND);
+    if bearer.attached().len() >= max {
         return Err(limit_exceeded_exception(format!(
-            "Cannot exceed quota for {}: {ATTACHED_MAX}",
+            "Cannot exceed quota for {}: {max}",
             B::QUOTA
         )));
     }

@@ -23,6 +23,8 @@ pub(crate) struct Counts {
     pub(crate) oidc_providers: u32,
     #[serde(default)]
     pub(crate) saml_providers: u32,
+    #[serde(default)]
+    pub(crate) server_certificates: u32,
 }
 
 store::record!(Counts, 1);
@@ -42,6 +44,7 @@ pub(crate) enum Counted {
     MfaDevicesInUse,
     OidcProviders,
     SamlProviders,
+    ServerCertificates,
 }
 
 impl Counted {
@@ -56,6 +59,7 @@ impl Counted {
             // As many as users.
             Self::MfaDevices | Self::MfaDevicesInUse => 5000,
             Self::OidcProviders => 100,
+            Self::ServerCertificates => 20,
         }
     }
 
@@ -69,6 +73,7 @@ impl Counted {
             Self::SamlProviders => "SAMLProvidersPerAccount",
             Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
             Self::OidcProviders => "OpenIdConnectProvidersPerAccount",
+            Self::ServerCertificates => "ServerCertificatesPerAccount",
         }
     }
 
@@ -83,6 +88,7 @@ impl Counted {
             Self::SamlProviders => &mut counts.saml_providers,
             Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
             Self::OidcProviders => &mut counts.oidc_providers,
+            Self::ServerCertificates => &mut counts.server_certificates,
         }
     }
 }
@@ -98,14 +104,20 @@ pub(crate) fn counts(look: &mut Look<'_>) -> Result<Counts> {
 /// Counts one more, or refuses with `LimitExceeded`.
 pub(crate) fn add(call: &mut Call<'_>, counted: Counted) -> Result<()> {
     let mut counts = counts(call)?;
-    let count = counted.of(&mut counts);
-    if *count >= counted.quota() {
+    if *counted.of(&mut counts) >= counted.quota() {
         let (name, quota) = (counted.quota_name(), counted.quota());
         return Err(limit_exceeded_exception(format!(
             "Cannot exceed quota for {name}: {quota}"
         )));
     }
-    *count += 1;
+    add_beyond(call, counted)
+}
+
+/// Counts one more of what may exceed its quota.
+pub(crate) fn add_beyond(call: &mut Call<'_>, counted: Counted) -> Result<()> {
+    let mut counts = counts(call)?;
+    let count = counted.of(&mut counts);
+    *count = count.saturating_add(1);
     let account = call.account().to_owned();
     call.put(&COUNTS, &account, counts)
 }

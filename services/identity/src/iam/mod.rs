@@ -9,33 +9,40 @@ use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 use wire::redact::TimestampStyle;
 
+use self::role::linked;
+
 pub mod access_key;
 pub mod account;
 pub mod attachment;
 mod bearer;
-mod binding;
+pub(crate) mod binding;
 pub mod bootstrap;
 pub mod boundary;
-mod count;
-pub mod credential;
+pub(crate) mod count;
 pub mod details;
 pub mod directory;
 pub mod document;
 pub mod group;
-mod index;
+pub(crate) mod index;
 pub mod inline;
 pub mod instance_profile;
 pub mod managed;
 pub mod mfa;
 pub mod oidc;
 pub mod outbound;
+mod owned;
 mod page;
 pub mod password;
 pub mod policy;
+pub mod preference;
 pub mod report;
 pub mod role;
 pub mod saml;
+pub mod server_certificate;
+pub mod service_credential;
+pub mod signing_certificate;
 pub mod simulation;
+pub mod ssh_key;
 pub(crate) mod tag;
 pub mod user;
 
@@ -56,9 +63,19 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         UpdateGroup,
     },
     access_key::{CreateAccessKey, DeleteAccessKey, GetAccessKeyLastUsed, ListAccessKeys, UpdateAccessKey},
-    credential::{
-        ListSSHPublicKeys, ListServiceSpecificCredentials, ListSigningCertificates,
+    server_certificate::{
+        DeleteServerCertificate, GetServerCertificate, ListServerCertificateTags, ListServerCertificates,
+        TagServerCertificate, UntagServerCertificate, UpdateServerCertificate, UploadServerCertificate,
     },
+    ssh_key::{DeleteSSHPublicKey, GetSSHPublicKey, ListSSHPublicKeys, UpdateSSHPublicKey, UploadSSHPublicKey},
+    signing_certificate::{
+        DeleteSigningCertificate, ListSigningCertificates, UpdateSigningCertificate, UploadSigningCertificate,
+    },
+    service_credential::{
+        CreateServiceSpecificCredential, DeleteServiceSpecificCredential, ListServiceSpecificCredentials,
+        ResetServiceSpecificCredential, UpdateServiceSpecificCredential,
+    },
+    preference::{SetSecurityTokenServicePreferences},
     password::{
         ChangePassword, CreateLoginProfile, DeleteAccountPasswordPolicy, DeleteLoginProfile, GetAccountPasswordPolicy,
         GetLoginProfile, UpdateAccountPasswordPolicy, UpdateLoginProfile,
@@ -88,6 +105,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         CreateRole, DeleteRole, GetRole, ListRoleTags, ListRoles, TagRole, UntagRole, UpdateAssumeRolePolicy,
         UpdateRole, UpdateRoleDescription,
     },
+    linked::{CreateServiceLinkedRole, DeleteServiceLinkedRole, GetServiceLinkedRoleDeletionStatus},
     attachment::{
         AttachGroupPolicy, AttachRolePolicy, AttachUserPolicy, DetachGroupPolicy, DetachRolePolicy, DetachUserPolicy,
         ListAttachedGroupPolicies, ListAttachedRolePolicies, ListAttachedUserPolicies,
@@ -115,9 +133,17 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
 ];
 
 /// What IAM does later.
-pub static JOBS: &[JobKind] = &[JobKind {
-    name: report::JOB,
-    service: "iam",
-    event: "GenerateCredentialReport",
-    run: report::generate,
-}];
+pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: report::JOB,
+        service: "iam",
+        event: "GenerateCredentialReport",
+        run: report::generate,
+    },
+    JobKind {
+        name: linked::DELETION_JOB,
+        service: "iam",
+        event: "DeleteServiceLinkedRole",
+        run: linked::delete,
+    },
+];

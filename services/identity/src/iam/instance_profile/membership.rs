@@ -20,6 +20,8 @@ impl Operation for AddRoleToInstanceProfile {
     type Output = Empty;
     type Target = InstanceProfile;
     const ACCESS: Access = Access::write("iam:AddRoleToInstanceProfile");
+    /// Of the passing of the role.
+    const CONDITIONS: &'static [&'static str] = &["iam:PassedToService"];
     const ALSO: &'static [Access] = &[PASS_ROLE];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<InstanceProfile>> {

@@ -11,6 +11,7 @@ use crate::iam::access_key::{self, ACCESS_KEYS, AccessKey};
 use crate::iam::account::ACCOUNTS;
 use crate::iam::mfa;
 use crate::iam::password::{self, PasswordPolicy};
+use crate::iam::signing_certificate;
 use crate::iam::user::{USERS, User};
 
 /// AWS's columns in AWS's order.
@@ -128,9 +129,12 @@ fn credentials(look: &mut Look<'_>, account: &str, lower: &str, cells: &mut Vec<
     for place in 0..2 {
         cells.extend(key(keys.get(place).map(|key| &**key)));
     }
-    for _ in 0..2 {
-        // Signing certificates are not built, so that nobody has any.
-        cells.extend([flag(false), NOT_APPLICABLE.to_owned()]);
+    let certificates = signing_certificate::reported(look, account, lower)?;
+    for place in 0..2 {
+        cells.extend(match certificates.get(place) {
+            Some((active, changed)) => [flag(*active), time(*changed)],
+            None => [flag(false), NOT_APPLICABLE.to_owned()],
+        });
     }
     cells.push(NOT_APPLICABLE.to_owned());
     Ok(())

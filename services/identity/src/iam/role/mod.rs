@@ -4,6 +4,7 @@
 //! Invariant: trust names users and roles by their unique ids, so that one made anew under an old name is a stranger.
 
 mod create;
+pub mod linked;
 mod list;
 mod tags;
 pub(crate) mod trust;
@@ -25,6 +26,7 @@ use crate::iam::document::{StoredPolicy, encoded};
 use crate::iam::tag::{self, Tags};
 
 pub use create::{CreateRole, DeleteRole};
+pub(crate) use create::{Draft, make};
 pub use list::ListRoles;
 pub use tags::{ListRoleTags, TagRole, UntagRole};
 pub use update::{UpdateAssumeRolePolicy, UpdateRole, UpdateRoleDescription};
@@ -32,9 +34,9 @@ pub use update::{UpdateAssumeRolePolicy, UpdateRole, UpdateRoleDescription};
 /// Characters of all inline policies of a role, whitespace not counted.
 pub(crate) const INLINE_MAX: usize = 10_240;
 /// How long a session may last unless the role says otherwise.
-const SESSION_SECONDS_DEFAULT: i32 = 3600;
+pub(crate) const SESSION_SECONDS_DEFAULT: i32 = 3600;
 /// Roles below this path are AWS's services' own; SCPs and RCPs do not bind them, so nobody else may make one.
-const SERVICE_PATH: &str = "/aws-service-role/";
+pub(crate) const SERVICE_PATH: &str = "/aws-service-role/";
 
 /// A role.
 #[derive(Clone, Serialize, Deserialize)]

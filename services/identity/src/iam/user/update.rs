@@ -9,7 +9,10 @@ use super::{USERS, User, find, named};
 use crate::iam::group::MEMBERS;
 use crate::iam::index::Present;
 use crate::iam::role::trust;
-use crate::iam::{access_key, binding, mfa, password};
+use crate::iam::service_credential::SERVICE_CREDENTIALS;
+use crate::iam::signing_certificate::SIGNING_CERTIFICATES;
+use crate::iam::ssh_key::SSH_KEYS;
+use crate::iam::{access_key, binding, mfa, owned, password};
 
 /// Renames or moves a user. Its id, keys, groups and policies stay.
 pub struct UpdateUser;
@@ -65,6 +68,15 @@ fn follow(call: &mut Call<'_>, old: &User, new: &User) -> Result<()> {
     }
     password::rename_owner(call, account, &old.lower(), &new.lower())?;
     mfa::rename_owner(call, account, &old.lower(), &new.name)?;
+    let (lower, new_lower) = (old.lower(), new.lower());
+    let names = (account.as_str(), lower.as_str(), new_lower.as_str());
+    owned::follow(call, &SSH_KEYS, names, |key| key.user_name.clone_from(&new.name))?;
+    owned::follow(call, &SIGNING_CERTIFICATES, names, |row| {
+        row.user_name.clone_from(&new.name)
+    })?;
+    owned::follow(call, &SERVICE_CREDENTIALS, names, |row| {
+        row.user_name.clone_from(&new.name)
+    })?;
     for group in &old.groups {
         call.delete(&MEMBERS, &(account.clone(), group.clone(), old.lower()))?;
         call.put(&MEMBERS, &(account.clone(), group.clone(), new.lower()), Present)?;

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use identity::iam::outbound;
 use pipeline::{Answer, Gateway, Incoming};
 use planes::Health;
 
@@ -17,9 +20,37 @@ pub(crate) struct Front {
     pub(crate) control: Control,
 }
 
+impl Front {
+    /// The public pages of the accounts' issuers, by which anybody verifies the tokens that STS made: they hold no secret and tell
+    /// of nothing else.
+    fn issuer(&self, request: &Incoming, page: &str) -> Answer {
+        let found = match request.method {
+            Method::GET => self
+                .gateway
+                .system("us-east-1", |call| outbound::page(call, page)),
+            _ => Ok(None),
+        };
+        let (status, body) = match found {
+            Ok(Some(page)) => (StatusCode::OK, page),
+            Ok(None) => (StatusCode::NOT_FOUND, "{}".to_owned()),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "{}".to_owned()),
+        };
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
+        Answer {
+            status: status.as_u16(),
+            headers,
+            body: Bytes::from(body),
+        }
+    }
+}
+
 impl planes::Front for Front {
     async fn serve(&self, request: Incoming) -> Answer {
-        if request.path.starts_with(CONTROL) {
+        if let Some(page) = request.path.strip_prefix(outbound::PATH) {
+            self.issuer(&request, page)
+        } else if request.path.starts_with(CONTROL) {
             self.control.serve(request).await
         } else {
             self.gateway.serve(request).await

@@ -10,7 +10,7 @@ use crypto::{KeyFile, Opener, Seal, SealHeader, Secret, SystemRandomness};
 use identity::iam::directory::IdentityDirectory;
 use pipeline::ledger::LedgerChain;
 use pipeline::{Clock, Gateway};
-use planes::{Listener, ListenerConfig, TlsMaterial};
+use planes::{Https, Listener, ListenerConfig, TlsMaterial};
 use store::Store;
 
 use crate::arguments::Serve;
@@ -41,7 +41,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let gateway = Arc::new(gateway);
+    let gateway = Arc::new(gateway.with_outside(Arc::new(Https::default())));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {

@@ -17,7 +17,7 @@ const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 4] = ["CiphertextBlob", "GrantId", "KeyId", "ids"];
+const NAMING: [&str; 5] = ["CiphertextBlob", "GrantId", "KeyId", "ThumbprintList", "ids"];
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -148,6 +148,8 @@ impl Sampler<'_> {
             "SerialNumber" => arn("mfa"),
             "Arn" | "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ServiceNamespace" | "ServiceNamespaces" => Some("iam".to_owned()),
+            "OpenIDConnectProviderArn" => arn("oidc-provider").map(|arn| format!("{arn}.example")),
+            "Url" => Some("https://made.example".to_owned()),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
             "PolicyDocument"

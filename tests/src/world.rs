@@ -175,6 +175,8 @@ impl World {
         );
         world.make("CreateInstanceProfile", json!({"InstanceProfileName": name}));
         world.make("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
+        let provider = json!({"Url": "https://existing.example", "ClientIDList": ["a"], "ThumbprintList": ["a".repeat(40)]});
+        world.make("CreateOpenIDConnectProvider", provider);
         let metadata = crate::sample::METADATA;
         world.make(
             "CreateSAMLProvider",

@@ -26,6 +26,10 @@ wire::structures! {
         status "Status" Option<StatusType>;
         user_name "UserName" Option<String>;
     }
+    AddClientIDToOpenIDConnectProviderRequest {
+        client_id "ClientID" String;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
     AddRoleToInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
         role_name "RoleName" String;
@@ -94,6 +98,16 @@ wire::structures! {
     }
     CreateLoginProfileResponse {
         login_profile "LoginProfile" LoginProfile;
+    }
+    CreateOpenIDConnectProviderRequest {
+        client_id_list "ClientIDList" Option<Vec<String>>;
+        tags "Tags" Option<Vec<Tag>>;
+        thumbprint_list "ThumbprintList" Option<Vec<String>>;
+        url "Url" String;
+    }
+    CreateOpenIDConnectProviderResponse {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
     }
     CreatePolicyRequest {
         description "Description" Option<String>;
@@ -194,6 +208,9 @@ wire::structures! {
     DeleteLoginProfileRequest {
         user_name "UserName" Option<String>;
     }
+    DeleteOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
     DeletePolicyRequest {
         policy_arn "PolicyArn" String;
     }
@@ -264,11 +281,16 @@ wire::structures! {
         policy_arn "PolicyArn" String;
         user_name "UserName" String;
     }
+    DisableOutboundWebIdentityFederationInput {}
     EnableMFADeviceRequest {
         authentication_code1 "AuthenticationCode1" String;
         authentication_code2 "AuthenticationCode2" String;
         serial_number "SerialNumber" String;
         user_name "UserName" String;
+    }
+    EnableOutboundWebIdentityFederationInput {}
+    EnableOutboundWebIdentityFederationResponse {
+        issuer_identifier "IssuerIdentifier" Option<String>;
     }
     EntityDetails {
         entity_info "EntityInfo" EntityInfo;
@@ -393,6 +415,21 @@ wire::structures! {
         enable_date "EnableDate" Option<Timestamp>;
         serial_number "SerialNumber" String;
         user_name "UserName" Option<String>;
+    }
+    GetOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
+    GetOpenIDConnectProviderResponse {
+        client_id_list "ClientIDList" Option<Vec<String>>;
+        create_date "CreateDate" Option<Timestamp>;
+        tags "Tags" Option<Vec<Tag>>;
+        thumbprint_list "ThumbprintList" Option<Vec<String>>;
+        url "Url" Option<String>;
+    }
+    GetOutboundWebIdentityFederationInfoInput {}
+    GetOutboundWebIdentityFederationInfoResponse {
+        issuer_identifier "IssuerIdentifier" Option<String>;
+        jwt_vending_enabled "JwtVendingEnabled" Option<bool>;
     }
     GetPolicyRequest {
         policy_arn "PolicyArn" String;
@@ -677,6 +714,20 @@ wire::structures! {
         mfa_devices "MFADevices" Vec<MFADevice>;
         marker "Marker" Option<String>;
     }
+    ListOpenIDConnectProviderTagsRequest {
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+    }
+    ListOpenIDConnectProviderTagsResponse {
+        is_truncated "IsTruncated" Option<bool>;
+        marker "Marker" Option<String>;
+        tags "Tags" Vec<Tag>;
+    }
+    ListOpenIDConnectProvidersRequest {}
+    ListOpenIDConnectProvidersResponse {
+        open_id_connect_provider_list "OpenIDConnectProviderList" Option<Vec<OpenIDConnectProviderListEntry>>;
+    }
     ListPoliciesGrantingServiceAccessEntry {
         policies "Policies" Option<Vec<PolicyGrantingServiceAccess>>;
         service_namespace "ServiceNamespace" Option<String>;
@@ -884,6 +935,9 @@ wire::structures! {
         policy_version_list "PolicyVersionList" Option<Vec<PolicyVersion>>;
         update_date "UpdateDate" Option<Timestamp>;
     }
+    OpenIDConnectProviderListEntry {
+        arn "Arn" Option<String>;
+    }
     OrderedOrganizationPolicyType {
         service_control_policy_input_list "ServiceControlPolicyInputList" Option<Vec<String>>;
     }
@@ -979,6 +1033,10 @@ wire::structures! {
         policy_document "PolicyDocument" String;
         policy_name "PolicyName" String;
         user_name "UserName" String;
+    }
+    RemoveClientIDFromOpenIDConnectProviderRequest {
+        client_id "ClientID" String;
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
     }
     RemoveRoleFromInstanceProfileRequest {
         instance_profile_name "InstanceProfileName" String;
@@ -1183,6 +1241,10 @@ wire::structures! {
         serial_number "SerialNumber" String;
         tags "Tags" Vec<Tag>;
     }
+    TagOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+        tags "Tags" Vec<Tag>;
+    }
     TagPolicyRequest {
         policy_arn "PolicyArn" String;
         tags "Tags" Vec<Tag>;
@@ -1215,6 +1277,10 @@ wire::structures! {
     }
     UntagMFADeviceRequest {
         serial_number "SerialNumber" String;
+        tag_keys "TagKeys" Vec<String>;
+    }
+    UntagOpenIDConnectProviderRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
         tag_keys "TagKeys" Vec<String>;
     }
     UntagPolicyRequest {
@@ -1266,6 +1332,10 @@ wire::structures! {
         password "Password" Option<String>;
         password_reset_required "PasswordResetRequired" Option<bool>;
         user_name "UserName" String;
+    }
+    UpdateOpenIDConnectProviderThumbprintRequest {
+        open_id_connect_provider_arn "OpenIDConnectProviderArn" String;
+        thumbprint_list "ThumbprintList" Vec<String>;
     }
     UpdateRoleDescriptionRequest {
         description "Description" String;
@@ -1502,6 +1572,8 @@ pub mod fault {
         duplicate_ssh_public_key_exception "DuplicateSSHPublicKeyException" "DuplicateSSHPublicKey" 400 Sender;
         entity_already_exists_exception "EntityAlreadyExistsException" "EntityAlreadyExists" 409 Sender;
         entity_temporarily_unmodifiable_exception "EntityTemporarilyUnmodifiableException" "EntityTemporarilyUnmodifiable" 409 Sender;
+        feature_disabled_exception "FeatureDisabledException" "FeatureDisabled" 404 Sender;
+        feature_enabled_exception "FeatureEnabledException" "FeatureEnabled" 409 Sender;
         invalid_authentication_code_exception "InvalidAuthenticationCodeException" "InvalidAuthenticationCode" 403 Sender;
         invalid_certificate_exception "InvalidCertificateException" "InvalidCertificate" 400 Sender;
         invalid_input_exception "InvalidInputException" "InvalidInput" 400 Sender;
@@ -1512,6 +1584,7 @@ pub mod fault {
         malformed_certificate_exception "MalformedCertificateException" "MalformedCertificate" 400 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
+        open_id_idp_communication_error_exception "OpenIdIdpCommunicationErrorException" "OpenIdIdpCommunicationError" 400 Sender;
         password_policy_violation_exception "PasswordPolicyViolationException" "PasswordPolicyViolation" 400 Sender;
         policy_evaluation_exception "PolicyEvaluationException" "PolicyEvaluation" 500 Receiver;
         policy_not_attachable_exception "PolicyNotAttachableException" "PolicyNotAttachable" 400 Sender;

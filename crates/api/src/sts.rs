@@ -51,6 +51,27 @@ wire::structures! {
         subject "Subject" Option<String>;
         subject_type "SubjectType" Option<String>;
     }
+    AssumeRoleWithWebIdentityRequest {
+        duration_seconds "DurationSeconds" Option<i32>;
+        minimum_session_token_size "MinimumSessionTokenSize" Option<i32>;
+        policy "Policy" Option<String>;
+        policy_arns "PolicyArns" Option<Vec<PolicyDescriptorType>>;
+        provider_id "ProviderId" Option<String>;
+        role_arn "RoleArn" String;
+        role_session_name "RoleSessionName" String;
+        web_identity_token "WebIdentityToken" String;
+    }
+    AssumeRoleWithWebIdentityResponse {
+        assumed_role_user "AssumedRoleUser" Option<AssumedRoleUser>;
+        audience "Audience" Option<String>;
+        credentials "Credentials" Option<Credentials>;
+        packed_policy_size "PackedPolicySize" Option<i32>;
+        provider "Provider" Option<String>;
+        session_token_size "SessionTokenSize" Option<i32>;
+        session_token_utilization "SessionTokenUtilization" Option<i32>;
+        source_identity "SourceIdentity" Option<String>;
+        subject_from_web_identity_token "SubjectFromWebIdentityToken" Option<String>;
+    }
     AssumedRoleUser {
         arn "Arn" String;
         assumed_role_id "AssumedRoleId" String;
@@ -109,6 +130,16 @@ wire::structures! {
         session_token_size "SessionTokenSize" Option<i32>;
         session_token_utilization "SessionTokenUtilization" Option<i32>;
     }
+    GetWebIdentityTokenRequest {
+        audience "Audience" Vec<String>;
+        duration_seconds "DurationSeconds" Option<i32>;
+        signing_algorithm "SigningAlgorithm" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    GetWebIdentityTokenResponse {
+        expiration "Expiration" Option<Timestamp>;
+        web_identity_token "WebIdentityToken" Option<String>;
+    }
     PolicyDescriptorType {
         arn "arn" Option<String>;
     }
@@ -126,11 +157,15 @@ wire::structures! {
 pub mod fault {
     wire::faults! {
         expired_token_exception "ExpiredTokenException" "ExpiredTokenException" 400 Sender;
+        idp_communication_error_exception "IDPCommunicationErrorException" "IDPCommunicationError" 400 Sender;
         idp_rejected_claim_exception "IDPRejectedClaimException" "IDPRejectedClaim" 403 Sender;
         invalid_authorization_message_exception "InvalidAuthorizationMessageException" "InvalidAuthorizationMessageException" 400 Sender;
         invalid_identity_token_exception "InvalidIdentityTokenException" "InvalidIdentityToken" 400 Sender;
+        jwt_payload_size_exceeded_exception "JWTPayloadSizeExceededException" "JWTPayloadSizeExceededException" 400 Sender;
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
+        outbound_web_identity_federation_disabled_exception "OutboundWebIdentityFederationDisabledException" "OutboundWebIdentityFederationDisabledException" 403 Sender;
         packed_policy_too_large_exception "PackedPolicyTooLargeException" "PackedPolicyTooLarge" 400 Sender;
         region_disabled_exception "RegionDisabledException" "RegionDisabledException" 403 Sender;
+        session_duration_escalation_exception "SessionDurationEscalationException" "SessionDurationEscalationException" 403 Sender;
     }
 }

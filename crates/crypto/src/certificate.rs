@@ -3,7 +3,9 @@
 //! Invariant: private keys leave as [`Secret`] only. Time is passed in, in seconds since 1970.
 
 mod der;
+mod jwk;
 mod pem;
+mod period;
 mod public_key;
 mod rsa;
 mod uploaded;
@@ -19,6 +21,8 @@ use zeroize::Zeroize as _;
 
 use crate::{Error, Randomness as _, Result, Secret, SystemRandomness, digest};
 
+pub use jwk::Curve;
+pub use period::period;
 pub use public_key::{PublicKey, SignatureScheme};
 pub(crate) use rsa::{rsa_from_pem, rsa_to_pem};
 pub use uploaded::{UploadedCertificate, UploadedKey};

@@ -7,6 +7,7 @@ pub mod certificate;
 mod cipher;
 pub mod digest;
 mod error;
+pub mod issuer;
 pub mod kms;
 mod octets;
 pub mod password;

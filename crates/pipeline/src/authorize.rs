@@ -158,8 +158,6 @@ pub struct Globals<'a> {
     pub mfa: Option<i64>,
     pub source_identity: Option<&'a str>,
     pub federated_provider: Option<&'a str>,
-    /// What stays of a provider's own keys.
-    pub provider_keys: &'a [(String, String)],
     pub source_ip: &'a str,
     pub user_agent: Option<&'a str>,
     pub secure: bool,
@@ -206,9 +204,6 @@ impl Globals<'_> {
         }
         if let Some(provider) = self.federated_provider {
             context.insert("aws:FederatedProvider", provider.to_owned());
-        }
-        for (key, value) in self.provider_keys {
-            context.insert(key.clone(), value.clone());
         }
         context.insert("aws:SourceIp", self.source_ip.to_owned());
         if let Some(agent) = self.user_agent {
@@ -267,7 +262,6 @@ fn add_globals(call: &Call<'_>, owner: &str, organizations: &Organizations, cont
         federated_provider: session
             .and_then(|session| session.federated_provider.as_deref())
             .or(identity.federation.as_ref().map(|_| &*identity.arn)),
-        provider_keys: session.map_or(&[], |session| &session.provider_keys),
         source_ip: &call.request.source_ip,
         user_agent: call.request.user_agent.as_deref(),
         secure: call.request.secure,
@@ -389,12 +383,11 @@ fn decide(
     policies: &ResourcePolicies,
     mut context: Context,
 ) -> Result<(Judgement, Decision)> {
-    for (key, values) in call
-        .identity
-        .federation
-        .iter()
-        .flat_map(|federation| &federation.context)
-    {
+    let federation = call.identity.federation.iter();
+    let vouched = federation.flat_map(|federation| &federation.context);
+    let session = call.identity.session.iter();
+    let kept = session.flat_map(|session| &session.provider_context);
+    for (key, values) in vouched.chain(kept) {
         context.insert_many(key.clone(), values.clone());
     }
     let asked = (access.action, arn, owner);

@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::jobs::{JobId, Pending};
 use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
+use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
 
 /// What the wire told of a request, beside its input.
@@ -44,6 +45,10 @@ pub struct Look<'a> {
     pub(crate) caller: Option<&'a Identity>,
     /// Set when the store asks for another run, whatever the handler makes of the error.
     pub(crate) conflict: bool,
+    /// What earlier runs of the call fetched; `None` where nothing can be fetched.
+    pub(crate) brought: Option<&'a Brought>,
+    /// Set when the run cannot go on without a page from outside, whatever the handler makes of the error.
+    pub(crate) wanted: Option<Wanted>,
 }
 
 impl<'a> Look<'a> {
@@ -62,6 +67,8 @@ impl<'a> Look<'a> {
             account,
             caller: None,
             conflict: false,
+            brought: None,
+            wanted: None,
         }
     }
 

@@ -135,7 +135,6 @@ fn with_layers<T>(
         mfa: session.and_then(|session| session.mfa),
         source_identity: session.and_then(|session| session.source_identity.as_deref()),
         federated_provider: session.and_then(|session| session.federated_provider.as_deref()),
-        provider_keys: session.map_or(&[], |session| &session.provider_keys),
         source_ip: "127.0.0.1",
         user_agent: None,
         secure: true,

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
+use crate::outside::Outdoors;
 
 /// Given once at start.
 pub(crate) struct Environment {
@@ -25,6 +26,7 @@ pub(crate) struct Environment {
     pub(crate) known_policies: KnownPolicies,
     pub(crate) inventories: Vec<&'static Inventory>,
     pub(crate) actions: BTreeSet<&'static str>,
+    pub(crate) outdoors: Outdoors,
 }
 
 impl Environment {
@@ -48,6 +50,7 @@ impl Environment {
             known_policies: KnownPolicies::default(),
             inventories,
             actions: BTreeSet::new(),
+            outdoors: Outdoors::default(),
         }
     }
 

@@ -62,6 +62,10 @@ pub struct Federation {
     pub name_qualifier: Option<String>,
     /// Condition keys that the provider set: `HOST:sub`, `saml:aud`.
     pub context: Vec<(String, Vec<String>)>,
+    /// Those of them that stay with the session's every call (IAM User Guide, "Available in session").
+    pub session_context: Vec<(String, Vec<String>)>,
+    /// What the trail tells of the verification (`additionalEventData`).
+    pub event_data: Vec<(&'static str, String)>,
     /// Session tags that the provider asks for, and which of them are transitive.
     pub tags: Vec<(String, String)>,
     pub transitive_tag_keys: Vec<String>,
@@ -176,9 +180,9 @@ pub struct Session {
     /// `aws:FederatedProvider`: the provider whose token or assertion the session was issued for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated_provider: Option<String>,
-    /// Condition keys of the provider that stay with the session (`saml:sub`), with their values.
+    /// Condition keys that the provider set and that stay with the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub provider_keys: Vec<(String, String)>,
+    pub provider_context: Vec<(String, Vec<String>)>,
     /// Session tags that pass on when roles are chained.
     pub transitive_tag_keys: Vec<String>,
     /// The session came of a session (one-hour limit).

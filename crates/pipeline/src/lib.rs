@@ -20,6 +20,7 @@ mod kept;
 pub mod ledger;
 pub mod operation;
 pub mod organization;
+pub mod outside;
 mod recorder;
 pub mod replay;
 pub mod resource;

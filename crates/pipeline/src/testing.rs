@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
 use crate::ledger::{self, LedgerChain, Record};
+use crate::outside::Outside;
 
 /// The account of every test cloud.
 pub const ACCOUNT: &str = "111122223333";
@@ -49,6 +50,18 @@ impl Cloud {
     /// If the machine gives no thread or randomness: a test can't go on then.
     pub fn new(directory: Box<dyn Directory>, tables: &Tables) -> Self {
         Self::over(Store::memory(Box::new(LedgerChain::default())), directory, tables)
+    }
+
+    /// The same, with a way out.
+    ///
+    /// # Panics
+    /// As `new`, or if the cloud is in use already.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_outside(outside));
+        self
     }
 
     #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]

@@ -45,7 +45,7 @@ pub async fn request(
             .map_err(|source| place.unreached(source))?;
         let _ = stream.set_nodelay(true);
         if !place.tls {
-            return converse(stream, request).await;
+            return converse(stream, request, REPLY_BYTES_MAX).await;
         }
         let name = ServerName::try_from(place.host.clone()).map_err(|_| place.unusable())?;
         let connector = TlsConnector::from(trusting(authority_pem)?);
@@ -53,7 +53,7 @@ pub async fn request(
             .connect(name, stream)
             .await
             .map_err(|source| place.unreached(source))?;
-        converse(stream, request).await
+        converse(stream, request, REPLY_BYTES_MAX).await
     };
     timeout(EXCHANGE_TIME, exchange)
         .await
@@ -149,7 +149,12 @@ fn trusting(authority_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(config))
 }
 
-async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, HeaderMap, Bytes)>
+/// Sends a request over a stream of its own and receives the whole answer, of at most `bytes_max` bytes.
+pub(crate) async fn converse<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    bytes_max: usize,
+) -> Result<(u16, HeaderMap, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -159,7 +164,7 @@ where
     let exchange = async {
         let response = sender.send_request(request).await.map_err(Error::Exchange)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, REPLY_BYTES_MAX)
+        let body = Limited::new(body, bytes_max)
             .collect()
             .await
             .map_err(Error::Reply)?

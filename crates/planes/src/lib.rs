@@ -1,4 +1,4 @@
-//! Listeners: the AWS endpoint, and the small client that the command line speaks to it with.
+//! Listeners: the AWS endpoint, the small client that the command line speaks to it with, and the way out to other places.
 //!
 //! Invariant: planes open sockets and know no service. A plane hands a whole, bounded request to a [`Front`] and sends
 //! back what the front answers; nothing that a peer sends can hold memory, time or a connection beyond [`Limits`].
@@ -14,6 +14,7 @@ mod gauge;
 mod health;
 mod limits;
 mod listener;
+mod outside;
 mod target;
 mod tls;
 
@@ -21,4 +22,5 @@ pub use error::{Error, Result};
 pub use front::{Front, Health, plain};
 pub use limits::Limits;
 pub use listener::{Listener, ListenerConfig, PeerPolicy, Served};
+pub use outside::Https;
 pub use tls::TlsMaterial;

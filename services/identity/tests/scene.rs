@@ -1,9 +1,13 @@
 //! A cloud with one account, its root user and whoever a test makes.
 
+use std::sync::Arc;
+
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
 use serde_json::{Value, json};
+
+use crate::issuer::Issuer;
 
 /// Allows reading everything.
 pub(crate) const READ_ALL: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*"],"Resource":"*"}]}"#;
@@ -16,13 +20,22 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::of(Self::cloud())
+    }
+
+    /// A cloud that reaches an identity provider.
+    pub(crate) fn reaching(issuer: &Issuer) -> Self {
+        Self::of(Self::cloud().with_outside(Arc::new(issuer.clone())))
+    }
+
+    fn cloud() -> Cloud {
         let operations = vec![
             identity::iam::OPERATIONS,
             identity::sts::OPERATIONS,
             identity::organizations::OPERATIONS,
             identity::accessanalyzer::OPERATIONS,
         ];
-        let cloud = Cloud::new(
+        Cloud::new(
             Box::new(IdentityDirectory::default()),
             &Tables {
                 operations,
@@ -35,7 +48,10 @@ impl Scene {
                 observers: vec![&identity::accessanalyzer::scan::OBSERVER],
                 ..Tables::default()
             },
-        );
+        )
+    }
+
+    fn of(cloud: Cloud) -> Self {
         let made = cloud.gateway.system("us-east-1", |call| {
             identity::bootstrap(call, ACCOUNT, None).map(|_| ())
         });

@@ -177,10 +177,16 @@ fn the_other_kinds_of_callers() {
         "account": ACCOUNT, "invoked_by": "s3.amazonaws.com",
         "session": {"issued": 1_000, "mfa": 500, "issuer": null, "source_identity": "carol"},
     });
-    let identity = recorded("AwsApiCall", session)["userIdentity"].clone();
+    let identity = recorded("AwsApiCall", session.clone())["userIdentity"].clone();
     assert_eq!(identity["invokedBy"], "s3.amazonaws.com");
-    let context = json!({
+    let mut context = json!({
         "attributes": {"creationDate": "1970-01-01T00:00:01Z", "mfaAuthenticated": "true"}, "sourceIdentity": "carol",
     });
+    assert_eq!(identity["sessionContext"], context);
+
+    let mut federated = session;
+    federated["session"]["federated_provider"] = provider.into();
+    context["webIdFederationData"] = json!({"federatedProvider": provider, "attributes": {}});
+    let identity = recorded("AwsApiCall", federated)["userIdentity"].clone();
     assert_eq!(identity["sessionContext"], context);
 }

@@ -111,8 +111,8 @@ fn hashed(service: &Service, keys: &Keys, now: i64, plain: &Request) -> Request 
     tampered(request)
 }
 
+/// Operations whose callers prove themselves by a signature, in every protocol.
 fn each(mut test: impl FnMut(&'static Service, &'static Operation, Protocol)) {
-    // Where the input proves the caller, no signature is asked for.
     for (_, service, operation) in built().filter(|(endpoint, ..)| !endpoint.is_bearer()) {
         for protocol in &service.protocols {
             test(service, operation, *protocol);
@@ -280,5 +280,34 @@ fn an_unknown_operation_is_named_to_proven_callers_alone() {
         let said = world.send(protocol, request);
         assert_eq!(said.status, 403, "{name}: {said:?}");
         assert!(!said.message.contains("NoSuchOperation"), "{name}: {said:?}");
+    }
+}
+
+/// S1.1: where the input is to prove who calls, an input that proves nothing is refused, whoever signed it; nothing changes, and the
+/// refusal is recorded.
+#[test]
+fn no_signature_stands_in_for_a_proof_in_the_input() {
+    let world = World::furnished();
+    let sampler = Sampler {
+        existing: &world.existing,
+        present: true,
+    };
+    for (_, service, operation) in built().filter(|(endpoint, ..)| endpoint.is_bearer()) {
+        let protocol = service.protocols[0];
+        let input = sampler.input(service, operation);
+        let plain = client::request(service, operation, protocol, &input);
+        let signed = world.signed(&world.root, (service, operation, protocol), &input);
+        for (request, region) in [(plain, "us-east-1"), (signed, World::trail(service))] {
+            world.plan.take_written();
+            let said = world.send(protocol, request);
+            assert!((400..500).contains(&said.status), "{}: {said:?}", operation.name);
+            let written = world.plan.take_written();
+            assert!(written.iter().all(|table| RECORD_ALONE.contains(table)));
+            let record = &world.newest(region, 1)[0];
+            assert_eq!(
+                (record.id.as_str(), record.caller.kind),
+                (said.request_id.as_str(), IdentityType::Unknown)
+            );
+        }
     }
 }

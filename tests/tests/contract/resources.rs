@@ -10,6 +10,7 @@ use crate::exceptions::{Exceptions, Excuse};
 
 /// Condition keys that a table need not declare: of one action, or wherever the reference lists them.
 const UNDECLARED: &[Excuse] = &[
+    ("sts:RoleAuthorizedByIdp", "AWS documents no claim that sets it"),
     (
         "iam:PermissionsBoundary",
         "set by users and roles themselves, as their resources' condition",
@@ -30,15 +31,6 @@ const UNDECLARED: &[Excuse] = &[
     ("iam:FIDO-certification", SECURITY_KEY),
     ("iam:FIDO-FIPS-140-2-certification", SECURITY_KEY),
     ("iam:FIDO-FIPS-140-3-certification", SECURITY_KEY),
-    ("sts:AssumeRole accounts.google.com:aud", FEDERATED),
-    ("sts:AssumeRole accounts.google.com:sub", FEDERATED),
-    ("sts:AssumeRole cognito-identity.amazonaws.com:amr", FEDERATED),
-    ("sts:AssumeRole cognito-identity.amazonaws.com:aud", FEDERATED),
-    ("sts:AssumeRole cognito-identity.amazonaws.com:sub", FEDERATED),
-    ("sts:AssumeRole graph.facebook.com:app_id", FEDERATED),
-    ("sts:AssumeRole graph.facebook.com:id", FEDERATED),
-    ("sts:AssumeRole www.amazon.com:app_id", FEDERATED),
-    ("sts:AssumeRole www.amazon.com:user_id", FEDERATED),
     ("sts:AssumeRole saml:namequalifier", FEDERATED),
     ("sts:AssumeRole saml:sub", FEDERATED),
     ("sts:AssumeRole saml:sub_type", FEDERATED),
@@ -59,9 +51,11 @@ const OTHER_RESOURCE: &[Excuse] = &[
 ];
 const LISTED_PATH: &str = "AWS's refusals name the path that is listed, though the reference gives no type";
 
-/// Keys that say what the pipeline knows of every request, or what the resource says of itself.
+/// Keys that say what the pipeline knows of every request, what the resource says of itself, or what an identity provider's token
+/// claims: these are named after the provider's host and come with the caller's proof.
 fn is_general(key: &str) -> bool {
-    key.starts_with("aws:") || key.contains("ResourceTag/")
+    let of_provider = key.split_once(':').is_some_and(|(place, _)| place.contains('.'));
+    key.starts_with("aws:") || key.contains("ResourceTag/") || of_provider
 }
 
 /// Condition keys of the reference are declared by the operation, or left out for a reason. IAM and STS.

@@ -34,7 +34,7 @@ pub enum SignatureScheme {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(super) enum Kind {
     Rsa,
     P256,
     P384,
@@ -50,6 +50,18 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    pub(super) const fn new(kind: Kind, bytes: Vec<u8>) -> Self {
+        Self { kind, bytes }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The key of a certificate in DER; `None` if it is no certificate, repeats an extension, or holds a key of another kind or size.
     #[must_use]
     pub fn from_certificate(der: &[u8]) -> Option<Self> {
@@ -155,7 +167,7 @@ fn repeats(extensions: Element<'_>) -> Option<bool> {
 }
 
 /// Bits of the modulus of an `RSAPublicKey`.
-fn rsa_bits(key: &[u8]) -> Option<usize> {
+pub(super) fn rsa_bits(key: &[u8]) -> Option<usize> {
     let mut parts = Reader(key).expect(SEQUENCE)?.open(SEQUENCE)?;
     let modulus = parts.expect(INTEGER)?.content;
     let start = modulus.iter().position(|byte| *byte != 0)?;

@@ -18,10 +18,20 @@ use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
 use crate::kept::Unkept;
 use crate::ledger::record::{Caller, Record};
-use crate::operation::Result;
+use crate::operation::{Endpoint, Result};
+use crate::outside::{Brought, Wanted};
 use crate::recorder::{self, Moment, Outcome};
 
 /// What one run of a call came to.
+enum Run {
+    Done(Box<Ran>),
+    /// It saw what has changed since, and must be run again.
+    Again,
+    /// It must be run again with a page from outside.
+    Wants(Wanted),
+}
+
+/// A run that came to an end.
 struct Ran {
     outcome: Result<Document>,
     appends: Vec<Append>,
@@ -45,9 +55,9 @@ impl Gateway {
             service, protocol, ..
         } = prepared.route;
         let mut input = Some(std::mem::replace(&mut prepared.input, Document::empty()));
-        let mut turn = None;
-        for attempt in 0..ATTEMPTS_MAX {
-            if attempt == ATTEMPTS_AT_ONCE {
+        let (mut turn, mut brought, mut attempt) = (None, Brought::default(), 0);
+        while attempt < ATTEMPTS_MAX {
+            if attempt >= ATTEMPTS_AT_ONCE && turn.is_none() {
                 turn = Some(self.turn.lock().await);
             }
             let tx = if attempt == 0 {
@@ -66,16 +76,25 @@ impl Gateway {
                     Err(fault) => return (Err(fault), None),
                 },
             };
-            let ran = if self.store.blocking() {
-                tokio::task::block_in_place(|| self.run_once(&mut tx, &prepared, facts, document))
+            let run = || self.run_once(&mut tx, &prepared, facts, document, &brought);
+            let run = if self.store.blocking() {
+                tokio::task::block_in_place(run)
             } else {
-                self.run_once(&mut tx, &prepared, facts, document)
+                run()
             };
-            let Some(ran) = ran else { continue };
-            match self.finish(tx, ran).await {
-                Ok(done) => return done,
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return (Err(Fault::internal(error)), None),
+            match run {
+                Run::Done(ran) => match self.finish(tx, *ran).await {
+                    Ok(done) => return done,
+                    Err(error) if error.is_conflict() => attempt += 1,
+                    Err(error) => return (Err(Fault::internal(error)), None),
+                },
+                Run::Again => attempt += 1,
+                Run::Wants(wanted) => {
+                    // Neither a transaction nor the turn is held while somebody outside is waited for.
+                    drop((tx, turn.take()));
+                    let now = self.environment.clock.now();
+                    brought.bring(&self.environment.outdoors, wanted, now).await;
+                }
             }
         }
         drop(turn);
@@ -97,14 +116,15 @@ impl Gateway {
         (Err(self.record_refusal(refused, facts).await), None)
     }
 
-    /// One run: authorize, handle, and the record of it. `None` asks for another run.
+    /// One run: authorize, handle, and the record of it.
     fn run_once(
         &self,
         tx: &mut Tx,
         prepared: &Prepared,
         facts: &RequestFacts,
         input: Document,
-    ) -> Option<Ran> {
+        brought: &Brought,
+    ) -> Run {
         let Route {
             service,
             operation,
@@ -115,10 +135,11 @@ impl Gateway {
         let rules = self.trail(service.name);
         let shown = recorder::shown_input(rules, service, operation, &input);
         let account = Arc::clone(&prepared.identity.account);
-        let mut look = Look::new(&mut *tx, &self.environment, now, &prepared.region, account);
+        let mut look =
+            Look::new(&mut *tx, &self.environment, now, &prepared.region, account).with_brought(brought);
         let proven = caught(|| endpoint.prove(&mut look, &input));
-        if look.conflict {
-            return None;
+        if let Some(other) = cut_short(&mut look) {
+            return other;
         }
         let (proven, refused) = match proven {
             Ok(proven) => (proven, None),
@@ -126,28 +147,26 @@ impl Gateway {
         };
         let identity = proven.as_ref().unwrap_or(&prepared.identity);
         let account = Arc::clone(&identity.account);
-        let look = Look::new(&mut *tx, &self.environment, now, &prepared.region, account);
+        let look =
+            Look::new(&mut *tx, &self.environment, now, &prepared.region, account).with_brought(brought);
         let mut call = Call::new(look, identity, facts, service.name);
         let outcome = match refused {
             Some(fault) => Err(fault),
             None => caught(|| endpoint.run(&mut call, input)),
         };
-        let outcome = outcome.and_then(|answer| {
-            if !endpoint.read_only {
-                for observer in &self.observers {
-                    (observer.changed)(&mut call)?;
-                }
-            }
-            Ok(answer)
-        });
-        if call.look.conflict {
-            return None;
+        let outcome = outcome.and_then(|answer| self.observed(&mut call, endpoint).map(|()| answer));
+        if let Some(other) = cut_short(&mut call.look) {
+            return other;
         }
         let signed = !identity.access_key_id.is_empty();
         if outcome.is_ok() && signed {
             let directory = call.look.directory();
-            directory.used(&mut call).ok()?;
-            directory.attempted(&mut call, endpoint.access.action).ok()?;
+            let noted = directory
+                .used(&mut call)
+                .and_then(|()| directory.attempted(&mut call, endpoint.access.action));
+            if noted.is_err() {
+                return Run::Again;
+            }
         }
         let mut unkept = Unkept::default();
         let judged = unkept.judged(&self.environment.known_policies, &call.judgements);
@@ -178,17 +197,27 @@ impl Gateway {
         let shared = std::mem::take(&mut call.shared_with);
         let appends = self.appends(record, &shared);
         let noted = outcome.is_err() && signed;
-        if noted {
-            self.note_refused(tx, prepared, identity, facts, now)?;
+        if noted && self.note_refused(tx, prepared, identity, facts, now).is_none() {
+            return Run::Again;
         }
-        Some(Ran {
+        Run::Done(Box::new(Ran {
             outcome,
             appends,
             unkept,
             planned,
             denial,
             noted,
-        })
+        }))
+    }
+
+    /// Tells those who watch for changes of a call that changed something.
+    fn observed(&self, call: &mut Call<'_>, endpoint: &Endpoint) -> Result<()> {
+        if endpoint.read_only {
+            return Ok(());
+        }
+        self.observers
+            .iter()
+            .try_for_each(|observer| (observer.changed)(call))
     }
 
     /// Notes that a refused call was tried, in a transaction that holds nothing that it did. `None` asks for another run.
@@ -286,6 +315,14 @@ impl Gateway {
         };
         self.execute(prepared, &facts, || Ok(input.clone())).await.0
     }
+}
+
+/// How a run goes on that did not come to its end, whatever the handler made of it.
+fn cut_short(look: &mut Look<'_>) -> Option<Run> {
+    if look.conflict {
+        return Some(Run::Again);
+    }
+    look.wanted.take().map(Run::Wants)
 }
 
 /// A bug in a service is a fault of this one call.

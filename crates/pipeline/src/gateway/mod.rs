@@ -28,6 +28,7 @@ use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
+use crate::outside::Outside;
 use crate::trail::{self, TrailRules};
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -106,6 +107,13 @@ impl Gateway {
             trails,
             observers: tables.observers.clone(),
         }
+    }
+
+    /// Gives operations a way out. Without one they reach nothing outside.
+    #[must_use]
+    pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.environment.outdoors.open(outside);
+        self
     }
 
     /// The row of an operation, if it is built.

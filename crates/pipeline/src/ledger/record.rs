@@ -99,8 +99,6 @@ pub struct SessionFacts {
     pub source_identity: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated_provider: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub provider_keys: Vec<(String, String)>,
 }
 
 /// `tlsDetails`
@@ -191,7 +189,6 @@ impl Caller {
             issuer: session.issuer.clone(),
             source_identity: session.source_identity.clone(),
             federated_provider: session.federated_provider.clone(),
-            provider_keys: session.provider_keys.clone(),
         });
         Self {
             kind: identity.kind,

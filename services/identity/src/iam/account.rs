@@ -241,7 +241,10 @@ impl Operation for GetAccountSummary {
                 "InstanceProfilesQuota",
                 counted(Counted::InstanceProfiles.quota()),
             ),
-            ("Providers", counted(counts.saml_providers)),
+            (
+                "Providers",
+                counted(counts.oidc_providers + counts.saml_providers),
+            ),
             ("GlobalEndpointTokenVersion", token_version),
         ];
         let summary: BTreeMap<String, i32> = entries

@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     #[serde(default)]
     pub(crate) mfa_devices_in_use: u32,
     #[serde(default)]
+    pub(crate) oidc_providers: u32,
+    #[serde(default)]
     pub(crate) saml_providers: u32,
     #[serde(default)]
     pub(crate) server_certificates: u32,
@@ -40,6 +42,7 @@ pub(crate) enum Counted {
     MfaDevices,
     /// A device has one owner at most, so that the quota of devices is theirs too.
     MfaDevicesInUse,
+    OidcProviders,
     SamlProviders,
     ServerCertificates,
 }
@@ -55,6 +58,7 @@ impl Counted {
             Self::InstanceProfiles => 1000,
             // As many as users.
             Self::MfaDevices | Self::MfaDevicesInUse => 5000,
+            Self::OidcProviders => 100,
             Self::ServerCertificates => 20,
         }
     }
@@ -68,6 +72,7 @@ impl Counted {
             Self::InstanceProfiles => "InstanceProfilesPerAccount",
             Self::SamlProviders => "SAMLProvidersPerAccount",
             Self::MfaDevices | Self::MfaDevicesInUse => "VirtualMfaDevicesPerAccount",
+            Self::OidcProviders => "OpenIdConnectProvidersPerAccount",
             Self::ServerCertificates => "ServerCertificatesPerAccount",
         }
     }
@@ -82,6 +87,7 @@ impl Counted {
             Self::MfaDevices => &mut counts.mfa_devices,
             Self::SamlProviders => &mut counts.saml_providers,
             Self::MfaDevicesInUse => &mut counts.mfa_devices_in_use,
+            Self::OidcProviders => &mut counts.oidc_providers,
             Self::ServerCertificates => &mut counts.server_certificates,
         }
     }

@@ -29,6 +29,8 @@ pub mod instance_profile;
 pub mod last_accessed;
 pub mod managed;
 pub mod mfa;
+pub mod oidc;
+pub mod outbound;
 mod owned;
 mod page;
 pub mod password;
@@ -82,6 +84,16 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
     mfa::{
         CreateVirtualMFADevice, DeactivateMFADevice, DeleteVirtualMFADevice, EnableMFADevice, GetMFADevice,
         ListMFADeviceTags, ListMFADevices, ListVirtualMFADevices, ResyncMFADevice, TagMFADevice, UntagMFADevice,
+    },
+    oidc::{
+        AddClientIDToOpenIDConnectProvider, CreateOpenIDConnectProvider, DeleteOpenIDConnectProvider,
+        GetOpenIDConnectProvider, ListOpenIDConnectProviderTags, ListOpenIDConnectProviders,
+        RemoveClientIDFromOpenIDConnectProvider, TagOpenIDConnectProvider, UntagOpenIDConnectProvider,
+        UpdateOpenIDConnectProviderThumbprint,
+    },
+    outbound::{
+        DisableOutboundWebIdentityFederation, EnableOutboundWebIdentityFederation,
+        GetOutboundWebIdentityFederationInfo,
     },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},

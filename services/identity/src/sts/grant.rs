@@ -25,6 +25,9 @@ pub(super) fn grant(
     let expires = Timestamp::from_seconds(now.saturating_add(seconds));
     session.issued = Timestamp::from_seconds(now).0;
     session.expires = expires.0;
+    if let Some(federation) = &call.identity.federation {
+        session.provider_context.clone_from(&federation.session_context);
+    }
     let access_key_id = key::temporary_id(call.random(), account)?;
     let secret = crypto::random::secret_access_key(call.random()).map_err(Fault::internal)?;
     let incarnation = account::incarnation(call, account)?;

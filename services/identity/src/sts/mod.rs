@@ -13,15 +13,17 @@ mod grant;
 pub mod key;
 pub mod message;
 mod narrowing;
+pub mod outbound;
 pub mod role;
 pub mod saml;
 pub mod session;
 pub(crate) mod token;
+pub mod web_identity;
 
 /// How STS's calls look in the trail. AWS shows session tokens there; a token is half of a live credential, whose reader
 /// needs only the access key id to follow the session, so ours does not.
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SessionToken", "TokenCode", "SAMLAssertion"],
+    drop: &["SessionToken", "TokenCode", "SAMLAssertion", "WebIdentityToken"],
     shown_reads: &["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"],
     hides_denied: true,
     names_resources: true,
@@ -34,7 +36,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     federation::{GetFederationToken},
     key::{GetAccessKeyInfo},
     message::{DecodeAuthorizationMessage},
+    outbound::{GetWebIdentityToken},
     role::{AssumeRole},
     saml::{AssumeRoleWithSAML},
     session::{GetSessionToken},
+    web_identity::{AssumeRoleWithWebIdentity},
 ];

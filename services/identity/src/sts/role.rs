@@ -172,7 +172,6 @@ impl Operation for AssumeRole {
             tags: input.tags,
             transitive_tag_keys: input.transitive_tag_keys.unwrap_or_default(),
             source_identity: input.source_identity,
-            provider_keys: Vec::new(),
             token_size_min: input.minimum_session_token_size,
         };
         let lent = lend(call, &target, terms, context)?;
@@ -199,8 +198,6 @@ pub(super) struct Terms {
     pub(super) tags: Option<Vec<model::Tag>>,
     pub(super) transitive_tag_keys: Vec<String>,
     pub(super) source_identity: Option<String>,
-    /// Condition keys of an identity provider that stay with the session.
-    pub(super) provider_keys: Vec<(String, String)>,
     pub(super) token_size_min: Option<i32>,
 }
 
@@ -249,7 +246,6 @@ pub(super) fn lend(
         mfa: target.shown.as_ref().map(|shown| shown.at),
         source_identity: source_identity.clone(),
         federated_provider: provider,
-        provider_keys: terms.provider_keys,
         transitive_tag_keys: transitive,
         chained: call.identity.kind == IdentityType::AssumedRole,
         policies: narrowing.policies,

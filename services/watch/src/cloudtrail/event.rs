@@ -84,9 +84,20 @@ struct UserIdentity<'a> {
 struct SessionContext<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     session_issuer: Option<Issuer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_id_federation_data: Option<WebIdFederationData<'a>>,
     attributes: SessionAttributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_identity: Option<&'a str>,
+}
+
+/// Of sessions that an OpenID Connect provider's token began.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WebIdFederationData<'a> {
+    federated_provider: &'a str,
+    /// AWS fills them for the providers that it knows by itself.
+    attributes: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -256,8 +267,14 @@ const fn type_name(kind: IdentityType) -> &'static str {
 }
 
 fn session_context(session: &SessionFacts) -> SessionContext<'_> {
+    let provider = session.federated_provider.as_deref();
+    let web = provider.filter(|provider| provider.contains(":oidc-provider/"));
     SessionContext {
         session_issuer: session.issuer.as_ref().map(issuer),
+        web_id_federation_data: web.map(|federated_provider| WebIdFederationData {
+            federated_provider,
+            attributes: serde_json::Map::new(),
+        }),
         attributes: SessionAttributes {
             creation_date: Timestamp(session.issued).iso8601(),
             mfa_authenticated: if session.mfa.is_some() { "true" } else { "false" },

@@ -13,7 +13,7 @@ use api::sts as model;
 use api::sts::fault::{
     expired_token_exception, idp_rejected_claim_exception, invalid_identity_token_exception,
 };
-use pipeline::identity::{Federation, Identity};
+use pipeline::identity::Identity;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::Fault;
@@ -78,7 +78,6 @@ impl Operation for AssumeRoleWithSAML {
             tags: Some(tags.collect()),
             transitive_tag_keys: federation.transitive_tag_keys.clone(),
             source_identity: federation.source_identity.clone(),
-            provider_keys: lasting(&federation),
             token_size_min: input.minimum_session_token_size,
         };
         // What the provider says is in the context of every decision already.
@@ -97,19 +96,6 @@ impl Operation for AssumeRoleWithSAML {
             subject_type: federation.subject_type.clone(),
         })
     }
-}
-
-/// What conditions see of the provider's word in the session's own requests (IAM User Guide, "Cross-service SAML-based AWS STS
-/// federation context keys").
-fn lasting(federation: &Federation) -> Vec<(String, String)> {
-    const LASTING: [&str; 3] = ["saml:namequalifier", "saml:sub", "saml:sub_type"];
-    let single = federation
-        .context
-        .iter()
-        .filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
-    single
-        .filter(|(key, _)| LASTING.contains(&key.as_str()))
-        .collect()
 }
 
 /// The provider that the request names, and what its assertion says. Whether that suffices is not judged here.

@@ -64,6 +64,9 @@ pub(super) fn identity(
     let kinds = kind.iter().map(|kind| ("saml:sub_type", kind.as_str()));
     let single = single.into_iter().chain(kinds);
     context.extend(single.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])));
+    // IAM User Guide, "Cross-service SAML-based AWS STS federation context keys".
+    let stays = |key: &str| matches!(key, "saml:sub" | "saml:namequalifier" | "saml:sub_type");
+    let session_context = context.iter().filter(|(key, _)| stays(key)).cloned().collect();
     let principal_id = format!("{qualifier}:{subject}");
     let federation = Federation {
         subject: subject.clone(),
@@ -78,6 +81,8 @@ pub(super) fn identity(
         session_name: Some(asked.session_name),
         session_seconds: asked.session_seconds,
         session_ends: assertion.session_ends,
+        session_context,
+        ..Federation::default()
     };
     Ok(Identity::federated(
         IdentityType::SamlUser,

@@ -1,0 +1,304 @@
+//! Reaching outside: what an operation needs to know from elsewhere is fetched between two runs of it, never in a transaction.
+//!
+//! An operation asks by `Look::fetch`. What is not known yet suspends the run: the gateway drops its transaction, lets the
+//! `Outside` fetch, and runs the operation again, which then finds the answer; a failure is an answer too. Pages are kept as long
+//! as they say, by the cloud's clock.
+//!
+//! Invariant: nothing leaves the machine but what an operation asked for, and that only over https.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use wire::{Fault, Timestamp};
+
+use crate::call::Look;
+use crate::operation::Result;
+
+/// Fetches of one call; more are refused, so that no chain of addresses leads on for ever.
+const FETCHES_MAX: usize = 8;
+/// Pages that are kept; one more clears them all.
+const KEPT_MAX: usize = 256;
+/// How long a page is kept at least and at most, in milliseconds, whatever it says itself.
+const KEPT_MILLIS: (i64, i64) = (5 * 60 * 1000, 24 * 60 * 60 * 1000);
+
+/// By which certificate a place is believed to be what it says. Its host name and its dates must be right in any case.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Trust {
+    /// An authority that the machine trusts, or else a certificate of the served chain with one of these SHA-1 thumbprints
+    /// (hexadecimal).
+    AuthoritiesOr(Vec<String>),
+    /// Whatever it shows: to learn a thumbprint that an administrator registers.
+    FirstUse,
+}
+
+/// A page to be fetched with GET.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Fetch {
+    /// `https://…`
+    pub url: String,
+    pub trust: Trust,
+}
+
+impl Fetch {
+    pub const fn new(url: String, trust: Trust) -> Self {
+        Self { url, trust }
+    }
+}
+
+/// A page that was served with status 200.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub body: Bytes,
+    /// Seconds that the page says it is good for (`Cache-Control: max-age`).
+    pub max_age: Option<u64>,
+    /// SHA-1 of the last certificate of the chain that it was served with, in hexadecimal.
+    pub thumbprint: String,
+    /// No authority vouched for the place; a thumbprint did, or nobody.
+    pub by_thumbprint: bool,
+}
+
+/// Why a page could not be had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreached {
+    /// The address is not one that may be fetched.
+    Address,
+    /// Nothing answers there, or not in time, or the exchange broke off.
+    Silent,
+    /// The certificate is not believed.
+    Untrusted,
+    /// Another status than 200.
+    Status(u16),
+    /// More than a page may hold.
+    TooLong,
+    /// This Ringwork reaches nothing outside, or the call asked too often.
+    Refused,
+}
+
+/// What came of a fetch.
+pub type Fetched = std::result::Result<Page, Unreached>;
+
+/// The way out. Implemented over sockets by `planes`, and by tests.
+pub trait Outside: Send + Sync {
+    /// Fetches one page, within bounds of time and size.
+    fn fetch<'a>(&'a self, fetch: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>>;
+}
+
+/// A page in memory.
+struct Kept {
+    page: Arc<Fetched>,
+    at: Timestamp,
+    /// Milliseconds.
+    good_for: i64,
+}
+
+/// The way out, if there is one, and what was brought in by it.
+#[derive(Default)]
+pub(crate) struct Outdoors {
+    outside: Option<Arc<dyn Outside>>,
+    kept: Mutex<HashMap<Fetch, Kept>>,
+    /// One fetch of a page at a time: calls that need the same page wait for it together.
+    going: Mutex<HashMap<Fetch, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Outdoors {
+    pub(crate) fn open(&mut self, outside: Arc<dyn Outside>) {
+        self.outside = Some(outside);
+    }
+
+    /// A page that is still good, and not older than `age_max` milliseconds.
+    fn known(&self, fetch: &Fetch, now: Timestamp, age_max: Option<i64>) -> Option<Arc<Fetched>> {
+        let kept = self.kept.lock();
+        let found = kept.get(fetch)?;
+        let age = now.0.saturating_sub(found.at.0);
+        // A clock that was set back makes no page younger.
+        let limit = age_max.map_or(found.good_for, |most| most.min(found.good_for));
+        (0..limit).contains(&age).then(|| Arc::clone(&found.page))
+    }
+
+    /// Fetches what a run asked for. `now` is the cloud's time.
+    pub(crate) async fn go(&self, wanted: &Wanted, now: Timestamp) -> Arc<Fetched> {
+        let Some(outside) = &self.outside else {
+            return Arc::new(Err(Unreached::Refused));
+        };
+        let turn = Arc::clone(self.going.lock().entry(wanted.fetch.clone()).or_default());
+        let page = {
+            let _turn = turn.lock().await;
+            match self.known(&wanted.fetch, now, wanted.age_max) {
+                // Somebody else brought it in the meantime.
+                Some(page) => page,
+                None => {
+                    let page = Arc::new(outside.fetch(&wanted.fetch).await);
+                    self.keep(&wanted.fetch, &page, now);
+                    page
+                }
+            }
+        };
+        let mut going = self.going.lock();
+        // The map and this call hold it: nobody else waits.
+        if Arc::strong_count(&turn) <= 2 {
+            going.remove(&wanted.fetch);
+        }
+        page
+    }
+
+    fn keep(&self, fetch: &Fetch, page: &Arc<Fetched>, now: Timestamp) {
+        let (Ok(fetched), Trust::AuthoritiesOr(_)) = (page.as_ref(), &fetch.trust) else {
+            return;
+        };
+        let (least, most) = KEPT_MILLIS;
+        let said = fetched.max_age.unwrap_or(0).saturating_mul(1000);
+        let good_for = i64::try_from(said).unwrap_or(most).clamp(least, most);
+        let mut kept = self.kept.lock();
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        let page = Arc::clone(page);
+        kept.insert(
+            fetch.clone(),
+            Kept {
+                page,
+                at: now,
+                good_for,
+            },
+        );
+    }
+}
+
+/// What a run cannot go on without.
+pub(crate) struct Wanted {
+    pub(crate) fetch: Fetch,
+    pub(crate) age_max: Option<i64>,
+}
+
+/// What was fetched for one call, by all its runs.
+#[derive(Default)]
+pub(crate) struct Brought(Vec<(Fetch, Arc<Fetched>)>);
+
+impl Brought {
+    /// Brings what a run wants; the next run finds it.
+    pub(crate) async fn bring(&mut self, outdoors: &Outdoors, wanted: Wanted, now: Timestamp) {
+        let page = if self.0.len() < FETCHES_MAX {
+            outdoors.go(&wanted, now).await
+        } else {
+            Arc::new(Err(Unreached::Refused))
+        };
+        self.0.push((wanted.fetch, page));
+    }
+
+    fn find(&self, fetch: &Fetch) -> Option<Arc<Fetched>> {
+        let found = self.0.iter().find(|(known, _)| known == fetch);
+        found.map(|(_, page)| Arc::clone(page))
+    }
+}
+
+impl<'a> Look<'a> {
+    /// What this call's earlier runs brought.
+    pub(crate) const fn with_brought(mut self, brought: &'a Brought) -> Self {
+        self.brought = Some(brought);
+        self
+    }
+
+    /// A page from outside, at most `age_max` milliseconds old, or as old as it may be. What is not at hand ends this run; the
+    /// gateway fetches it and runs the operation again. Only for operations that are called, not for jobs.
+    ///
+    /// # Errors
+    /// An internal fault that no caller sees, when the page must be fetched first.
+    pub fn fetch(&mut self, fetch: &Fetch, age_max: Option<i64>) -> Result<Arc<Fetched>> {
+        let Some(brought) = self.brought else {
+            return Ok(Arc::new(Err(Unreached::Refused)));
+        };
+        if let Some(page) = brought.find(fetch) {
+            return Ok(page);
+        }
+        if let Some(page) = self.environment.outdoors.known(fetch, self.now, age_max) {
+            return Ok(page);
+        }
+        let fetch = fetch.clone();
+        self.wanted = Some(Wanted { fetch, age_max });
+        Err(Fault::internal("a page from outside must be fetched first"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    struct Counting(AtomicUsize, Option<u64>);
+
+    impl Outside for Counting {
+        fn fetch<'a>(&'a self, _fetch: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let max_age = self.1;
+            Box::pin(async move {
+                Ok(Page {
+                    body: Bytes::new(),
+                    max_age,
+                    thumbprint: String::new(),
+                    by_thumbprint: false,
+                })
+            })
+        }
+    }
+
+    /// How often a page is fetched that is asked for at these times.
+    fn fetches(max_age: Option<u64>, asks: &[(i64, Option<i64>)]) -> usize {
+        let counting = Arc::new(Counting(AtomicUsize::new(0), max_age));
+        let mut outdoors = Outdoors::default();
+        outdoors.open(Arc::clone(&counting) as Arc<dyn Outside>);
+        let fetch = Fetch::new("https://id.example/".to_owned(), Trust::AuthoritiesOr(Vec::new()));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (at, age_max) in asks {
+            let wanted = Wanted {
+                fetch: fetch.clone(),
+                age_max: *age_max,
+            };
+            runtime
+                .block_on(outdoors.go(&wanted, Timestamp(at * 1000)))
+                .as_ref()
+                .as_ref()
+                .unwrap();
+        }
+        assert!(outdoors.going.lock().is_empty());
+        counting.0.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_page_is_kept_five_minutes_to_a_day() {
+        assert_eq!(fetches(None, &[(0, None), (299, None)]), 1);
+        assert_eq!(fetches(Some(0), &[(0, None), (299, None), (300, None)]), 2);
+        assert_eq!(fetches(Some(3600), &[(0, None), (3599, None), (3600, None)]), 2);
+        assert_eq!(
+            fetches(Some(u64::MAX), &[(0, None), (86_399, None), (86_400, None)]),
+            2
+        );
+        assert_eq!(
+            fetches(None, &[(0, None), (59, Some(60_000)), (60, Some(60_000))]),
+            2
+        );
+        assert_eq!(fetches(Some(3600), &[(100, None), (0, None)]), 2);
+    }
+
+    #[test]
+    fn without_a_way_out_nothing_is_reached() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut brought = Brought::default();
+        for _ in 0..=FETCHES_MAX {
+            let wanted = Wanted {
+                fetch: Fetch::new("https://id.example/".to_owned(), Trust::FirstUse),
+                age_max: None,
+            };
+            runtime.block_on(brought.bring(&Outdoors::default(), wanted, Timestamp(0)));
+        }
+        assert!(
+            brought
+                .0
+                .iter()
+                .all(|(_, page)| matches!(page.as_ref(), Err(Unreached::Refused)))
+        );
+    }
+}

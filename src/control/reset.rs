@@ -35,6 +35,10 @@ impl Control {
             identity::iam::account::ALIASES_TABLE,
             pipeline::jobs::TABLE,
         ];
+        let left = self.gateway.system("us-east-1", |call| {
+            identity::organizations::reset::forget(call, account)
+        });
+        left?;
         let account = account.to_owned();
         let wiped = self.gateway.store().wipe(move |key, stored| {
             let table = key.first_chunk::<2>().map(|id| u16::from_be_bytes(*id));

@@ -139,7 +139,7 @@ impl Sampler<'_> {
             "GranteePrincipal" | "PolicySourceArn" => arn("user"),
             "ActionNames" => Some("s3:GetObject".to_owned()),
             "AssumeRolePolicyDocument" => Some(TRUST.to_owned()),
-            "PolicyDocument" | "PolicyInputList" => Some(POLICY.to_owned()),
+            "PolicyDocument" | "PolicyInputList" | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
@@ -166,8 +166,29 @@ impl Sampler<'_> {
                 &self.existing.deletion_task_id,
                 "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
             ),
-            _ => None,
+            "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
+            "Email" => Some("new@example.com".to_owned()),
+            _ => self.organized(member),
         }
+    }
+}
+
+impl Sampler<'_> {
+    /// Ids in an organization.
+    fn organized(&self, member: &str) -> Option<String> {
+        let held = self.existing.organization.get(member).filter(|_| self.present);
+        let missing = || {
+            Some(match member {
+                "ParentId" | "SourceParentId" | "DestinationParentId" | "RootId" => "r-0000",
+                "OrganizationalUnitId" | "ChildId" | "TargetId" | "ResourceId" => "ou-0000-00000000",
+                "AccountId" => "999999999999",
+                "HandshakeId" => "h-00000000",
+                "CreateAccountRequestId" => "car-00000000",
+                "PolicyId" => "p-00000000",
+                _ => return None,
+            })
+        };
+        held.cloned().or_else(|| missing().map(str::to_owned))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A cloud with every service, a root user with an access key, and one thing of every kind that operations name.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -77,6 +78,8 @@ pub struct Existing {
     pub key_id: String,
     pub grant_id: String,
     pub ciphertext: Vec<u8>,
+    /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
+    pub organization: BTreeMap<&'static str, String>,
     /// In PEM, with its private key; of nobody yet but the server certificate.
     pub certificate: String,
     pub private_key: String,
@@ -197,8 +200,78 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        if world
+            .gateway
+            .endpoint("organizations", "CreateOrganization")
+            .is_some()
+        {
+            world.organize();
+        }
         world.plan.take_written();
         world
+    }
+
+    /// An organization with a unit, a member in it, a policy, and an invitation that stands.
+    fn organize(&mut self) {
+        let ok = |world: &Self, operation: &str, input: Value| {
+            let answer = world.call("organizations", operation, input);
+            answer.unwrap_or_else(|code| panic!("{operation}: {code}"))
+        };
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        ok(self, "CreateOrganization", json!({}));
+        let root = text(&ok(self, "ListRoots", json!({}))["Roots"][0]["Id"]);
+        let unit = ok(
+            self,
+            "CreateOrganizationalUnit",
+            json!({"ParentId": root, "Name": "unit"}),
+        );
+        let unit = text(&unit["OrganizationalUnit"]["Id"]);
+        let (member, invited) = ("222233334444", "333344445555");
+        let mut sent = String::new();
+        for account in [member, invited] {
+            let made = self.gateway.system("us-east-1", |call| {
+                identity::iam::bootstrap::ensure_account(call, account, None)
+            });
+            made.map_err(|fault| fault.message).expect("an account");
+            let target = json!({"Target": {"Id": account, "Type": "ACCOUNT"}});
+            sent = text(&ok(self, "InviteAccountToOrganization", target)["Handshake"]["Id"]);
+            if account == member {
+                let accept = json!({ "HandshakeId": sent });
+                let accepted = self.call_as(member, "organizations", "AcceptHandshake", accept);
+                accepted.expect("a member");
+            }
+        }
+        let service = json!({"ServicePrincipal": "config.amazonaws.com"});
+        ok(self, "EnableAWSServiceAccess", service);
+        let asked = json!({"AccountName": "asked", "Email": "asked@example.com"});
+        let asked = text(&ok(self, "CreateAccount", asked)["CreateAccountStatus"]["Id"]);
+        let document = crate::sample::POLICY;
+        let policy = json!({"Type": "SERVICE_CONTROL_POLICY", "Name": "existing", "Description": "d", "Content": document});
+        let policy = text(&ok(self, "CreatePolicy", policy)["Policy"]["PolicySummary"]["Id"]);
+        let attach = json!({"PolicyId": policy, "TargetId": unit});
+        ok(self, "AttachPolicy", attach);
+        let delegates = json!({"Version": "2012-10-17", "Statement": {
+            "Effect": "Allow", "Principal": {"AWS": member}, "Action": "organizations:ListPolicies", "Resource": "*",
+        }});
+        ok(
+            self,
+            "PutResourcePolicy",
+            json!({"Content": delegates.to_string()}),
+        );
+        self.existing.organization = BTreeMap::from([
+            ("ParentId", root.clone()),
+            ("SourceParentId", root.clone()),
+            ("DestinationParentId", unit.clone()),
+            ("RootId", root),
+            ("OrganizationalUnitId", unit.clone()),
+            ("ChildId", unit.clone()),
+            ("ResourceId", unit.clone()),
+            ("TargetId", unit),
+            ("AccountId", member.to_owned()),
+            ("HandshakeId", sent),
+            ("CreateAccountRequestId", asked),
+            ("PolicyId", policy),
+        ]);
     }
 
     /// Certificates, keys and credentials of services, and a role whose deletion was asked for.
@@ -253,8 +326,22 @@ impl World {
     ///
     /// # Errors
     /// The fault's code and message.
-    #[expect(clippy::needless_pass_by_value, reason = "tests write json!() in place")]
     pub fn call(&self, service: &str, operation: &str, input: Value) -> Result<Value, String> {
+        self.call_as(ACCOUNT, service, operation, input)
+    }
+
+    /// Calls any service as the root user of an account, without the wire.
+    ///
+    /// # Errors
+    /// The fault's code and message.
+    #[expect(clippy::needless_pass_by_value, reason = "tests write json!() in place")]
+    pub fn call_as(
+        &self,
+        account: &str,
+        service: &str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, String> {
         let model = api::models::service(service).expect("a service");
         let shape = model.operation(operation).expect("an operation");
         let body = input.to_string();
@@ -274,7 +361,7 @@ impl World {
             )
         };
         let input = protocol::decode(model, shape, Protocol::AwsJson11, &parts).map_err(told)?;
-        let root = Arc::new(Identity::root(ACCOUNT));
+        let root = Arc::new(Identity::root(account));
         let answer = self
             .wait(self.gateway.call(&root, REGION, service, operation, input))
             .map_err(told)?;

@@ -74,11 +74,7 @@ impl SigningCertificate {
                     .expect("a signature");
                 signature
             }
-            Signer::Ecdsa(key) => key
-                .sign(&random, message)
-                .expect("a signature")
-                .as_ref()
-                .to_vec(),
+            Signer::Ecdsa(key) => key.sign(&random, message).expect("a signature").as_ref().to_vec(),
         }
     }
 }

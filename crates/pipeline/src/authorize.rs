@@ -13,6 +13,7 @@ use crate::call::{Call, Look};
 use crate::identity::{Identity, IdentityType, PrincipalPolicies};
 use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
+use crate::organization::{OrganizationFacts, Organizations};
 use crate::resource::{Authorized, Found, Resource, ResourcePolicies};
 
 /// A layer of policies, as records name it.
@@ -44,23 +45,23 @@ impl Gathered {
     pub(crate) fn of(
         look: &mut Look<'_>,
         identity: &Identity,
-        owner: &str,
+        (action, resource, owner): (&str, &str, &str),
         policies: &ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
         let principal = look.directory().policies(look, identity)?;
-        Self::with(look, principal, owner, policies, context)
+        Self::with(look, principal, (action, resource, owner), policies, context)
     }
 
     /// The same for a principal whose policies are at hand.
     pub(crate) fn with(
         look: &mut Look<'_>,
         principal: PrincipalPolicies,
-        owner: &str,
+        (action, resource, owner): (&str, &str, &str),
         policies: &ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
-        let resource_control = look.directory().resource_control(look, owner)?;
+        let resource_control = look.directory().resource_control(look, owner, action, resource)?;
         let mut gathered = Self {
             resource_control,
             principal,
@@ -140,6 +141,7 @@ pub struct Judgement {
     pub allowed: bool,
     pub explicit_deny: bool,
     pub context: Vec<(String, Vec<String>)>,
+    pub organizations: Organizations,
     pub gathered: Gathered,
 }
 
@@ -162,6 +164,7 @@ pub struct Globals<'a> {
     pub now: Timestamp,
     pub region: &'a str,
     pub resource_account: &'a str,
+    pub organizations: &'a Organizations,
 }
 
 impl Globals<'_> {
@@ -216,6 +219,7 @@ impl Globals<'_> {
             flag(self.kind == IdentityType::AwsService),
         );
         context.insert("aws:ViaAWSService", "false");
+        self.organizations.add(context);
     }
 }
 
@@ -242,7 +246,7 @@ pub(crate) fn principal_arn(identity: &Identity) -> &str {
     }
 }
 
-fn add_globals(call: &Call<'_>, owner: &str, context: &mut Context) {
+fn add_globals(call: &Call<'_>, owner: &str, organizations: &Organizations, context: &mut Context) {
     let identity = call.identity;
     let session = identity.session.as_deref();
     let globals = Globals {
@@ -264,6 +268,7 @@ fn add_globals(call: &Call<'_>, owner: &str, context: &mut Context) {
         now: call.now,
         region: call.region(),
         resource_account: owner,
+        organizations,
     };
     globals.add(context);
 }
@@ -317,22 +322,45 @@ pub(crate) fn judge(
     context: Context,
 ) -> Result<()> {
     let (judgement, decision) = decide(call, access, arn, owner, policies, context)?;
-    let allowed = judgement.allowed;
-    call.judgements.push(judgement);
-    if allowed {
+    if judgement.allowed {
+        call.judgements.push(judgement);
         return Ok(());
     }
+    let because = because(call, &judgement, &decision)?;
+    call.judgements.push(judgement);
     if call.identity.federation.is_some() {
         return Err(Fault::access_denied(format!(
             "Not authorized to perform {}",
             access.action
         )));
     }
-    let because = policy::because(&decision, access.action);
     Err(Fault::access_denied(format!(
         "User: {} is not authorized to perform: {} on resource: {arn} {because}",
         call.identity.arn, access.action
     )))
+}
+
+/// Why a request was refused, in AWS's words. A policy of the organization that denies is named to its own members (IAM User
+/// Guide, "Troubleshoot access denied error messages").
+fn because(call: &mut Call<'_>, judgement: &Judgement, decision: &Decision) -> Result<String> {
+    let named = match decision.reason {
+        policy::Reason::ExplicitDeny { layer, .. } => match layer {
+            policy::Layer::ServiceControl => true,
+            policy::Layer::ResourceControl => {
+                let sides = Organizations::of(&mut call.look, call.identity, &judgement.owner)?;
+                let id = |facts: &Option<OrganizationFacts>| facts.as_ref().map(|facts| facts.id.clone());
+                id(&sides.principal).is_some() && id(&sides.principal) == id(&sides.resource)
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    if !named {
+        return Ok(policy::because(decision, judgement.action));
+    }
+    let action = judgement.action;
+    let naming = |layers: &Layers<'_>| policy::because_naming(decision, layers, action);
+    Ok(judgement.gathered.with_layers(naming))
 }
 
 /// The decision alone, neither kept nor turned into a fault.
@@ -363,13 +391,15 @@ fn decide(
     {
         context.insert_many(key.clone(), values.clone());
     }
-    let gathered = Gathered::of(&mut call.look, call.identity, owner, policies, &context)?;
+    let asked = (access.action, arn, owner);
+    let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;
+    let organizations = Organizations::consulted(&mut call.look, call.identity, owner, &gathered)?;
     let kept = context
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
     let kept = kept.collect();
     if gathered.consults_context() {
-        add_globals(call, owner, &mut context);
+        add_globals(call, owner, &organizations, &mut context);
     }
     let request = Request {
         principal: &call.identity.principal,
@@ -386,6 +416,7 @@ fn decide(
         allowed: decision.allowed,
         explicit_deny: matches!(decision.reason, policy::Reason::ExplicitDeny { .. }),
         context: kept,
+        organizations,
         gathered,
     };
     Ok((judgement, decision))
@@ -412,7 +443,7 @@ const MESSAGE_VALUE_MAX: usize = 200;
 /// A denial in the form that AWS's `DecodedMessage` has.
 pub(crate) fn decoded_message(call: &Call<'_>, judgement: &Judgement) -> serde_json::Value {
     let mut context = Context::default();
-    add_globals(call, &judgement.owner, &mut context);
+    add_globals(call, &judgement.owner, &judgement.organizations, &mut context);
     let global = context
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));

@@ -320,6 +320,18 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Runs `work` as if the call ran in another account: what an organization does to accounts that are not the caller's. The
+    /// call's own record stays where it is.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn within<T>(&mut self, account: &str, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let own = std::mem::replace(&mut self.look.account, account.into());
+        let worked = work(self);
+        self.look.account = own;
+        worked
+    }
+
     /// Plans a job for later, in this transaction. `kind` names a row of a service's `JOBS`.
     pub fn schedule(
         &mut self,

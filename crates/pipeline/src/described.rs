@@ -10,6 +10,7 @@ use crate::authorize::{self, Gathered, Globals};
 use crate::call::Look;
 use crate::identity::{Identity, PrincipalPolicies};
 use crate::operation::Result;
+use crate::organization::Organizations;
 use crate::resource::ResourcePolicies;
 use crate::why::Explained;
 
@@ -122,6 +123,7 @@ fn with_layers<T>(
     let identity = described.identity;
     let mut context = described.conditions;
     let session = identity.session.as_deref();
+    let organizations = Organizations::of(look, identity, described.owner)?;
     Globals {
         kind: identity.kind,
         principal_arn: authorize::principal_arn(identity),
@@ -139,12 +141,14 @@ fn with_layers<T>(
         now: look.now,
         region: look.region(),
         resource_account: described.owner,
+        organizations: &organizations,
     }
     .add(&mut context);
     for (key, values) in described.given {
         context.insert_many(key.clone(), values.iter().cloned());
     }
-    let gathered = Gathered::with(look, policies, described.owner, &described.policies, &context)?;
+    let asked = (described.action, described.resource, described.owner);
+    let gathered = Gathered::with(look, policies, asked, &described.policies, &context)?;
     let request = Request {
         principal: &identity.principal,
         action: described.action,

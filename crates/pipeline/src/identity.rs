@@ -9,6 +9,7 @@ use wire::Fault;
 
 use crate::call::{Call, Look};
 use crate::operation::Result;
+use crate::organization::OrganizationFacts;
 
 /// CloudTrail's `userIdentity.type`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -245,8 +246,20 @@ pub trait Directory: Send + Sync {
     /// The policies of a principal, parsed. Called once a call; hot.
     fn policies(&self, look: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies>;
 
-    /// The resource control policies over an account; empty without an organization.
-    fn resource_control(&self, look: &mut Look<'_>, account: &str) -> Result<Vec<Attached>>;
+    /// The resource control policies over an action on a resource that an account owns; empty without an organization, and
+    /// where such policies do not reach.
+    fn resource_control(
+        &self,
+        look: &mut Look<'_>,
+        owner: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<Vec<Attached>>;
+
+    /// Where an account stands in its organization. Asked only where a policy at hand depends on it.
+    fn organization(&self, _look: &mut Look<'_>, _account: &str) -> Result<Option<OrganizationFacts>> {
+        Ok(None)
+    }
 
     /// Notes that a long-term access key was used by a call that succeeded, in the call's transaction. It must write
     /// seldom: a note within the last minute will do.

@@ -139,6 +139,7 @@ impl Unkept {
             owner: judgement.owner.clone(),
             allowed: judgement.allowed,
             context: judgement.context.clone(),
+            organizations: judgement.organizations.clone(),
             policies,
             session_limited: judgement.gathered.principal.session.is_some(),
             grants: grants.unwrap_or_default(),

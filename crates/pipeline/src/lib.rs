@@ -18,6 +18,7 @@ pub mod jobs;
 mod kept;
 pub mod ledger;
 pub mod operation;
+pub mod organization;
 mod recorder;
 pub mod resource;
 pub mod testing;

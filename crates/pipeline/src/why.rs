@@ -231,6 +231,7 @@ fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a> {
         now: Timestamp(record.time),
         region: &record.region,
         resource_account: &judged.owner,
+        organizations: &judged.organizations,
     }
 }
 

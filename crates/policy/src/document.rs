@@ -71,6 +71,7 @@ pub struct Policy {
     pub(crate) index: ActionIndex,
     pub(crate) denies: bool,
     pub(crate) consults_context: bool,
+    pub(crate) consults_organization: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +138,12 @@ impl Policy {
         self.consults_context
     }
 
+    /// Whether any verdict of the policy may depend on the organizations of caller or resource (`aws:PrincipalOrgID` and its
+    /// like), which cost reads to find.
+    pub fn consults_organization(&self) -> bool {
+        self.consults_organization
+    }
+
     /// What it was parsed as.
     pub fn kind(&self) -> PolicyKind {
         self.kind
@@ -179,6 +186,11 @@ impl Policy {
             || statements
                 .iter()
                 .any(|statement| !statement.conditions.is_empty());
+        let lower = text.to_ascii_lowercase();
+        let consults_organization = consults_context
+            && ["orgid", "orgpaths", "\\u"]
+                .iter()
+                .any(|part| lower.contains(part));
         let denies = statements
             .iter()
             .any(|statement| statement.effect == Effect::Deny);
@@ -191,6 +203,7 @@ impl Policy {
             index,
             denies,
             consults_context,
+            consults_organization,
         }
     }
 
@@ -275,6 +288,21 @@ mod tests {
         Policy::parse(&text, PolicyKind::Identity)
             .unwrap()
             .consults_context()
+    }
+
+    #[test]
+    fn a_policy_consults_the_organization_only_if_it_names_it() {
+        let asks = |key: &str| {
+            let text = format!(
+                r#"{{"Statement":[{{"Effect":"Deny","Action":"*","Resource":"*","Condition":{{"StringEquals":{{"{key}":"o-a"}}}}}}]}}"#
+            );
+            let policy = Policy::parse(&text, PolicyKind::Identity).unwrap();
+            policy.consults_organization()
+        };
+        assert!(asks("aws:PrincipalOrgID"));
+        assert!(asks("AWS:RESOURCEORGPATHS"));
+        assert!(asks(r"aws:PrincipalOrg\u0049D"));
+        assert!(!asks("aws:PrincipalAccount"));
     }
 
     #[test]

@@ -84,6 +84,10 @@ impl<'a> Grammar<'a> {
         let Some(node) = statement else {
             return Err(self.syntax(root.span, "Statement is missing"));
         };
+        // Organizations User Guide, "SCP syntax" and "RCP syntax": the newer version must be written.
+        if self.kind.is_organization() && self.version != Version::V2012 {
+            return Err(self.fault(root.span, Fault::PolicyType));
+        }
         let nodes = match &node.value {
             Value::Array(nodes) => nodes.as_slice(),
             _ => std::slice::from_ref(node),
@@ -379,8 +383,8 @@ impl<'a> Grammar<'a> {
         nodes.iter().map(text).collect()
     }
 
-    /// Organizations User Guide, "RCP syntax": only Deny for all principals, without NotAction; the one that AWS attaches
-    /// itself (RCPFullAWSAccess) allows everything.
+    /// Organizations User Guide, "RCP syntax": only Deny for all principals, without NotAction, and never of all services'
+    /// actions at once; the one that AWS attaches itself (RCPFullAWSAccess) allows everything.
     fn check_resource_control(
         &self,
         node: &Node,
@@ -389,11 +393,16 @@ impl<'a> Grammar<'a> {
         resources: &Option<Resources>,
     ) -> Result<(), Error> {
         let any = |patterns: &[Pattern]| *patterns == [Pattern::Any];
+        let every_action = actions.patterns.contains(&Pattern::Any);
         let everything = any(&actions.patterns)
             && resources
                 .as_ref()
                 .is_some_and(|held| !held.negated && any(&held.patterns));
-        if actions.negated || (effect == Effect::Allow && !everything) {
+        let allowed = match effect {
+            Effect::Allow => everything,
+            Effect::Deny => !every_action,
+        };
+        if actions.negated || !allowed {
             return Err(self.fault(node.span, Fault::PolicyType));
         }
         Ok(())

@@ -266,6 +266,13 @@ fn organization_policies_are_restricted() {
     let wanted = "The provided policy document does not meet the requirements of the specified policy type.";
     let scp = identity(r#"{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"*"}"#);
     assert_eq!(refusal(&scp, PolicyKind::ServiceControl), wanted);
+    // Since 2025 an Allow may have conditions, ARNs, NotAction and NotResource; the version must be written.
+    let allow = r#"{"Effect":"Allow","NotAction":"iam:*Key","Resource":"arn:aws:s3:::a","Condition":{"Bool":{"aws:SecureTransport":"true"}}}"#;
+    assert!(Policy::parse(&identity(allow), PolicyKind::ServiceControl).is_ok());
+    let deny = r#"{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::a"}"#;
+    assert!(Policy::parse(&identity(deny), PolicyKind::ServiceControl).is_ok());
+    let unversioned = format!(r#"{{"Statement":[{deny}]}}"#);
+    assert_eq!(refusal(&unversioned, PolicyKind::ServiceControl), wanted);
     let full = identity(r#"{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}"#);
     assert!(Policy::parse(&full, PolicyKind::ResourceControl).is_ok());
     for statement in [
@@ -273,6 +280,7 @@ fn organization_policies_are_restricted() {
         r#"{"Effect":"Deny","Principal":"*","NotAction":"s3:*","Resource":"*"}"#,
         r#"{"Effect":"Deny","Principal":{"AWS":"123456789012"},"Action":"s3:*","Resource":"*"}"#,
         r#"{"Effect":"Deny","NotPrincipal":"*","Action":"s3:*","Resource":"*"}"#,
+        r#"{"Effect":"Deny","Principal":"*","Action":["s3:*","*"],"Resource":"*"}"#,
     ] {
         assert_eq!(
             refusal(&identity(statement), PolicyKind::ResourceControl),

@@ -1,6 +1,12 @@
 //! Random policies and requests, judged twice: the crate and the naive evaluator must agree, and so must the fast path
 //! and the explanation (issue 2, "It must show" 7; S2.9, S2.10, S2.17).
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 #[path = "judge/naive.rs"]
 mod naive;
 mod scene;
@@ -206,7 +212,9 @@ fn statement(kind: PolicyKind) -> BoxedStrategy<String> {
 }
 
 fn document(kind: PolicyKind) -> impl Strategy<Value = String> {
-    let version = prop_oneof![5 => Just(r#""Version":"2012-10-17","#), 1 => Just("")];
+    let organization = matches!(kind, PolicyKind::ServiceControl | PolicyKind::ResourceControl);
+    let unversioned = u32::from(!organization);
+    let version = prop_oneof![5 => Just(r#""Version":"2012-10-17","#), unversioned => Just("")];
     (version, vec(statement(kind), 1..5))
         .prop_map(|(version, statements)| format!(r#"{{{version}"Statement":[{}]}}"#, statements.join(",")))
 }
@@ -393,4 +401,194 @@ fn suggestions_work_and_name_exactly_the_request() {
     });
     outcome.unwrap();
     assert!(made.get() > 300, "{} suggestions", made.get());
+}
+
+/// The document with the order of its statements turned round, and with more statements behind.
+fn turned(text: &str, reverse: bool, more: &[serde_json::Value]) -> String {
+    let mut document: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut statements = match document["Statement"].take() {
+        serde_json::Value::Array(statements) => statements,
+        one => vec![one],
+    };
+    if reverse {
+        statements.reverse();
+    }
+    statements.extend_from_slice(more);
+    document["Statement"] = statements.into();
+    document.to_string()
+}
+
+/// The case with every document in it changed.
+fn mapped(case: &Case, change: &dyn Fn(PolicyKind, &String) -> String) -> Case {
+    let list = |kind, texts: &[String]| texts.iter().map(|text| change(kind, text)).collect::<Vec<_>>();
+    let levels = case.service_control.iter();
+    Case {
+        resource_control: list(PolicyKind::ResourceControl, &case.resource_control),
+        service_control: levels
+            .map(|level| list(PolicyKind::ServiceControl, level))
+            .collect(),
+        target: match &case.target {
+            Target::Plain(text) => {
+                Target::Plain(text.as_ref().map(|text| change(PolicyKind::Resource, text)))
+            }
+            Target::Role(text) => Target::Role(change(PolicyKind::Trust, text)),
+            Target::Key(text, grantee) => Target::Key(change(PolicyKind::Key, text), grantee.clone()),
+        },
+        identity: list(PolicyKind::Identity, &case.identity),
+        boundary: case
+            .boundary
+            .as_ref()
+            .map(|text| change(PolicyKind::Boundary, text)),
+        session: case
+            .session
+            .as_ref()
+            .map(|texts| list(PolicyKind::Session, texts)),
+        endpoint: case
+            .endpoint
+            .as_ref()
+            .map(|text| change(PolicyKind::Endpoint, text)),
+        ..case.clone()
+    }
+}
+
+fn verdict(case: &Case) -> bool {
+    staged(case).allows(&case.principal, &case.action, &case.resource)
+}
+
+/// A statement of a random document, made to allow.
+fn allowing(text: &str) -> serde_json::Value {
+    let document: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut statement = document["Statement"][0].clone();
+    statement["Effect"] = "Allow".into();
+    // An Allow names whom it allows.
+    if let Some(named) = statement
+        .as_object_mut()
+        .and_then(|members| members.remove("NotPrincipal"))
+    {
+        statement["Principal"] = named;
+    }
+    statement
+}
+
+/// A statement that denies everything to everyone, in the grammar of a kind of policy.
+fn refusing(kind: PolicyKind) -> serde_json::Value {
+    let mut statement = serde_json::json!({"Effect": "Deny", "Action": "*"});
+    if kind == PolicyKind::Trust {
+        statement["Action"] = "sts:*".into();
+    } else {
+        statement["Resource"] = "*".into();
+    }
+    let unnamed = [
+        PolicyKind::Identity,
+        PolicyKind::Boundary,
+        PolicyKind::Session,
+        PolicyKind::ServiceControl,
+    ];
+    if !unnamed.contains(&kind) {
+        statement["Principal"] = "*".into();
+    }
+    statement
+}
+
+// Issue 3, "It must show" 2: adding an Allow statement never removes access.
+#[test]
+fn an_allow_more_never_takes_access_away() {
+    let kinds = [
+        PolicyKind::Identity,
+        PolicyKind::Boundary,
+        PolicyKind::Session,
+        PolicyKind::ServiceControl,
+        PolicyKind::Resource,
+        PolicyKind::Key,
+        PolicyKind::Trust,
+        PolicyKind::Endpoint,
+    ];
+    let gained = Cell::new(0);
+    let with_more =
+        select(kinds.to_vec()).prop_flat_map(|kind| (case(), Just(kind), document(kind), any::<bool>()));
+    let outcome = runner(2000).run(&with_more, |(case, kind, text, wide)| {
+        let (before, mut statement) = (verdict(&case), allowing(&text));
+        if wide {
+            // Random statements seldom meet the request.
+            let everything = refusing(kind).as_object().unwrap().clone();
+            let wider = everything.into_iter().filter(|(member, _)| member != "Effect");
+            let narrower = ["NotAction", "NotResource", "Condition"];
+            let members = statement.as_object_mut().unwrap();
+            members.retain(|member, _| !narrower.contains(&member.as_str()));
+            members.extend(wider);
+        }
+        let more = mapped(&case, &|own, text| {
+            let added = if own == kind {
+                std::slice::from_ref(&statement)
+            } else {
+                &[]
+            };
+            turned(text, false, added)
+        });
+        let after = verdict(&more);
+        prop_assert!(after || !before, "{statement} took access away");
+        gained.set(gained.get() + u32::from(after && !before));
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(gained.get() > 20, "{} gained", gained.get());
+}
+
+// S2.10: a Deny for everyone, in any policy that binds the caller, wins over every Allow.
+#[test]
+fn an_explicit_deny_always_wins() {
+    let lost = Cell::new(0);
+    let outcome = runner(1000).run(&case(), |case| {
+        let before = verdict(&case);
+        let named = case.principal.account().is_some() && !matches!(case.principal, Principal::Root { .. });
+        let mut laid: Vec<PolicyKind> = vec![PolicyKind::Endpoint];
+        match &case.target {
+            Target::Plain(_) => laid.push(PolicyKind::Resource),
+            Target::Role(_) if case.action == "sts:AssumeRole" => laid.push(PolicyKind::Trust),
+            Target::Role(_) => {}
+            // A grant's retirement asks no key policy.
+            Target::Key(..) if case.action != "kms:RetireGrant" => laid.push(PolicyKind::Key),
+            Target::Key(..) => {}
+        }
+        if named {
+            laid.extend([PolicyKind::Identity, PolicyKind::Boundary, PolicyKind::Session]);
+        }
+        for kind in laid {
+            let touched = Cell::new(false);
+            let denied = mapped(&case, &|own, text| {
+                touched.set(touched.get() || own == kind);
+                let added = if own == kind {
+                    vec![refusing(kind)]
+                } else {
+                    Vec::new()
+                };
+                turned(text, false, &added)
+            });
+            if touched.get() {
+                prop_assert!(!verdict(&denied), "{kind:?}");
+                lost.set(lost.get() + u32::from(before));
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(lost.get() > 100, "{} lost", lost.get());
+}
+
+// Issue 3, "It must show" 2: the order of statements and policies never matters.
+#[test]
+fn the_order_of_statements_and_policies_never_matters() {
+    let outcome = runner(1200).run(&case(), |case| {
+        let mut other = mapped(&case, &|_, text| turned(text, true, &[]));
+        other.identity.reverse();
+        other.resource_control.reverse();
+        other.service_control.iter_mut().for_each(|level| level.reverse());
+        other.service_control.reverse();
+        if let Some(session) = &mut other.session {
+            session.reverse();
+        }
+        prop_assert_eq!(verdict(&other), verdict(&case));
+        Ok(())
+    });
+    outcome.unwrap();
 }

@@ -14,6 +14,8 @@ mod incarnation;
 mod instance_profiles;
 mod linked_roles;
 mod mfa;
+mod organization_policies;
+mod organizations;
 mod passwords;
 mod policies;
 mod reach;

@@ -68,6 +68,7 @@ pub(crate) fn other_account(scene: &Scene) -> (Caller, Caller) {
         alias: None,
         created: 0,
         incarnation: "first".into(),
+        closed: None,
     };
     let made = scene.cloud.gateway.system("us-east-1", |call| {
         call.put(&ACCOUNTS, &OTHER.to_owned(), row.clone())

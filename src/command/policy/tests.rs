@@ -265,23 +265,41 @@ fn a_case_without_a_caller_or_an_action_is_refused_with_its_place() {
 #[test]
 fn the_evaluator_decides_as_the_documentation_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
     files.sort();
     let (mut count, mut wrong) = (0, Vec::new());
     for path in &files {
         let read = file::read(path).unwrap_or_else(|error| panic!("{}", error.chain()));
         for test in &read.tests {
-            assert!(test.value.source.is_some(), "{} has a test without a source", path.display());
+            assert!(
+                test.value.source.is_some(),
+                "{} has a test without a source",
+                path.display()
+            );
         }
         let outcomes = of_file(path, &read).unwrap_or_else(|error| panic!("{}", error.chain()));
         count += outcomes.len();
         for outcome in outcomes {
             if let Some((message, ladder)) = outcome.failure {
-                wrong.push(format!("{}:{}: {}: {message}\n{ladder}", path.display(), outcome.place.line, outcome.name));
+                wrong.push(format!(
+                    "{}:{}: {}: {message}\n{ladder}",
+                    path.display(),
+                    outcome.place.line,
+                    outcome.name
+                ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(count >= 600, "the corpus has {count} cases");
 }

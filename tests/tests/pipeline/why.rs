@@ -55,6 +55,10 @@ impl Dice {
             }
             3 => json!({"StringEqualsIfExists": {"aws:RequestTag/team": "red"}}),
             4 => json!({"IpAddress": {"aws:SourceIp": self.pick(&["127.0.0.0/8", "192.0.2.0/24"])}}),
+            5 => json!({"StringLike": {"aws:PrincipalOrgID": self.pick(&["o-*", "p-*"])}}),
+            6 => {
+                json!({"ForAnyValue:StringLike": {"aws:ResourceOrgPaths": self.pick(&["o-*/r-*/", "o-*/r-*/ou-*"])}})
+            }
             _ => return statement,
         };
         statement["Condition"] = condition;

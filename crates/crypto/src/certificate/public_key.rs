@@ -123,13 +123,9 @@ impl PublicKey {
         use SignatureScheme as Scheme;
         Some(match (self.kind, scheme) {
             // AWS takes keys from 1024 bits on; the library calls the shorter ones legacy.
-            (Kind::Rsa, Scheme::RsaPkcs1Sha256) => {
-                &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
-            }
+            (Kind::Rsa, Scheme::RsaPkcs1Sha256) => &signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             (Kind::Rsa, Scheme::RsaPkcs1Sha384) => &signature::RSA_PKCS1_2048_8192_SHA384,
-            (Kind::Rsa, Scheme::RsaPkcs1Sha512) => {
-                &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY
-            }
+            (Kind::Rsa, Scheme::RsaPkcs1Sha512) => &signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
             (Kind::P256, Scheme::EcdsaSha256) => &signature::ECDSA_P256_SHA256_FIXED,
             (Kind::P384, Scheme::EcdsaSha384) => &signature::ECDSA_P384_SHA384_FIXED,
             (Kind::P521, Scheme::EcdsaSha256) => &signature::ECDSA_P521_SHA256_FIXED,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, IdentityType, SessionIssuer};
 use crate::ledger::scan::{self, Attribute};
+use crate::organization::Organizations;
 
 /// A call, or an event of a service's own.
 #[derive(Clone, Serialize, Deserialize)]
@@ -134,6 +135,9 @@ pub struct Judged {
     /// The condition keys of the request and the resource; the global ones follow from the record itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<(String, Vec<String>)>,
+    /// Where both sides stood, if a policy asked.
+    #[serde(default, skip_serializing_if = "Organizations::is_empty")]
+    pub organizations: Organizations,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyReference>,
     /// The session had policies of its own, even if none is left to name.

@@ -13,8 +13,10 @@ use crate::model::{Kind, Member, Service, Shape, ShapeId};
 use crate::per_service::PerService;
 use crate::{Document, Fault};
 
+mod own;
 mod pattern;
 
+use own::Reason;
 pub use pattern::{Pattern, Unsupported};
 
 /// Deeper than any input in use; decoders stop earlier.
@@ -37,6 +39,7 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
         service,
         patterns,
         count: 0,
+        first: None,
         shown: Vec::new(),
     };
     walk.value(
@@ -52,6 +55,9 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
     if walk.count == 0 {
         return Ok(());
     }
+    if let Some(fault) = walk.first.and_then(|reason| own::fault(service, reason)) {
+        return Err(fault);
+    }
     let plural = if walk.count == 1 { "" } else { "s" };
     Err(Fault::validation(format!(
         "{} validation error{plural} detected: {}",
@@ -64,6 +70,8 @@ struct Walk {
     service: &'static Service,
     patterns: &'static [OnceLock<Option<Pattern>>],
     count: usize,
+    /// What was broken first.
+    first: Option<Reason>,
     shown: Vec<String>,
 }
 
@@ -75,6 +83,19 @@ enum Constraint<'a> {
     Max(f64),
     Pattern(&'a str),
     Values(&'a [&'static str]),
+}
+
+impl Constraint<'_> {
+    const fn reason(&self) -> Reason {
+        match self {
+            Self::LengthMin(_) => Reason::TooShort,
+            Self::LengthMax(_) => Reason::TooLong,
+            Self::Min(_) => Reason::TooSmall,
+            Self::Max(_) => Reason::TooGreat,
+            Self::Pattern(_) => Reason::Pattern,
+            Self::Values(_) => Reason::Values,
+        }
+    }
 }
 
 impl fmt::Display for Constraint<'_> {
@@ -186,6 +207,7 @@ impl Walk {
             }
             _ => {
                 for constraint in self.broken(id, shape, value) {
+                    self.first.get_or_insert(constraint.reason());
                     self.report(Some((value, sensitive)), path, &constraint);
                 }
             }
@@ -218,6 +240,7 @@ impl Walk {
                 .any(|item| !self.broken(member.shape, shape, item).is_empty())
             {
                 let all = format!("Member must satisfy constraint: {}", bracketed(shape));
+                self.first.get_or_insert(Reason::ListMember);
                 self.report(Some((whole, sensitive || shape.sensitive)), path, &all);
             }
         }
@@ -257,6 +280,7 @@ impl Walk {
             .iter()
             .any(|(text, _)| !self.broken_text(key.shape, key_shape, text).is_empty())
         {
+            self.first.get_or_insert(Reason::ListMember);
             let all = format!("Map keys must satisfy constraint: {}", bracketed(key_shape));
             self.report(Some((whole, hidden)), path, &all);
         }
@@ -266,6 +290,7 @@ impl Walk {
                 .iter()
                 .any(|(_, item)| !self.broken(member.shape, shape, item).is_empty())
         {
+            self.first.get_or_insert(Reason::ListMember);
             let all = format!("Map value must satisfy constraint: {}", bracketed(shape));
             self.report(Some((whole, hidden)), path, &all);
         }
@@ -290,6 +315,7 @@ impl Walk {
 
     fn length(&mut self, shape: &Shape, length: usize, sensitive: bool, value: &Document, path: &Path<'_>) {
         for constraint in bounds(shape, length) {
+            self.first.get_or_insert(constraint.reason());
             self.report(Some((value, sensitive)), path, &constraint);
         }
     }
@@ -335,6 +361,7 @@ impl Walk {
     }
 
     fn null(&mut self, path: &Path<'_>) {
+        self.first.get_or_insert(Reason::Required);
         self.count += 1;
         if self.shown.len() < VIOLATIONS_SHOWN_MAX {
             self.shown.push(format!(

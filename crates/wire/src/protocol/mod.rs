@@ -31,6 +31,7 @@ use crate::model::{Kind, Operation, Protocol, Service, Shape, Structure};
 use crate::{Document, Fault};
 
 pub use fault_answer::encode_fault;
+pub(crate) use spelling::error_shape;
 pub use spelling::{Spelling, spell};
 
 /// How deep a request may nest: deeper than any AWS shape in use, shallow enough for any stack.

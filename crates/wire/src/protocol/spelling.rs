@@ -110,7 +110,7 @@ fn family(service: Option<&Service>, protocol: Protocol) -> Family {
 }
 
 /// The model's error of a name.
-pub(super) fn error_shape<'m>(service: &'m Service, name: &str) -> Option<&'m Shape> {
+pub(crate) fn error_shape<'m>(service: &'m Service, name: &str) -> Option<&'m Shape> {
     let is_error = |shape: &&Shape| matches!(&shape.kind, Kind::Structure(s) if s.error.is_some());
     service
         .shapes

@@ -29,6 +29,9 @@ pub struct Account {
     /// Random. Tells an account from one of the same id that was before it, so that sessions end with their account.
     #[serde(default)]
     pub incarnation: String,
+    /// When its closure took effect, in milliseconds since the epoch: nobody in it can call from then on.
+    #[serde(default)]
+    pub closed: Option<i64>,
 }
 
 store::record!(Account, 1);
@@ -53,6 +56,12 @@ static ALIASES: Table<String, Alias> = Table::new(ALIASES_TABLE, "iam.account_al
 pub(crate) fn incarnation(look: &mut Look<'_>, account: &str) -> Result<String> {
     let found = look.get(&ACCOUNTS, &account.to_owned())?;
     Ok(found.map_or_else(String::new, |row| row.incarnation.clone()))
+}
+
+/// Whether an account was closed: its credentials are good for nothing, and nobody gets new ones.
+pub(crate) fn is_closed(look: &mut Look<'_>, account: &str) -> Result<bool> {
+    let found = look.get(&ACCOUNTS, &account.to_owned())?;
+    Ok(found.is_some_and(|row| row.closed.is_some()))
 }
 
 fn own(look: &mut Look<'_>) -> Result<Account> {

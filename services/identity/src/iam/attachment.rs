@@ -20,7 +20,8 @@ pub(crate) fn attached_max(kind: &str) -> usize {
     if kind == "role" { 20 } else { 10 }
 }
 
-fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
+/// Attaches a managed policy.
+pub(crate) fn attach<B: Bearer>(call: &mut Call<'_>, mut bearer: B, arn: String) -> Result<Empty> {
     bearer.expect_modifiable()?;
     expect_arn(&arn)?;
     if bearer.attached().contains(&arn) {

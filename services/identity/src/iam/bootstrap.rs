@@ -29,7 +29,7 @@ pub fn bootstrap(
     root: Option<(&str, &Secret)>,
 ) -> Result<RootCredentials> {
     if call.get(&ACCOUNTS, &account.to_owned())?.is_none() {
-        make_account(call, account, "management")?;
+        make_account(call, account, "management", standing_email(account))?;
     }
     match root {
         Some((id, secret)) => chosen(call, account, id, secret),
@@ -37,14 +37,24 @@ pub fn bootstrap(
     }
 }
 
-fn make_account(call: &mut Call<'_>, account: &str, name: &str) -> Result<()> {
+/// The address of an account that was given none.
+fn standing_email(account: &str) -> String {
+    format!("root@{account}.ringwork.invalid")
+}
+
+/// Makes an account that is not there yet.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) fn make_account(call: &mut Call<'_>, account: &str, name: &str, email: String) -> Result<()> {
     let row = Account {
         id: account.to_owned(),
         name: name.to_owned(),
-        email: format!("root@{account}.ringwork.invalid"),
+        email,
         alias: None,
         created: Timestamp::from_seconds(call.now.seconds()).0,
         incarnation: call.uuid()?,
+        closed: None,
     };
     call.put(&ACCOUNTS, &account.to_owned(), row)
 }
@@ -55,7 +65,7 @@ fn make_account(call: &mut Call<'_>, account: &str, name: &str) -> Result<()> {
 /// If the store fails.
 pub fn ensure_account(call: &mut Call<'_>, account: &str, name: Option<&str>) -> Result<bool> {
     let Some(held) = call.get(&ACCOUNTS, &account.to_owned())? else {
-        make_account(call, account, name.unwrap_or(account))?;
+        make_account(call, account, name.unwrap_or(account), standing_email(account))?;
         return Ok(true);
     };
     let Some(name) = name.filter(|name| *name != held.name) else {

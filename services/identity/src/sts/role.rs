@@ -14,9 +14,9 @@ use wire::Fault;
 use super::grant::{self, grant};
 use super::narrowing;
 use super::token::Holder;
-use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role};
 use crate::iam::tag::{self, Tags};
+use crate::iam::{account, mfa};
 
 /// A role, or the lack of one, as the target of `AssumeRole`: its trust policy decides.
 #[derive(Clone)]
@@ -88,8 +88,9 @@ fn trusted(look: &mut Look<'_>, text: &str) -> Result<TrustedRole> {
         return Err(invalid());
     }
     let role = look.get(&ROLES, &(account.clone(), name.to_lowercase()))?;
+    let closed = account::is_closed(look, &account)?;
     Ok(TrustedRole {
-        role: role.filter(|role| role.arn() == text),
+        role: role.filter(|role| !closed && role.arn() == text),
         arn: text.to_owned(),
         account,
         shown: None,

@@ -38,7 +38,7 @@ impl Directory for TestDirectory {
         })
     }
 
-    fn resource_control(&self, _: &mut Look<'_>, _: &str) -> Result<Vec<Attached>> {
+    fn resource_control(&self, _: &mut Look<'_>, _: &str, _: &str, _: &str) -> Result<Vec<Attached>> {
         Ok(Vec::new())
     }
 

@@ -29,7 +29,7 @@ impl Directory for Nobody {
         Ok(PrincipalPolicies::default())
     }
 
-    fn resource_control(&self, _: &mut Look<'_>, _: &str) -> Result<Vec<policy::Attached>> {
+    fn resource_control(&self, _: &mut Look<'_>, _: &str, _: &str, _: &str) -> Result<Vec<policy::Attached>> {
         Ok(Vec::new())
     }
 

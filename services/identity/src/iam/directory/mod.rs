@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use pipeline::identity::{Credential, Identity, PrincipalPolicies, Refusal, Session};
+use pipeline::organization::OrganizationFacts;
 use pipeline::{Call, Directory, Look, Result};
 use policy::{Attached, Principal};
 
@@ -21,6 +22,7 @@ use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
+use crate::organizations;
 use crate::sts::token::{Holder, Issued};
 
 /// Credentials that are remembered; one more clears them all.
@@ -143,6 +145,9 @@ impl Directory for IdentityDirectory {
             }
             Principal::Service { .. } | Principal::Federated { .. } | Principal::Anonymous => {}
         }
+        if let Some(account) = identity.principal.account() {
+            policies.service_control = organizations::policy::control::over_account(look, account)?;
+        }
         if let Some(session) = &identity.session {
             let parsed = self.parsed(identity, session);
             policies.session = permissions::of_session(look, parsed, identity, session)?;
@@ -150,9 +155,18 @@ impl Directory for IdentityDirectory {
         Ok(policies)
     }
 
-    fn resource_control(&self, _look: &mut Look<'_>, _account: &str) -> Result<Vec<Attached>> {
-        // There is no organization yet, so nothing stands over an account's resources.
-        Ok(Vec::new())
+    fn resource_control(
+        &self,
+        look: &mut Look<'_>,
+        owner: &str,
+        action: &str,
+        resource: &str,
+    ) -> Result<Vec<Attached>> {
+        organizations::policy::control::over_resource(look, owner, action, resource)
+    }
+
+    fn organization(&self, look: &mut Look<'_>, account: &str) -> Result<Option<OrganizationFacts>> {
+        organizations::policy::control::facts(look, account)
     }
 
     fn used(&self, call: &mut Call<'_>) -> Result<()> {
@@ -191,6 +205,10 @@ impl IdentityDirectory {
             self.long_term.forget(id);
             return Err(Refusal::Unknown);
         };
+        if account::is_closed(look, &key.account).map_err(Refusal::Fault)? {
+            self.long_term.forget(id);
+            return Err(Refusal::Unknown);
+        }
         let standing = match key.owner_name() {
             None => Standing::Root,
             Some(name) => {
@@ -294,7 +312,8 @@ fn role_of(look: &mut Look<'_>, account: &str, lower: &str, id: &str) -> Result<
 /// gone, or another bears its number: root has no row of its own.
 fn standing(look: &mut Look<'_>, issued: &Issued) -> Refused<Standing> {
     let account = &issued.account;
-    if account::incarnation(look, account).map_err(Refusal::Fault)? != issued.incarnation {
+    let closed = account::is_closed(look, account).map_err(Refusal::Fault)?;
+    if closed || account::incarnation(look, account).map_err(Refusal::Fault)? != issued.incarnation {
         return Err(Refusal::Unknown);
     }
     let row = match &issued.holder {

@@ -56,39 +56,16 @@ impl Operation for CreateRole {
         }
         let mut tags = Tags::new();
         tag::merge(&mut tags, tag::read(input.tags)?, "TagsPerRole")?;
-        let name = input.role_name;
-        let path = input.path.unwrap_or_else(|| "/".to_owned());
-        if path.starts_with(SERVICE_PATH) {
-            let message = format!("Path {SERVICE_PATH} is reserved for service-linked roles.");
-            return Err(invalid_input_exception(message));
-        }
-        if find(call, &name)?.is_some() {
-            return Err(entity_already_exists_exception(format!(
-                "Role with name {name} already exists."
-            )));
-        }
-        let (trust, trusted) = trust::read(call, &input.assume_role_policy_document)?;
-        count::add(call, Counted::Roles)?;
-        let role = Role {
-            account: call.account().to_owned(),
-            path,
-            id: call.unique_id(IdPrefix::Role)?,
-            created: Timestamp::from_seconds(call.now.seconds()).0,
-            trust,
-            trusted,
+        let draft = Draft {
+            name: input.role_name,
+            path: input.path.unwrap_or_else(|| "/".to_owned()),
+            trust: input.assume_role_policy_document,
             description: input.description.filter(|text| !text.is_empty()),
             max_session_seconds: input.max_session_duration.unwrap_or(SESSION_SECONDS_DEFAULT),
             tags,
             boundary: input.permissions_boundary,
-            attached: Vec::new(),
-            inline: BTreeMap::new(),
-            profiles: Vec::new(),
-            last_used: None,
-            name,
         };
-        if let Some(policy) = &role.boundary {
-            binding::bind(call, policy, "role-boundary", &role.name, &role.id)?;
-        }
+        let role = make(call, draft)?;
         // The answer tells the longest session only if the request set it, as AWS's recorded events show.
         let asked_seconds = input.max_session_duration;
         let shown = model::Role {
@@ -97,9 +74,58 @@ impl Operation for CreateRole {
             ..role.shown_whole(call)?
         };
         call.mention(role.arn(), &role.account, Role::TYPE);
-        call.put(&ROLES, &role.key(), role)?;
         Ok(model::CreateRoleResponse { role: shown })
     }
+}
+
+/// What a role is made of.
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    /// `/` or `/…/`
+    pub(crate) path: String,
+    pub(crate) trust: String,
+    pub(crate) description: Option<String>,
+    pub(crate) max_session_seconds: i32,
+    pub(crate) tags: Tags,
+    pub(crate) boundary: Option<String>,
+}
+
+/// Makes a role in the account that the call runs in.
+pub(crate) fn make(call: &mut Call<'_>, draft: Draft) -> Result<Role> {
+    let Draft { name, path, .. } = draft;
+    if path.starts_with(SERVICE_PATH) {
+        let message = format!("Path {SERVICE_PATH} is reserved for service-linked roles.");
+        return Err(invalid_input_exception(message));
+    }
+    if find(call, &name)?.is_some() {
+        return Err(entity_already_exists_exception(format!(
+            "Role with name {name} already exists."
+        )));
+    }
+    let (trust, trusted) = trust::read(call, &draft.trust)?;
+    count::add(call, Counted::Roles)?;
+    let role = Role {
+        account: call.account().to_owned(),
+        path,
+        id: call.unique_id(IdPrefix::Role)?,
+        created: Timestamp::from_seconds(call.now.seconds()).0,
+        trust,
+        trusted,
+        description: draft.description,
+        max_session_seconds: draft.max_session_seconds,
+        tags: draft.tags,
+        boundary: draft.boundary,
+        attached: Vec::new(),
+        inline: BTreeMap::new(),
+        profiles: Vec::new(),
+        last_used: None,
+        name,
+    };
+    if let Some(policy) = &role.boundary {
+        binding::bind(call, policy, "role-boundary", &role.name, &role.id)?;
+    }
+    call.put(&ROLES, &role.key(), role.clone())?;
+    Ok(role)
 }
 
 /// Deletes a role that bears no policies any more. Its sessions end with it.

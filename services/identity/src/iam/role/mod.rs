@@ -26,6 +26,7 @@ use crate::iam::document::{StoredPolicy, encoded};
 use crate::iam::tag::{self, Tags};
 
 pub use create::{CreateRole, DeleteRole};
+pub(crate) use create::{Draft, make};
 pub use list::ListRoles;
 pub use tags::{ListRoleTags, TagRole, UntagRole};
 pub use update::{UpdateAssumeRolePolicy, UpdateRole, UpdateRoleDescription};

@@ -1,0 +1,78 @@
+//! The beginning of an organization.
+
+use std::collections::BTreeSet;
+
+use api::organizations as model;
+use api::organizations::fault::already_in_organization_exception;
+use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
+use wire::Timestamp;
+
+use super::super::membership::{JoinedMethod, Membership, State, membership, place};
+use super::super::{event, id};
+use super::{FeatureSet, ORGANIZATIONS, Organization};
+use crate::iam::tag::Tags;
+
+/// Makes an organization of the caller's account, which manages it from then on.
+pub struct CreateOrganization;
+
+impl Operation for CreateOrganization {
+    type Input = model::CreateOrganizationRequest;
+    type Output = model::CreateOrganizationResponse;
+    type Target = AccountScope;
+    const ACCESS: Access = Access::write("organizations:CreateOrganization");
+
+    fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
+        Ok(AccountScope::of(look))
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        _scope: Authorized<AccountScope>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let account = call.account().to_owned();
+        if membership(call, &account)?.is_some() {
+            return Err(already_in_organization_exception(
+                "The AWS account is already a member of an organization.",
+            ));
+        }
+        let feature_set = match input.feature_set {
+            Some(model::OrganizationFeatureSet::ConsolidatedBilling) => FeatureSet::ConsolidatedBilling,
+            Some(model::OrganizationFeatureSet::All) | None => FeatureSet::All,
+        };
+        let now = Timestamp::from_seconds(call.now.seconds()).0;
+        let mut enabled = BTreeSet::new();
+        if feature_set == FeatureSet::All {
+            enabled.insert(model::PolicyType::ServiceControlPolicy.as_str().to_owned());
+        }
+        let organization = Organization {
+            id: id::draw(call, "o-", 10)?,
+            management: account.clone(),
+            feature_set,
+            root_id: id::draw(call, "r-", 4)?,
+            root_name: "Root".to_owned(),
+            root_tags: Tags::new(),
+            enabled_policy_types: enabled,
+            created: now,
+            accounts: 1,
+            units: 0,
+        };
+        call.put(&ORGANIZATIONS, &account, organization.clone())?;
+        let member = Membership {
+            account: account.clone(),
+            management: account,
+            organization: organization.id.clone(),
+            parent: organization.root_id.clone(),
+            joined_method: JoinedMethod::Invited,
+            joined_at: now,
+            state: State::Active,
+            ending: None,
+            tags: Tags::new(),
+        };
+        place(call, member.clone())?;
+        event::joined(call, &member)?;
+        Ok(model::CreateOrganizationResponse {
+            organization: Some(organization.shown(call)?),
+        })
+    }
+}

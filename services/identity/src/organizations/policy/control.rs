@@ -1,0 +1,191 @@
+//! What the organization has to say in a decision: the service control policies over a caller's account, the resource control
+//! policies over a resource's account, and where an account stands.
+//!
+//! Invariant: the management account is bound by neither; every level from the root to a member account has its say.
+
+use std::sync::Arc;
+
+use api::organizations::PolicyType;
+use pipeline::organization::OrganizationFacts;
+use pipeline::{Look, Result};
+use policy::Attached;
+use wire::Fault;
+
+use super::{attachments, find};
+use crate::organizations::membership::{Membership, membership, path, path_text};
+use crate::organizations::organization::{Organization, organization};
+
+/// The service control policies over an account: one list for the root, each unit on the way, and the account itself. Empty
+/// outside an organization, in its management account, and while the type is not enabled (S2.17).
+///
+/// Hot: an account outside any organization costs the one look for its membership. A member costs a look for the organization,
+/// for each level's unit and attachments, and for each attached policy; the rows come decoded from the store's cache, with
+/// their documents parsed.
+pub(crate) fn over_account(look: &mut Look<'_>, account: &str) -> Result<Vec<Vec<Attached>>> {
+    match bound(look, account, PolicyType::ServiceControlPolicy)? {
+        Some((member, organization)) => {
+            levels(look, &member, &organization, PolicyType::ServiceControlPolicy)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The resource control policies over an action on a resource that `owner` owns. They bind every caller,
+/// root users, anonymous ones and those of other accounts included (S2.11, S2.17), for the services that support them. Actions on
+/// no resource are out of their reach, and so are the trust policies of service-linked roles.
+pub(crate) fn over_resource(
+    look: &mut Look<'_>,
+    owner: &str,
+    action: &str,
+    resource: &str,
+) -> Result<Vec<Attached>> {
+    let linked = resource.contains(":role/aws-service-role/");
+    if resource == "*" || linked || !is_supported(action) {
+        return Ok(Vec::new());
+    }
+    let kind = PolicyType::ResourceControlPolicy;
+    let Some((member, organization)) = bound(look, owner, kind)? else {
+        return Ok(Vec::new());
+    };
+    let mut policies: Vec<Attached> = Vec::new();
+    for attached in levels(look, &member, &organization, kind)?.into_iter().flatten() {
+        // AWS's own stands on every level, and says the same on each.
+        if !policies.iter().any(|held| held.origin == attached.origin) {
+            policies.push(attached);
+        }
+    }
+    Ok(policies)
+}
+
+/// Where an account stands, for `aws:PrincipalOrgID` and its like.
+pub(crate) fn facts(look: &mut Look<'_>, account: &str) -> Result<Option<OrganizationFacts>> {
+    let Some(member) = membership(look, account)? else {
+        return Ok(None);
+    };
+    let path = path(look, &member)?;
+    Ok(Some(OrganizationFacts {
+        id: member.organization.clone(),
+        path: path_text(&member.organization, &path),
+    }))
+}
+
+/// The membership of an account that policies of a type bind.
+fn bound(
+    look: &mut Look<'_>,
+    account: &str,
+    kind: PolicyType,
+) -> Result<Option<(Arc<Membership>, Arc<Organization>)>> {
+    let Some(member) = membership(look, account)?.filter(|member| !member.is_management()) else {
+        return Ok(None);
+    };
+    let organization = organization(look, &member.management)?
+        .ok_or_else(|| Fault::internal("a membership without an organization"))?;
+    Ok(organization.enables(kind).then_some((member, organization)))
+}
+
+fn levels(
+    look: &mut Look<'_>,
+    member: &Membership,
+    organization: &Organization,
+    kind: PolicyType,
+) -> Result<Vec<Vec<Attached>>> {
+    let mut targets = path(look, member)?;
+    targets.push(member.account.clone());
+    let mut levels = Vec::with_capacity(targets.len());
+    for target in &targets {
+        let held = attachments(look, &organization.management, target)?;
+        let mut level = Vec::new();
+        for id in held.ids(kind) {
+            let policy = find(look, &organization.management, id)?;
+            let attached = policy.and_then(|policy| policy.attached());
+            // An attached policy that is missing must not free whom it bound.
+            level.push(attached.ok_or_else(|| Fault::internal("an attached policy is missing"))?);
+        }
+        levels.push(level);
+    }
+    Ok(levels)
+}
+
+fn is_supported(action: &str) -> bool {
+    let service = action.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    SUPPORTED.binary_search(&service.as_str()).is_ok()
+}
+
+/// Prefixes of the services whose actions resource control policies reach, sorted (Organizations User Guide, "List of AWS services
+/// that support RCPs").
+const SUPPORTED: [&str; 62] = [
+    "aoss",
+    "appconfig",
+    "appstream",
+    "autoscaling",
+    "autoscaling-plans",
+    "budgets",
+    "clouddirectory",
+    "cloudfront",
+    "cloudsearch",
+    "cloudtrail-data",
+    "codeartifact",
+    "codebuild",
+    "codecommit",
+    "codepipeline",
+    "cognito-identity",
+    "cognito-idp",
+    "comprehend",
+    "comprehendmedical",
+    "compute-optimizer",
+    "cost-optimization-hub",
+    "dax",
+    "dsql",
+    "dynamodb",
+    "ecr",
+    "ecr-public",
+    "events",
+    "firehose",
+    "fis",
+    "fms",
+    "gamelift",
+    "health",
+    "inspector-scan",
+    "kendra",
+    "kinesisvideo",
+    "kms",
+    "logs",
+    "memorydb",
+    "networkmonitor",
+    "notifications",
+    "opensearch",
+    "pca-connector-ad",
+    "personalize",
+    "polly",
+    "pricing",
+    "resource-groups",
+    "rolesanywhere",
+    "s3",
+    "secretsmanager",
+    "servicediscovery",
+    "signin",
+    "sqs",
+    "sts",
+    "support",
+    "swf",
+    "textract",
+    "timestream-influxdb",
+    "transcribe",
+    "transfer",
+    "translate",
+    "wafv2",
+    "workspaces",
+    "xray",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_found_whatever_the_case() {
+        assert!(SUPPORTED.is_sorted());
+        assert!(is_supported("kms:Decrypt") && is_supported("STS:AssumeRole"));
+        assert!(!is_supported("iam:GetUser") && !is_supported("*"));
+    }
+}

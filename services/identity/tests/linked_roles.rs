@@ -175,3 +175,27 @@ fn the_summary_tells_the_preferred_token_version() {
     prefer("v2Token");
     assert_eq!(version(), 2);
 }
+
+/// What a service of the cloud does when it needs its role: it makes it once.
+#[test]
+fn a_service_has_its_role_made_once() {
+    use identity::iam::role::linked;
+    let scene = Scene::new();
+    let provide = |principal: &'static str| {
+        scene
+            .cloud
+            .gateway
+            .system("us-east-1", |call| linked::provide(call, principal))
+    };
+    let arn = provide("organizations.amazonaws.com").unwrap_or_default();
+    assert!(
+        arn.ends_with(":role/aws-service-role/organizations.amazonaws.com/AWSServiceRoleForOrganizations")
+    );
+    let id = || {
+        scene.root("GetRole", json!({"RoleName": "AWSServiceRoleForOrganizations"}))["Role"]["RoleId"].clone()
+    };
+    let before = id();
+    assert_eq!(provide("organizations.amazonaws.com").unwrap_or_default(), arn);
+    assert_eq!(id(), before);
+    assert!(provide("nothing.amazonaws.com").is_err());
+}

@@ -48,7 +48,15 @@ const OTHER_RESOURCE: &[Excuse] = &[
     ("iam:ListGroups", LISTED_PATH),
     ("iam:ListRoles", LISTED_PATH),
     ("iam:ListUsers", LISTED_PATH),
+    (
+        "organizations:CreatePolicy",
+        "the policy has no id yet, so that no ARN of its type can be named",
+    ),
+    ("organizations:DeleteResourcePolicy", NAMED_WHOLLY),
+    ("organizations:DescribeResourcePolicy", NAMED_WHOLLY),
 ];
+const NAMED_WHOLLY: &str =
+    "asked for on the resource policy's own ARN, though the reference gives another form or none";
 const LISTED_PATH: &str = "AWS's refusals name the path that is listed, though the reference gives no type";
 
 /// Keys that say what the pipeline knows of every request, what the resource says of itself, or what an identity provider's token

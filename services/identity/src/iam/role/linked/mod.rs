@@ -34,14 +34,25 @@ const SERVICE_NAME: &str = "iam:AWSServiceName";
 /// # Errors
 /// `AccessDenied`; `InvalidInput` for a service without such a role.
 pub fn ensure(call: &mut Call<'_>, principal: &str) -> Result<String> {
+    let name = known(principal)?.role_name(None).unwrap_or_default();
+    if role::find(call, &name)?.is_none() {
+        let target = Denoted::new(call, arn(call, principal, &name));
+        let context = Context::new().with(SERVICE_NAME, principal.to_owned());
+        call.authorize(CREATE, target, context)?;
+    }
+    provide(call, principal)
+}
+
+/// The same without asking whether the caller may: for jobs, and for what AWS itself sets up in an account.
+///
+/// # Errors
+/// `InvalidInput` for a service without such a role.
+pub fn provide(call: &mut Call<'_>, principal: &str) -> Result<String> {
     let service = known(principal)?;
     let name = service.role_name(None).unwrap_or_default();
     if let Some(role) = role::find(call, &name)? {
         return Ok(role.arn());
     }
-    let target = Denoted::new(call, arn(call, principal, &name));
-    let context = Context::new().with(SERVICE_NAME, principal.to_owned());
-    call.authorize(CREATE, target, context)?;
     Ok(make(call, service, name, None)?.arn())
 }
 

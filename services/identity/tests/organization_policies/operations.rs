@@ -4,6 +4,7 @@ use pipeline::testing::ACCOUNT;
 use serde_json::{Value, json};
 
 use super::{MEMBER, RCP, SCP, Tree, deny, deny_to_all, text};
+use crate::scene::document;
 
 #[test]
 fn aws_resource_control_policy_is_everywhere_and_stays() {
@@ -315,5 +316,52 @@ fn what_goes_is_detached() {
     assert_eq!(
         tree.names("ListPolicies", json!({"Filter": SCP})),
         ["FullAWSAccess"]
+    );
+}
+
+/// An organization of billing features alone has no policies.
+#[test]
+fn policies_need_all_features() {
+    let tree = Tree::new();
+    tree.does("RemoveAccountFromOrganization", json!({"AccountId": MEMBER}));
+    tree.does("DeleteOrganization", json!({}));
+    tree.does(
+        "CreateOrganization",
+        json!({"FeatureSet": "CONSOLIDATED_BILLING"}),
+    );
+    let root = text(&tree.does("ListRoots", json!({}))["Roots"][0]["Id"]);
+    let missing = "PolicyTypeNotAvailableForOrganizationException";
+    let kind = json!({"RootId": root, "PolicyType": SCP});
+    assert_eq!(tree.refused("EnablePolicyType", kind).code, missing);
+    let policy = json!({"Type": SCP, "Name": "a", "Description": "", "Content": deny("s3:*")});
+    assert_eq!(tree.refused("CreatePolicy", policy).code, missing);
+}
+
+/// A member that the organization's resource policy names manages policies, as far as that policy goes.
+#[test]
+fn a_delegate_manages_policies() {
+    let tree = Tree::new();
+    let delegates = document(&json!({
+        "Effect": "Allow", "Principal": {"AWS": MEMBER}, "Resource": "*",
+        "Action": ["organizations:CreatePolicy", "organizations:AttachPolicy", "organizations:DescribePolicy"],
+        "Condition": {"StringLikeIfExists": {"organizations:PolicyType": [SCP]}},
+    }));
+    tree.does("PutResourcePolicy", json!({"Content": delegates}));
+    let admin = tree.admin("ada");
+    let make = |kind: &str, content: String| {
+        let input = json!({"Type": kind, "Name": "theirs", "Description": "", "Content": content});
+        tree.asks(&admin, "CreatePolicy", input)
+    };
+    let made = make(SCP, deny("iam:CreateGroup")).unwrap();
+    let id = text(&made["Policy"]["PolicySummary"]["Id"]);
+    let input = json!({"PolicyId": id, "TargetId": tree.unit});
+    tree.asks(&admin, "AttachPolicy", input.clone()).unwrap();
+    let failure = make("TAG_POLICY", r#"{"tags":{}}"#.to_owned()).unwrap_err();
+    assert_eq!(failure.code, "AccessDeniedException");
+    let failure = tree.asks(&admin, "DetachPolicy", input).unwrap_err();
+    assert_eq!(failure.code, "AccessDeniedException");
+    assert!(
+        tree.iam(&admin, "CreateGroup", json!({"GroupName": "g"}))
+            .is_err()
     );
 }

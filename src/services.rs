@@ -11,6 +11,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::OPERATIONS,
             identity::accessanalyzer::OPERATIONS,
             keys::kms::OPERATIONS,
+            keys::ssm::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
         jobs: vec![
@@ -18,6 +19,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
             keys::kms::JOBS,
+            keys::ssm::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -25,6 +27,7 @@ pub(crate) fn tables() -> Tables {
             &identity::organizations::TRAIL,
             &identity::accessanalyzer::TRAIL,
             &keys::kms::TRAIL,
+            &keys::ssm::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -35,11 +38,12 @@ pub(crate) fn tables() -> Tables {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
+    "ssm",
     "sts",
 ];

@@ -31,6 +31,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         identity::organizations::OPERATIONS,
         identity::accessanalyzer::OPERATIONS,
         keys::kms::OPERATIONS,
+        keys::ssm::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
     ]
 }
@@ -42,6 +43,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         identity::organizations::JOBS,
         identity::accessanalyzer::JOBS,
         keys::kms::JOBS,
+        keys::ssm::JOBS,
     ]
 }
 
@@ -53,6 +55,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &identity::organizations::TRAIL,
         &identity::accessanalyzer::TRAIL,
         &keys::kms::TRAIL,
+        &keys::ssm::TRAIL,
     ]
 }
 
@@ -218,6 +221,8 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        let parameter = json!({"Name": name, "Value": "v", "Type": "String"});
+        world.call("ssm", "PutParameter", parameter).expect("a parameter");
         world.furnish_analyzer(name, trust);
         if world
             .gateway

@@ -14,7 +14,7 @@ use crypto::{Secret, envelope};
 use pipeline::{Call, Result};
 use wire::fault::Code;
 use wire::typed::Blob;
-use wire::{Document, Fault, FromDocument, IntoDocument};
+use wire::{Fault, FromDocument, IntoDocument};
 
 use crate::ssm::parameter::{Stored, Version};
 
@@ -106,7 +106,8 @@ fn ask<T: FromDocument>(
     operation: &'static str,
     request: impl IntoDocument,
 ) -> Result<T> {
-    let answer = run(call, operation, request.into_document()).map_err(|fault| match &fault.code {
+    let answer = call.invoke(SERVICE, "kms", operation, request.into_document());
+    let answer = answer.map_err(|fault| match &fault.code {
         Code::Modeled {
             code, status: 400, ..
         } => invalid_key_id(format!(
@@ -116,12 +117,4 @@ fn ask<T: FromDocument>(
         _ => fault,
     })?;
     T::from_document(answer).map_err(Fault::internal)
-}
-
-fn run(_call: &mut Call<'_>, _operation: &'static str, _request: Document) -> Result<Document> {
-    let _ = SERVICE;
-    Err(Fault::common(
-        wire::fault::Common::NotImplemented,
-        "SecureString is not implemented by this version of Ringwork.",
-    ))
 }

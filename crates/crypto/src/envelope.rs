@@ -1,31 +1,42 @@
-//! Values under data keys that another key protects: what services keep beside KMS's ciphertext of the data key.
+//! Envelopes: a value encrypted under a data key that somebody else keeps (S8.6).
 //!
-//! Invariant: a value opens only under its data key and for the thing that it was bound to.
+//! Invariant: what was bound to a value when it was sealed must be given again to open it; a nonce is drawn for each value.
 
-use crate::cipher;
+use crate::cipher::{self, KEY};
 use crate::{Error, Result, Secret};
 
-/// Tells these ciphertexts from all others that a key might be used for.
-const LABEL: &str = "ringwork/envelope";
+const LABEL: &str = "ringwork/envelope/1";
 /// Bytes of the nonce.
 const NONCE: usize = 16;
 
-/// Encrypts a value under a data key of 32 bytes, bound to `subject` (an ARN).
+/// Encrypts a value under a data key of 32 bytes and binds it to `bound`.
 ///
 /// # Errors
-/// The library's.
-pub fn seal(key: &Secret, subject: &[u8], value: &[u8]) -> Result<Vec<u8>> {
+/// [`Error::Library`] for a key of another length, and when the library refuses.
+pub fn seal(data_key: &Secret, bound: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
     let mut sealed = Vec::new();
-    cipher::encrypt::<NONCE>(key.expose(), LABEL, subject, value, &mut sealed)?;
+    cipher::encrypt::<NONCE>(expect(data_key)?, LABEL, bound, plaintext, &mut sealed)?;
     Ok(sealed)
 }
 
 /// Opens what [`seal`] made.
 ///
 /// # Errors
-/// [`Error::CiphertextInvalid`] for another key, another subject, or bytes that were changed.
-pub fn open(key: &Secret, subject: &[u8], sealed: &[u8]) -> Result<Secret> {
-    cipher::decrypt::<NONCE>(key.expose(), LABEL, subject, sealed).ok_or(Error::CiphertextInvalid)
+/// [`Error::CiphertextInvalid`] if it was altered, or made under another key or for another `bound`; [`Error::Library`] for a key
+/// of another length.
+pub fn open(data_key: &Secret, bound: &[u8], sealed: &[u8]) -> Result<Secret> {
+    cipher::decrypt::<NONCE>(expect(data_key)?, LABEL, bound, sealed).ok_or(Error::CiphertextInvalid)
+}
+
+fn expect(data_key: &Secret) -> Result<&[u8]> {
+    let key = data_key.expose();
+    if key.len() == KEY {
+        Ok(key)
+    } else {
+        Err(Error::Library {
+            attempt: "use a data key of another length",
+        })
+    }
 }
 
 #[cfg(test)]
@@ -33,17 +44,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_opens_under_its_key_for_its_subject_and_unchanged() {
-        let (key, other) = (Secret::new(vec![7; 32]), Secret::new(vec![8; 32]));
-        let sealed = seal(&key, b"a", b"value").unwrap();
-        assert!(open(&key, b"a", &sealed).unwrap().matches(b"value"));
-        assert!(open(&other, b"a", &sealed).is_err());
-        assert!(open(&key, b"b", &sealed).is_err());
-        for place in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[place] ^= 1;
-            assert!(open(&key, b"a", &changed).is_err(), "{place}");
+    fn a_value_opens_with_its_key_and_its_bond_only() {
+        let (key, other) = (Secret::new(vec![1; 32]), Secret::new(vec![2; 32]));
+        let sealed = seal(&key, b"bound", b"value").unwrap();
+        assert!(open(&key, b"bound", &sealed).unwrap().matches(b"value"));
+        assert!(!sealed.windows(5).any(|window| window == b"value"));
+        for (key, bound) in [(&other, &b"bound"[..]), (&key, b"other")] {
+            assert!(matches!(open(key, bound, &sealed), Err(Error::CiphertextInvalid)));
         }
-        assert!(open(&key, b"a", b"short").is_err());
+        for index in 0..sealed.len() {
+            let mut altered = sealed.clone();
+            altered[index] ^= 1;
+            assert!(matches!(
+                open(&key, b"bound", &altered),
+                Err(Error::CiphertextInvalid)
+            ));
+        }
+        let short = Secret::new(vec![1; 16]);
+        assert!(seal(&short, b"", b"value").is_err() && open(&short, b"", &sealed).is_err());
     }
 }

@@ -213,7 +213,7 @@ mod tests {
             code(&format!("[{expiration},{expiration}]")),
             "IncompatiblePolicyException"
         );
-        let many = vec![notice; 11].join(",");
+        let many = [notice; 11].join(",");
         assert_eq!(code(&format!("[{many}]")), "PoliciesLimitExceededException");
         assert_eq!(
             code(&format!("[{}]", notice.replace("Days", "Weeks"))),

@@ -1,0 +1,177 @@
+"""Parameter Store, by boto3 and the AWS CLI."""
+
+import datetime
+import json
+import unittest
+
+from server import Judge, Refused, statement
+
+
+class Parameters(Judge):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.ssm = cls.server.client("ssm")
+        cls.key = cls.server.client("kms").create_key()["KeyMetadata"]["KeyId"]
+
+    def put(self, name, value="v", client=None, **more):
+        more = {} if "Overwrite" in more and "Type" not in more else {"Type": "String", **more}
+        return (client or self.ssm).put_parameter(Name=name, Value=value, **more)
+
+    def value(self, name, client=None, **more):
+        return (client or self.ssm).get_parameter(Name=name, **more)["Parameter"]["Value"]
+
+    def test_values_are_put_by_path_and_read(self):
+        """S10.1, S10.2, S10.3, S10.8: nothing is provisioned first; plain and list values come back as they went."""
+        made = self.put("/prod/db/mysql/db-string", "Server=db;Port=3306")
+        self.assertEqual((made["Version"], made["Tier"]), (1, "Standard"))
+        self.put("/prod/licenses", "AAA,BBB", Type="StringList")
+        self.assertEqual(self.value("/prod/db/mysql/db-string"), "Server=db;Port=3306")
+        read = self.ssm.get_parameter(Name="/prod/licenses")["Parameter"]
+        self.assertEqual((read["Type"], read["Value"].split(",")), ("StringList", ["AAA", "BBB"]))
+        self.assertEqual(self.value(read["ARN"]), "AAA,BBB")
+        self.refused("ParameterAlreadyExists", self.put, "/prod/licenses", status=400)
+        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/prod/none", status=400)
+        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/aws/service/global-infrastructure/version")
+        self.ssm.delete_parameter(Name="/prod/licenses")
+        self.refused("ParameterNotFound", self.ssm.delete_parameter, Name="/prod/licenses")
+
+    def test_secure_values_are_encrypted_by_kms_as_the_caller(self):
+        """S10.3: the key's policy counts, KMS is told through whom it was asked, and neither disk nor record has the value."""
+        secret = "correct-horse-battery-staple"
+        for tier in ("Standard", "Advanced"):
+            name = f"/secret/{tier}"
+            self.put(name, secret, Type="SecureString", KeyId=self.key, Tier=tier)
+            self.assertEqual(self.value(name, WithDecryption=True), secret)
+            self.assertNotIn(secret, self.value(name))
+        reader = self.user("reader", statement("ssm:*"))
+        client = self.server.client("ssm", reader)
+        denied = self.refused("AccessDeniedException", client.get_parameter, Name="/secret/Standard", WithDecryption=True)
+        self.assertIn("kms:Decrypt", denied["Error"]["Message"])
+        through = {"StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}}
+        able = self.user("able", statement("ssm:GetParameter"), statement("kms:Decrypt", Condition=through))
+        self.assertEqual(self.value("/secret/Advanced", self.server.client("ssm", able), WithDecryption=True), secret)
+        self.refused("InvalidKeyId", self.put, "/secret/none", Type="SecureString", KeyId="alias/none")
+        event = self.events("Decrypt")[0]
+        self.assertEqual(event["userIdentity"]["invokedBy"], "ssm.amazonaws.com")
+        context = event["requestParameters"]["encryptionContext"]
+        self.assertEqual(list(context), ["PARAMETER_ARN"])
+        self.assertEqual(self.events("PutParameter")[0]["requestParameters"]["value"], "HIDDEN_DUE_TO_SECURITY_REASONS")
+        for file in self.server.data.rglob("*"):
+            if file.is_file():
+                self.assertNotIn(secret.encode(), file.read_bytes(), file)
+
+    def test_a_hierarchy_has_fifteen_levels(self):
+        """S10.5"""
+        self.put("/d" * 15)
+        self.refused("HierarchyLevelLimitExceededException", self.put, "/d" * 16, status=400)
+        for wrong in ("a b", "a/b", "ssm-name", "/a//b"):
+            self.refused("ValidationException", self.put, wrong)
+
+    def test_versions_and_labels(self):
+        """S10.6: each put makes a version, all are readable, and a hundred are kept."""
+        self.put("/versions", "1")
+        for number in range(2, 102):
+            self.assertEqual(self.put("/versions", str(number), Overwrite=True)["Version"], number)
+        pages = self.ssm.get_paginator("get_parameter_history").paginate(Name="/versions")
+        history = [version for page in pages for version in page["Parameters"]]
+        self.assertEqual([version["Version"] for version in history], list(range(2, 102)))
+        self.assertEqual(self.value("/versions:7"), "7")
+        self.refused("ParameterVersionNotFound", self.ssm.get_parameter, Name="/versions:1")
+        self.ssm.label_parameter_version(Name="/versions", ParameterVersion=2, Labels=["live"])
+        self.assertEqual(self.value("/versions:live"), "2")
+        self.refused("ParameterMaxVersionLimitExceeded", self.put, "/versions", Overwrite=True)
+        self.ssm.unlabel_parameter_version(Name="/versions", ParameterVersion=2, Labels=["live"])
+        self.assertEqual(self.put("/versions", Overwrite=True)["Version"], 102)
+
+    def test_policies_expire_and_tell(self):
+        """S10.7: in the advanced tier alone, by the cloud's clock."""
+        end = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=9)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        policies = json.dumps([
+            {"Type": "Expiration", "Version": "1.0", "Attributes": {"Timestamp": end}},
+            {"Type": "ExpirationNotification", "Version": "1.0", "Attributes": {"Before": "4", "Unit": "Days"}},
+            {"Type": "NoChangeNotification", "Version": "1.0", "Attributes": {"After": "48", "Unit": "Hours"}},
+        ])
+        self.refused("ValidationException", self.put, "/ttl", Policies=policies)
+        self.put("/ttl", Policies=policies, Tier="Advanced")
+        shown = self.ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": ["/ttl"]}])["Parameters"][0]
+        self.assertEqual({policy["PolicyStatus"] for policy in shown["Policies"]}, {"Pending"})
+        self.server.ringwork("clock", "advance", "6d")
+        self.assertEqual(self.value("/ttl"), "v")
+        self.server.ringwork("clock", "advance", "4d")
+        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/ttl")
+        for kind in ("NoChangeNotification", "ExpirationNotification", "Expiration"):
+            told = self.events(kind)
+            self.assertEqual(len(told), 1, kind)
+
+    def test_what_lies_under_a_path(self):
+        """S10.9"""
+        names = ["/tree/a", "/tree/b/c", "/tree/b/d/e", "/treetop"]
+        for name in names:
+            self.put(name)
+        under = lambda **more: [
+            parameter["Name"]
+            for page in self.ssm.get_paginator("get_parameters_by_path").paginate(**more)
+            for parameter in page["Parameters"]
+        ]
+        self.assertEqual(under(Path="/tree"), ["/tree/a"])
+        self.assertEqual(under(Path="/tree", Recursive=True, PaginationConfig={"PageSize": 1}), names[:3])
+        self.assertEqual(under(Path="/tree/b/", Recursive=True), names[1:3])
+        self.ssm.label_parameter_version(Name="/tree/a", Labels=["live"])
+        live = [{"Key": "Label", "Values": ["live"]}]
+        self.assertEqual(under(Path="/tree", Recursive=True, ParameterFilters=live), ["/tree/a"])
+
+    def test_access_is_granted_to_a_path(self):
+        """S2.16, S10.11: by the ARN of the path; and GetParametersByPath is judged on the path that is asked for."""
+        for name in ("/teams/red/a", "/teams/blue/a"):
+            self.put(name)
+        arn = f"arn:aws:ssm:us-east-1:{self.server.account}:parameter/teams"
+        deny = statement("ssm:*", f"{arn}/red/a", effect="Deny")
+        red = self.server.client("ssm", self.user("red", statement("ssm:*", f"{arn}/red/*")))
+        self.assertEqual(self.value("/teams/red/a", red), "v")
+        self.put("/teams/red/b", client=red)
+        self.refused("AccessDeniedException", red.get_parameter, Name="/teams/blue/a")
+        self.refused("AccessDeniedException", red.get_parameter, Name="/teams/blue/none")
+        self.refused("AccessDeniedException", red.get_parameters, Names=["/teams/red/a", "/teams/blue/a"])
+        self.refused("AccessDeniedException", red.get_parameters_by_path, Path="/teams")
+        pathed = self.server.client("ssm", self.user("pathed", statement("ssm:*", f"{arn}/red"), deny))
+        found = pathed.get_parameters_by_path(Path="/teams/red")["Parameters"]
+        self.assertEqual([parameter["Name"] for parameter in found], ["/teams/red/a", "/teams/red/b"])
+        self.refused("AccessDeniedException", pathed.get_parameter, Name="/teams/red/a")
+
+    def test_the_tiers_have_limits(self):
+        """S10.12: 4 KB in the standard tier, 8 KB in the advanced one."""
+        self.put("/size/standard", "v" * 4096)
+        self.refused("ValidationException", self.put, "/size/more", "v" * 4097)
+        self.put("/size/advanced", "v" * 8192, Tier="Advanced")
+        self.refused("ValidationException", self.put, "/size/most", "v" * 8193, Tier="Advanced")
+        self.assertEqual(self.put("/size/clever", "v" * 5000, Tier="Intelligent-Tiering")["Tier"], "Advanced")
+        tier = "/ssm/parameter-store/default-parameter-tier"
+        self.ssm.update_service_setting(SettingId=tier, SettingValue="Intelligent-Tiering")
+        self.assertEqual(self.put("/size/default", "v" * 5000)["Tier"], "Advanced")
+        self.assertEqual(self.ssm.reset_service_setting(SettingId=tier)["ServiceSetting"]["Status"], "Default")
+
+
+class CommandLine(Judge):
+    def test_the_story_of_a_parameter(self):
+        """S10.2, S10.6, S10.9: by the AWS CLI."""
+        aws = lambda *words: self.server.aws("ssm", *words)
+        aws("put-parameter", "--name", "/cli/a", "--value", "1", "--type", "String", "--tags", "Key=team,Value=red")
+        aws("put-parameter", "--name", "/cli/a", "--value", "2", "--overwrite")
+        self.assertEqual(aws("get-parameter", "--name", "/cli/a")["Parameter"]["Value"], "2")
+        self.assertEqual(aws("get-parameter", "--name", "/cli/a:1")["Parameter"]["Value"], "1")
+        self.assertEqual(len(aws("get-parameters-by-path", "--path", "/cli")["Parameters"]), 1)
+        filters = aws("describe-parameters", "--parameter-filters", "Key=tag:team,Values=red")
+        self.assertEqual([parameter["Name"] for parameter in filters["Parameters"]], ["/cli/a"])
+        tags = aws("list-tags-for-resource", "--resource-type", "Parameter", "--resource-id", "/cli/a")
+        self.assertEqual(tags["TagList"], [{"Key": "team", "Value": "red"}])
+        several = aws("get-parameters", "--names", "/cli/a", "/cli/b")
+        self.assertEqual(several["InvalidParameters"], ["/cli/b"])
+        with self.assertRaises(Refused) as caught:
+            aws("put-parameter", "--name", "/cli/a", "--value", "3", "--type", "String")
+        self.assertIn("(ParameterAlreadyExists) when calling the PutParameter operation", caught.exception.words)
+        self.assertEqual(aws("delete-parameters", "--names", "/cli/a")["DeletedParameters"], ["/cli/a"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -8,6 +8,8 @@ from server import Judge, Refused, statement
 
 
 class Parameters(Judge):
+    OPTIONS = ("--clock-control",)
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -15,7 +17,7 @@ class Parameters(Judge):
         cls.key = cls.server.client("kms").create_key()["KeyMetadata"]["KeyId"]
 
     def put(self, name, value="v", client=None, **more):
-        more = {} if "Overwrite" in more and "Type" not in more else {"Type": "String", **more}
+        more = more if "Overwrite" in more else {"Type": "String", **more}
         return (client or self.ssm).put_parameter(Name=name, Value=value, **more)
 
     def value(self, name, client=None, **more):

@@ -97,13 +97,19 @@ impl Sampler<'_> {
         if let Kind::String { values } = &shape.kind
             && let Some(first) = values.first()
         {
-            return (*first).to_owned();
+            // Of what Systems Manager tags, parameters exist.
+            let tagged = values
+                .iter()
+                .find(|value| name == "ResourceType" && **value == "Parameter");
+            return (*tagged.unwrap_or(first)).to_owned();
         }
         let least = count(shape.min.unwrap_or(1.0).max(1.0));
         let fits = |text: &String| fits(shape, text);
         // The model gives a form to the ARNs of resources that are analyzed, and none to those that are tagged.
         let name = if name == "resourceArn" && shape.pattern.is_some() {
             "RoleArn"
+        } else if name == "ResourceId" && shape.pattern.is_none() {
+            "Name"
         } else {
             name
         };
@@ -195,6 +201,9 @@ impl Sampler<'_> {
                 &self.existing.deletion_task_id,
                 "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
             ),
+            "Path" => Some("/".to_owned()),
+            "SettingId" => Some("/ssm/parameter-store/default-parameter-tier".to_owned()),
+            "SettingValue" => Some("Standard".to_owned()),
             "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
             "Email" => Some("new@example.com".to_owned()),
             _ => self.organized(member),

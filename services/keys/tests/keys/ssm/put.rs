@@ -239,3 +239,32 @@ fn several_are_read_and_deleted_at_once() {
         "ParameterNotFound"
     );
 }
+
+/// S10.12: ten thousand standard parameters of an account in a region; a list of them reads a bounded number of rows at once.
+#[test]
+fn standard_parameters_are_counted() {
+    let here = Here::new();
+    let of = |number: usize| json!({ "Name": format!("/n/{number:05}"), "Value": "v", "Type": "String" });
+    for number in 0..10_000 {
+        ok(&here, "PutParameter", of(number));
+    }
+    assert_eq!(code(&here, of(10_000)), "ParameterLimitExceeded");
+    let mut clever = of(10_000);
+    clever["Tier"] = json!("Intelligent-Tiering");
+    assert_eq!(ok(&here, "PutParameter", clever)["Tier"], "Advanced");
+    assert_eq!(overwrite(&here, "/n/00000", "2"), 2);
+    ok(&here, "DeleteParameter", json!({ "Name": "/n/00000" }));
+    ok(&here, "PutParameter", of(0));
+    let advanced = json!([{ "Key": "Tier", "Values": ["Advanced"] }]);
+    let (mut input, mut pages, mut found) = (json!({ "ParameterFilters": advanced }), 0, Vec::new());
+    loop {
+        let page = ok(&here, "DescribeParameters", input.clone());
+        pages += 1;
+        found.extend(crate::ssm::names(&page).into_iter().map(str::to_owned));
+        if page["NextToken"].is_null() {
+            break;
+        }
+        input["NextToken"] = page["NextToken"].clone();
+    }
+    assert_eq!((pages, found), (3, vec!["/n/10000".to_owned()]));
+}

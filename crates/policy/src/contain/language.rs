@@ -7,6 +7,28 @@ use crate::pattern::{Case, Pattern, Piece};
 
 /// Two patterns whose lengths multiply to more than this are not compared: hostile policies must not buy time.
 const WORK_MAX: usize = 1 << 22;
+/// Pairs of symbols that a search takes for one comparison: the names and ARNs of ordinary policies.
+const CELLS_A_STEP: usize = 1 << 10;
+
+/// How much a comparison of two patterns counts against a search's bound: one, and more for long ones.
+pub(crate) fn cost(one: &Pattern, two: &Pattern) -> usize {
+    1 + length(one).saturating_mul(length(two)) / CELLS_A_STEP
+}
+
+/// At least the number of the pattern's symbols, but for a few.
+fn length(pattern: &Pattern) -> usize {
+    match pattern {
+        Pattern::Any => 1,
+        Pattern::Exact(text) | Pattern::Prefix(text) => text.len(),
+        Pattern::Pieces(pieces) => {
+            let each = pieces.iter().map(|piece| match piece {
+                Piece::Text(text) => text.len(),
+                _ => 1,
+            });
+            each.sum()
+        }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Symbol<'a> {

@@ -89,7 +89,9 @@ fn exclusive(method: &Element) -> Option<Vec<String>> {
     let mut parameters = method.elements();
     let list = match parameters.next() {
         None => return Some(Vec::new()),
-        Some(parameter) if parameter.is(EXCLUSIVE, "InclusiveNamespaces") && parameter.children.is_empty() => {
+        Some(parameter)
+            if parameter.is(EXCLUSIVE, "InclusiveNamespaces") && parameter.children.is_empty() =>
+        {
             parameter.attribute("PrefixList").unwrap_or_default()
         }
         Some(_) => return None,

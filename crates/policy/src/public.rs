@@ -9,7 +9,7 @@ use crate::{
     address::Network,
     condition::{Set, Test},
     contain::{
-        branch::{Clause, Literal, Search, except, matching, search},
+        branch::{Clause, Effort, Literal, Search, except, matching, search},
         fact::{Fact, constant},
         statements,
     },
@@ -53,10 +53,11 @@ pub fn is_public(policy: &Policy) -> bool {
 
 /// The statements, by index, that grant to the public and that no Deny takes back whole.
 pub fn public_statements(policy: &Policy) -> Vec<usize> {
+    let mut effort = Effort::default();
     let open = statements(policy, Effect::Allow).filter(|(_, statement)| {
         names_public(statement)
             && statement.conditions.iter().all(|test| !binds(test))
-            && !taken_back(policy, statement)
+            && !taken_back(policy, statement, &mut effort)
     });
     open.map(|(index, _)| index).collect()
 }
@@ -70,7 +71,7 @@ fn names_public(statement: &Statement) -> bool {
 }
 
 /// Whether Deny statements leave nothing of what the statement grants to the public.
-fn taken_back(policy: &Policy, statement: &Statement) -> bool {
+fn taken_back(policy: &Policy, statement: &Statement, effort: &mut Effort) -> bool {
     let mut clauses: Vec<Clause<'_>> = matching(statement);
     for (_, denied) in statements(policy, Effect::Deny) {
         let everyone = match &denied.principal {
@@ -100,7 +101,7 @@ fn taken_back(policy: &Policy, statement: &Statement) -> bool {
         );
         clauses.push(escapes);
     }
-    matches!(search(clauses), Search::Closed)
+    matches!(search(clauses, effort), Search::Closed)
 }
 
 fn is_of_principal(literal: &Literal<'_>) -> bool {

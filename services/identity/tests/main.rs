@@ -41,3 +41,4 @@ mod unused_access;
 mod users;
 mod validate_policy;
 mod web_identity;
+mod work;

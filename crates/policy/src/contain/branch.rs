@@ -10,8 +10,28 @@ use crate::{
     principal::Entry,
 };
 
-/// Comparisons of literals for one question; more are made only for policies that were built to need them.
+/// Comparisons of literals in one search; more are made only for policies that were built to need them.
 const STEPS_MAX: usize = 400_000;
+/// Comparisons of literals for all searches of one question.
+const QUESTION_STEPS_MAX: usize = 1_000_000;
+
+/// Conditions and statements that are looked at for the witnesses of one question.
+const QUESTION_LOOKS_MAX: usize = 2_000_000;
+
+/// What is left of the work that one question may be.
+pub(crate) struct Effort {
+    pub(super) steps: usize,
+    pub(super) looks: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self {
+            steps: QUESTION_STEPS_MAX,
+            looks: QUESTION_LOOKS_MAX,
+        }
+    }
+}
 
 /// Something that is true of a request.
 #[derive(Clone, Copy)]
@@ -44,6 +64,16 @@ pub(crate) enum Search<'a> {
 }
 
 impl Literal<'_> {
+    /// How many steps the comparison with another literal counts.
+    fn cost(&self, other: &Self) -> usize {
+        match (self, other) {
+            (Self::Action(one, _), Self::Action(two, _))
+            | (Self::Resource(one, _), Self::Resource(two, _)) => language::cost(one, two),
+            (Self::Fact(one), Self::Fact(two)) => one.cost(two),
+            _ => 1,
+        }
+    }
+
     fn contradicts(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Action(one, a), Self::Action(two, b)) => patterns(one, *a, two, *b, Case::Folded),
@@ -139,9 +169,16 @@ fn side<'a>(
 }
 
 /// Searches for a request that satisfies all clauses.
-pub(crate) fn search<'a>(clauses: Vec<Clause<'a>>) -> Search<'a> {
-    let mut steps = STEPS_MAX;
-    go_on(Vec::new(), clauses, &mut steps)
+pub(crate) fn search<'a>(clauses: Vec<Clause<'a>>, effort: &mut Effort) -> Search<'a> {
+    let given = STEPS_MAX.min(effort.steps);
+    let mut steps = given;
+    let found = if given == 0 {
+        Search::Exhausted
+    } else {
+        go_on(Vec::new(), clauses, &mut steps)
+    };
+    effort.steps = effort.steps.saturating_sub(given.saturating_sub(steps));
+    found
 }
 
 fn go_on<'a>(mut branch: Vec<Literal<'a>>, mut clauses: Vec<Clause<'a>>, steps: &mut usize) -> Search<'a> {
@@ -189,9 +226,14 @@ fn go_on<'a>(mut branch: Vec<Literal<'a>>, mut clauses: Vec<Clause<'a>>, steps: 
 fn impossible(branch: &[Literal<'_>], option: &[Literal<'_>], steps: &mut usize) -> bool {
     let mut held: Vec<&Literal<'_>> = branch.iter().collect();
     for literal in option {
-        *steps = steps.saturating_sub(held.len());
-        if held.iter().any(|known| known.contradicts(literal)) {
-            return true;
+        for known in &held {
+            *steps = steps.saturating_sub(known.cost(literal));
+            if *steps == 0 {
+                return false;
+            }
+            if known.contradicts(literal) {
+                return true;
+            }
         }
         held.push(literal);
     }

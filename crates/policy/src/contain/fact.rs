@@ -16,6 +16,12 @@ pub(crate) struct Fact<'a> {
     pub(crate) key: &'a str,
     absent: bool,
     present: Present<'a>,
+    /// How much there is to compare.
+    size: usize,
+}
+
+fn size(test: &Test) -> usize {
+    test.wanted.iter().map(|text| 1 + text.len() / 32).sum()
 }
 
 #[derive(Clone, Copy)]
@@ -41,7 +47,13 @@ impl<'a> Fact<'a> {
         let key = &*test.key;
         if let Comparison::Null { absent, present } = test.comparison {
             let present = if present { Present::Always } else { Present::Never };
-            return Self { key, absent, present };
+            let size = size(test);
+            return Self {
+                key,
+                absent,
+                present,
+                size,
+            };
         }
         let values = Values {
             comparison: &test.comparison,
@@ -56,12 +68,18 @@ impl<'a> Fact<'a> {
             key,
             absent: test.holds_without_key(),
             present,
+            size: size(test),
         }
     }
 
     /// What is true when the test does not hold.
     pub(crate) fn negated(test: &'a Test) -> Self {
-        let Self { key, absent, present } = Self::of(test);
+        let Self {
+            key,
+            absent,
+            present,
+            size,
+        } = Self::of(test);
         let present = match present {
             Present::Always => Present::Never,
             Present::Never => Present::Always,
@@ -73,7 +91,18 @@ impl<'a> Fact<'a> {
             key,
             absent: !absent,
             present,
+            size,
         }
+    }
+
+    /// How many steps the comparison with another fact counts: each value of one is held against each of the other.
+    pub(crate) fn cost(&self, other: &Self) -> usize {
+        let values = if self.key.eq_ignore_ascii_case(other.key) {
+            self.size.saturating_mul(other.size)
+        } else {
+            0
+        };
+        1 + values / 4
     }
 
     /// Whether both cannot be true of one request.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     condition::Test,
-    contain::branch::Literal,
+    contain::branch::{Effort, Literal},
     context::{Context, Value},
     document::{Effect, Policy},
     layers::{Layers, Request},
@@ -52,12 +52,22 @@ pub(super) fn between(
     granting: &Policy,
     other: Option<&Policy>,
     literals: &[Literal<'_>],
+    effort: &mut Effort,
 ) -> Option<Witness> {
+    let policies = [Some(granting), other];
+    let held = policies
+        .into_iter()
+        .flatten()
+        .map(|policy| policy.statements.len());
+    let statements: usize = held.sum();
     let tests: Vec<&Test> = [Some(granting), other]
         .into_iter()
         .flatten()
         .flat_map(|policy| policy.statements.iter().flat_map(|held| &held.conditions))
         .collect();
+    if effort.looks == 0 {
+        return None;
+    }
     let values = values(&tests);
     let principal = caller(literals, granting);
     let resource = filled(literals, Case::Sensitive, |literal| match literal {
@@ -75,7 +85,16 @@ pub(super) fn between(
         let shown = grants(granting, &witness) && other.is_none_or(|held| !grants(held, &witness));
         shown.then_some(witness)
     };
-    contexts(&values).take(TRIES_MAX).find_map(proves)
+    let each = statements.saturating_add(tests.len()).max(1);
+    let tries = TRIES_MAX.min(effort.looks / each);
+    let mut tried = 0;
+    let found = contexts(&values)
+        .take(tries)
+        .inspect(|_| tried += 1)
+        .find_map(proves);
+    // What the values themselves took counts as one try.
+    effort.looks = effort.looks.saturating_sub(each.saturating_mul(tried + 1));
+    found
 }
 
 fn caller(literals: &[Literal<'_>], policy: &Policy) -> Principal {

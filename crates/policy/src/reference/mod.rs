@@ -139,18 +139,25 @@ pub fn opened(format: &str) -> String {
 
 /// Every action that the `Action` string matches (`s3:Get*`, `*`), services in byte order.
 pub fn actions_matching(source: &str) -> impl Iterator<Item = Action> {
-    let pattern = Pattern::compile(source, Syntax::WILDCARDS);
+    // A name without wildcards is looked up, since policies list hundreds of them.
+    let plain = !source.contains(['*', '?']);
+    let found = plain.then(|| action(source)).flatten();
     let literal = source
         .split_once(':')
         .map(|(prefix, _)| prefix)
         .filter(|prefix| !prefix.contains(['*', '?']));
-    let only = literal.and_then(service);
-    let rest = services().filter(move |_| literal.is_none()).filter_map(service);
+    let only = literal.filter(|_| !plain).and_then(service);
+    let rest = services()
+        .filter(move |_| literal.is_none() && !plain)
+        .filter_map(service);
+    let pattern = Pattern::compile(source, Syntax::WILDCARDS);
     let nothing = Context::new();
-    only.into_iter()
+    let matching = only
+        .into_iter()
         .chain(rest)
         .flat_map(Service::actions)
-        .filter(move |action| pattern.matches(&action.full_name(), &nothing, Case::Folded))
+        .filter(move |action| pattern.matches(&action.full_name(), &nothing, Case::Folded));
+    found.into_iter().chain(matching)
 }
 
 impl Action {

@@ -1,6 +1,6 @@
 //! Actions: whether they exist, and whether they belong into the policy.
 
-use super::{Check, Issue, ResourceType, nearest, place::Text, statement::Statement};
+use super::{Check, Issue, ResourceType, SWEEPS_MAX, nearest, place::Text, statement::Statement};
 use crate::reference;
 
 /// What a role's trust policy may be about.
@@ -17,6 +17,9 @@ impl Check<'_> {
     pub(super) fn check_actions(&mut self, statement: &Statement<'_>, trust: bool) {
         let Some(actions) = &statement.actions else { return };
         for action in &actions.texts {
+            if self.is_full() {
+                return;
+            }
             self.no_variables(action);
             if action.text != "*" && self.exists(action) {
                 self.belongs(action, trust);
@@ -39,6 +42,10 @@ impl Check<'_> {
                 &[&action.spot],
                 "A wildcard in the service's name may match services that are not meant: name the service.",
             );
+            self.sweeps += 1;
+            if self.sweeps > SWEEPS_MAX {
+                return true;
+            }
         } else if reference::service(prefix).is_none() {
             let near = nearest(prefix, reference::services());
             let hint = near.map_or_else(String::new, |near| format!(" Did you mean {near}?"));

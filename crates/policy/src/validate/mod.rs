@@ -93,6 +93,8 @@ pub struct Finding {
 
 /// Findings beyond this number are left out: a document of that many needs no more.
 const FINDINGS_MAX: usize = 1000;
+/// Actions of one document whose wildcards are held against the actions of all services; further ones are taken to exist.
+const SWEEPS_MAX: usize = 50;
 
 /// Validates a document. Findings come in the order of the document, whole-document ones first.
 pub fn validate(text: &str, policy_type: PolicyType, resource_type: Option<ResourceType>) -> Vec<Finding> {
@@ -103,6 +105,7 @@ pub fn validate(text: &str, policy_type: PolicyType, resource_type: Option<Resou
         resource_type,
         variables: false,
         findings: Vec::new(),
+        sweeps: 0,
     };
     match json::read(text) {
         Ok(root) => check.document(&Spot::root(&root)),
@@ -143,11 +146,18 @@ struct Check<'t> {
     /// Whether the document's version knows variables.
     variables: bool,
     findings: Vec<Finding>,
+    /// How many actions were held against those of all services.
+    sweeps: usize,
 }
 
 impl Check<'_> {
+    /// Whether nothing more would be told.
+    const fn is_full(&self) -> bool {
+        self.findings.len() >= FINDINGS_MAX
+    }
+
     fn report(&mut self, issue: Issue, spots: &[&Spot<'_>], details: impl Into<String>) {
-        if self.findings.len() < FINDINGS_MAX {
+        if !self.is_full() {
             let locations = spots.iter().map(|spot| self.lines.location(spot)).collect();
             self.findings.push(Finding {
                 issue,
@@ -191,7 +201,8 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n s
     if name.len() > LENGTH_MAX {
         return None;
     }
-    let near = names.filter_map(|held| {
+    let alike = names.filter(|held| held.len().abs_diff(name.len()) <= DISTANCE_MAX);
+    let near = alike.filter_map(|held| {
         let distance = distance(&name, &held.to_ascii_lowercase());
         (distance <= DISTANCE_MAX && distance < name.len()).then_some((distance, held))
     });
@@ -221,6 +232,26 @@ fn distance(one: &str, two: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A document of many mistakes is not gone through to its end, and wildcards in services' names are expanded a few times only.
+    #[test]
+    fn the_work_of_a_validation_is_bounded() {
+        let document = |actions: &[String]| {
+            let statement = format!(
+                r#"{{"Effect": "Allow", "Action": [{}], "Resource": "*"}}"#,
+                actions.join(",")
+            );
+            format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#)
+        };
+        let wild: Vec<String> = (0..80).map(|n| format!(r#""*:No{n}thing""#)).collect();
+        let found = validate(&document(&wild), PolicyType::Identity, None);
+        let of = |issue: Issue| found.iter().filter(|finding| finding.issue == issue).count();
+        assert_eq!(of(Issue::WildcardInServiceName), 80);
+        assert_eq!(of(Issue::InvalidAction), SWEEPS_MAX);
+        let wrong: Vec<String> = (0..2000).map(|n| format!(r#""s3:No{n}thing""#)).collect();
+        let found = validate(&document(&wrong), PolicyType::Identity, None);
+        assert_eq!(found.len(), FINDINGS_MAX);
+    }
 
     #[test]
     fn misspelled_names_are_near_the_right_ones() {

@@ -8,13 +8,15 @@ use super::{
     statement::{Statement, Strings},
 };
 use crate::{
-    contain::language::includes,
+    contain::language::{cost, includes},
     json::{Node, Value},
     pattern::{Case, Pattern, Syntax},
 };
 
 /// Longer lists are not compared: the work grows with the square.
 const COMPARED_MAX: usize = 300;
+/// Steps of comparison for one list, as a search counts them. Past them nothing is called redundant.
+const STEPS_MAX: usize = 100_000;
 
 impl Check<'_> {
     pub(super) fn redundant_actions(&mut self, actions: &Strings<'_>) {
@@ -70,9 +72,16 @@ fn redundant<'t, 'a>(texts: &'t [Text<'a>], case: Case, variables: bool) -> Vec<
         .map(|text| Pattern::compile(text.text, syntax))
         .collect();
     let mut found = Vec::new();
+    let mut steps = STEPS_MAX;
     for (at, (text, pattern)) in texts.iter().zip(&compiled).enumerate() {
         let other = |(index, held): (usize, &Pattern)| {
-            index != at && includes(held, pattern, case) && (index < at || !includes(pattern, held, case))
+            // Without a wildcard inside, one walk through both tells.
+            let plain = !matches!(held, Pattern::Pieces(_));
+            steps = steps.saturating_sub(if plain { 1 } else { cost(held, pattern) });
+            steps > 0
+                && index != at
+                && includes(held, pattern, case)
+                && (index < at || !includes(pattern, held, case))
         };
         if compiled.iter().enumerate().any(other) {
             found.push(text);

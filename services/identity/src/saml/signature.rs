@@ -12,6 +12,10 @@ use super::{DSIG, EXCLUSIVE, base64};
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
+/// Prefixes that a canonicalization may be told to include. The list is read before the signature is verified, and each element is
+/// searched for each prefix.
+const PREFIXES_MAX: usize = 64;
+
 /// A signature that does not hold, or that is of a form that is not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Invalid;
@@ -42,6 +46,8 @@ fn read(
     let (signed_info, value) = parts(signature)?;
     let around: Vec<&Element> = ancestors.iter().copied().chain([element, signature]).collect();
     let list = exclusive(signed_info.only(DSIG, "CanonicalizationMethod")?)?;
+    // Whoever wrote it, its form bounds the work from here on.
+    Info::read(signed_info)?;
     let signed = canonical::octets(signed_info, &around, None, &list);
     // From here on, what is read of the signature is what its value covers.
     let info = Info::read(&tree::parse(&signed)?)?;
@@ -83,15 +89,16 @@ fn exclusive(method: &Element) -> Option<Vec<String>> {
     let mut parameters = method.elements();
     let list = match parameters.next() {
         None => return Some(Vec::new()),
-        Some(parameter) if parameter.is(EXCLUSIVE, "InclusiveNamespaces") => {
+        Some(parameter)
+            if parameter.is(EXCLUSIVE, "InclusiveNamespaces") && parameter.children.is_empty() =>
+        {
             parameter.attribute("PrefixList").unwrap_or_default()
         }
         Some(_) => return None,
     };
-    parameters
-        .next()
-        .is_none()
-        .then(|| list.split_ascii_whitespace().map(str::to_owned).collect())
+    let prefixes = list.split_ascii_whitespace().take(PREFIXES_MAX + 1);
+    let prefixes: Vec<String> = prefixes.map(str::to_owned).collect();
+    (parameters.next().is_none() && prefixes.len() <= PREFIXES_MAX).then_some(prefixes)
 }
 
 /// What `SignedInfo` says.
@@ -125,6 +132,7 @@ impl Info {
         };
         let shaped = transforms.is(DSIG, "Transforms")
             && digest_method.is(DSIG, "DigestMethod")
+            && digest_method.elements().next().is_none()
             && digest_value.is(DSIG, "DigestValue");
         let transforms: Vec<&Element> = transforms.elements().collect();
         let [enveloped, canonicalization] = transforms.as_slice() else {
@@ -183,5 +191,38 @@ impl Digest {
             Self::Sha384 => crypto::digest::sha384(octets).to_vec(),
             Self::Sha512 => crypto::digest::sha512(octets).to_vec(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn method(prefixes: usize, inside: &str) -> Element {
+        let list = "q ".repeat(prefixes);
+        let text = format!(
+            r#"<m Algorithm="{EXCLUSIVE}"><e:InclusiveNamespaces xmlns:e="{EXCLUSIVE}" PrefixList="{list}">{inside}</e:InclusiveNamespaces></m>"#
+        );
+        tree::parse(&text).unwrap()
+    }
+
+    /// What nobody signed yet cannot ask for much work.
+    #[test]
+    fn lists_of_prefixes_are_short() {
+        assert_eq!(exclusive(&method(64, "")).unwrap().len(), 64);
+        assert!(exclusive(&method(65, "")).is_none());
+        assert!(exclusive(&method(1, "<a/>")).is_none());
+    }
+
+    #[test]
+    fn a_digest_method_holds_nothing() {
+        let info = |inside: &str| {
+            let text = format!(
+                r##"<SignedInfo xmlns="{DSIG}"><CanonicalizationMethod Algorithm="{EXCLUSIVE}"/><SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><Reference URI="#a"><Transforms><Transform Algorithm="{ENVELOPED}"/><Transform Algorithm="{EXCLUSIVE}"/></Transforms><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256">{inside}</DigestMethod><DigestValue>AAAA</DigestValue></Reference></SignedInfo>"##
+            );
+            Info::read(&tree::parse(&text).unwrap())
+        };
+        assert!(info("").is_some());
+        assert!(info("<a/>").is_none());
     }
 }

@@ -24,6 +24,7 @@ mod material;
 mod naming;
 mod page;
 pub mod policy;
+mod principal;
 pub mod rotation;
 pub mod state;
 pub mod tag;

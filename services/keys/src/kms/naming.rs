@@ -194,6 +194,7 @@ fn closed(account: &str, region: &str, id: &str) -> Key {
         state: State::PendingDeletion,
         deletion: None,
         policy: NOBODY.to_owned(),
+        principals: BTreeMap::new(),
         tags: BTreeMap::new(),
         aliases: BTreeSet::new(),
         material: String::new(),

@@ -84,7 +84,7 @@ impl Operation for CreateKey {
             Some(text) => text,
             None => key_policy::standard(&account),
         };
-        key_policy::check(call, &arn, &account, &policy, bypass)?;
+        let (policy, principals) = key_policy::check(call, &arn, &account, &policy, bypass)?;
         let material = material::make(call, &account, &region, &id, wanted.spec)?;
         let key = Key {
             created: call.now.0,
@@ -93,6 +93,7 @@ impl Operation for CreateKey {
             state: State::Enabled,
             deletion: None,
             policy,
+            principals,
             tags: wanted.tags,
             aliases: BTreeSet::new(),
             rotation: Rotation::beginning(&material, call.now.0),

@@ -24,6 +24,7 @@ use store::Table;
 use wire::Fault;
 
 use crate::kms::grant;
+use crate::kms::principal;
 use crate::kms::rotation::Rotation;
 
 pub use create::CreateKey;
@@ -63,8 +64,11 @@ pub struct Key {
     pub spec: MaterialSpec,
     pub state: State,
     pub deletion: Option<Deletion>,
-    /// The key policy as it was given.
+    /// The key policy, with unique ids for the ARNs of users and roles.
     pub policy: String,
+    /// The ARNs that the policy was given with, by those ids.
+    #[serde(default)]
+    pub principals: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     /// Names of the aliases that point here, `alias/` included.
     pub aliases: BTreeSet<String>,
@@ -162,6 +166,23 @@ impl Key {
         let parsed = Policy::parse(&self.policy, PolicyKind::Key).map_err(Fault::internal)?;
         let attached = Attached::new(Arc::new(parsed), format!("the key policy of {}", self.arn()));
         Ok(self.kept.policy.get_or_init(|| attached).clone())
+    }
+
+    /// The policy and the grants with ARNs in place of ids, for those who look at them without a caller.
+    pub(crate) fn named(&self, look: &mut Look<'_>) -> Result<(Attached, Arc<[Grant]>)> {
+        let policy = if self.principals.is_empty() {
+            self.attached()?
+        } else {
+            let text = principal::shown(look, &self.policy, &self.principals)?;
+            let parsed = Policy::parse(&text, PolicyKind::Key).map_err(Fault::internal)?;
+            Attached::new(Arc::new(parsed), format!("the key policy of {}", self.arn()))
+        };
+        let grants = if self.grants == 0 {
+            Arc::default()
+        } else {
+            grant::named(look, self)?
+        };
+        Ok((policy, grants))
     }
 
     /// The grants that give an operation, of those that were read to judge the running call.

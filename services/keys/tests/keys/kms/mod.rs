@@ -8,6 +8,7 @@ mod grant;
 mod key;
 mod mac;
 mod policy;
+mod principal;
 mod rotation;
 mod tag;
 mod trail;

@@ -17,10 +17,12 @@ pub mod deletion;
 pub mod described;
 pub mod encryption;
 pub mod grant;
+pub mod imported;
 pub mod inventory;
 pub mod key;
 pub mod mac;
 mod material;
+pub mod multi_region;
 mod naming;
 mod page;
 pub mod policy;
@@ -56,6 +58,8 @@ pub static OPERATIONS: &[Endpoint] = operations!["kms";
     data_key::{GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom},
     mac::{GenerateMac, VerifyMac},
     rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
+    imported::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial},
+    multi_region::{ReplicateKey, UpdatePrimaryRegion},
     grant::{CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant},
 ];
 
@@ -72,5 +76,11 @@ pub static JOBS: &[JobKind] = &[
         service: "kms",
         event: "RotateKey",
         run: rotation::rotate_key,
+    },
+    JobKind {
+        name: imported::JOB,
+        service: "kms",
+        event: "DeleteExpiredKeyMaterial",
+        run: imported::expire,
     },
 ];

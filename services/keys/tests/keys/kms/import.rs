@@ -201,7 +201,7 @@ fn material_expires_on_its_day_and_the_trail_tells() {
         .filter(|record| record.operation == "DeleteExpiredKeyMaterial")
         .map(|record| record.resources[0].arn.clone())
         .collect();
-    assert_eq!(deleted, [key.clone()]);
+    assert_eq!(deleted, std::slice::from_ref(&key));
     import(&here, &key, &[7; 32], json!({})).unwrap();
     assert_eq!(here.decrypt(&root, &blob).unwrap(), b"text");
 }

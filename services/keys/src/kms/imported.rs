@@ -373,6 +373,8 @@ pub(crate) fn expire(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let mut key = (*found).clone();
     remove(call, &mut key, material)?;
     call.mention(key.arn(), &key.account, KeyTarget::TYPE);
+    call.add_event_data("keyId", key.id.clone());
+    call.add_event_data("keyMaterialId", material);
     key.keep(call)
 }
 

@@ -21,6 +21,7 @@ pub mod imported;
 pub mod inventory;
 pub mod key;
 pub mod mac;
+pub mod managed;
 mod material;
 pub mod multi_region;
 mod naming;

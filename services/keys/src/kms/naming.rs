@@ -202,6 +202,7 @@ fn closed(account: &str, region: &str, id: &str) -> Key {
         imported: Vec::new(),
         set: None,
         window_days: None,
+        service: None,
         rotation: Rotation::default(),
         grants: 0,
         kept: Kept::default(),

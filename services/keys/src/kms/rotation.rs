@@ -127,6 +127,13 @@ fn plan(call: &mut Call<'_>, key: &mut Key, due: i64) -> Result<()> {
     Ok(())
 }
 
+/// Begins the rotation of an AWS managed key (S8.52 as it is today).
+pub(crate) fn every_year(call: &mut Call<'_>, key: &mut Key) -> Result<()> {
+    key.rotation.period_days = Some(PERIOD_DAYS);
+    let due = call.now.0 + i64::from(PERIOD_DAYS) * DAY;
+    plan(call, key, due)
+}
+
 /// Gives a key new material, which encrypts from now on.
 pub(crate) fn rotate_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let id = payload.get("key").and_then(Value::as_str).unwrap_or_default();
@@ -138,6 +145,7 @@ pub(crate) fn rotate_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         return Ok(());
     }
     let mut key = (*found).clone();
+    let before = key.material.clone();
     let on_demand = payload.get("onDemand").and_then(Value::as_bool) == Some(true);
     let material = match key.origin {
         Origin::AwsKms => material::make(call, &key.account, &key.region, &key.id, key.spec)?,
@@ -175,6 +183,16 @@ pub(crate) fn rotate_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         }
     }
     call.mention(key.arn(), &key.account, KeyTarget::TYPE);
+    for (name, value) in [
+        ("keyId", &key.id),
+        ("previousKeyMaterialId", &before),
+        ("currentKeyMaterialId", &key.material),
+    ] {
+        call.add_event_data(name, value.clone());
+    }
+    let rotation_type = if on_demand { "ON_DEMAND" } else { "AUTOMATIC" };
+    call.add_event_data("rotationType", rotation_type);
+    call.add_event_data("keyOrigin", key.origin.as_str());
     multi_region::synchronize(call, &key)?;
     key.keep(call)
 }

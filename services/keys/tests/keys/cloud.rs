@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use pipeline::gateway::Tables;
 use pipeline::identity::{Credential, IdentityType, PrincipalPolicies, Refusal};
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
-use pipeline::{Call, Directory, Identity, Look, Result};
+use pipeline::{Call, Directory, Endpoint, Identity, Look, Result};
 use policy::{Attached, Policy, PolicyKind, Principal};
 use serde_json::{Value, json};
 
@@ -79,9 +79,14 @@ pub(crate) struct Here {
 
 impl Here {
     pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With operations of another service, which the test makes.
+    pub(crate) fn with(more: &'static [Endpoint]) -> Self {
         let (policies, ids) = (Policies::default(), Ids::default());
         let tables = Tables {
-            operations: vec![keys::kms::OPERATIONS],
+            operations: vec![keys::kms::OPERATIONS, more],
             jobs: vec![keys::kms::JOBS],
             trails: vec![&keys::kms::TRAIL],
             ..Tables::default()

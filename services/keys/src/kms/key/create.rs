@@ -117,6 +117,7 @@ impl Operation for CreateKey {
             imported: Vec::new(),
             set: wanted.multi_region.then(|| Set::beginning(&region)),
             window_days: None,
+            service: None,
             material,
             grants: 0,
             kept: Kept::default(),

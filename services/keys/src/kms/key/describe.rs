@@ -42,7 +42,10 @@ pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
         enabled: Some(key.state == State::Enabled),
         encryption_algorithms: symmetric.then(|| vec![model::EncryptionAlgorithmSpec::SymmetricDefault]),
         key_id: key.id.clone(),
-        key_manager: Some(model::KeyManagerType::Customer),
+        key_manager: Some(match key.service {
+            Some(_) => model::KeyManagerType::Aws,
+            None => model::KeyManagerType::Customer,
+        }),
         key_spec: model::KeySpec::parse(key.spec.name()),
         key_state: Some(key.state.shown()),
         key_usage: Some(key.usage()),

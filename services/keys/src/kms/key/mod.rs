@@ -112,6 +112,9 @@ pub struct Key {
     /// Days that a primary key will wait for its end once its replicas are gone.
     #[serde(default)]
     pub window_days: Option<i32>,
+    /// The service whose AWS managed key it is.
+    #[serde(default)]
+    pub service: Option<String>,
     pub rotation: Rotation,
     /// How many grants there are.
     pub grants: u32,

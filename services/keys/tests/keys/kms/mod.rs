@@ -8,6 +8,7 @@ mod grant;
 mod import;
 mod key;
 mod mac;
+mod managed;
 mod multi_region;
 mod policy;
 mod principal;

@@ -17,7 +17,16 @@ const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 5] = ["CiphertextBlob", "GrantId", "KeyId", "ThumbprintList", "ids"];
+const NAMING: [&str; 6] = [
+    "CiphertextBlob",
+    "GrantId",
+    "KeyId",
+    "NumberOfBytes",
+    "ThumbprintList",
+    "ids",
+];
+/// A value of the model that AWS no longer takes.
+const RETIRED: &str = "RSAES_PKCS1_V1_5";
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -34,9 +43,24 @@ pub struct Sampler<'a> {
 impl Sampler<'_> {
     /// The smallest input of an operation.
     pub fn input(&self, service: &Service, operation: &Operation) -> Document {
-        operation
+        let mut input = operation
             .input
-            .map_or_else(Document::empty, |root| self.value(service, "", root, 0))
+            .map_or_else(Document::empty, |root| self.value(service, "", root, 0));
+        let key = match operation.name {
+            "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
+                &self.existing.external_key_id
+            }
+            "ReplicateKey" | "UpdatePrimaryRegion" => &self.existing.multi_region_key_id,
+            _ => return input,
+        };
+        if let Document::Structure(members) = &mut input
+            && self.present
+        {
+            for (_, value) in members.iter_mut().filter(|(name, _)| *name == "KeyId") {
+                *value = Document::String(key.clone());
+            }
+        }
+        input
     }
 
     /// The smallest value of a member.
@@ -95,7 +119,7 @@ impl Sampler<'_> {
 
     fn text(&self, name: &str, shape: &Shape) -> String {
         if let Kind::String { values } = &shape.kind
-            && let Some(first) = values.first()
+            && let Some(first) = values.iter().find(|value| **value != RETIRED)
         {
             // Of what Systems Manager tags, parameters exist.
             let tagged = values
@@ -166,6 +190,8 @@ impl Sampler<'_> {
             | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
+            "ReplicaRegion" => Some("us-west-2".to_owned()),
+            "PrimaryRegion" => Some("eu-west-1".to_owned()),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
             "KeyId" | "TargetKeyId" | "DestinationKeyId" | "SourceKeyId" => {
                 id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")

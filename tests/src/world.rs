@@ -79,6 +79,10 @@ pub struct Existing {
     pub access_key_id: String,
     /// Empty without KMS.
     pub key_id: String,
+    /// A key whose material is to be imported.
+    pub external_key_id: String,
+    /// A primary key with a replica in eu-west-1.
+    pub multi_region_key_id: String,
     pub grant_id: String,
     pub ciphertext: Vec<u8>,
     /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
@@ -208,6 +212,21 @@ impl World {
                 .as_str()
                 .unwrap_or_default()
                 .to_owned();
+            let id = |input| {
+                let made = world.call("kms", "CreateKey", input).expect("a key");
+                made["KeyMetadata"]["KeyId"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let (external, primary) = (
+                id(json!({"Origin": "EXTERNAL"})),
+                id(json!({"MultiRegion": true})),
+            );
+            let replica = json!({"KeyId": primary, "ReplicaRegion": "eu-west-1"});
+            world.call("kms", "ReplicateKey", replica).expect("a replica");
+            world.existing.external_key_id = external;
+            world.existing.multi_region_key_id = primary;
             let alias = json!({"AliasName": "alias/existing", "TargetKeyId": world.existing.key_id});
             world.call("kms", "CreateAlias", alias).expect("an alias");
             let user = format!("arn:aws:iam::{ACCOUNT}:user/{name}");

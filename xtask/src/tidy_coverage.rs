@@ -21,6 +21,12 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
         "requests of product partners that people answer in AWS's console",
     ),
     (
+        "kms",
+        "ConnectCustomKeyStore CreateCustomKeyStore DeleteCustomKeyStore DescribeCustomKeyStores \
+         DisconnectCustomKeyStore UpdateCustomKeyStore",
+        "they need a CloudHSM cluster or an external key manager to keep keys in, and neither is built",
+    ),
+    (
         "iam",
         "GetHumanReadableSummary",
         "text that a language model of AWS writes for its console",

@@ -77,6 +77,14 @@ wire::structures! {
     DeleteAliasRequest {
         alias_name "AliasName" String;
     }
+    DeleteImportedKeyMaterialRequest {
+        key_id "KeyId" String;
+        key_material_id "KeyMaterialId" Option<String>;
+    }
+    DeleteImportedKeyMaterialResponse {
+        key_id "KeyId" Option<String>;
+        key_material_id "KeyMaterialId" Option<String>;
+    }
     DescribeKeyRequest {
         grant_tokens "GrantTokens" Option<Vec<String>>;
         key_id "KeyId" String;
@@ -178,6 +186,17 @@ wire::structures! {
         on_demand_rotation_start_date "OnDemandRotationStartDate" Option<Timestamp>;
         rotation_period_in_days "RotationPeriodInDays" Option<i32>;
     }
+    GetParametersForImportRequest {
+        key_id "KeyId" String;
+        wrapping_algorithm "WrappingAlgorithm" AlgorithmSpec;
+        wrapping_key_spec "WrappingKeySpec" WrappingKeySpec;
+    }
+    GetParametersForImportResponse {
+        import_token "ImportToken" Option<Blob>;
+        key_id "KeyId" Option<String>;
+        parameters_valid_to "ParametersValidTo" Option<Timestamp>;
+        public_key "PublicKey" Option<Blob>;
+    }
     GrantConstraints {
         encryption_context_equals "EncryptionContextEquals" Option<BTreeMap<String, String>>;
         encryption_context_subset "EncryptionContextSubset" Option<BTreeMap<String, String>>;
@@ -195,6 +214,20 @@ wire::structures! {
         operations "Operations" Option<Vec<GrantOperation>>;
         retiring_principal "RetiringPrincipal" Option<String>;
         retiring_service_principal "RetiringServicePrincipal" Option<String>;
+    }
+    ImportKeyMaterialRequest {
+        encrypted_key_material "EncryptedKeyMaterial" Blob;
+        expiration_model "ExpirationModel" Option<ExpirationModelType>;
+        import_token "ImportToken" Blob;
+        import_type "ImportType" Option<ImportType>;
+        key_id "KeyId" String;
+        key_material_description "KeyMaterialDescription" Option<String>;
+        key_material_id "KeyMaterialId" Option<String>;
+        valid_to "ValidTo" Option<Timestamp>;
+    }
+    ImportKeyMaterialResponse {
+        key_id "KeyId" Option<String>;
+        key_material_id "KeyMaterialId" Option<String>;
     }
     KeyListEntry {
         key_arn "KeyArn" Option<String>;
@@ -339,6 +372,19 @@ wire::structures! {
         attestation_document "AttestationDocument" Option<Blob>;
         key_encryption_algorithm "KeyEncryptionAlgorithm" Option<KeyEncryptionMechanism>;
     }
+    ReplicateKeyRequest {
+        bypass_policy_lockout_safety_check "BypassPolicyLockoutSafetyCheck" Option<bool>;
+        description "Description" Option<String>;
+        key_id "KeyId" String;
+        policy "Policy" Option<String>;
+        replica_region "ReplicaRegion" String;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    ReplicateKeyResponse {
+        replica_key_metadata "ReplicaKeyMetadata" Option<KeyMetadata>;
+        replica_policy "ReplicaPolicy" Option<String>;
+        replica_tags "ReplicaTags" Option<Vec<Tag>>;
+    }
     RetireGrantRequest {
         dry_run "DryRun" Option<bool>;
         grant_id "GrantId" Option<String>;
@@ -397,6 +443,10 @@ wire::structures! {
         description "Description" String;
         key_id "KeyId" String;
     }
+    UpdatePrimaryRegionRequest {
+        key_id "KeyId" String;
+        primary_region "PrimaryRegion" String;
+    }
     VerifyMacRequest {
         dry_run "DryRun" Option<bool>;
         grant_tokens "GrantTokens" Option<Vec<String>>;
@@ -416,6 +466,14 @@ wire::structures! {
 }
 
 wire::enumerations! {
+    AlgorithmSpec {
+        RsaesPkcs1V1_5 "RSAES_PKCS1_V1_5"
+        RsaesOaepSha1 "RSAES_OAEP_SHA_1"
+        RsaesOaepSha256 "RSAES_OAEP_SHA_256"
+        RsaAesKeyWrapSha1 "RSA_AES_KEY_WRAP_SHA_1"
+        RsaAesKeyWrapSha256 "RSA_AES_KEY_WRAP_SHA_256"
+        Sm2Pke "SM2PKE"
+    }
     CustomerMasterKeySpec {
         Rsa2048 "RSA_2048"
         Rsa3072 "RSA_3072"
@@ -475,6 +533,10 @@ wire::enumerations! {
     ImportState {
         Imported "IMPORTED"
         PendingImport "PENDING_IMPORT"
+    }
+    ImportType {
+        NewKeyMaterial "NEW_KEY_MATERIAL"
+        ExistingKeyMaterial "EXISTING_KEY_MATERIAL"
     }
     IncludeKeyMaterial {
         AllKeyMaterial "ALL_KEY_MATERIAL"
@@ -574,6 +636,12 @@ wire::enumerations! {
         Ed25519Sha512 "ED25519_SHA_512"
         Ed25519PhSha512 "ED25519_PH_SHA_512"
     }
+    WrappingKeySpec {
+        Rsa2048 "RSA_2048"
+        Rsa3072 "RSA_3072"
+        Rsa4096 "RSA_4096"
+        Sm2 "SM2"
+    }
 }
 
 /// The service's own errors.
@@ -587,12 +655,15 @@ pub mod fault {
         dependency_timeout_exception "DependencyTimeoutException" "DependencyTimeoutException" 500 Receiver;
         disabled_exception "DisabledException" "DisabledException" 400 Sender;
         dry_run_operation_exception "DryRunOperationException" "DryRunOperationException" 400 Sender;
+        expired_import_token_exception "ExpiredImportTokenException" "ExpiredImportTokenException" 400 Sender;
         incorrect_key_exception "IncorrectKeyException" "IncorrectKeyException" 400 Sender;
+        incorrect_key_material_exception "IncorrectKeyMaterialException" "IncorrectKeyMaterialException" 400 Sender;
         invalid_alias_name_exception "InvalidAliasNameException" "InvalidAliasNameException" 400 Sender;
         invalid_arn_exception "InvalidArnException" "InvalidArnException" 400 Sender;
         invalid_ciphertext_exception "InvalidCiphertextException" "InvalidCiphertextException" 400 Sender;
         invalid_grant_id_exception "InvalidGrantIdException" "InvalidGrantIdException" 400 Sender;
         invalid_grant_token_exception "InvalidGrantTokenException" "InvalidGrantTokenException" 400 Sender;
+        invalid_import_token_exception "InvalidImportTokenException" "InvalidImportTokenException" 400 Sender;
         invalid_key_usage_exception "InvalidKeyUsageException" "InvalidKeyUsageException" 400 Sender;
         invalid_marker_exception "InvalidMarkerException" "InvalidMarkerException" 400 Sender;
         kms_internal_exception "KMSInternalException" "KMSInternalException" 500 Receiver;

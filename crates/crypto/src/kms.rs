@@ -6,7 +6,9 @@
 mod ciphertext;
 mod key;
 mod material;
+mod wrapping;
 
 pub use ciphertext::{CIPHERTEXT_MOST, Ciphertext, EncryptionContext, PLAINTEXT_MOST};
 pub use key::{KeyReference, MaterialId};
 pub use material::{KeyMaterial, MaterialSpec};
+pub use wrapping::{WrappingAlgorithm, WrappingKey};

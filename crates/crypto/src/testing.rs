@@ -1,12 +1,24 @@
-//! A repeatable source of randomness and an outside signer for tests; they exist only in tests and under the feature `test-support`.
+//! A repeatable source of randomness, an outside signer and an owner of key material for tests; they exist only in tests and under the feature `test-support`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 
 use crate::{Randomness, Result, digest};
+
+/// Wraps key material as its owner does for `RSAES_OAEP_SHA_256`; `None` if the public key is none.
+#[must_use]
+pub fn wrapped(public_der: &[u8], material: &[u8]) -> Option<Vec<u8>> {
+    let key = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(public_der).ok()?).ok()?;
+    let mut out = vec![0; key.ciphertext_size()];
+    let wrapped = key
+        .encrypt(&OAEP_SHA256_MGF1SHA256, material, &mut out, None)
+        .ok()?;
+    Some(wrapped.to_vec())
+}
 
 /// A self-signed certificate with its private key, as an identity provider has one to sign with.
 pub struct SigningCertificate {

@@ -286,4 +286,15 @@ pub trait Directory: Send + Sync {
     fn principal_exists(&self, _look: &mut Look<'_>, _arn: &str) -> Result<bool> {
         Ok(true)
     }
+
+    /// The unique id (`AIDA…`, `AROA…`) of the user or role that bears an ARN now: what policies and grants are kept by, so that they
+    /// end with the one they were given to. `None` for all others, and of a directory that knows no ids.
+    fn principal_id(&self, _look: &mut Look<'_>, _arn: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The ARN that the user or role of an account with a unique id bears now. It may read the whole account.
+    fn principal_arn(&self, _look: &mut Look<'_>, _account: &str, _id: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
 }

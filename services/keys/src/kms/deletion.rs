@@ -10,12 +10,12 @@ use wire::{Fault, Timestamp};
 use crate::kms::alias::ALIASES;
 use crate::kms::key::{DAY, Deletion, KEYS, KeyTarget, State, to_change};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{grant, material, rotation};
+use crate::kms::{grant, imported, material, multi_region, rotation};
 
 /// The job that destroys a key.
 pub(crate) const JOB: &str = "kms.DeleteKey";
 /// Days of waiting, unless told.
-const WINDOW_DAYS: i32 = 30;
+pub(crate) const WINDOW_DAYS: i32 = 30;
 /// The shortest and the longest wait, in days (KMS API Reference, `ScheduleKeyDeletion`).
 const WINDOW_DAYS_RANGE: (i32, i32) = (7, 30);
 
@@ -49,6 +49,19 @@ impl Operation for ScheduleKeyDeletion {
         }
         let mut key = to_change(&key);
         rotation::suspend(call, &mut key)?;
+        if key.set.as_ref().is_some_and(|set| !set.replicas.is_empty()) && !key.is_replica() {
+            // A primary key begins to wait when the last of its replicas is gone.
+            key.state = State::PendingReplicaDeletion;
+            key.window_days = Some(days);
+            let arn = key.arn();
+            key.keep(call)?;
+            return Ok(model::ScheduleKeyDeletionResponse {
+                key_id: Some(arn),
+                key_state: Some(model::KeyState::PendingReplicaDeletion),
+                pending_window_in_days: Some(days),
+                ..model::ScheduleKeyDeletionResponse::default()
+            });
+        }
         let date = call.now.0 + i64::from(days) * DAY;
         let job = call.schedule(JOB, Timestamp(date), json!({ "key": key.id }))?;
         key.state = State::PendingDeletion;
@@ -79,7 +92,7 @@ impl Operation for CancelKeyDeletion {
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Self::Output> {
         let arn = key.arn();
-        if key.state != State::PendingDeletion {
+        if !matches!(key.state, State::PendingDeletion | State::PendingReplicaDeletion) {
             return Err(kms_invalid_state_exception(format!(
                 "{arn} is not pending deletion."
             )));
@@ -88,7 +101,12 @@ impl Operation for CancelKeyDeletion {
         if let Some(deletion) = key.deletion.take() {
             call.unschedule(&deletion.job)?;
         }
-        key.state = State::Disabled;
+        key.window_days = None;
+        key.state = if key.is_complete() {
+            State::Disabled
+        } else {
+            State::PendingImport
+        };
         key.keep(call)?;
         Ok(model::CancelKeyDeletionResponse { key_id: Some(arn) })
     }
@@ -108,6 +126,8 @@ pub(crate) fn delete_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         )?;
     }
     grant::forget(call, &key)?;
+    imported::forget(call, &key)?;
+    multi_region::leave(call, &key)?;
     material::destroy(call, &key)?;
     call.mention(key.arn(), &key.account, KeyTarget::TYPE);
     call.delete(&KEYS, &row)

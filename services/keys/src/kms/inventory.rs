@@ -40,14 +40,12 @@ fn find(look: &mut Look<'_>, arn: &Arn) -> Result<Option<Inventoried>> {
 }
 
 fn inventoried(look: &mut Look<'_>, key: &Key) -> Result<Inventoried> {
+    let (policy, grants) = key.named(look)?;
     Ok(Inventoried {
         arn: key.arn(),
         owner: key.account.clone(),
         created: key.created,
-        policies: ResourcePolicies::Key {
-            policy: key.attached()?,
-            grants: key.granted(look)?,
-        },
+        policies: ResourcePolicies::Key { policy, grants },
         tags: key.tags.clone().into_iter().collect(),
     })
 }

@@ -95,6 +95,67 @@ pub(crate) fn generation(look: &mut Look<'_>, key: &Key, material: &str) -> Resu
     import(&key.account, &key.id, key.spec, bytes).map(|opened| Some(Arc::new(opened)))
 }
 
+/// The id that bytes have as material of a key; `None` if they are none of its specification.
+pub(crate) fn identify(key: &Key, bytes: &Secret) -> Option<String> {
+    let reference = KeyReference::new(&key.account, &key.id).ok()?;
+    let read = KeyMaterial::import(reference, key.spec, bytes.clone()).ok()?;
+    Some(read.id().to_string())
+}
+
+/// Keeps the bytes of a key's material.
+pub(crate) fn store(call: &mut Call<'_>, key: &Key, material: &str, bytes: &Secret) -> Result<()> {
+    let place = place(&key.account, &key.region, &key.id, material);
+    let sealed = call.seal(MATERIAL.name(), &place, bytes.expose())?;
+    let row = (
+        key.account.as_str(),
+        key.region.as_str(),
+        key.id.as_str(),
+        material,
+    );
+    call.put(&MATERIAL, &row, SealedMaterial(sealed))
+}
+
+/// Takes one generation away, if it is here.
+pub(crate) fn remove(call: &mut Call<'_>, key: &Key, material: &str) -> Result<()> {
+    let row = (
+        key.account.as_str(),
+        key.region.as_str(),
+        key.id.as_str(),
+        material,
+    );
+    if call.get(&MATERIAL, &row)?.is_some() {
+        call.delete(&MATERIAL, &row)?;
+    }
+    Ok(())
+}
+
+/// Gives another key of the same set every generation that it lacks.
+pub(crate) fn copy(call: &mut Call<'_>, from: &Key, to: &Key) -> Result<()> {
+    let prefix = (from.account.as_str(), from.region.as_str(), from.id.as_str());
+    let mut after = None;
+    loop {
+        let rows = call.range(&MATERIAL, &prefix, after.as_ref(), STRIDE)?;
+        let full = rows.len() == STRIDE;
+        for (row, sealed) in rows {
+            let at = (
+                to.account.as_str(),
+                to.region.as_str(),
+                to.id.as_str(),
+                row.3.as_str(),
+            );
+            if call.get(&MATERIAL, &at)?.is_none() {
+                let place = place(&from.account, &from.region, &from.id, &row.3);
+                let bytes = call.open(MATERIAL.name(), &place, &sealed.0)?;
+                store(call, to, &row.3, &bytes)?;
+            }
+            after = Some(row);
+        }
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
 /// Destroys every generation of a key's material.
 pub(crate) fn destroy(call: &mut Call<'_>, key: &Key) -> Result<()> {
     let prefix = (key.account.as_str(), key.region.as_str(), key.id.as_str());

@@ -17,13 +17,17 @@ pub mod deletion;
 pub mod described;
 pub mod encryption;
 pub mod grant;
+pub mod imported;
 pub mod inventory;
 pub mod key;
 pub mod mac;
+pub mod managed;
 mod material;
+pub mod multi_region;
 mod naming;
 mod page;
 pub mod policy;
+mod principal;
 pub mod rotation;
 pub mod state;
 pub mod tag;
@@ -55,6 +59,8 @@ pub static OPERATIONS: &[Endpoint] = operations!["kms";
     data_key::{GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom},
     mac::{GenerateMac, VerifyMac},
     rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
+    imported::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial},
+    multi_region::{ReplicateKey, UpdatePrimaryRegion},
     grant::{CreateGrant, ListGrants, ListRetirableGrants, RetireGrant, RevokeGrant},
 ];
 
@@ -71,5 +77,11 @@ pub static JOBS: &[JobKind] = &[
         service: "kms",
         event: "RotateKey",
         run: rotation::rotate_key,
+    },
+    JobKind {
+        name: imported::JOB,
+        service: "kms",
+        event: "DeleteExpiredKeyMaterial",
+        run: imported::expire,
     },
 ];

@@ -1,12 +1,12 @@
 //! Key policies: the one document that rules a key (S8.36, S8.39, S8.43).
 //!
-//! Invariant: a stored policy was parsed, names only principals who exist, and does not lock its author out unless it was told that
-//! it may.
+//! Invariant: a stored policy was parsed, named only principals who existed, and keeps them by their ids; it does not lock its author
+//! out unless it was told that it may.
 
 use api::kms as model;
 use api::kms::fault::{limit_exceeded_exception, malformed_policy_document_exception, not_found_exception};
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, ResourcePolicies, Result};
-use policy::{Arn, Attached, Context, Policy, PolicyKind};
+use policy::{Attached, Context, Policy, PolicyKind, substitute};
 use std::sync::Arc;
 use wire::Fault;
 use wire::typed::Empty;
@@ -14,6 +14,7 @@ use wire::typed::Empty;
 use crate::kms::key::{KeyTarget, to_change};
 use crate::kms::naming::{Reach, resolve};
 use crate::kms::page::Page;
+use crate::kms::principal::{self, Names};
 
 /// The only name that a key policy can have.
 const NAME: &str = "default";
@@ -52,7 +53,14 @@ pub(crate) fn bypass(given: Option<bool>, context: &mut Context) {
 }
 
 /// Checks a policy that is about to be a key's: its language, its principals, and that the caller is not locked out (S8.38, S8.61).
-pub(crate) fn check(call: &mut Call<'_>, arn: &str, account: &str, text: &str, bypass: bool) -> Result<()> {
+/// Tells how it is kept: with ids for the ARNs of users and roles, and which id stands for which.
+pub(crate) fn check(
+    call: &mut Call<'_>,
+    arn: &str,
+    account: &str,
+    text: &str,
+    bypass: bool,
+) -> Result<(String, Names)> {
     if text.len() > BYTES_MAX {
         return Err(limit_exceeded_exception(format!(
             "The key policy is longer than {BYTES_MAX} bytes."
@@ -71,21 +79,25 @@ pub(crate) fn check(call: &mut Call<'_>, arn: &str, account: &str, text: &str, b
         .flat_map(|statement| statement.principals().collect::<Vec<_>>())
         .filter_map(|(class, name)| (class == "AWS" && name != "*").then_some(name))
         .collect();
+    let (mut ids, mut names) = (Names::new(), Names::new());
     for name in named {
-        if !known(call, &name)? {
-            return Err(invalid_principals());
+        let kept = principal::keep(call, &name, &mut names)?.ok_or_else(invalid_principals)?;
+        if kept != name {
+            ids.insert(name, kept);
         }
     }
+    let kept = substitute(text, &ids);
     if bypass {
-        return Ok(());
+        return Ok((kept, names));
     }
+    let parsed = Policy::parse(&kept, PolicyKind::Key).map_err(Fault::internal)?;
     let policy = Attached::new(Arc::new(parsed), "the new key policy");
     let policies = ResourcePolicies::Key {
         policy,
         grants: Arc::default(),
     };
     if call.would_allow(PUT, arn, account, &policies)? {
-        return Ok(());
+        return Ok((kept, names));
     }
     Err(malformed_policy_document_exception(
         "The new key policy will not allow you to update the key policy in the future.",
@@ -94,24 +106,6 @@ pub(crate) fn check(call: &mut Call<'_>, arn: &str, account: &str, text: &str, b
 
 fn invalid_principals() -> Fault {
     malformed_policy_document_exception("Policy contains a statement with one or more invalid principals.")
-}
-
-/// Whether an account, user, role or session exists here, as far as the directory can tell.
-pub(crate) fn known(look: &mut Look<'_>, name: &str) -> Result<bool> {
-    let directory = look.directory();
-    if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        return directory.account_exists(look, name);
-    }
-    let Some(arn) = Arn::parse(name) else {
-        return directory.principal_exists(look, name);
-    };
-    if !directory.account_exists(look, arn.account())? {
-        return Ok(false);
-    }
-    match arn.service() {
-        "iam" if arn.resource() != "root" => directory.principal_exists(look, name),
-        _ => Ok(true),
-    }
 }
 
 fn expect_name(name: Option<&str>) -> Result<()> {
@@ -135,10 +129,10 @@ impl Operation for GetKeyPolicy {
         resolve(look, &input.key_id, Self::ACCESS, Reach::Own)
     }
 
-    fn handle(_call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
+    fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
         expect_name(input.policy_name.as_deref())?;
         Ok(model::GetKeyPolicyResponse {
-            policy: Some(key.policy.clone()),
+            policy: Some(principal::shown(call, &key.policy, &key.principals)?),
             policy_name: Some(NAME.to_owned()),
         })
     }
@@ -165,9 +159,9 @@ impl Operation for PutKeyPolicy {
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Empty> {
         expect_name(input.policy_name.as_deref())?;
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
-        check(call, &key.arn(), &key.account, &input.policy, bypass)?;
+        let kept = check(call, &key.arn(), &key.account, &input.policy, bypass)?;
         let mut key = to_change(&key);
-        key.policy = input.policy;
+        (key.policy, key.principals) = kept;
         key.keep(call)?;
         Ok(Empty)
     }

@@ -6,7 +6,10 @@
 //! Invariant: the last turn names the material that encrypts now.
 
 use api::kms as model;
-use api::kms::fault::{conflict_exception, limit_exceeded_exception, unsupported_operation_exception};
+use api::kms::fault::{
+    conflict_exception, kms_invalid_state_exception, limit_exceeded_exception,
+    unsupported_operation_exception,
+};
 use crypto::kms::MaterialSpec;
 use pipeline::jobs::JobId;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
@@ -16,10 +19,10 @@ use serde_json::{Value, json};
 use wire::Timestamp;
 use wire::typed::Empty;
 
-use crate::kms::key::{DAY, KEYS, Key, KeyTarget, State, to_change};
-use crate::kms::material;
+use crate::kms::key::{DAY, KEYS, Key, KeyTarget, Origin, State, to_change};
 use crate::kms::naming::{Reach, resolve};
 use crate::kms::page::Page;
+use crate::kms::{material, multi_region};
 
 /// The job that rotates a key.
 pub(crate) const JOB: &str = "kms.RotateKey";
@@ -72,6 +75,20 @@ impl Rotation {
             ..Self::default()
         }
     }
+
+    /// Whether the key encrypts with a material, or ever did.
+    pub(crate) fn has(&self, material: &str) -> bool {
+        self.turns.iter().any(|turn| turn.material == material)
+    }
+
+    /// What the replicas of a multi-Region key share; the plan is their primary key's.
+    pub(crate) fn shared(&self) -> Self {
+        Self {
+            job: None,
+            asked: None,
+            ..self.clone()
+        }
+    }
 }
 
 /// Takes back what is planned, since the key is not enabled any more (S8.51).
@@ -88,7 +105,7 @@ pub(crate) fn suspend(call: &mut Call<'_>, key: &mut Key) -> Result<()> {
 /// Takes the plan up again. A rotation whose day has passed is due at once.
 pub(crate) fn resume(call: &mut Call<'_>, key: &mut Key) -> Result<()> {
     match (key.rotation.next, &key.rotation.job) {
-        (Some(next), None) => {
+        (Some(next), None) if !key.is_replica() => {
             let due = next.max(call.now.0);
             plan(call, key, due)
         }
@@ -101,9 +118,20 @@ fn plan(call: &mut Call<'_>, key: &mut Key, due: i64) -> Result<()> {
         call.unschedule(&job)?;
     }
     key.rotation.next = Some(due);
-    key.rotation.job =
-        Some(call.schedule(JOB, Timestamp(due), json!({ "key": key.id, "onDemand": false }))?);
+    key.rotation.job = Some(call.schedule_in(
+        &key.region,
+        JOB,
+        Timestamp(due),
+        json!({ "key": key.id, "onDemand": false }),
+    )?);
     Ok(())
+}
+
+/// Begins the rotation of an AWS managed key (S8.52 as it is today).
+pub(crate) fn every_year(call: &mut Call<'_>, key: &mut Key) -> Result<()> {
+    key.rotation.period_days = Some(PERIOD_DAYS);
+    let due = call.now.0 + i64::from(PERIOD_DAYS) * DAY;
+    plan(call, key, due)
 }
 
 /// Gives a key new material, which encrypts from now on.
@@ -117,8 +145,19 @@ pub(crate) fn rotate_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         return Ok(());
     }
     let mut key = (*found).clone();
+    let before = key.material.clone();
     let on_demand = payload.get("onDemand").and_then(Value::as_bool) == Some(true);
-    let material = material::make(call, &key.account, &key.region, &key.id, key.spec)?;
+    let material = match key.origin {
+        Origin::AwsKms => material::make(call, &key.account, &key.region, &key.id, key.spec)?,
+        Origin::External => match key.pending() {
+            Some(held) if multi_region::everywhere(call, &key, &held.material)? => held.material.clone(),
+            _ => {
+                // It was deleted, or has expired, since the rotation was asked for.
+                key.rotation.asked = None;
+                return key.keep(call);
+            }
+        },
+    };
     let cause = if on_demand {
         Cause::OnDemand
     } else {
@@ -144,6 +183,17 @@ pub(crate) fn rotate_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         }
     }
     call.mention(key.arn(), &key.account, KeyTarget::TYPE);
+    for (name, value) in [
+        ("keyId", &key.id),
+        ("previousKeyMaterialId", &before),
+        ("currentKeyMaterialId", &key.material),
+    ] {
+        call.add_event_data(name, value.clone());
+    }
+    let rotation_type = if on_demand { "ON_DEMAND" } else { "AUTOMATIC" };
+    call.add_event_data("rotationType", rotation_type);
+    call.add_event_data("keyOrigin", key.origin.as_str());
+    multi_region::synchronize(call, &key)?;
     key.keep(call)
 }
 
@@ -156,6 +206,18 @@ fn expect_rotating(key: &Key) -> Result<()> {
     Err(unsupported_operation_exception(format!(
         "{arn} key spec is {spec} which is not valid for this operation."
     )))
+}
+
+/// Material that was imported has no automatic rotation.
+fn expect_automatic(key: &Key) -> Result<()> {
+    expect_rotating(key)?;
+    if key.origin == Origin::External {
+        let arn = key.arn();
+        return Err(unsupported_operation_exception(format!(
+            "{arn} origin is EXTERNAL which is not valid for this operation."
+        )));
+    }
+    key.expect_no_replica()
 }
 
 /// Turns automatic rotation on, or changes its period.
@@ -178,7 +240,7 @@ impl Operation for EnableKeyRotation {
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Empty> {
-        expect_rotating(&key)?;
+        expect_automatic(&key)?;
         key.expect_enabled()?;
         let mut key = to_change(&key);
         let days = input
@@ -188,6 +250,7 @@ impl Operation for EnableKeyRotation {
         key.rotation.period_days = Some(days);
         let due = call.now.0 + i64::from(days) * DAY;
         plan(call, &mut key, due)?;
+        multi_region::synchronize(call, &key)?;
         key.keep(call)?;
         Ok(Empty)
     }
@@ -207,7 +270,7 @@ impl Operation for DisableKeyRotation {
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Empty> {
-        expect_rotating(&key)?;
+        expect_automatic(&key)?;
         key.expect_enabled()?;
         let mut key = to_change(&key);
         if let Some(job) = key.rotation.job.take() {
@@ -215,6 +278,7 @@ impl Operation for DisableKeyRotation {
         }
         key.rotation.next = None;
         key.rotation.period_days = None;
+        multi_region::synchronize(call, &key)?;
         key.keep(call)?;
         Ok(Empty)
     }
@@ -240,7 +304,7 @@ impl Operation for GetKeyRotationStatus {
         let period = key
             .rotation
             .period_days
-            .filter(|_| key.state != State::PendingDeletion);
+            .filter(|_| !matches!(key.state, State::PendingDeletion | State::PendingReplicaDeletion));
         Ok(model::GetKeyRotationStatusResponse {
             key_id: Some(key.arn()),
             key_rotation_enabled: Some(period.is_some()),
@@ -266,9 +330,19 @@ impl Operation for RotateKeyOnDemand {
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Self::Output> {
         expect_rotating(&key)?;
+        key.expect_no_replica()?;
         key.expect_enabled()?;
         let mut key = to_change(&key);
         let arn = key.arn();
+        let waits = match key.pending() {
+            Some(held) => multi_region::everywhere(call, &key, &held.material)?,
+            None => false,
+        };
+        if key.origin == Origin::External && !waits {
+            return Err(kms_invalid_state_exception(format!(
+                "{arn} has no key material that is pending rotation."
+            )));
+        }
         if key.rotation.asked.is_some() {
             return Err(conflict_exception(format!(
                 "A rotation of {arn} is in progress already."
@@ -312,7 +386,21 @@ impl Operation for ListKeyRotations {
             .iter()
             .enumerate()
             .filter(|(_, turn)| all || turn.cause.is_some());
-        let named = turns.map(|(number, turn)| (format!("{number:06}"), shown(&key, turn)));
+        let mut named: Vec<_> = turns
+            .map(|(number, turn)| (format!("{number:06}"), shown(&key, turn)))
+            .collect();
+        if let Some(held) = key.pending().filter(|_| all) {
+            let ready = multi_region::everywhere(call, &key, &held.material)?;
+            let state = if ready || key.set.is_none() {
+                "PENDING_ROTATION"
+            } else {
+                "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+            };
+            let mut entry = about_import(&key, &held.material);
+            entry.key_material_state = model::KeyMaterialState::parse(state);
+            named.push((format!("{:06}", key.rotation.turns.len()), entry));
+        }
+        let named = named.into_iter();
         let named: Vec<_> = named.filter(|(name, _)| page.reaches(name)).collect();
         let paged = page.close(call, named.into_iter())?;
         Ok(model::ListKeyRotationsResponse {
@@ -326,8 +414,6 @@ impl Operation for ListKeyRotations {
 fn shown(key: &Key, turn: &Turn) -> model::RotationsListEntry {
     let current = turn.material == key.material;
     model::RotationsListEntry {
-        key_id: Some(key.arn()),
-        key_material_id: Some(turn.material.clone()),
         key_material_state: Some(if current {
             model::KeyMaterialState::Current
         } else {
@@ -338,6 +424,34 @@ fn shown(key: &Key, turn: &Turn) -> model::RotationsListEntry {
             Cause::Automatic => model::RotationType::Automatic,
             Cause::OnDemand => model::RotationType::OnDemand,
         }),
+        ..about_import(key, &turn.material)
+    }
+}
+
+/// What is told of a material apart from its rotation.
+fn about_import(key: &Key, material: &str) -> model::RotationsListEntry {
+    let held = key.imported.iter().find(|held| held.material == material);
+    let here = held.filter(|held| held.present);
+    let expires = here.and_then(|held| held.expires.as_ref().map(|(at, _)| Timestamp(*at)));
+    model::RotationsListEntry {
+        key_id: Some(key.arn()),
+        key_material_id: Some(material.to_owned()),
+        key_material_description: held.and_then(|held| held.description.clone()),
+        import_state: held.and_then(|held| {
+            model::ImportState::parse(if held.present {
+                "IMPORTED"
+            } else {
+                "PENDING_IMPORT"
+            })
+        }),
+        expiration_model: here.and_then(|_| {
+            model::ExpirationModelType::parse(if expires.is_some() {
+                "KEY_MATERIAL_EXPIRES"
+            } else {
+                "KEY_MATERIAL_DOES_NOT_EXPIRE"
+            })
+        }),
+        valid_to: expires,
         ..model::RotationsListEntry::default()
     }
 }

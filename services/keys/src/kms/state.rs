@@ -23,6 +23,7 @@ impl Operation for DisableKey {
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Empty> {
         key.expect_staying()?;
+        key.expect_imported()?;
         let mut key = to_change(&key);
         key.state = State::Disabled;
         rotation::suspend(call, &mut key)?;
@@ -46,6 +47,7 @@ impl Operation for EnableKey {
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Empty> {
         key.expect_staying()?;
+        key.expect_imported()?;
         let mut key = to_change(&key);
         key.state = State::Enabled;
         rotation::resume(call, &mut key)?;

@@ -51,6 +51,15 @@ fn expect_own(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Tags as answers show them.
+pub(crate) fn listed(tags: &BTreeMap<String, String>) -> Vec<model::Tag> {
+    let shown = |(name, value): (&String, &String)| model::Tag {
+        tag_key: name.clone(),
+        tag_value: value.clone(),
+    };
+    tags.iter().map(shown).collect()
+}
+
 /// Sets the condition keys of the tags in a request.
 pub(crate) fn requested(tags: &[model::Tag], context: &mut Context) {
     for tag in tags {

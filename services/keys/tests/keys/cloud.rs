@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use pipeline::gateway::Tables;
 use pipeline::identity::{Credential, IdentityType, PrincipalPolicies, Refusal};
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
-use pipeline::{Call, Directory, Identity, Look, Result};
+use pipeline::{Call, Directory, Endpoint, Identity, Look, Result};
 use policy::{Attached, Policy, PolicyKind, Principal};
 use serde_json::{Value, json};
 
@@ -17,8 +17,10 @@ use serde_json::{Value, json};
 pub(crate) const OTHER: &str = "444455556666";
 
 type Policies = Arc<RwLock<HashMap<String, Vec<Attached>>>>;
+/// Unique ids by ARN.
+type Ids = Arc<RwLock<HashMap<String, String>>>;
 
-struct TestDirectory(Policies);
+struct TestDirectory(Policies, Ids);
 
 impl Directory for TestDirectory {
     fn credential(
@@ -53,25 +55,52 @@ impl Directory for TestDirectory {
     fn principal_exists(&self, _: &mut Look<'_>, arn: &str) -> Result<bool> {
         Ok(self.0.read().contains_key(arn))
     }
+
+    fn principal_id(&self, _: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
+        Ok(self.1.read().get(arn).cloned())
+    }
+
+    fn principal_arn(&self, _: &mut Look<'_>, account: &str, id: &str) -> Result<Option<String>> {
+        let ids = self.1.read();
+        let found = ids.iter().find(|(_, known)| *known == id);
+        Ok(found
+            .map(|(arn, _)| arn.clone())
+            .filter(|arn| arn.contains(account)))
+    }
 }
 
 /// The cloud of one test.
 pub(crate) struct Here {
     pub(crate) cloud: Cloud,
     policies: Policies,
+    ids: Ids,
+    made: std::cell::Cell<u32>,
 }
 
 impl Here {
     pub(crate) fn new() -> Self {
-        let policies = Policies::default();
+        Self::with(&[])
+    }
+
+    /// With operations of another service, which the test makes.
+    pub(crate) fn with(more: &'static [Endpoint]) -> Self {
+        let (policies, ids) = (Policies::default(), Ids::default());
         let tables = Tables {
-            operations: vec![keys::kms::OPERATIONS, keys::ssm::OPERATIONS],
+            operations: vec![keys::kms::OPERATIONS, keys::ssm::OPERATIONS, more],
             jobs: vec![keys::kms::JOBS, keys::ssm::JOBS],
             trails: vec![&keys::kms::TRAIL, &keys::ssm::TRAIL],
             ..Tables::default()
         };
-        let cloud = Cloud::new(Box::new(TestDirectory(Arc::clone(&policies))), &tables);
-        Self { cloud, policies }
+        let cloud = Cloud::new(
+            Box::new(TestDirectory(Arc::clone(&policies), Arc::clone(&ids))),
+            &tables,
+        );
+        Self {
+            cloud,
+            policies,
+            ids,
+            made: std::cell::Cell::default(),
+        }
     }
 
     /// A user with these statements as identity policy.
@@ -90,7 +119,10 @@ impl Here {
             ));
         }
         self.policies.write().insert(arn.clone(), attached);
-        let id = format!("AIDA{}", name.to_uppercase());
+        self.made.set(self.made.get() + 1);
+        let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let id = format!("AIDA{}{}", letters.to_uppercase(), self.made.get());
+        self.ids.write().insert(arn.clone(), id.clone());
         Arc::new(Identity {
             kind: IdentityType::IamUser,
             principal: Principal::User {
@@ -103,6 +135,21 @@ impl Here {
             user_name: Some(name.into()),
             ..Identity::root(account)
         })
+    }
+
+    /// Deletes a user.
+    pub(crate) fn forget(&self, user: &Caller) {
+        self.policies.write().remove(&*user.arn);
+        self.ids.write().remove(&*user.arn);
+    }
+
+    /// Gives a user another name: who it is now.
+    pub(crate) fn rename(&self, user: &Caller, name: &str) {
+        let arn = format!("arn:aws:iam::{}:user/{name}", user.account);
+        let held = self.policies.write().remove(&*user.arn).unwrap_or_default();
+        let id = self.ids.write().remove(&*user.arn).unwrap();
+        self.policies.write().insert(arn.clone(), held);
+        self.ids.write().insert(arn, id);
     }
 
     /// A user who may do anything in KMS as far as IAM goes.

@@ -201,6 +201,14 @@ impl Directory for IdentityDirectory {
     fn principal_exists(&self, look: &mut Look<'_>, arn: &str) -> Result<bool> {
         trust::exists(look, arn)
     }
+
+    fn principal_id(&self, look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
+        trust::id_of(look, arn)
+    }
+
+    fn principal_arn(&self, look: &mut Look<'_>, account: &str, id: &str) -> Result<Option<String>> {
+        trust::by_id(look, account, id)
+    }
 }
 
 impl IdentityDirectory {

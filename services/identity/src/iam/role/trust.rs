@@ -1,16 +1,13 @@
 //! Trust policies as they are kept: users and roles by their unique ids, as on AWS, so that trust ends with the one it was
 //! given to (IAM User Guide, "AWS JSON policy elements: Principal").
 //!
-//! Invariant: outside of `Principal` elements the text stays as it was given, to the byte.
+//! Invariant: a kept document names no user or role of this cloud by its ARN.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use api::iam::fault::{limit_exceeded_exception, malformed_policy_document_exception};
 use pipeline::{Call, Look, Resource, Result};
-use policy::PolicyKind;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use policy::{PolicyKind, substitute};
 use wire::Fault;
 
 use super::{ROLES, Role};
@@ -41,7 +38,8 @@ pub(super) fn read(look: &mut Look<'_>, text: &str) -> Result<(StoredPolicy, BTr
     let (mut ids, mut trusted) = (BTreeMap::new(), BTreeMap::new());
     for name in named {
         if name.starts_with("AIDA") || name.starts_with("AROA") {
-            let arn = by_id(look, &name)?.ok_or_else(|| stranger(&name))?;
+            let account = look.account().to_owned();
+            let arn = by_id(look, &account, &name)?.ok_or_else(|| stranger(&name))?;
             trusted.insert(name, arn);
         } else if let Some(id) = by_arn(look, &name)? {
             trusted.insert(id.clone(), name.clone());
@@ -105,7 +103,8 @@ fn by_arn(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
 /// cloud nothing is known, and an account's root user and sessions have no rows to look for; these are believed.
 pub(crate) fn exists(look: &mut Look<'_>, name: &str) -> Result<bool> {
     if name.starts_with("AIDA") || name.starts_with("AROA") {
-        return Ok(by_id(look, name)?.is_some());
+        let account = look.account().to_owned();
+        return Ok(by_id(look, &account, name)?.is_some());
     }
     let Some((account, _)) = user_or_role(name) else {
         return Ok(true);
@@ -121,7 +120,7 @@ fn user_or_role(arn: &str) -> Option<(&str, &str)> {
 }
 
 /// The unique id of the user or role that bears an ARN now.
-fn id_of(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
+pub(crate) fn id_of(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
     let Some((account, resource)) = user_or_role(arn) else {
         return Ok(None);
     };
@@ -135,11 +134,9 @@ fn id_of(look: &mut Look<'_>, arn: &str) -> Result<Option<String>> {
     Ok(found.filter(|(found, _)| found == arn).map(|(_, id)| id))
 }
 
-/// The ARN of the user or role of the caller's account that has a unique id. Ids are written by hand so seldom that they
-/// have no index.
-fn by_id(look: &mut Look<'_>, id: &str) -> Result<Option<String>> {
-    let account = look.account().to_owned();
-    let prefix = (account.as_str(),);
+/// The ARN of the user or role of an account that has a unique id. Ids are written by hand so seldom that they have no index.
+pub(crate) fn by_id(look: &mut Look<'_>, account: &str, id: &str) -> Result<Option<String>> {
+    let prefix = (account,);
     let mut after = None;
     loop {
         let rows: Vec<_> = if id.starts_with("AIDA") {
@@ -159,110 +156,5 @@ fn by_id(look: &mut Look<'_>, id: &str) -> Result<Option<String>> {
         if found.is_some() || !full {
             return Ok(found);
         }
-    }
-}
-
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(rename = "Statement", borrow)]
-    statement: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Statement<'a> {
-    #[serde(rename = "Principal", borrow, default)]
-    principal: Option<&'a RawValue>,
-}
-
-/// The text with other names in its `Principal` elements.
-fn substitute(text: &str, names: &BTreeMap<String, String>) -> String {
-    if names.is_empty() {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for element in principals(text) {
-        for literal in literals(text, element) {
-            let name = text
-                .get(literal.clone())
-                .and_then(|json| serde_json::from_str::<String>(json).ok());
-            if let Some(other) = name.and_then(|name| names.get(&name)) {
-                out.push_str(text.get(done..literal.start).unwrap_or_default());
-                out.push('"');
-                out.push_str(other);
-                out.push('"');
-                done = literal.end;
-            }
-        }
-    }
-    out.push_str(text.get(done..).unwrap_or_default());
-    out
-}
-
-/// Where the `Principal` elements of a document stand; it is known to be one.
-fn principals(text: &str) -> Vec<Range<usize>> {
-    let Ok(document) = serde_json::from_str::<Document<'_>>(text) else {
-        return Vec::new();
-    };
-    let whole = document.statement.get();
-    let statements = serde_json::from_str::<Vec<Statement<'_>>>(whole)
-        .or_else(|_| serde_json::from_str::<Statement<'_>>(whole).map(|statement| vec![statement]));
-    let elements = statements
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|statement| statement.principal);
-    // The elements are borrowed from the text, so their addresses tell their places.
-    let place = |element: &RawValue| element.get().as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    elements
-        .map(|element| place(element)..place(element) + element.get().len())
-        .collect()
-}
-
-/// Where the string literals of a piece of JSON stand, quotes included.
-fn literals(text: &str, piece: Range<usize>) -> Vec<Range<usize>> {
-    let (mut found, mut start, mut escaped) = (Vec::new(), None, false);
-    let bytes = text.as_bytes().get(piece.clone()).unwrap_or_default();
-    for (place, byte) in (piece.start..).zip(bytes) {
-        match (start, byte) {
-            (Some(_), _) if escaped => escaped = false,
-            (Some(_), b'\\') => escaped = true,
-            (Some(begin), b'"') => {
-                found.push(begin..place + 1);
-                start = None;
-            }
-            (None, b'"') => start = Some(place),
-            _ => {}
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: &str = r#"{ "Version": "2012-10-17",
- "Statement": [{"Effect":"Allow","Principal": {"AWS": ["arn:x",  "arn:\u0079"]}, "Action": "sts:AssumeRole",
-   "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:x"}}},
-   {"Effect":"Allow","Principal":{"Service":"arn\\:x"},"Action":"sts:AssumeRole"}]}"#;
-
-    #[test]
-    fn names_change_in_principals_alone() {
-        let names = [("arn:x", "AIDAX"), ("arn:y", "AROAY")].map(|(arn, id)| (arn.to_owned(), id.to_owned()));
-        let changed = substitute(TEXT, &names.into());
-        let expected = TEXT
-            .replacen("\"arn:x\"", "\"AIDAX\"", 1)
-            .replacen("\"arn:\\u0079\"", "\"AROAY\"", 1);
-        assert_eq!(changed, expected);
-        assert!(changed.contains(r#""aws:PrincipalArn": "arn:x""#));
-    }
-
-    #[test]
-    fn a_single_statement_is_read_too() {
-        let names = BTreeMap::from([("arn:x".to_owned(), "AIDAX".to_owned())]);
-        assert_eq!(
-            substitute(r#"{"Statement":{"Principal":{"AWS":"arn:x"}}}"#, &names),
-            r#"{"Statement":{"Principal":{"AWS":"AIDAX"}}}"#
-        );
     }
 }

@@ -16,7 +16,7 @@ use super::{CREATE, GRANTS, KeyGrant, Present, RETIRABLE, all, check_tokens, is_
 use crate::kms::encryption::dry_run;
 use crate::kms::key::{Key, KeyTarget, to_change};
 use crate::kms::naming::{self, Reach, resolve};
-use crate::kms::policy as key_policy;
+use crate::kms::principal::{self, Names};
 
 /// Grants of one key (KMS Developer Guide, "Resource quotas").
 const GRANTS_MAX: u32 = 50_000;
@@ -151,10 +151,11 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         input.retiring_service_principal,
         "Retiring",
     )?;
-    expect_principal(call, &grantee)?;
-    if let Some(retiring) = &retiring {
-        expect_principal(call, retiring)?;
-    }
+    let mut principals = Names::new();
+    let grantee = kept(call, grantee, &mut principals)?;
+    let retiring = retiring
+        .map(|name| kept(call, name, &mut principals))
+        .transpose()?;
     for operation in &input.operations {
         if !fits(*operation, key.spec) {
             let (arn, spec) = (key.arn(), key.spec.name());
@@ -193,6 +194,7 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         context_equals: constraints.encryption_context_equals,
         context_subset: constraints.encryption_context_subset,
         source_arn: constraints.source_arn,
+        principals,
     })
 }
 
@@ -205,13 +207,13 @@ fn one_of(principal: Option<String>, service: Option<String>, which: &str) -> Re
     Ok(principal.or(service))
 }
 
-/// Accounts, users, roles, sessions and services; no groups (S8.61).
-fn expect_principal(look: &mut Look<'_>, name: &str) -> Result<()> {
-    if is_service(Some(name)) {
-        return Ok(());
+/// How a principal is kept: accounts, users, roles, sessions and services; no groups (S8.61).
+fn kept(look: &mut Look<'_>, name: String, names: &mut Names) -> Result<String> {
+    if is_service(Some(&name)) {
+        return Ok(name);
     }
     let account = name.len() == 12 && name.bytes().all(|digit| digit.is_ascii_digit());
-    let named = Arn::parse(name).is_some_and(|arn| {
+    let named = Arn::parse(&name).is_some_and(|arn| {
         let resource = arn.resource();
         let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| resource.starts_with(prefix));
         match arn.service() {
@@ -220,8 +222,10 @@ fn expect_principal(look: &mut Look<'_>, name: &str) -> Result<()> {
             _ => false,
         }
     });
-    if (account || named) && key_policy::known(look, name)? {
-        return Ok(());
+    if (account || named)
+        && let Some(kept) = principal::keep(look, &name, names)?
+    {
+        return Ok(kept);
     }
     Err(invalid_arn_exception(format!(
         "{name} is not a principal that a grant can name."

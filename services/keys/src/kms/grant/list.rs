@@ -14,6 +14,12 @@ use crate::kms::page::Page;
 /// Grants on a page: unless told, and at most.
 const SIZES: (usize, usize) = (50, 100);
 
+/// What a grant keeps in place of a name.
+fn kept(look: &mut Look<'_>, name: String) -> Result<String> {
+    let id = look.directory().principal_id(look, &name)?;
+    Ok(id.unwrap_or(name))
+}
+
 /// Lists the grants of a key.
 pub struct ListGrants;
 
@@ -48,12 +54,17 @@ impl Operation for ListGrants {
         }
         let arn = key.arn();
         let grantee = input.grantee_principal.or(input.grantee_service_principal);
+        let grantee = grantee.map(|name| kept(call, name)).transpose()?;
         let after = page.after.clone();
         let grants = all(call, &key, after.as_deref())?.into_iter().filter(|grant| {
             input.grant_id.as_ref().is_none_or(|id| *id == grant.id)
                 && grantee.as_ref().is_none_or(|grantee| *grantee == grant.grantee)
         });
-        let paged = page.close(call, grants.map(|grant| (grant.id.clone(), grant.shown(&arn))))?;
+        let mut shown = Vec::new();
+        for grant in grants.take(page.limit + 1) {
+            shown.push((grant.id.clone(), grant.shown(call, &arn)?));
+        }
+        let paged = page.close(call, shown.into_iter())?;
         Ok(model::ListGrantsResponse {
             truncated: Some(paged.next.is_some()),
             next_marker: paged.next,
@@ -78,6 +89,7 @@ impl Operation for ListRetirableGrants {
     fn handle(call: &mut Call<'_>, _ring: Authorized<Ring>, input: Self::Input) -> Result<Self::Output> {
         let retiring = input.retiring_principal.or(input.retiring_service_principal);
         let retiring = retiring.ok_or_else(|| Fault::validation("RetiringPrincipal is required."))?;
+        let retiring = kept(call, retiring)?;
         let list = format!("ListRetirableGrants {retiring}");
         let page = Page::read(call, &list, input.marker.as_deref(), input.limit, SIZES)?;
         let (account, region) = (call.account().to_owned(), call.region().to_owned());
@@ -98,7 +110,7 @@ impl Operation for ListRetirableGrants {
             let arn = key::arn(&region, &account, &key);
             let place = format!("{key}/{id}");
             if let Some(grant) = call.get(&GRANTS, &(account, region, key, id))? {
-                grants.push((place, grant.shown(&arn)));
+                grants.push((place, grant.shown(call, &arn)?));
             }
         }
         let paged = page.close(call, grants.into_iter())?;

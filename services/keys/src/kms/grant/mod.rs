@@ -21,6 +21,7 @@ use store::Table;
 use wire::Timestamp;
 
 use crate::kms::key::Key;
+use crate::kms::principal::{self, Names};
 
 pub use create::CreateGrant;
 pub use list::{ListGrants, ListRetirableGrants};
@@ -31,7 +32,7 @@ const TOKEN: &str = "kms.grant";
 /// Rows that are read in one step.
 const STRIDE: usize = 1000;
 
-/// A grant on a key. Principals are ARNs, account numbers, or names of services.
+/// A grant on a key. Principals are unique ids of users and roles, other ARNs, account numbers, or names of services.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyGrant {
     pub id: String,
@@ -47,6 +48,9 @@ pub struct KeyGrant {
     pub context_equals: Option<BTreeMap<String, String>>,
     pub context_subset: Option<BTreeMap<String, String>>,
     pub source_arn: Option<String>,
+    /// The ARNs of the users and roles that are kept by their unique ids.
+    #[serde(default)]
+    pub principals: Names,
 }
 
 store::record!(KeyGrant, 1);
@@ -77,11 +81,13 @@ impl KeyGrant {
         }
     }
 
-    fn shown(&self, key: &str) -> model::GrantListEntry {
+    /// As answers show it, with ARNs for the principals that are still there.
+    fn shown(&self, look: &mut Look<'_>, key: &str) -> Result<model::GrantListEntry> {
+        let names = principal::present(look, &self.principals)?;
         let constrained =
             self.context_equals.is_some() || self.context_subset.is_some() || self.source_arn.is_some();
         let split = |name: &str| {
-            let name = Some(name.to_owned());
+            let name = Some(names.get(name).map_or(name, String::as_str).to_owned());
             if is_service(name.as_deref()) {
                 (None, name)
             } else {
@@ -90,7 +96,7 @@ impl KeyGrant {
         };
         let (grantee, grantee_service) = split(&self.grantee);
         let (retiring, retiring_service) = self.retiring.as_deref().map(split).unwrap_or_default();
-        model::GrantListEntry {
+        Ok(model::GrantListEntry {
             constraints: constrained.then(|| model::GrantConstraints {
                 encryption_context_equals: self.context_equals.clone(),
                 encryption_context_subset: self.context_subset.clone(),
@@ -111,7 +117,7 @@ impl KeyGrant {
             ),
             retiring_principal: retiring,
             retiring_service_principal: retiring_service,
-        }
+        })
     }
 }
 
@@ -157,6 +163,20 @@ pub(crate) fn compiled(look: &mut Look<'_>, key: &Key) -> Result<Arc<[Grant]>> {
         .collect())
 }
 
+/// The same with ARNs in place of ids.
+pub(crate) fn named(look: &mut Look<'_>, key: &Key) -> Result<Arc<[Grant]>> {
+    let mut grants = Vec::new();
+    for grant in all(look, key, None)? {
+        let names = principal::present(look, &grant.principals)?;
+        let mut compiled = grant.compiled();
+        if let Some(arn) = names.get(&compiled.grantee) {
+            compiled.grantee.clone_from(arn);
+        }
+        grants.push(compiled);
+    }
+    Ok(grants.into())
+}
+
 /// Grants of a key up to which all of them are judged, and named in the record of the call.
 const JUDGED_ALL_MAX: usize = 32;
 
@@ -165,12 +185,17 @@ pub(crate) fn concerning(grants: Arc<[Grant]>, caller: Option<&Identity>) -> Arc
     let Some(caller) = caller.filter(|_| grants.len() > JUDGED_ALL_MAX) else {
         return grants;
     };
-    let names: [&str; 2] = match &caller.principal {
-        Principal::User { arn, id, .. } => [arn, id],
-        Principal::AssumedRole { arn, role_arn, .. } => [arn, role_arn],
-        Principal::FederatedUser { arn, user_arn, .. } => [arn, user_arn],
-        Principal::Service { name } => [name, name],
-        Principal::Root { account } => [account, account],
+    let names: [&str; 3] = match &caller.principal {
+        Principal::User { arn, id, .. } => [arn, id, id],
+        Principal::AssumedRole {
+            arn,
+            role_arn,
+            role_id,
+            ..
+        } => [arn, role_arn, role_id],
+        Principal::FederatedUser { arn, user_arn, .. } => [arn, user_arn, user_arn],
+        Principal::Service { name } => [name, name, name],
+        Principal::Root { account } => [account, account, account],
         Principal::Federated { .. } | Principal::Anonymous => return grants,
     };
     let account = caller.principal.account().unwrap_or_default();

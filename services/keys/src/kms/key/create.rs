@@ -10,7 +10,8 @@ use policy::Context;
 use wire::Fault;
 
 use super::describe::metadata;
-use super::{Kept, Key, KeyTarget, Ring, State, arn};
+use super::{Kept, Key, KeyTarget, Origin, Ring, State, arn};
+use crate::kms::multi_region::Set;
 use crate::kms::rotation::Rotation;
 use crate::kms::{material, policy as key_policy, tag};
 
@@ -22,6 +23,8 @@ struct Wanted {
     spec: MaterialSpec,
     description: String,
     tags: BTreeMap<String, String>,
+    origin: Origin,
+    multi_region: bool,
 }
 
 impl Operation for CreateKey {
@@ -73,7 +76,10 @@ impl Operation for CreateKey {
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
         let given = input.policy.clone();
         let wanted = wanted(input)?;
-        let (account, region, id) = (call.account().to_owned(), call.region().to_owned(), call.uuid()?);
+        let (account, region, mut id) = (call.account().to_owned(), call.region().to_owned(), call.uuid()?);
+        if wanted.multi_region {
+            id = format!("mrk-{}", id.replace('-', ""));
+        }
         let arn = arn(&region, &account, &id);
         if !wanted.tags.is_empty() {
             let mut context = Context::default();
@@ -84,18 +90,34 @@ impl Operation for CreateKey {
             Some(text) => text,
             None => key_policy::standard(&account),
         };
-        key_policy::check(call, &arn, &account, &policy, bypass)?;
-        let material = material::make(call, &account, &region, &id, wanted.spec)?;
+        let (policy, principals) = key_policy::check(call, &arn, &account, &policy, bypass)?;
+        let external = wanted.origin == Origin::External;
+        let (material, rotation) = if external {
+            (String::new(), Rotation::default())
+        } else {
+            let made = material::make(call, &account, &region, &id, wanted.spec)?;
+            (made.clone(), Rotation::beginning(&made, call.now.0))
+        };
         let key = Key {
             created: call.now.0,
             description: wanted.description,
             spec: wanted.spec,
-            state: State::Enabled,
+            state: if external {
+                State::PendingImport
+            } else {
+                State::Enabled
+            },
             deletion: None,
             policy,
+            principals,
             tags: wanted.tags,
             aliases: BTreeSet::new(),
-            rotation: Rotation::beginning(&material, call.now.0),
+            rotation,
+            origin: wanted.origin,
+            imported: Vec::new(),
+            set: wanted.multi_region.then(|| Set::beginning(&region)),
+            window_days: None,
+            service: None,
             material,
             grants: 0,
             kept: Kept::default(),
@@ -137,15 +159,13 @@ fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
     let unbuilt = |what: &str| {
         unsupported_operation_exception(format!("{what} is not implemented by this version of Ringwork."))
     };
-    match input.origin {
-        None | Some(model::OriginType::AwsKms) => {}
+    let origin = match input.origin {
+        None | Some(model::OriginType::AwsKms) => Origin::AwsKms,
+        Some(model::OriginType::External) => Origin::External,
         Some(origin) => return Err(unbuilt(&format!("Origin {origin}"))),
-    }
+    };
     if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
         return Err(unbuilt("A custom key store"));
-    }
-    if input.multi_region == Some(true) {
-        return Err(unbuilt("MultiRegion"));
     }
     let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
     match (spec, input.key_usage) {
@@ -169,5 +189,7 @@ fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
         spec,
         description: input.description.unwrap_or_default(),
         tags,
+        origin,
+        multi_region: input.multi_region == Some(true),
     })
 }

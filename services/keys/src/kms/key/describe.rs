@@ -16,32 +16,48 @@ impl State {
             Self::Enabled => model::KeyState::Enabled,
             Self::Disabled => model::KeyState::Disabled,
             Self::PendingDeletion => model::KeyState::PendingDeletion,
+            Self::PendingImport => model::KeyState::PendingImport,
+            Self::PendingReplicaDeletion => model::KeyState::PendingReplicaDeletion,
         }
     }
 }
 
 /// All that AWS shows of a key.
-pub(super) fn metadata(key: &Key) -> model::KeyMetadata {
+pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
+    let present = || key.imported.iter().filter(|held| held.present);
+    let expires = present()
+        .filter_map(|held| held.expires.as_ref().map(|(at, _)| *at))
+        .min();
+    let model = expires.map_or("KEY_MATERIAL_DOES_NOT_EXPIRE", |_| "KEY_MATERIAL_EXPIRES");
     let symmetric = key.spec == MaterialSpec::Symmetric;
     let mac = key.spec.mac_algorithm().and_then(model::MacAlgorithmSpec::parse);
     model::KeyMetadata {
         aws_account_id: Some(key.account.clone()),
         arn: Some(key.arn()),
         creation_date: Some(Timestamp(key.created)),
-        current_key_material_id: symmetric.then(|| key.material.clone()),
+        current_key_material_id: (symmetric && !key.material.is_empty()).then(|| key.material.clone()),
         customer_master_key_spec: model::CustomerMasterKeySpec::parse(key.spec.name()),
         deletion_date: key.deletion.as_ref().map(|deletion| Timestamp(deletion.date)),
         description: Some(key.description.clone()),
         enabled: Some(key.state == State::Enabled),
         encryption_algorithms: symmetric.then(|| vec![model::EncryptionAlgorithmSpec::SymmetricDefault]),
         key_id: key.id.clone(),
-        key_manager: Some(model::KeyManagerType::Customer),
+        key_manager: Some(match key.service {
+            Some(_) => model::KeyManagerType::Aws,
+            None => model::KeyManagerType::Customer,
+        }),
         key_spec: model::KeySpec::parse(key.spec.name()),
         key_state: Some(key.state.shown()),
         key_usage: Some(key.usage()),
         mac_algorithms: mac.map(|algorithm| vec![algorithm]),
-        multi_region: Some(false),
-        origin: Some(model::OriginType::AwsKms),
+        expiration_model: present()
+            .next()
+            .and_then(|_| model::ExpirationModelType::parse(model)),
+        multi_region: Some(key.set.is_some()),
+        multi_region_configuration: key.configuration(),
+        origin: model::OriginType::parse(key.origin.as_str()),
+        pending_deletion_window_in_days: key.window_days,
+        valid_to: expires.map(Timestamp),
         ..model::KeyMetadata::default()
     }
 }

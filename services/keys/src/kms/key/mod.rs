@@ -24,9 +24,13 @@ use store::Table;
 use wire::Fault;
 
 use crate::kms::grant;
+use crate::kms::imported::Imported;
+use crate::kms::multi_region::Set;
+use crate::kms::principal;
 use crate::kms::rotation::Rotation;
 
 pub use create::CreateKey;
+pub(crate) use describe::metadata;
 pub use describe::{DescribeKey, ListKeys, UpdateKeyDescription};
 
 /// Milliseconds of a day.
@@ -38,6 +42,30 @@ pub enum State {
     Enabled,
     Disabled,
     PendingDeletion,
+    /// Material that was to be imported is not here.
+    PendingImport,
+    /// A primary key whose deletion waits for that of its replicas.
+    PendingReplicaDeletion,
+}
+
+/// Where the material comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub enum Origin {
+    /// Made here.
+    #[default]
+    AwsKms,
+    /// Imported by the key's owner.
+    External,
+}
+
+impl Origin {
+    /// As AWS spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsKms => "AWS_KMS",
+            Self::External => "EXTERNAL",
+        }
+    }
 }
 
 /// A planned end.
@@ -63,13 +91,30 @@ pub struct Key {
     pub spec: MaterialSpec,
     pub state: State,
     pub deletion: Option<Deletion>,
-    /// The key policy as it was given.
+    /// The key policy, with unique ids for the ARNs of users and roles.
     pub policy: String,
+    /// The ARNs that the policy was given with, by those ids.
+    #[serde(default)]
+    pub principals: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     /// Names of the aliases that point here, `alias/` included.
     pub aliases: BTreeSet<String>,
-    /// The id of the material that encrypts now.
+    /// The id of the material that encrypts now; empty while none was ever imported.
     pub material: String,
+    #[serde(default)]
+    pub origin: Origin,
+    /// The materials of a key whose origin is external.
+    #[serde(default)]
+    pub imported: Vec<Imported>,
+    /// The set of a multi-Region key.
+    #[serde(default)]
+    pub set: Option<Set>,
+    /// Days that a primary key will wait for its end once its replicas are gone.
+    #[serde(default)]
+    pub window_days: Option<i32>,
+    /// The service whose AWS managed key it is.
+    #[serde(default)]
+    pub service: Option<String>,
     pub rotation: Rotation,
     /// How many grants there are.
     pub grants: u32,
@@ -127,20 +172,39 @@ impl Key {
         match self.state {
             State::Enabled => Ok(()),
             State::Disabled => Err(disabled_exception(format!("{} is disabled.", self.arn()))),
-            State::PendingDeletion => Err(self.pending_deletion()),
+            State::PendingImport => Err(self.pending_import()),
+            State::PendingDeletion | State::PendingReplicaDeletion => Err(self.pending_deletion()),
         }
     }
 
     /// Operations that change a key may be done to a disabled one, but not to one that is about to go.
     pub(crate) fn expect_staying(&self) -> Result<()> {
         match self.state {
-            State::Enabled | State::Disabled => Ok(()),
-            State::PendingDeletion => Err(self.pending_deletion()),
+            State::Enabled | State::Disabled | State::PendingImport => Ok(()),
+            State::PendingDeletion | State::PendingReplicaDeletion => Err(self.pending_deletion()),
         }
     }
 
+    /// Refuses what cannot be done to a key whose material is not all here.
+    pub(crate) fn expect_imported(&self) -> Result<()> {
+        if self.state == State::PendingImport {
+            return Err(self.pending_import());
+        }
+        Ok(())
+    }
+
+    fn pending_import(&self) -> Fault {
+        let arn = self.arn();
+        kms_invalid_state_exception(format!(
+            "{arn} is pending import because no key material has ever been imported or one of the imported key materials is deleted or \
+             expired."
+        ))
+    }
+
     fn pending_deletion(&self) -> Fault {
-        kms_invalid_state_exception(format!("{} is pending deletion.", self.arn()))
+        let (arn, replica) = (self.arn(), self.state == State::PendingReplicaDeletion);
+        let waits = if replica { "replica deletion" } else { "deletion" };
+        kms_invalid_state_exception(format!("{arn} is pending {waits}."))
     }
 
     /// A key does only what it was made for.
@@ -162,6 +226,23 @@ impl Key {
         let parsed = Policy::parse(&self.policy, PolicyKind::Key).map_err(Fault::internal)?;
         let attached = Attached::new(Arc::new(parsed), format!("the key policy of {}", self.arn()));
         Ok(self.kept.policy.get_or_init(|| attached).clone())
+    }
+
+    /// The policy and the grants with ARNs in place of ids, for those who look at them without a caller.
+    pub(crate) fn named(&self, look: &mut Look<'_>) -> Result<(Attached, Arc<[Grant]>)> {
+        let policy = if self.principals.is_empty() {
+            self.attached()?
+        } else {
+            let text = principal::shown(look, &self.policy, &self.principals)?;
+            let parsed = Policy::parse(&text, PolicyKind::Key).map_err(Fault::internal)?;
+            Attached::new(Arc::new(parsed), format!("the key policy of {}", self.arn()))
+        };
+        let grants = if self.grants == 0 {
+            Arc::default()
+        } else {
+            grant::named(look, self)?
+        };
+        Ok((policy, grants))
     }
 
     /// The grants that give an operation, of those that were read to judge the running call.
@@ -256,8 +337,14 @@ impl Resource for KeyTarget {
         let key = &*self.key;
         context.insert("kms:CallerAccount", self.caller.to_string());
         kind(key.spec.name(), key.usage().as_str(), context);
-        context.insert("kms:KeyOrigin", "AWS_KMS");
-        context.insert("kms:MultiRegion", "false");
+        context.insert("kms:KeyOrigin", key.origin.as_str());
+        context.insert(
+            "kms:MultiRegion",
+            if key.set.is_some() { "true" } else { "false" },
+        );
+        if let Some(kind) = key.set_type() {
+            context.insert("kms:MultiRegionKeyType", kind);
+        }
         if let Some(alias) = &self.alias {
             context.insert("kms:RequestAlias", alias.clone());
         }

@@ -126,8 +126,6 @@ fn what_is_not_built_says_so() {
     let root = here.root();
     for input in [
         json!({ "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY" }),
-        json!({ "Origin": "EXTERNAL" }),
-        json!({ "MultiRegion": true }),
         json!({ "Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1234567890abcdef0" }),
     ] {
         let (code, message) = here.refused(&root, "CreateKey", input);

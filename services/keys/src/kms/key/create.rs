@@ -20,6 +20,7 @@ pub struct CreateKey;
 /// What a request asks to be made.
 struct Wanted {
     spec: MaterialSpec,
+    usage: model::KeyUsageType,
     description: String,
     tags: BTreeMap<String, String>,
 }
@@ -90,6 +91,7 @@ impl Operation for CreateKey {
             created: call.now.0,
             description: wanted.description,
             spec: wanted.spec,
+            usage: wanted.usage,
             state: State::Enabled,
             deletion: None,
             policy,
@@ -147,27 +149,49 @@ fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
     if input.multi_region == Some(true) {
         return Err(unbuilt("MultiRegion"));
     }
+    if name == model::KeySpec::Sm2.as_str() {
+        // AWS has these keys in its Chinese regions only (KMS Developer Guide, "Key spec reference").
+        let message = format!("KeySpec {name} is not supported in this region.");
+        return Err(unsupported_operation_exception(message));
+    }
     let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
-    match (spec, input.key_usage) {
-        (MaterialSpec::Symmetric, None | Some(model::KeyUsageType::EncryptDecrypt)) => {}
-        (MaterialSpec::Symmetric, Some(usage)) | (_, Some(usage))
-            if usage != model::KeyUsageType::GenerateVerifyMac || spec == MaterialSpec::Symmetric =>
-        {
-            return Err(Fault::validation(format!(
-                "KeyUsage {usage} is not compatible with KeySpec {name}"
-            )));
-        }
-        (_, Some(_)) => {}
+    let usage = expect_usage(spec, input.key_usage)?;
+    let tags = tag::read(input.tags.unwrap_or_default())?;
+    Ok(Wanted {
+        spec,
+        usage,
+        description: input.description.unwrap_or_default(),
+        tags,
+    })
+}
+
+/// A key is for one thing, which only symmetric keys need not say (KMS API Reference, `CreateKey`, `KeyUsage`).
+fn expect_usage(spec: MaterialSpec, asked: Option<model::KeyUsageType>) -> Result<model::KeyUsageType> {
+    use model::KeyUsageType as U;
+    let usage = match (spec, asked) {
+        (_, Some(usage)) => usage,
+        (MaterialSpec::Symmetric, None) => U::EncryptDecrypt,
         (_, None) => {
             return Err(Fault::validation(
                 "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
             ));
         }
+    };
+    let fits = match spec {
+        MaterialSpec::Symmetric => usage == U::EncryptDecrypt,
+        MaterialSpec::Pair(pair) => match usage {
+            U::EncryptDecrypt => !pair.encryption_algorithms().is_empty(),
+            U::SignVerify => !pair.signing_algorithms().is_empty(),
+            U::KeyAgreement => pair.agrees(),
+            _ => false,
+        },
+        _ => usage == U::GenerateVerifyMac,
+    };
+    if fits {
+        return Ok(usage);
     }
-    let tags = tag::read(input.tags.unwrap_or_default())?;
-    Ok(Wanted {
-        spec,
-        description: input.description.unwrap_or_default(),
-        tags,
-    })
+    let name = spec.name();
+    Err(Fault::validation(format!(
+        "KeyUsage {usage} is not compatible with KeySpec {name}"
+    )))
 }

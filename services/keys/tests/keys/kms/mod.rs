@@ -1,7 +1,10 @@
 //! KMS, one file per noun.
 
+mod agreement;
 mod alias;
+mod asymmetric;
 mod data_key;
+mod data_key_pair;
 mod deletion;
 mod encryption;
 mod grant;
@@ -9,5 +12,6 @@ mod key;
 mod mac;
 mod policy;
 mod rotation;
+mod sign;
 mod tag;
 mod trail;

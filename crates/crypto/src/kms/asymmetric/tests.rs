@@ -153,8 +153,7 @@ fn ed25519_agrees_with_rfc_8032() {
     assert_eq!(hex(&signature), right);
 }
 
-/// RFC 8032, section 7.3, through the hash function that KMS applies to what it is given: the signature is that of Ed25519ph over the
-/// digest, and never one of pure Ed25519.
+/// Ed25519ph separates its domain (RFC 8032, section 5.1): a signature of one kind never passes for the other.
 #[test]
 fn prehashed_signatures_are_their_own_kind() {
     let pair = pair(PairSpec::Ed25519);

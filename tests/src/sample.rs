@@ -34,9 +34,18 @@ pub struct Sampler<'a> {
 impl Sampler<'_> {
     /// The smallest input of an operation.
     pub fn input(&self, service: &Service, operation: &Operation) -> Document {
-        operation
+        let mut input = operation
             .input
-            .map_or_else(Document::empty, |root| self.value(service, "", root, 0))
+            .map_or_else(Document::empty, |root| self.value(service, "", root, 0));
+        let special = self.existing.pairs.get(operation.name).filter(|_| self.present);
+        if let (Document::Structure(members), Some(special)) = (&mut input, special) {
+            for (name, value) in members {
+                if let Some((_, other)) = special.iter().find(|(special, _)| special == name) {
+                    *value = other.clone();
+                }
+            }
+        }
+        input
     }
 
     /// The smallest value of a member.

@@ -14,19 +14,14 @@ use wire::Fault;
 use wire::typed::Blob;
 
 use crate::kms::encryption::{
-    MATERIAL_ID, algorithm_condition, dry_run, expect_encrypting, expect_no_recipient,
+    ALGORITHM, MATERIAL_ID, algorithm_condition, dry_run, expect_encrypting, expect_no_recipient,
 };
 use crate::kms::key::KeyTarget;
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{context, encryption, grant};
+use crate::kms::{context, grant};
 
 const SPEC: &str = "kms:DataKeyPairSpec";
-const CONDITIONS: &[&str] = &[
-    SPEC,
-    encryption::CONDITIONS[0],
-    encryption::CONDITIONS[1],
-    encryption::CONDITIONS[2],
-];
+const CONDITIONS: &[&str] = &[SPEC, context::KEYS[0], context::KEYS[1], ALGORITHM];
 
 /// The kind of pair that is asked for.
 fn expect_spec(asked: model::DataKeyPairSpec) -> Result<PairSpec> {

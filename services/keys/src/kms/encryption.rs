@@ -17,7 +17,8 @@ use crate::kms::naming::{Reach, by_id, peek, resolve};
 use crate::kms::scheme::{SYMMETRIC, Scheme};
 use crate::kms::{context, grant};
 
-const ALGORITHM: &str = "kms:EncryptionAlgorithm";
+/// The condition key of the algorithm.
+pub(crate) const ALGORITHM: &str = "kms:EncryptionAlgorithm";
 /// The trail's name for the material that was used.
 pub(crate) const MATERIAL_ID: &str = "keyMaterialId";
 const RE_ENCRYPT_FROM: Access = Access::write("kms:ReEncryptFrom");

@@ -46,18 +46,12 @@ impl Sampler<'_> {
         let mut input = operation
             .input
             .map_or_else(Document::empty, |root| self.value(service, "", root, 0));
-        let key = match operation.name {
-            "GetParametersForImport" | "ImportKeyMaterial" | "DeleteImportedKeyMaterial" => {
-                &self.existing.external_key_id
-            }
-            "ReplicateKey" | "UpdatePrimaryRegion" => &self.existing.multi_region_key_id,
-            _ => return input,
-        };
-        if let Document::Structure(members) = &mut input
-            && self.present
-        {
-            for (_, value) in members.iter_mut().filter(|(name, _)| *name == "KeyId") {
-                *value = Document::String(key.clone());
+        let special = self.existing.pairs.get(operation.name).filter(|_| self.present);
+        if let (Document::Structure(members), Some(special)) = (&mut input, special) {
+            for (name, value) in members {
+                if let Some((_, other)) = special.iter().find(|(special, _)| special == name) {
+                    *value = other.clone();
+                }
             }
         }
         input

@@ -79,10 +79,8 @@ pub struct Existing {
     pub access_key_id: String,
     /// Empty without KMS.
     pub key_id: String,
-    /// A key whose material is to be imported.
-    pub external_key_id: String,
-    /// A primary key with a replica in eu-west-1.
-    pub multi_region_key_id: String,
+    /// By operation of KMS, the members that name a key which is no symmetric one, and what fits to it.
+    pub pairs: BTreeMap<&'static str, Vec<(&'static str, Document)>>,
     pub grant_id: String,
     pub ciphertext: Vec<u8>,
     /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
@@ -225,8 +223,18 @@ impl World {
             );
             let replica = json!({"KeyId": primary, "ReplicaRegion": "eu-west-1"});
             world.call("kms", "ReplicateKey", replica).expect("a replica");
-            world.existing.external_key_id = external;
-            world.existing.multi_region_key_id = primary;
+            world.furnish_pairs();
+            // A key whose material is to be imported, and a primary key with a replica.
+            for (operation, key) in [
+                ("GetParametersForImport", &external),
+                ("ImportKeyMaterial", &external),
+                ("DeleteImportedKeyMaterial", &external),
+                ("ReplicateKey", &primary),
+                ("UpdatePrimaryRegion", &primary),
+            ] {
+                let named = vec![("KeyId", Document::String(key.clone()))];
+                world.existing.pairs.insert(operation, named);
+            }
             let alias = json!({"AliasName": "alias/existing", "TargetKeyId": world.existing.key_id});
             world.call("kms", "CreateAlias", alias).expect("an alias");
             let user = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
@@ -252,6 +260,32 @@ impl World {
         }
         world.plan.take_written();
         world
+    }
+
+    /// Keys that sign, authenticate and agree.
+    fn furnish_pairs(&mut self) {
+        for (spec, usage, operations) in [
+            ("RSA_2048", "SIGN_VERIFY", &["GetPublicKey", "Sign"][..]),
+            ("HMAC_224", "GENERATE_VERIFY_MAC", &["GenerateMac"]),
+            ("ECC_NIST_P256", "KEY_AGREEMENT", &["DeriveSharedSecret"]),
+        ] {
+            let made = self
+                .call("kms", "CreateKey", json!({"KeySpec": spec, "KeyUsage": usage}))
+                .expect("a key");
+            let key = made["KeyMetadata"]["KeyId"].as_str().unwrap_or_default();
+            let mut members = vec![("KeyId", Document::String(key.to_owned()))];
+            if usage == "KEY_AGREEMENT" {
+                let shown = self
+                    .call("kms", "GetPublicKey", json!({"KeyId": key}))
+                    .expect("a public key");
+                let text = shown["PublicKey"].as_str().unwrap_or_default();
+                let public = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text);
+                members.push(("PublicKey", Document::Blob(public.expect("base64"))));
+            }
+            for operation in operations {
+                self.existing.pairs.insert(operation, members.clone());
+            }
+        }
     }
 
     /// An organization with a unit, a member in it, a policy, and an invitation that stands.

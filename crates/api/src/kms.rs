@@ -85,6 +85,21 @@ wire::structures! {
         key_id "KeyId" Option<String>;
         key_material_id "KeyMaterialId" Option<String>;
     }
+    DeriveSharedSecretRequest {
+        dry_run "DryRun" Option<bool>;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_agreement_algorithm "KeyAgreementAlgorithm" KeyAgreementAlgorithmSpec;
+        key_id "KeyId" String;
+        public_key "PublicKey" Blob;
+        recipient "Recipient" Option<RecipientInfo>;
+    }
+    DeriveSharedSecretResponse {
+        ciphertext_for_recipient "CiphertextForRecipient" Option<Blob>;
+        key_agreement_algorithm "KeyAgreementAlgorithm" Option<KeyAgreementAlgorithmSpec>;
+        key_id "KeyId" Option<String>;
+        key_origin "KeyOrigin" Option<OriginType>;
+        shared_secret "SharedSecret" Option<Blob>;
+    }
     DescribeKeyRequest {
         grant_tokens "GrantTokens" Option<Vec<String>>;
         key_id "KeyId" String;
@@ -117,6 +132,37 @@ wire::structures! {
         ciphertext_blob "CiphertextBlob" Option<Blob>;
         encryption_algorithm "EncryptionAlgorithm" Option<EncryptionAlgorithmSpec>;
         key_id "KeyId" Option<String>;
+    }
+    GenerateDataKeyPairRequest {
+        dry_run "DryRun" Option<bool>;
+        encryption_context "EncryptionContext" Option<BTreeMap<String, String>>;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        key_pair_spec "KeyPairSpec" DataKeyPairSpec;
+        recipient "Recipient" Option<RecipientInfo>;
+    }
+    GenerateDataKeyPairResponse {
+        ciphertext_for_recipient "CiphertextForRecipient" Option<Blob>;
+        key_id "KeyId" Option<String>;
+        key_material_id "KeyMaterialId" Option<String>;
+        key_pair_spec "KeyPairSpec" Option<DataKeyPairSpec>;
+        private_key_ciphertext_blob "PrivateKeyCiphertextBlob" Option<Blob>;
+        private_key_plaintext "PrivateKeyPlaintext" Option<Blob>;
+        public_key "PublicKey" Option<Blob>;
+    }
+    GenerateDataKeyPairWithoutPlaintextRequest {
+        dry_run "DryRun" Option<bool>;
+        encryption_context "EncryptionContext" Option<BTreeMap<String, String>>;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        key_pair_spec "KeyPairSpec" DataKeyPairSpec;
+    }
+    GenerateDataKeyPairWithoutPlaintextResponse {
+        key_id "KeyId" Option<String>;
+        key_material_id "KeyMaterialId" Option<String>;
+        key_pair_spec "KeyPairSpec" Option<DataKeyPairSpec>;
+        private_key_ciphertext_blob "PrivateKeyCiphertextBlob" Option<Blob>;
+        public_key "PublicKey" Option<Blob>;
     }
     GenerateDataKeyRequest {
         dry_run "DryRun" Option<bool>;
@@ -196,6 +242,21 @@ wire::structures! {
         key_id "KeyId" Option<String>;
         parameters_valid_to "ParametersValidTo" Option<Timestamp>;
         public_key "PublicKey" Option<Blob>;
+    }
+    GetPublicKeyRequest {
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+    }
+    GetPublicKeyResponse {
+        customer_master_key_spec "CustomerMasterKeySpec" Option<CustomerMasterKeySpec>;
+        encapsulation_algorithms "EncapsulationAlgorithms" Option<Vec<EncapsulationAlgorithmSpec>>;
+        encryption_algorithms "EncryptionAlgorithms" Option<Vec<EncryptionAlgorithmSpec>>;
+        key_agreement_algorithms "KeyAgreementAlgorithms" Option<Vec<KeyAgreementAlgorithmSpec>>;
+        key_id "KeyId" Option<String>;
+        key_spec "KeySpec" Option<KeySpec>;
+        key_usage "KeyUsage" Option<KeyUsageType>;
+        public_key "PublicKey" Option<Blob>;
+        signing_algorithms "SigningAlgorithms" Option<Vec<SigningAlgorithmSpec>>;
     }
     GrantConstraints {
         encryption_context_equals "EncryptionContextEquals" Option<BTreeMap<String, String>>;
@@ -423,6 +484,19 @@ wire::structures! {
         key_state "KeyState" Option<KeyState>;
         pending_window_in_days "PendingWindowInDays" Option<i32>;
     }
+    SignRequest {
+        dry_run "DryRun" Option<bool>;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        message "Message" Blob;
+        message_type "MessageType" Option<MessageType>;
+        signing_algorithm "SigningAlgorithm" SigningAlgorithmSpec;
+    }
+    SignResponse {
+        key_id "KeyId" Option<String>;
+        signature "Signature" Option<Blob>;
+        signing_algorithm "SigningAlgorithm" Option<SigningAlgorithmSpec>;
+    }
     Tag {
         tag_key "TagKey" String;
         tag_value "TagValue" String;
@@ -460,6 +534,20 @@ wire::structures! {
         mac_algorithm "MacAlgorithm" Option<MacAlgorithmSpec>;
         mac_valid "MacValid" Option<bool>;
     }
+    VerifyRequest {
+        dry_run "DryRun" Option<bool>;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        message "Message" Blob;
+        message_type "MessageType" Option<MessageType>;
+        signature "Signature" Blob;
+        signing_algorithm "SigningAlgorithm" SigningAlgorithmSpec;
+    }
+    VerifyResponse {
+        key_id "KeyId" Option<String>;
+        signature_valid "SignatureValid" Option<bool>;
+        signing_algorithm "SigningAlgorithm" Option<SigningAlgorithmSpec>;
+    }
     XksKeyConfigurationType {
         id "Id" Option<String>;
     }
@@ -488,6 +576,20 @@ wire::enumerations! {
         Hmac384 "HMAC_384"
         Hmac512 "HMAC_512"
         Sm2 "SM2"
+    }
+    DataKeyPairSpec {
+        Rsa2048 "RSA_2048"
+        Rsa3072 "RSA_3072"
+        Rsa4096 "RSA_4096"
+        EccNistP256 "ECC_NIST_P256"
+        EccNistP384 "ECC_NIST_P384"
+        EccNistP521 "ECC_NIST_P521"
+        EccSecgP256K1 "ECC_SECG_P256K1"
+        Sm2 "SM2"
+        EccNistEdwards25519 "ECC_NIST_EDWARDS25519"
+        MlKem512 "ML_KEM_512"
+        MlKem768 "ML_KEM_768"
+        MlKem1024 "ML_KEM_1024"
     }
     DataKeySpec {
         Aes256 "AES_256"
@@ -603,6 +705,11 @@ wire::enumerations! {
         HmacSha384 "HMAC_SHA_384"
         HmacSha512 "HMAC_SHA_512"
     }
+    MessageType {
+        Raw "RAW"
+        Digest "DIGEST"
+        ExternalMu "EXTERNAL_MU"
+    }
     MultiRegionKeyType {
         Primary "PRIMARY"
         Replica "REPLICA"
@@ -668,6 +775,7 @@ pub mod fault {
         invalid_marker_exception "InvalidMarkerException" "InvalidMarkerException" 400 Sender;
         kms_internal_exception "KMSInternalException" "KMSInternalException" 500 Receiver;
         kms_invalid_mac_exception "KMSInvalidMacException" "KMSInvalidMacException" 400 Sender;
+        kms_invalid_signature_exception "KMSInvalidSignatureException" "KMSInvalidSignatureException" 400 Sender;
         kms_invalid_state_exception "KMSInvalidStateException" "KMSInvalidStateException" 400 Sender;
         key_unavailable_exception "KeyUnavailableException" "KeyUnavailableException" 500 Receiver;
         limit_exceeded_exception "LimitExceededException" "LimitExceededException" 400 Sender;

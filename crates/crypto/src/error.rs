@@ -161,6 +161,17 @@ pub enum Error {
         /// The length that was given.
         given: usize,
     },
+    /// A digest of another length than the algorithm's hash function makes, or where none can be signed.
+    #[error("a digest of {given} bytes cannot be signed by {algorithm}")]
+    DigestLength {
+        /// AWS's name of the signing algorithm.
+        algorithm: &'static str,
+        /// The length that was given.
+        given: usize,
+    },
+    /// Bytes that are no public key to agree with: another curve, another encoding, or no point of the curve.
+    #[error("the other party's public key is unusable")]
+    PeerKey,
     /// Bytes that are no ciphertext of ours, or that do not decrypt under this key and context. Deliberately one error: telling the
     /// cases apart would be an oracle.
     #[error("the ciphertext is invalid")]

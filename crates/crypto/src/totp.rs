@@ -60,7 +60,7 @@ mod tests {
             assert_eq!(code(&seed, step(seconds)), eight.split_at(2).1, "at {seconds}");
             assert_eq!(
                 truncated(&seed, step(seconds)) % 100_000_000,
-                eight.parse().unwrap()
+                eight.parse::<u32>().unwrap()
             );
         }
     }

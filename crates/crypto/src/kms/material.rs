@@ -3,15 +3,16 @@
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+use super::asymmetric::{KeyPair, PairSpec};
 use super::ciphertext::{self, Ciphertext, EncryptionContext};
 use super::key::{KeyReference, MaterialId};
 use crate::octets::Octets;
-use crate::{Error, Result, Seal, Secret, SystemRandomness, cipher, random};
+use crate::{Error, Randomness, Result, Seal, Secret, SystemRandomness, cipher, random};
 
 const VERSION: u8 = 1;
 const ID: &str = "ringwork/kms/material-id/1";
 
-/// The specifications of symmetric keys (KMS Developer Guide, "Key spec reference").
+/// The specifications of keys (KMS Developer Guide, "Key spec reference").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MaterialSpec {
     /// `SYMMETRIC_DEFAULT`: AES-256-GCM.
@@ -24,10 +25,13 @@ pub enum MaterialSpec {
     Hmac384,
     /// `HMAC_512`.
     Hmac512,
+    /// A pair of a private and a public key.
+    Pair(PairSpec),
 }
 
 impl MaterialSpec {
-    const ALL: [Self; 5] = [
+    /// Those of one secret.
+    const SINGLE: [Self; 5] = [
         Self::Symmetric,
         Self::Hmac224,
         Self::Hmac256,
@@ -44,19 +48,45 @@ impl MaterialSpec {
             Self::Hmac256 => "HMAC_256",
             Self::Hmac384 => "HMAC_384",
             Self::Hmac512 => "HMAC_512",
+            Self::Pair(spec) => spec.name(),
         }
     }
 
-    /// The specification of AWS's name; `None` for asymmetric and unknown ones.
+    /// The specification of AWS's name; `None` for unknown ones and those that this version has not.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|spec| spec.name() == name)
+        Self::all().find(|spec| spec.name() == name)
     }
 
-    /// The length of the material in bytes; also what `ImportKeyMaterial` expects.
+    fn all() -> impl Iterator<Item = Self> {
+        Self::SINGLE.into_iter().chain(PairSpec::ALL.map(Self::Pair))
+    }
+
+    /// Draws new material. Numbers from the given source make single secrets; key pairs are the library's to make.
+    ///
+    /// # Errors
+    /// [`Error::Randomness`], [`Error::Library`].
+    pub fn draw(self, source: &dyn Randomness) -> Result<Secret> {
+        match self {
+            Self::Pair(spec) => KeyPair::generate(spec),
+            single => random::bytes(source, single.length()),
+        }
+    }
+
+    /// The kind of pair; `None` for single secrets.
+    #[must_use]
+    pub const fn pair(self) -> Option<PairSpec> {
+        match self {
+            Self::Pair(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    /// The length of the material in bytes; also what `ImportKeyMaterial` expects. 0 for pairs, whose PKCS #8 has no one length.
     #[must_use]
     pub const fn length(self) -> usize {
         match self {
+            Self::Pair(_) => 0,
             Self::Hmac224 => 28,
             Self::Symmetric | Self::Hmac256 => 32,
             Self::Hmac384 => 48,
@@ -64,11 +94,11 @@ impl MaterialSpec {
         }
     }
 
-    /// AWS's name of the one MAC algorithm of the specification; `None` for `SYMMETRIC_DEFAULT`.
+    /// AWS's name of the one MAC algorithm of the specification; `None` for other kinds.
     #[must_use]
     pub const fn mac_algorithm(self) -> Option<&'static str> {
         match self {
-            Self::Symmetric => None,
+            Self::Symmetric | Self::Pair(_) => None,
             Self::Hmac224 => Some("HMAC_SHA_224"),
             Self::Hmac256 => Some("HMAC_SHA_256"),
             Self::Hmac384 => Some("HMAC_SHA_384"),
@@ -83,12 +113,13 @@ impl MaterialSpec {
             Self::Hmac256 => 3,
             Self::Hmac384 => 4,
             Self::Hmac512 => 5,
+            Self::Pair(spec) => spec.tag(),
         }
     }
 
     const fn hmac(self) -> Option<hmac::Algorithm> {
         match self {
-            Self::Symmetric => None,
+            Self::Symmetric | Self::Pair(_) => None,
             Self::Hmac224 => Some(hmac::HMAC_SHA224),
             Self::Hmac256 => Some(hmac::HMAC_SHA256),
             Self::Hmac384 => Some(hmac::HMAC_SHA384),
@@ -103,6 +134,7 @@ pub struct KeyMaterial {
     spec: MaterialSpec,
     id: MaterialId,
     bytes: Secret,
+    pair: Option<KeyPair>,
 }
 
 impl KeyMaterial {
@@ -111,21 +143,25 @@ impl KeyMaterial {
     /// # Errors
     /// [`Error::Randomness`].
     pub fn generate(key: KeyReference, spec: MaterialSpec) -> Result<Self> {
-        Self::import(key, spec, random::bytes(&SystemRandomness, spec.length())?)
+        Self::import(key, spec, spec.draw(&SystemRandomness)?)
     }
 
-    /// Takes given material over for a key.
+    /// Takes given material over for a key: the secret itself, or PKCS #8 of a private key.
     ///
     /// # Errors
-    /// [`Error::MaterialLength`].
+    /// [`Error::MaterialLength`]; [`Error::MaterialMalformed`] for what is no private key of the specification.
     pub fn import(key: KeyReference, spec: MaterialSpec, bytes: Secret) -> Result<Self> {
-        if bytes.len() != spec.length() {
-            return Err(Error::MaterialLength {
-                spec: spec.name(),
-                expected: spec.length(),
-                given: bytes.len(),
-            });
-        }
+        let pair = match spec {
+            MaterialSpec::Pair(spec) => Some(KeyPair::from_pkcs8(spec, &bytes)?),
+            _ if bytes.len() == spec.length() => None,
+            _ => {
+                return Err(Error::MaterialLength {
+                    spec: spec.name(),
+                    expected: spec.length(),
+                    given: bytes.len(),
+                });
+            }
+        };
         let mut id = [0; 32];
         let context = [&key.to_bytes()[..], &[spec.tag()]].concat();
         cipher::derive(bytes.expose(), ID, &context, &mut id)?;
@@ -134,6 +170,7 @@ impl KeyMaterial {
             spec,
             id: MaterialId(id),
             bytes,
+            pair,
         })
     }
 
@@ -206,7 +243,7 @@ impl KeyMaterial {
     /// The MAC of a message, by the one algorithm of the specification.
     ///
     /// # Errors
-    /// [`Error::MaterialUsage`] for `SYMMETRIC_DEFAULT`.
+    /// [`Error::MaterialUsage`] for other keys than HMAC keys.
     pub fn mac(&self, message: &[u8]) -> Result<Vec<u8>> {
         Ok(hmac::sign(&self.hmac_key("make a MAC")?, message)
             .as_ref()
@@ -216,9 +253,20 @@ impl KeyMaterial {
     /// Whether a MAC is that of the message, compared in constant time. A shortened MAC is not.
     ///
     /// # Errors
-    /// [`Error::MaterialUsage`] for `SYMMETRIC_DEFAULT`.
+    /// [`Error::MaterialUsage`] for other keys than HMAC keys.
     pub fn verify_mac(&self, message: &[u8], mac: &[u8]) -> Result<bool> {
         Ok(hmac::verify(&self.hmac_key("verify a MAC")?, message, mac).is_ok())
+    }
+
+    /// The key pair.
+    ///
+    /// # Errors
+    /// [`Error::MaterialUsage`] for single secrets.
+    pub fn pair(&self) -> Result<&KeyPair> {
+        self.pair.as_ref().ok_or(Error::MaterialUsage {
+            spec: self.spec.name(),
+            attempt: "act as a key pair",
+        })
     }
 
     fn symmetric(&self, attempt: &'static str) -> Result<&[u8]> {
@@ -244,7 +292,7 @@ fn decode(clear: &[u8]) -> Option<(KeyReference, MaterialSpec, Secret)> {
     let mut octets = Octets::new(clear);
     octets.u8().filter(|version| *version == VERSION)?;
     let tag = octets.u8()?;
-    let spec = MaterialSpec::ALL.into_iter().find(|spec| spec.tag() == tag)?;
+    let spec = MaterialSpec::all().find(|spec| spec.tag() == tag)?;
     let key = KeyReference::read(&mut octets)?;
     Some((key, spec, Secret::copy_of(octets.rest())))
 }
@@ -338,7 +386,7 @@ mod tests {
 
     #[test]
     fn material_of_another_length_is_refused() {
-        for spec in MaterialSpec::ALL {
+        for spec in MaterialSpec::SINGLE {
             assert_eq!(MaterialSpec::from_name(spec.name()), Some(spec));
             for length in [0, spec.length() - 1, spec.length() + 1] {
                 let refused = KeyMaterial::import(key(), spec, Secret::new(vec![1; length]))
@@ -347,7 +395,7 @@ mod tests {
                 assert!(matches!(refused, Error::MaterialLength { .. }), "{refused}");
             }
         }
-        assert_eq!(MaterialSpec::from_name("RSA_2048"), None);
+        assert_eq!(MaterialSpec::from_name("SM2"), None);
     }
 
     #[test]
@@ -366,7 +414,8 @@ mod tests {
     #[test]
     fn sealed_material_is_the_same_material_again() {
         let seal = Seal::ephemeral().unwrap();
-        for spec in MaterialSpec::ALL {
+        let pairs = [PairSpec::P256, PairSpec::Ed25519, PairSpec::MlDsa44].map(MaterialSpec::Pair);
+        for spec in MaterialSpec::SINGLE.into_iter().chain(pairs) {
             let material = KeyMaterial::generate(key(), spec).unwrap();
             let sealed = material.seal(&seal, "material", b"row").unwrap();
             let again = KeyMaterial::open(&seal, "material", b"row", &sealed).unwrap();

@@ -204,7 +204,7 @@ impl Operation for UpdateAlias {
         let found = resolve(call, &input.target_key_id, UPDATE, Reach::Own)?;
         let new = call.authorize(UPDATE, found, Context::default())?;
         new.expect_staying()?;
-        if old.spec.mac_algorithm().is_some() != new.spec.mac_algorithm().is_some() {
+        if old.usage() != new.usage() || old.spec.pair().is_some() != new.spec.pair().is_some() {
             return Err(Fault::validation(format!(
                 "{} cannot point to {}: the current and the new key must be of the same type and have the same key usage.",
                 input.alias_name,

@@ -1,16 +1,11 @@
-//! The use of symmetric keys on data of at most four kibibytes: `Encrypt`, `Decrypt`, `ReEncrypt` (S8.5, S8.17).
+//! The use of keys on data of at most four kibibytes: `Encrypt`, `Decrypt`, `ReEncrypt` (S8.5, S8.17).
 //!
 //! Invariant: nothing here writes to the store, so that uses of one key never conflict.
 
-use std::sync::Arc;
-
 use api::kms as model;
-use api::kms::fault::{
-    dry_run_operation_exception, incorrect_key_exception, invalid_ciphertext_exception,
-    invalid_key_usage_exception,
-};
+use api::kms::fault::{dry_run_operation_exception, incorrect_key_exception, invalid_ciphertext_exception};
 use crypto::Secret;
-use crypto::kms::{Ciphertext, EncryptionContext, KeyMaterial};
+use crypto::kms::Ciphertext;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::Fault;
@@ -19,14 +14,15 @@ use wire::typed::Blob;
 
 use crate::kms::key::{Key, KeyTarget};
 use crate::kms::naming::{Reach, by_id, peek, resolve};
-use crate::kms::{context, grant, material};
+use crate::kms::scheme::{SYMMETRIC, Scheme};
+use crate::kms::{context, grant};
 
-const ALGORITHM: &str = "kms:EncryptionAlgorithm";
+/// The condition key of the algorithm.
+pub(crate) const ALGORITHM: &str = "kms:EncryptionAlgorithm";
 /// The trail's name for the material that was used.
 pub(crate) const MATERIAL_ID: &str = "keyMaterialId";
 const RE_ENCRYPT_FROM: Access = Access::write("kms:ReEncryptFrom");
 const RE_ENCRYPT_TO: Access = Access::write("kms:ReEncryptTo");
-const SYMMETRIC: model::EncryptionAlgorithmSpec = model::EncryptionAlgorithmSpec::SymmetricDefault;
 
 /// The condition keys of all encryptions.
 pub(crate) const CONDITIONS: &[&str] = &[context::KEYS[0], context::KEYS[1], ALGORITHM];
@@ -36,23 +32,15 @@ pub(crate) fn algorithm_condition(algorithm: Option<model::EncryptionAlgorithmSp
     into.insert(ALGORITHM, algorithm.unwrap_or(SYMMETRIC).as_str());
 }
 
-/// Checks that a key may encrypt now, by the algorithm that it has.
+/// Checks that a key may encrypt now, and tells how.
 pub(crate) fn expect_encrypting(
     key: &Key,
     operation: &str,
     algorithm: Option<model::EncryptionAlgorithmSpec>,
-) -> Result<()> {
+) -> Result<Scheme> {
     key.expect_enabled()?;
     key.expect_usage(model::KeyUsageType::EncryptDecrypt, operation)?;
-    match algorithm {
-        None | Some(SYMMETRIC) => Ok(()),
-        Some(other) => {
-            let spec = key.spec.name();
-            Err(invalid_key_usage_exception(format!(
-                "Algorithm {other} is incompatible with key spec {spec}."
-            )))
-        }
-    }
+    Scheme::of(key, algorithm)
 }
 
 /// Stops a call that was only to be tried, once everything but its effect is done.
@@ -109,17 +97,24 @@ impl Operation for Encrypt {
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
         call.share_with(&key.account);
         let plaintext = Secret::new(input.plaintext.0);
-        expect_encrypting(&key, "Encrypt", input.encryption_algorithm)?;
+        let scheme = expect_encrypting(&key, "Encrypt", input.encryption_algorithm)?;
+        scheme.expect_context(input.encryption_context.as_ref())?;
+        scheme.expect_length(&key, plaintext.len())?;
         dry_run(input.dry_run)?;
-        let material = material::current(call, &key)?;
-        let bound = context::bound(input.encryption_context);
-        let blob = material.encrypt(&bound, plaintext.expose()).map_err(refused)?;
-        call.add_event_data(MATERIAL_ID, material.id().to_string());
+        let (blob, material) = scheme.encrypt(call, &key, input.encryption_context, &plaintext)?;
+        note(call, MATERIAL_ID, material.as_ref());
         Ok(model::EncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
-            encryption_algorithm: Some(SYMMETRIC),
+            encryption_algorithm: scheme.algorithm(),
             key_id: Some(key.arn()),
         })
+    }
+}
+
+/// Says in the record which material was used.
+fn note(call: &mut Call<'_>, name: &'static str, material: Option<&String>) {
+    if let Some(material) = material {
+        call.add_event_data(name, material.clone());
     }
 }
 
@@ -127,6 +122,7 @@ impl Operation for Encrypt {
 struct Source<'a> {
     blob: Option<&'a [u8]>,
     named: Option<&'a str>,
+    algorithm: Option<model::EncryptionAlgorithmSpec>,
     dry_run: Option<bool>,
     modifiers: Option<&'a [model::DryRunModifierType]>,
 }
@@ -146,6 +142,12 @@ impl Source<'_> {
         if let Some(named) = self.named {
             return resolve(look, named, access, Reach::Use);
         }
+        if self.algorithm.is_some_and(|algorithm| algorithm != SYMMETRIC) {
+            // What RSA encrypted says nothing of its key.
+            return Err(Fault::validation(
+                "KeyId is required when the ciphertext was encrypted under an asymmetric KMS key.",
+            ));
+        }
         let ciphertext = Ciphertext::parse(self.blob.unwrap_or_default()).map_err(refused)?;
         let (account, id) = (ciphertext.key().account(), ciphertext.key().key_id());
         by_id(look, &account, &id, &|_| {
@@ -157,17 +159,7 @@ impl Source<'_> {
     }
 }
 
-/// The ciphertext of a request, once its key is granted: it must be one of that key.
-fn expect_key<'a>(key: &Key, blob: &'a [u8]) -> Result<Ciphertext<'a>> {
-    let ciphertext = Ciphertext::parse(blob).map_err(refused)?;
-    let reference = ciphertext.key();
-    if reference.account() != key.account || reference.key_id() != key.id {
-        return Err(wrong_key());
-    }
-    Ok(ciphertext)
-}
-
-fn wrong_key() -> Fault {
+pub(crate) fn wrong_key() -> Fault {
     incorrect_key_exception(
         "The key ID in the request does not identify a CMK that can perform this operation.",
     )
@@ -177,22 +169,12 @@ fn expect_decrypting(
     key: &Key,
     operation: &str,
     algorithm: Option<model::EncryptionAlgorithmSpec>,
-) -> Result<()> {
+) -> Result<Scheme> {
     key.expect_enabled()?;
-    if key.usage() != model::KeyUsageType::EncryptDecrypt {
+    if key.usage() == model::KeyUsageType::GenerateVerifyMac {
         return Err(wrong_key());
     }
     expect_encrypting(key, operation, algorithm)
-}
-
-/// The generation of material that made a ciphertext: the current one, or an older one (S8.49).
-fn generation(look: &mut Look<'_>, key: &Key, ciphertext: &Ciphertext<'_>) -> Result<Arc<KeyMaterial>> {
-    let current = material::current(look, key)?;
-    if current.id() == ciphertext.material_id() {
-        return Ok(current);
-    }
-    let older = material::generation(look, key, &ciphertext.material_id().to_string())?;
-    older.ok_or_else(|| invalid_ciphertext_exception(""))
 }
 
 /// Decrypts what `Encrypt`, `ReEncrypt` or `GenerateDataKey` encrypted.
@@ -212,6 +194,7 @@ impl Operation for Decrypt {
         let source = Source {
             blob: input.ciphertext_blob.as_ref().map(|blob| blob.0.as_slice()),
             named: input.key_id.as_deref(),
+            algorithm: input.encryption_algorithm,
             dry_run: input.dry_run,
             modifiers: input.dry_run_modifiers.as_deref(),
         };
@@ -226,34 +209,24 @@ impl Operation for Decrypt {
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
         call.share_with(&key.account);
         expect_no_recipient(input.recipient.as_ref())?;
-        expect_decrypting(&key, "Decrypt", input.encryption_algorithm)?;
-        let bound = context::bound(input.encryption_context);
-        let (material, plaintext) = match &input.ciphertext_blob {
-            Some(blob) if input.dry_run_modifiers.is_none() => open(call, &key, &blob.0, &bound)?,
+        let scheme = expect_decrypting(&key, "Decrypt", input.encryption_algorithm)?;
+        scheme.expect_context(input.encryption_context.as_ref())?;
+        let (plaintext, material) = match &input.ciphertext_blob {
+            Some(blob) if input.dry_run_modifiers.is_none() => {
+                scheme.decrypt(call, &key, input.encryption_context, &blob.0)?
+            }
             _ => return dry_run(Some(true)).map(|()| Self::Output::default()),
         };
         dry_run(input.dry_run)?;
-        call.add_event_data(MATERIAL_ID, material.id().to_string());
+        note(call, MATERIAL_ID, material.as_ref());
         Ok(model::DecryptResponse {
-            encryption_algorithm: Some(SYMMETRIC),
+            encryption_algorithm: scheme.algorithm(),
             key_id: Some(key.arn()),
-            key_material_id: Some(material.id().to_string()),
+            key_material_id: material,
             plaintext: Some(Blob(plaintext.expose().to_vec())),
             ..model::DecryptResponse::default()
         })
     }
-}
-
-fn open(
-    look: &mut Look<'_>,
-    key: &Key,
-    blob: &[u8],
-    bound: &EncryptionContext,
-) -> Result<(Arc<KeyMaterial>, Secret)> {
-    let ciphertext = expect_key(key, blob)?;
-    let material = generation(look, key, &ciphertext)?;
-    let plaintext = material.decrypt(&ciphertext, bound).map_err(refused)?;
-    Ok((material, plaintext))
 }
 
 /// Decrypts under one key and encrypts under another, without showing the plaintext to anyone.
@@ -264,6 +237,7 @@ impl ReEncrypt {
         Source {
             blob: input.ciphertext_blob.as_ref().map(|blob| blob.0.as_slice()),
             named: input.source_key_id.as_deref(),
+            algorithm: input.source_encryption_algorithm,
             dry_run: input.dry_run,
             modifiers: input.dry_run_modifiers.as_deref(),
         }
@@ -312,27 +286,29 @@ impl Operation for ReEncrypt {
         algorithm_condition(input.destination_encryption_algorithm, &mut into);
         let to = call.authorize(RE_ENCRYPT_TO, found, into)?;
         call.share_with(&to.account);
-        expect_decrypting(&from, "ReEncryptFrom", input.source_encryption_algorithm)?;
-        expect_encrypting(&to, "ReEncryptTo", input.destination_encryption_algorithm)?;
-        let bound = context::bound(input.source_encryption_context);
-        let (old, plaintext) = match &input.ciphertext_blob {
-            Some(blob) if input.dry_run_modifiers.is_none() => open(call, &from, &blob.0, &bound)?,
+        let opening = expect_decrypting(&from, "ReEncryptFrom", input.source_encryption_algorithm)?;
+        let closing = expect_encrypting(&to, "ReEncryptTo", input.destination_encryption_algorithm)?;
+        opening.expect_context(input.source_encryption_context.as_ref())?;
+        closing.expect_context(input.destination_encryption_context.as_ref())?;
+        let (plaintext, old) = match &input.ciphertext_blob {
+            Some(blob) if input.dry_run_modifiers.is_none() => {
+                opening.decrypt(call, &from, input.source_encryption_context, &blob.0)?
+            }
             _ => return dry_run(Some(true)).map(|()| Self::Output::default()),
         };
+        closing.expect_length(&to, plaintext.len())?;
         dry_run(input.dry_run)?;
-        let new = material::current(call, &to)?;
-        let bound = context::bound(input.destination_encryption_context);
-        let blob = new.encrypt(&bound, plaintext.expose()).map_err(refused)?;
-        call.add_event_data("sourceKeyMaterialId", old.id().to_string());
-        call.add_event_data("destinationKeyMaterialId", new.id().to_string());
+        let (blob, new) = closing.encrypt(call, &to, input.destination_encryption_context, &plaintext)?;
+        note(call, "sourceKeyMaterialId", old.as_ref());
+        note(call, "destinationKeyMaterialId", new.as_ref());
         Ok(model::ReEncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
-            destination_encryption_algorithm: Some(SYMMETRIC),
-            destination_key_material_id: Some(new.id().to_string()),
+            destination_encryption_algorithm: closing.algorithm(),
+            destination_key_material_id: new,
             key_id: Some(to.arn()),
-            source_encryption_algorithm: Some(SYMMETRIC),
+            source_encryption_algorithm: opening.algorithm(),
             source_key_id: Some(from.arn()),
-            source_key_material_id: Some(old.id().to_string()),
+            source_key_material_id: old,
         })
     }
 }

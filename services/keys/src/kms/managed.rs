@@ -39,6 +39,7 @@ pub fn aws_managed(call: &mut Call<'_>, service: &str) -> Result<String> {
         created: now,
         description: format!("Default key that protects my {service} data when no other key is defined"),
         spec,
+        usage: api::kms::KeyUsageType::EncryptDecrypt,
         state: State::Enabled,
         deletion: None,
         tags: BTreeMap::new(),

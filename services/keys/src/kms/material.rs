@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use crypto::Secret;
 use crypto::kms::{KeyMaterial, KeyReference, MaterialSpec};
-use crypto::{Secret, random};
 use pipeline::{Call, Look, Result};
 use store::Table;
 use wire::Fault;
@@ -48,7 +48,7 @@ pub(crate) fn make(
     id: &str,
     spec: MaterialSpec,
 ) -> Result<String> {
-    let bytes = random::bytes(call.random(), spec.length()).map_err(Fault::internal)?;
+    let bytes = spec.draw(call.random()).map_err(Fault::internal)?;
     let made = import(account, id, spec, bytes.clone())?;
     let name = made.id().to_string();
     let sealed = call.seal(

@@ -10,9 +10,11 @@
 use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
+pub mod agreement;
 pub mod alias;
 mod context;
 pub mod data_key;
+pub mod data_key_pair;
 pub mod deletion;
 pub mod described;
 pub mod encryption;
@@ -28,7 +30,10 @@ mod naming;
 mod page;
 pub mod policy;
 mod principal;
+pub mod public_key;
 pub mod rotation;
+mod scheme;
+pub mod sign;
 pub mod state;
 pub mod tag;
 
@@ -43,6 +48,8 @@ pub static TRAIL: TrailRules = TrailRules {
         ("Decrypt", "encryptionAlgorithm", "SYMMETRIC_DEFAULT"),
         ("ReEncrypt", "sourceEncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
         ("ReEncrypt", "destinationEncryptionAlgorithm", "SYMMETRIC_DEFAULT"),
+        ("Sign", "messageType", "RAW"),
+        ("Verify", "messageType", "RAW"),
     ],
     ..TrailRules::new("kms")
 };
@@ -57,7 +64,11 @@ pub static OPERATIONS: &[Endpoint] = operations!["kms";
     alias::{CreateAlias, DeleteAlias, ListAliases, UpdateAlias},
     encryption::{Decrypt, Encrypt, ReEncrypt},
     data_key::{GenerateDataKey, GenerateDataKeyWithoutPlaintext, GenerateRandom},
+    data_key_pair::{GenerateDataKeyPair, GenerateDataKeyPairWithoutPlaintext},
     mac::{GenerateMac, VerifyMac},
+    sign::{Sign, Verify},
+    public_key::{GetPublicKey},
+    agreement::{DeriveSharedSecret},
     rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
     imported::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial},
     multi_region::{ReplicateKey, UpdatePrimaryRegion},

@@ -191,6 +191,7 @@ fn closed(account: &str, region: &str, id: &str) -> Key {
         created: 0,
         description: String::new(),
         spec: MaterialSpec::Symmetric,
+        usage: api::kms::KeyUsageType::EncryptDecrypt,
         state: State::PendingDeletion,
         deletion: None,
         policy: NOBODY.to_owned(),

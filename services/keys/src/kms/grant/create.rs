@@ -157,7 +157,7 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         .map(|name| kept(call, name, &mut principals))
         .transpose()?;
     for operation in &input.operations {
-        if !fits(*operation, key.spec) {
+        if !fits(*operation, key) {
             let (arn, spec) = (key.arn(), key.spec.name());
             return Err(Fault::validation(format!(
                 "Operation {operation} is not valid for {arn} with key spec {spec}."
@@ -233,19 +233,22 @@ fn kept(look: &mut Look<'_>, name: String, names: &mut Names) -> Result<String> 
 }
 
 /// Which operations a grant on a key can give (KMS Developer Guide, "Grant operations").
-const fn fits(operation: model::GrantOperation, spec: MaterialSpec) -> bool {
+fn fits(operation: model::GrantOperation, key: &Key) -> bool {
     use model::GrantOperation as G;
+    use model::KeyUsageType as U;
+    let symmetric = key.spec == MaterialSpec::Symmetric;
+    let usage = key.usage();
     match operation {
         G::CreateGrant | G::RetireGrant | G::DescribeKey => true,
-        G::Decrypt
-        | G::Encrypt
-        | G::GenerateDataKey
+        G::Decrypt | G::Encrypt | G::ReEncryptFrom | G::ReEncryptTo => usage == U::EncryptDecrypt,
+        G::GenerateDataKey
         | G::GenerateDataKeyWithoutPlaintext
         | G::GenerateDataKeyPair
-        | G::GenerateDataKeyPairWithoutPlaintext
-        | G::ReEncryptFrom
-        | G::ReEncryptTo => matches!(spec, MaterialSpec::Symmetric),
-        G::GenerateMac | G::VerifyMac => !matches!(spec, MaterialSpec::Symmetric),
+        | G::GenerateDataKeyPairWithoutPlaintext => symmetric,
+        G::GenerateMac | G::VerifyMac => usage == U::GenerateVerifyMac,
+        G::Sign | G::Verify => usage == U::SignVerify,
+        G::DeriveSharedSecret => usage == U::KeyAgreement,
+        G::GetPublicKey => key.spec.pair().is_some(),
         _ => false,
     }
 }

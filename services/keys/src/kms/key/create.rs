@@ -21,6 +21,7 @@ pub struct CreateKey;
 /// What a request asks to be made.
 struct Wanted {
     spec: MaterialSpec,
+    usage: model::KeyUsageType,
     description: String,
     tags: BTreeMap<String, String>,
     origin: Origin,
@@ -107,6 +108,7 @@ impl Operation for CreateKey {
             } else {
                 State::Enabled
             },
+            usage: wanted.usage,
             deletion: None,
             policy,
             principals,
@@ -167,29 +169,51 @@ fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
     if input.custom_key_store_id.is_some() || input.xks_key_id.is_some() {
         return Err(unbuilt("A custom key store"));
     }
-    let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
-    match (spec, input.key_usage) {
-        (MaterialSpec::Symmetric, None | Some(model::KeyUsageType::EncryptDecrypt)) => {}
-        (MaterialSpec::Symmetric, Some(usage)) | (_, Some(usage))
-            if usage != model::KeyUsageType::GenerateVerifyMac || spec == MaterialSpec::Symmetric =>
-        {
-            return Err(Fault::validation(format!(
-                "KeyUsage {usage} is not compatible with KeySpec {name}"
-            )));
-        }
-        (_, Some(_)) => {}
-        (_, None) => {
-            return Err(Fault::validation(
-                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
-            ));
-        }
+    if name == model::KeySpec::Sm2.as_str() {
+        // AWS has these keys in its Chinese regions only (KMS Developer Guide, "Key spec reference").
+        let message = format!("KeySpec {name} is not supported in this region.");
+        return Err(unsupported_operation_exception(message));
     }
+    let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
+    let usage = expect_usage(spec, input.key_usage)?;
     let tags = tag::read(input.tags.unwrap_or_default())?;
     Ok(Wanted {
         spec,
+        usage,
         description: input.description.unwrap_or_default(),
         tags,
         origin,
         multi_region: input.multi_region == Some(true),
     })
+}
+
+/// A key is for one thing, which only symmetric keys need not say (KMS API Reference, `CreateKey`, `KeyUsage`).
+fn expect_usage(spec: MaterialSpec, asked: Option<model::KeyUsageType>) -> Result<model::KeyUsageType> {
+    use model::KeyUsageType as U;
+    let usage = match (spec, asked) {
+        (_, Some(usage)) => usage,
+        (MaterialSpec::Symmetric, None) => U::EncryptDecrypt,
+        (_, None) => {
+            return Err(Fault::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            ));
+        }
+    };
+    let fits = match spec {
+        MaterialSpec::Symmetric => usage == U::EncryptDecrypt,
+        MaterialSpec::Pair(pair) => match usage {
+            U::EncryptDecrypt => !pair.encryption_algorithms().is_empty(),
+            U::SignVerify => !pair.signing_algorithms().is_empty(),
+            U::KeyAgreement => pair.agrees(),
+            _ => false,
+        },
+        _ => usage == U::GenerateVerifyMac,
+    };
+    if fits {
+        return Ok(usage);
+    }
+    let name = spec.name();
+    Err(Fault::validation(format!(
+        "KeyUsage {usage} is not compatible with KeySpec {name}"
+    )))
 }

@@ -22,6 +22,38 @@ impl State {
     }
 }
 
+/// The algorithms that a key has for what it is for; of the three lists one at most is there.
+#[derive(Default)]
+pub(crate) struct Abilities {
+    pub(crate) encrypt: Option<Vec<model::EncryptionAlgorithmSpec>>,
+    pub(crate) sign: Option<Vec<model::SigningAlgorithmSpec>>,
+    pub(crate) agree: Option<Vec<model::KeyAgreementAlgorithmSpec>>,
+}
+
+impl Abilities {
+    pub(crate) fn of(key: &Key) -> Self {
+        let mut able = Self::default();
+        match (key.usage(), key.spec) {
+            (model::KeyUsageType::EncryptDecrypt, MaterialSpec::Pair(pair)) => {
+                let names = pair.encryption_algorithms().iter().map(|own| own.name());
+                able.encrypt = Some(names.filter_map(model::EncryptionAlgorithmSpec::parse).collect());
+            }
+            (model::KeyUsageType::EncryptDecrypt, _) => {
+                able.encrypt = Some(vec![model::EncryptionAlgorithmSpec::SymmetricDefault]);
+            }
+            (model::KeyUsageType::SignVerify, MaterialSpec::Pair(pair)) => {
+                let names = pair.signing_algorithms().iter().map(|own| own.name());
+                able.sign = Some(names.filter_map(model::SigningAlgorithmSpec::parse).collect());
+            }
+            (model::KeyUsageType::KeyAgreement, _) => {
+                able.agree = Some(vec![model::KeyAgreementAlgorithmSpec::Ecdh]);
+            }
+            _ => {}
+        }
+        able
+    }
+}
+
 /// All that AWS shows of a key.
 pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
     let present = || key.imported.iter().filter(|held| held.present);
@@ -31,6 +63,7 @@ pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
     let model = expires.map_or("KEY_MATERIAL_DOES_NOT_EXPIRE", |_| "KEY_MATERIAL_EXPIRES");
     let symmetric = key.spec == MaterialSpec::Symmetric;
     let mac = key.spec.mac_algorithm().and_then(model::MacAlgorithmSpec::parse);
+    let able = Abilities::of(key);
     model::KeyMetadata {
         aws_account_id: Some(key.account.clone()),
         arn: Some(key.arn()),
@@ -40,7 +73,8 @@ pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
         deletion_date: key.deletion.as_ref().map(|deletion| Timestamp(deletion.date)),
         description: Some(key.description.clone()),
         enabled: Some(key.state == State::Enabled),
-        encryption_algorithms: symmetric.then(|| vec![model::EncryptionAlgorithmSpec::SymmetricDefault]),
+        encryption_algorithms: able.encrypt,
+        key_agreement_algorithms: able.agree,
         key_id: key.id.clone(),
         key_manager: Some(match key.service {
             Some(_) => model::KeyManagerType::Aws,
@@ -58,6 +92,7 @@ pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
         origin: model::OriginType::parse(key.origin.as_str()),
         pending_deletion_window_in_days: key.window_days,
         valid_to: expires.map(Timestamp),
+        signing_algorithms: able.sign,
         ..model::KeyMetadata::default()
     }
 }

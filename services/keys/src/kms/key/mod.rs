@@ -30,7 +30,7 @@ use crate::kms::principal;
 use crate::kms::rotation::Rotation;
 
 pub use create::CreateKey;
-pub(crate) use describe::metadata;
+pub(crate) use describe::{Abilities, metadata};
 pub use describe::{DescribeKey, ListKeys, UpdateKeyDescription};
 
 /// Milliseconds of a day.
@@ -89,6 +89,8 @@ pub struct Key {
     pub description: String,
     #[serde(with = "spec")]
     pub spec: MaterialSpec,
+    #[serde(with = "usage")]
+    pub usage: model::KeyUsageType,
     pub state: State,
     pub deletion: Option<Deletion>,
     /// The key policy, with unique ids for the ARNs of users and roles.
@@ -159,12 +161,9 @@ impl Key {
         call.put(&KEYS, &row, self)
     }
 
-    /// `ENCRYPT_DECRYPT` or `GENERATE_VERIFY_MAC`; it follows from the specification.
+    /// What the key is for; it never changes.
     pub const fn usage(&self) -> model::KeyUsageType {
-        match self.spec {
-            MaterialSpec::Symmetric => model::KeyUsageType::EncryptDecrypt,
-            _ => model::KeyUsageType::GenerateVerifyMac,
-        }
+        self.usage
     }
 
     /// Cryptographic operations, and those that change how the key rotates or who is granted, want an enabled key.
@@ -415,5 +414,20 @@ mod spec {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaterialSpec, D::Error> {
         let name = String::deserialize(deserializer)?;
         MaterialSpec::from_name(&name).ok_or_else(|| D::Error::custom("an unknown key spec"))
+    }
+}
+
+/// The usage by AWS's name.
+mod usage {
+    use api::kms::KeyUsageType;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(usage: &KeyUsageType, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(usage.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyUsageType, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        KeyUsageType::parse(&name).ok_or_else(|| D::Error::custom("an unknown key usage"))
     }
 }

@@ -1,7 +1,10 @@
 //! KMS, one file per noun.
 
+mod agreement;
 mod alias;
+mod asymmetric;
 mod data_key;
+mod data_key_pair;
 mod deletion;
 mod encryption;
 mod grant;
@@ -13,5 +16,6 @@ mod multi_region;
 mod policy;
 mod principal;
 mod rotation;
+mod sign;
 mod tag;
 mod trail;

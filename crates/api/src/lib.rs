@@ -8,4 +8,5 @@ pub mod iam;
 pub mod kms;
 pub mod models;
 pub mod organizations;
+pub mod secretsmanager;
 pub mod sts;

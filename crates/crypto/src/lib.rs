@@ -6,6 +6,7 @@
 pub mod certificate;
 mod cipher;
 pub mod digest;
+pub mod envelope;
 mod error;
 pub mod issuer;
 pub mod kms;

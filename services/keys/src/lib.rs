@@ -3,3 +3,4 @@
 //! Invariant: plain key bytes exist in memory for the moment of use; what lies in a table is sealed or encrypted.
 
 pub mod kms;
+pub mod secretsmanager;

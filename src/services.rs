@@ -11,6 +11,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::OPERATIONS,
             identity::accessanalyzer::OPERATIONS,
             keys::kms::OPERATIONS,
+            keys::secretsmanager::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
         jobs: vec![
@@ -18,6 +19,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
             keys::kms::JOBS,
+            keys::secretsmanager::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -25,21 +27,24 @@ pub(crate) fn tables() -> Tables {
             &identity::organizations::TRAIL,
             &identity::accessanalyzer::TRAIL,
             &keys::kms::TRAIL,
+            &keys::secretsmanager::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
+            &keys::secretsmanager::inventory::SECRETS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
+    "secretsmanager",
     "sts",
 ];

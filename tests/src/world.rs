@@ -31,6 +31,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         identity::organizations::OPERATIONS,
         identity::accessanalyzer::OPERATIONS,
         keys::kms::OPERATIONS,
+        keys::secretsmanager::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
     ]
 }
@@ -42,6 +43,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         identity::organizations::JOBS,
         identity::accessanalyzer::JOBS,
         keys::kms::JOBS,
+        keys::secretsmanager::JOBS,
     ]
 }
 
@@ -53,6 +55,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &identity::organizations::TRAIL,
         &identity::accessanalyzer::TRAIL,
         &keys::kms::TRAIL,
+        &keys::secretsmanager::TRAIL,
     ]
 }
 
@@ -137,6 +140,7 @@ impl World {
             inventories: vec![
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
+                &keys::secretsmanager::inventory::SECRETS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };

@@ -18,6 +18,7 @@ const BY: &str = "secretsmanager.amazonaws.com";
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// A value as it is kept.
+#[derive(Clone)]
 pub(crate) struct Sealed {
     /// The data key, as KMS encrypted it.
     pub(crate) data_key: Vec<u8>,
@@ -32,13 +33,14 @@ pub(crate) fn seal(call: &mut Call<'_>, secret: &Secret, version: &str, clear: &
         ("KeySpec", Document::String("AES_256".to_owned())),
     ]);
     let made = call
-        .invoke("kms", "GenerateDataKey", input, BY)
+        .invoke(BY, "kms", "GenerateDataKey", input)
         .map_err(|fault| refused(fault, cannot_encrypt))?;
     let (data_key, clear_key) = (
         bytes(&made, "CiphertextBlob")?,
         crypto::Secret::new(bytes(&made, "Plaintext")?),
     );
-    let value = crypto::envelope::seal(&clear_key, &bound(secret, version), clear).map_err(Fault::internal)?;
+    let value =
+        crypto::envelope::seal(&clear_key, &bound(secret, version), clear).map_err(Fault::internal)?;
     Ok(Sealed { data_key, value })
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn open(
         ("EncryptionContext", context(secret, version)),
     ]);
     let made = call
-        .invoke("kms", "Decrypt", input, BY)
+        .invoke(BY, "kms", "Decrypt", input)
         .map_err(|fault| refused(fault, cannot_decrypt))?;
     let clear_key = crypto::Secret::new(bytes(&made, "Plaintext")?);
     crypto::envelope::open(&clear_key, &bound(secret, version), &sealed.value).map_err(Fault::internal)

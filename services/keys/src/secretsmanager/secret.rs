@@ -158,10 +158,7 @@ impl Secret {
             return Ok(Some(attached.clone()));
         }
         let parsed = Policy::parse(text, PolicyKind::Resource).map_err(Fault::internal)?;
-        let attached = Attached::new(
-            Arc::new(parsed),
-            format!("the resource policy of {}", self.arn()),
-        );
+        let attached = Attached::new(Arc::new(parsed), format!("the resource policy of {}", self.arn()));
         Ok(Some(self.kept.0.get_or_init(|| attached).clone()))
     }
 

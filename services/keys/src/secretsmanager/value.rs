@@ -2,6 +2,8 @@
 //!
 //! Invariant: a version's value never changes; a token that comes again with another value is refused.
 
+use std::sync::Arc;
+
 use api::secretsmanager as model;
 use api::secretsmanager::fault::{
     invalid_parameter_exception, invalid_request_exception, resource_exists_exception,
@@ -31,6 +33,7 @@ pub(crate) struct Plain {
 }
 
 /// The encrypted value of a version.
+#[derive(Clone)]
 pub struct Value {
     text: bool,
     sealed: Sealed,
@@ -40,8 +43,10 @@ impl store::Record for Value {
     const VERSION: u8 = 1;
 
     fn encode(&self, out: &mut Vec<u8>) -> store::Result<()> {
-        let length = u16::try_from(self.sealed.data_key.len())
-            .map_err(|_| store::Error::encode(VALUES_NAME, "a data key of that length"))?;
+        let length = u16::try_from(self.sealed.data_key.len()).map_err(|error| store::Error::Encode {
+            table: VALUES_NAME,
+            source: Arc::new(error),
+        })?;
         out.push(u8::from(self.text));
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(&self.sealed.data_key);
@@ -62,7 +67,10 @@ impl store::Record for Value {
                 },
             })
         };
-        parts().ok_or_else(|| store::Error::decode(VALUES_NAME, "a value without its parts"))
+        parts().ok_or_else(|| store::Error::Decode {
+            table: VALUES_NAME,
+            source: Arc::new(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
+        })
     }
 }
 
@@ -305,7 +313,8 @@ pub(crate) fn show(
         secret_binary,
         secret_string,
         version_id: Some(id.to_owned()),
-        version_stages: Some(version.stages.iter().cloned().collect()).filter(|stages: &Vec<_>| !stages.is_empty()),
+        version_stages: Some(version.stages.iter().cloned().collect())
+            .filter(|stages: &Vec<_>| !stages.is_empty()),
     })
 }
 
@@ -365,4 +374,3 @@ pub(crate) fn encrypt_again(call: &mut Call<'_>, secret: &mut Secret) -> Result<
     }
     Ok(())
 }
-

@@ -65,9 +65,9 @@ impl Here {
     pub(crate) fn new() -> Self {
         let policies = Policies::default();
         let tables = Tables {
-            operations: vec![keys::kms::OPERATIONS],
-            jobs: vec![keys::kms::JOBS],
-            trails: vec![&keys::kms::TRAIL],
+            operations: vec![keys::kms::OPERATIONS, keys::secretsmanager::OPERATIONS],
+            jobs: vec![keys::kms::JOBS, keys::secretsmanager::JOBS],
+            trails: vec![&keys::kms::TRAIL, &keys::secretsmanager::TRAIL],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(TestDirectory(Arc::clone(&policies))), &tables);

@@ -4,3 +4,5 @@
 mod cloud;
 #[cfg(test)]
 mod kms;
+#[cfg(test)]
+mod secretsmanager;

@@ -14,10 +14,23 @@ pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+const SECRET_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}"#;
+/// The version of the secret that exists.
+pub const SECRET_VERSION: &str = "00000000-0000-4000-8000-000000000001";
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 5] = ["CiphertextBlob", "GrantId", "KeyId", "ThumbprintList", "ids"];
+const NAMING: [&str; 9] = [
+    "CiphertextBlob",
+    "GrantId",
+    "KeyId",
+    "MoveToVersionId",
+    "SecretId",
+    "SecretIdList",
+    "SecretString",
+    "ThumbprintList",
+    "ids",
+];
 /// Deeper than what any operation requires.
 const DEPTH_MAX: usize = 6;
 /// The longest text that is made to break a bound.
@@ -159,6 +172,9 @@ impl Sampler<'_> {
             | "existingPolicyDocument"
             | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
+            "ResourcePolicy" => Some(SECRET_POLICY.to_owned()),
+            "SecretId" | "SecretIdList" => Some(name.to_owned()),
+            "MoveToVersionId" => Some(SECRET_VERSION.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
             "KeyId" | "TargetKeyId" | "DestinationKeyId" | "SourceKeyId" => {

@@ -222,6 +222,7 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        world.furnish_secret(name);
         world.furnish_analyzer(name, trust);
         if world
             .gateway
@@ -297,6 +298,16 @@ impl World {
             ("CreateAccountRequestId", asked),
             ("PolicyId", policy),
         ]);
+    }
+
+    /// A secret under the key that exists.
+    fn furnish_secret(&self, name: &str) {
+        if self.gateway.endpoint("secretsmanager", "CreateSecret").is_some() {
+            let input = json!({"Name": name, "SecretString": "a", "KmsKeyId": self.existing.key_id,
+                "ClientRequestToken": crate::sample::SECRET_VERSION});
+            self.call("secretsmanager", "CreateSecret", input)
+                .expect("a secret");
+        }
     }
 
     /// Certificates, keys and credentials of services, and a role whose deletion was asked for.

@@ -148,16 +148,10 @@ fn bound(vault: &Vault, name: &str, action: &str, condition: &Value) -> Caller {
     vault.here.user(ACCOUNT, name, &statements)
 }
 
-/// S11.8: identity policies can ask for what a request says and for what the secret is.
-#[test]
-fn conditions_bind_requests() {
-    let vault = Vault::new();
-    let arn = vault.secret("s", "value");
-    vault.ok(
-        "TagResource",
-        json!({ "SecretId": "s", "Tags": [{ "Key": "team", "Value": "blue" }] }),
-    );
-    let cases = [
+/// An operation, the condition keys that a policy asks for, an input that fits them, and one that does not.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
+fn cases(vault: &Vault, arn: &str) -> Vec<(&'static str, Value, Value, Value)> {
+    vec![
         (
             "GetSecretValue",
             json!({ "secretsmanager:VersionStage": "AWSCURRENT" }),
@@ -218,7 +212,19 @@ fn conditions_bind_requests() {
             json!({ "SecretId": "s", "ForceDeleteWithoutRecovery": true }),
             json!({ "SecretId": "s" }),
         ),
-    ];
+    ]
+}
+
+/// S11.8: identity policies can ask for what a request says and for what the secret is.
+#[test]
+fn conditions_bind_requests() {
+    let vault = Vault::new();
+    let arn = vault.secret("s", "value");
+    vault.ok(
+        "TagResource",
+        json!({ "SecretId": "s", "Tags": [{ "Key": "team", "Value": "blue" }] }),
+    );
+    let cases = cases(&vault, &arn);
     vault.secret("bare", "value");
     for (index, (operation, keys, fits, other)) in cases.into_iter().enumerate() {
         let caller = bound(

@@ -11,6 +11,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::OPERATIONS,
             identity::accessanalyzer::OPERATIONS,
             keys::kms::OPERATIONS,
+            keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
@@ -19,6 +20,7 @@ pub(crate) fn tables() -> Tables {
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
             keys::kms::JOBS,
+            keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
         ],
         trails: vec![
@@ -27,23 +29,26 @@ pub(crate) fn tables() -> Tables {
             &identity::organizations::TRAIL,
             &identity::accessanalyzer::TRAIL,
             &keys::kms::TRAIL,
+            &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
+            &keys::secretsmanager::inventory::SECRETS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
+    "secretsmanager",
     "ssm",
     "sts",
 ];

@@ -14,14 +14,21 @@ pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allo
 pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
 const KEY_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+const SECRET_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}"#;
+/// The version of the secret that exists.
+pub const SECRET_VERSION: &str = "00000000-0000-4000-8000-000000000001";
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 6] = [
+const NAMING: [&str; 10] = [
     "CiphertextBlob",
     "GrantId",
     "KeyId",
+    "MoveToVersionId",
     "NumberOfBytes",
+    "SecretId",
+    "SecretIdList",
+    "SecretString",
     "ThumbprintList",
     "ids",
 ];
@@ -183,6 +190,9 @@ impl Sampler<'_> {
             | "existingPolicyDocument"
             | "Content" => Some(POLICY.to_owned()),
             "Policy" => Some(KEY_POLICY.to_owned()),
+            "ResourcePolicy" => Some(SECRET_POLICY.to_owned()),
+            "SecretId" | "SecretIdList" => Some(name.to_owned()),
+            "MoveToVersionId" => Some(SECRET_VERSION.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
             "ReplicaRegion" => Some("us-west-2".to_owned()),
             "PrimaryRegion" => Some("eu-west-1".to_owned()),

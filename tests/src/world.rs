@@ -31,6 +31,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         identity::organizations::OPERATIONS,
         identity::accessanalyzer::OPERATIONS,
         keys::kms::OPERATIONS,
+        keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
     ]
@@ -43,6 +44,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         identity::organizations::JOBS,
         identity::accessanalyzer::JOBS,
         keys::kms::JOBS,
+        keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
     ]
 }
@@ -55,6 +57,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &identity::organizations::TRAIL,
         &identity::accessanalyzer::TRAIL,
         &keys::kms::TRAIL,
+        &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
     ]
 }
@@ -142,6 +145,7 @@ impl World {
             inventories: vec![
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
+                &keys::secretsmanager::inventory::SECRETS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };
@@ -248,6 +252,7 @@ impl World {
             world.existing.ciphertext =
                 base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
         }
+        world.furnish_secret(name);
         let parameter = json!({"Name": name, "Value": "v", "Type": "String"});
         world.call("ssm", "PutParameter", parameter).expect("a parameter");
         world.furnish_analyzer(name, trust);
@@ -351,6 +356,16 @@ impl World {
             ("CreateAccountRequestId", asked),
             ("PolicyId", policy),
         ]);
+    }
+
+    /// A secret under the key that exists.
+    fn furnish_secret(&self, name: &str) {
+        if self.gateway.endpoint("secretsmanager", "CreateSecret").is_some() {
+            let input = json!({"Name": name, "SecretString": "a", "KmsKeyId": self.existing.key_id,
+                "ClientRequestToken": crate::sample::SECRET_VERSION});
+            self.call("secretsmanager", "CreateSecret", input)
+                .expect("a secret");
+        }
     }
 
     /// Certificates, keys and credentials of services, and a role whose deletion was asked for.

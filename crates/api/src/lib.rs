@@ -8,5 +8,6 @@ pub mod iam;
 pub mod kms;
 pub mod models;
 pub mod organizations;
+pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;

@@ -3,4 +3,5 @@
 //! Invariant: plain key bytes exist in memory for the moment of use; what lies in a table is sealed or encrypted.
 
 pub mod kms;
+pub mod secretsmanager;
 pub mod ssm;

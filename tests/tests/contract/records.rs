@@ -19,6 +19,14 @@ const READS_THAT_WRITE: &[Excuse] = &[
         "iam:GenerateServiceLastAccessedDetails",
         "AWS gives it the level of a read, though it plans the making of a report",
     ),
+    (
+        "secretsmanager:BatchGetSecretValue",
+        "each secret keeps the day of its last read, written once a day",
+    ),
+    (
+        "secretsmanager:GetSecretValue",
+        "the secret keeps the day of its last read, written once a day",
+    ),
 ];
 
 /// Operations whose error has a code of its own, which is not the name of its shape.

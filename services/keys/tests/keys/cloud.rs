@@ -86,9 +86,14 @@ impl Here {
     pub(crate) fn with(more: &'static [Endpoint]) -> Self {
         let (policies, ids) = (Policies::default(), Ids::default());
         let tables = Tables {
-            operations: vec![keys::kms::OPERATIONS, keys::ssm::OPERATIONS, more],
-            jobs: vec![keys::kms::JOBS, keys::ssm::JOBS],
-            trails: vec![&keys::kms::TRAIL, &keys::ssm::TRAIL],
+            operations: vec![
+                keys::kms::OPERATIONS,
+                keys::secretsmanager::OPERATIONS,
+                keys::ssm::OPERATIONS,
+                more,
+            ],
+            jobs: vec![keys::kms::JOBS, keys::secretsmanager::JOBS, keys::ssm::JOBS],
+            trails: vec![&keys::kms::TRAIL, &keys::secretsmanager::TRAIL, &keys::ssm::TRAIL],
             ..Tables::default()
         };
         let cloud = Cloud::new(

@@ -5,4 +5,5 @@ mod cloud;
 #[cfg(test)]
 mod kms;
 #[cfg(test)]
+mod secretsmanager;
 mod ssm;

@@ -1,0 +1,58 @@
+//! Secrets Manager: passwords and keys of others, kept as versions that staging labels name (S11).
+//!
+//! A secret's row carries its metadata, its resource policy and its versions with their labels; the values lie in a table of their own,
+//! each encrypted under a data key of its own that KMS made for the caller (`envelope`).
+//!
+//! Read `secret` for the record and how it looks to policies, then `value` for its use.
+//!
+//! Invariant: a value is in clear only between KMS's answer and the caller's; whoever reads it was allowed the secret and the key.
+
+use pipeline::jobs::JobKind;
+use pipeline::{Endpoint, TrailRules, operations};
+
+pub mod batch;
+pub mod create;
+pub mod deletion;
+pub mod describe;
+mod envelope;
+mod filter;
+pub mod inventory;
+pub mod list;
+mod naming;
+mod page;
+pub mod password;
+pub mod policy;
+pub mod secret;
+pub mod tag;
+pub mod update;
+pub mod value;
+pub mod version;
+
+/// How Secrets Manager's calls look in the trail.
+pub static TRAIL: TrailRules = TrailRules {
+    names_resources: false,
+    ..TrailRules::new("secretsmanager")
+};
+
+/// Secrets Manager's operations.
+pub static OPERATIONS: &[Endpoint] = operations!["secretsmanager";
+    create::{CreateSecret},
+    describe::{DescribeSecret},
+    update::{UpdateSecret},
+    list::{ListSecrets},
+    value::{GetSecretValue, PutSecretValue},
+    batch::{BatchGetSecretValue},
+    version::{ListSecretVersionIds, UpdateSecretVersionStage},
+    deletion::{DeleteSecret, RestoreSecret},
+    password::{GetRandomPassword},
+    tag::{TagResource, UntagResource},
+    policy::{DeleteResourcePolicy, GetResourcePolicy, PutResourcePolicy, ValidateResourcePolicy},
+];
+
+/// What Secrets Manager does later.
+pub static JOBS: &[JobKind] = &[JobKind {
+    name: deletion::JOB,
+    service: "secretsmanager",
+    event: "EndSecretVersionDelete",
+    run: deletion::end,
+}];

@@ -1,0 +1,249 @@
+//! Resource policies of secrets: who may come from outside the account, and who may not at all (S11.6, S11.8).
+//!
+//! Invariant: a stored policy was parsed and names only principals who exist.
+
+use std::sync::Arc;
+
+use api::secretsmanager as model;
+use api::secretsmanager::fault::{malformed_policy_document_exception, public_policy_exception};
+use pipeline::{
+    Access, AccountScope, Authorized, Call, Found, Look, Operation, Resource, ResourcePolicies, Result,
+};
+use policy::{Arn, Attached, Context, Policy, PolicyKind};
+
+use super::naming::resolve;
+use super::secret::{SecretTarget, to_change};
+
+const PUT: Access = Access::permissions("secretsmanager:PutResourcePolicy");
+const VALIDATE: Access = Access::permissions("secretsmanager:ValidateResourcePolicy");
+const PUBLIC: &str =
+    "This resource policy grants broad access to the secret, which BlockPublicPolicy does not let through.";
+
+/// Parses a policy that is about to be a secret's.
+fn check(look: &mut Look<'_>, text: &str) -> Result<Policy> {
+    let parsed = Policy::parse(text, PolicyKind::Resource)
+        .map_err(|error| malformed_policy_document_exception(error.to_string()))?;
+    let named: Vec<String> = parsed
+        .statements()
+        .flat_map(|statement| statement.principals().collect::<Vec<_>>())
+        .filter_map(|(class, name)| (class == "AWS" && name != "*").then_some(name))
+        .collect();
+    for name in named {
+        if !known(look, &name)? {
+            return Err(malformed_policy_document_exception(
+                "This resource policy contains an invalid principal.",
+            ));
+        }
+    }
+    Ok(parsed)
+}
+
+/// Whether an account or principal exists here, as far as the directory can tell.
+fn known(look: &mut Look<'_>, name: &str) -> Result<bool> {
+    let directory = look.directory();
+    match Arn::parse(name) {
+        None if name.bytes().all(|byte| byte.is_ascii_digit()) => directory.account_exists(look, name),
+        None => directory.principal_exists(look, name),
+        Some(arn) if !directory.account_exists(look, arn.account())? => Ok(false),
+        Some(arn) if arn.service() == "iam" && arn.resource() != "root" => {
+            directory.principal_exists(look, name)
+        }
+        Some(_) => Ok(true),
+    }
+}
+
+/// Gives a secret a resource policy in place of the one that it has.
+pub struct PutResourcePolicy;
+
+impl Operation for PutResourcePolicy {
+    type Input = model::PutResourcePolicyRequest;
+    type Output = model::PutResourcePolicyResponse;
+    type Target = SecretTarget;
+    const ACCESS: Access = PUT;
+    const CONDITIONS: &'static [&'static str] = &["secretsmanager:BlockPublicPolicy"];
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
+        resolve(look, &input.secret_id)
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        if let Some(block) = input.block_public_policy {
+            context.insert("secretsmanager:BlockPublicPolicy", block.to_string());
+        }
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        secret: Authorized<SecretTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        call.share_with(&secret.account);
+        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        secret.expect_staying()?;
+        let parsed = check(call, &input.resource_policy)?;
+        if input.block_public_policy == Some(true) && policy::public::is_public(&parsed) {
+            return Err(public_policy_exception(PUBLIC));
+        }
+        let mut secret = to_change(&secret);
+        secret.policy = Some(input.resource_policy);
+        let answer = model::PutResourcePolicyResponse {
+            arn: Some(secret.arn()),
+            name: Some(secret.name.clone()),
+            policy_name: None,
+        };
+        secret.keep(call)?;
+        Ok(answer)
+    }
+}
+
+/// Shows a secret's resource policy, if it has one.
+pub struct GetResourcePolicy;
+
+impl Operation for GetResourcePolicy {
+    type Input = model::GetResourcePolicyRequest;
+    type Output = model::GetResourcePolicyResponse;
+    type Target = SecretTarget;
+    const ACCESS: Access = Access::read("secretsmanager:GetResourcePolicy");
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
+        resolve(look, &input.secret_id)
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        secret: Authorized<SecretTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        call.share_with(&secret.account);
+        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        secret.expect_staying()?;
+        Ok(model::GetResourcePolicyResponse {
+            arn: Some(secret.arn()),
+            name: Some(secret.name.clone()),
+            policy_name: None,
+            resource_policy: secret.policy.clone(),
+        })
+    }
+}
+
+/// Takes a secret's resource policy away.
+pub struct DeleteResourcePolicy;
+
+impl Operation for DeleteResourcePolicy {
+    type Input = model::DeleteResourcePolicyRequest;
+    type Output = model::DeleteResourcePolicyResponse;
+    type Target = SecretTarget;
+    const ACCESS: Access = Access::permissions("secretsmanager:DeleteResourcePolicy");
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
+        resolve(look, &input.secret_id)
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        secret: Authorized<SecretTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        call.share_with(&secret.account);
+        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        secret.expect_staying()?;
+        let mut secret = to_change(&secret);
+        secret.policy = None;
+        let answer = model::DeleteResourcePolicyResponse {
+            arn: Some(secret.arn()),
+            name: Some(secret.name.clone()),
+            policy_name: None,
+        };
+        secret.keep(call)?;
+        Ok(answer)
+    }
+}
+
+/// A policy to be looked at: of a secret, or of none yet.
+pub enum Subject {
+    Secret(SecretTarget),
+    Account(AccountScope),
+}
+
+impl Resource for Subject {
+    const TYPE: &'static str = "";
+
+    fn arn(&self) -> String {
+        match self {
+            Self::Secret(secret) => Resource::arn(secret),
+            Self::Account(scope) => scope.arn(),
+        }
+    }
+
+    fn account(&self) -> &str {
+        match self {
+            Self::Secret(secret) => Resource::account(secret),
+            Self::Account(scope) => scope.account(),
+        }
+    }
+
+    fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
+        match self {
+            Self::Secret(secret) => secret.policies(look),
+            Self::Account(_) => Ok(ResourcePolicies::None),
+        }
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        if let Self::Secret(secret) = self {
+            Resource::conditions(secret, context);
+        }
+    }
+}
+
+/// Says what is wrong with a policy: that it opens the secret to the public, or that it locks the caller out.
+pub struct ValidateResourcePolicy;
+
+impl Operation for ValidateResourcePolicy {
+    type Input = model::ValidateResourcePolicyRequest;
+    type Output = model::ValidateResourcePolicyResponse;
+    type Target = Subject;
+    const ACCESS: Access = VALIDATE;
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Subject>> {
+        let Some(id) = &input.secret_id else {
+            return Ok(match AccountScope::of(look) {
+                Found::Here(scope) => Found::Here(Subject::Account(scope)),
+                Found::Absent { arn, fault } => Found::Absent { arn, fault },
+            });
+        };
+        Ok(match resolve(look, id)? {
+            Found::Here(secret) => Found::Here(Subject::Secret(secret)),
+            Found::Absent { arn, fault } => Found::Absent { arn, fault },
+        })
+    }
+
+    fn handle(call: &mut Call<'_>, subject: Authorized<Subject>, input: Self::Input) -> Result<Self::Output> {
+        let parsed = check(call, &input.resource_policy)?;
+        let mut errors = Vec::new();
+        let mut say = |check: &str, message: &str| {
+            errors.push(model::ValidationErrorsEntry {
+                check_name: Some(check.to_owned()),
+                error_message: Some(message.to_owned()),
+            });
+        };
+        if policy::public::is_public(&parsed) {
+            say(
+                "PublicPolicy",
+                "The resource policy grants broad access to the secret.",
+            );
+        }
+        let (arn, owner) = (subject.arn(), subject.account().to_owned());
+        let policies = ResourcePolicies::Policy(Attached::new(Arc::new(parsed), "the new resource policy"));
+        if !call.would_allow(PUT, &arn, &owner, &policies)? {
+            say(
+                "LockoutPolicy",
+                "The resource policy does not let the caller change it in the future.",
+            );
+        }
+        Ok(model::ValidateResourcePolicyResponse {
+            policy_validation_passed: Some(errors.is_empty()),
+            validation_errors: Some(errors),
+        })
+    }
+}

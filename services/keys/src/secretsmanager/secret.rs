@@ -1,0 +1,241 @@
+//! The secret: its record, its versions with their labels, and how it looks to policies (S11.7, S11.8).
+//!
+//! Invariant: a staging label stands on one version at most; a secret that has a value has one version labelled `AWSCURRENT`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use api::secretsmanager as model;
+use api::secretsmanager::fault::invalid_request_exception;
+use pipeline::jobs::JobId;
+use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
+use policy::{Attached, Context, Policy, PolicyKind};
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::{Fault, Timestamp};
+
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000;
+/// The label of the version that a reader gets unless it asks for another.
+pub(crate) const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that was current before.
+pub(crate) const PREVIOUS: &str = "AWSPREVIOUS";
+/// The label of the version that a rotation is making.
+pub(crate) const PENDING: &str = "AWSPENDING";
+
+/// A planned end.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Deletion {
+    /// Milliseconds since the epoch.
+    pub date: i64,
+    /// The job that deletes the secret then.
+    pub job: JobId,
+}
+
+/// One version, without its value.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Version {
+    /// Milliseconds since the epoch.
+    pub created: i64,
+    /// The day of the last read, in milliseconds since the epoch.
+    pub accessed: Option<i64>,
+    /// Staging labels; a version without any is deprecated and may go.
+    pub stages: BTreeSet<String>,
+    /// What the secret named as its key when the value was encrypted.
+    pub kms_key: Option<String>,
+}
+
+/// A secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Secret {
+    pub account: String,
+    pub region: String,
+    pub name: String,
+    /// The six characters behind the name in the ARN.
+    pub suffix: String,
+    /// Milliseconds since the epoch.
+    pub created: i64,
+    /// Milliseconds since the epoch.
+    pub changed: i64,
+    /// The day of the last read, in milliseconds since the epoch.
+    pub accessed: Option<i64>,
+    pub description: Option<String>,
+    /// The key as it was named; `None` is `alias/aws/secretsmanager`.
+    pub kms_key: Option<String>,
+    pub tags: BTreeMap<String, String>,
+    /// The resource policy as it was given.
+    pub policy: Option<String>,
+    pub deletion: Option<Deletion>,
+    /// By version id.
+    pub versions: BTreeMap<String, Version>,
+    #[serde(skip)]
+    pub(crate) kept: Kept,
+}
+
+/// What is costly to make from a row.
+#[derive(Default)]
+pub(crate) struct Kept(OnceLock<Attached>);
+
+impl Clone for Kept {
+    /// A copy is about to become another version of the row.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+store::record!(Secret, 1);
+
+/// By account, region and name.
+pub static SECRETS: Table<(String, String, String), Secret> = Table::new(0x0260, "secretsmanager.secrets");
+
+impl Secret {
+    /// A secret without a value, of the calling account and region.
+    pub(crate) fn new(look: &Look<'_>, name: &str, suffix: String) -> Self {
+        Self {
+            account: look.account().to_owned(),
+            region: look.region().to_owned(),
+            name: name.to_owned(),
+            suffix,
+            created: look.now.0,
+            changed: look.now.0,
+            accessed: None,
+            description: None,
+            kms_key: None,
+            tags: BTreeMap::new(),
+            policy: None,
+            deletion: None,
+            versions: BTreeMap::new(),
+            kept: Kept::default(),
+        }
+    }
+
+    /// `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-SUFFIX`; without the suffix for a secret that does not exist.
+    pub fn arn(&self) -> String {
+        let hyphen = if self.suffix.is_empty() { "" } else { "-" };
+        format!(
+            "arn:aws:secretsmanager:{}:{}:secret:{}{hyphen}{}",
+            self.region, self.account, self.name, self.suffix
+        )
+    }
+
+    /// Writes the row.
+    pub(crate) fn keep(self, call: &mut Call<'_>) -> Result<()> {
+        let row = (self.account.clone(), self.region.clone(), self.name.clone());
+        call.put(&SECRETS, &row, self)
+    }
+
+    /// Whether a row stands behind it.
+    pub(crate) fn exists(&self) -> bool {
+        !self.suffix.is_empty()
+    }
+
+    /// A secret that is about to go shows and takes nothing.
+    pub(crate) fn expect_staying(&self) -> Result<()> {
+        match self.deletion {
+            None => Ok(()),
+            Some(_) => Err(invalid_request_exception(
+                "You can't perform this operation on the secret because it was marked for deletion.",
+            )),
+        }
+    }
+
+    /// The id of the version that bears a label.
+    pub(crate) fn labelled(&self, stage: &str) -> Option<&str> {
+        let found = self
+            .versions
+            .iter()
+            .find(|(_, version)| version.stages.contains(stage));
+        found.map(|(id, _)| id.as_str())
+    }
+
+    /// The resource policy as the evaluator takes it.
+    pub(crate) fn attached(&self) -> Result<Option<Attached>> {
+        let Some(text) = &self.policy else {
+            return Ok(None);
+        };
+        if let Some(attached) = self.kept.0.get() {
+            return Ok(Some(attached.clone()));
+        }
+        let parsed = Policy::parse(text, PolicyKind::Resource).map_err(Fault::internal)?;
+        let attached = Attached::new(Arc::new(parsed), format!("the resource policy of {}", self.arn()));
+        Ok(Some(self.kept.0.get_or_init(|| attached).clone()))
+    }
+
+    /// The tags as answers show them; absent if there are none.
+    pub(crate) fn shown_tags(&self) -> Vec<model::Tag> {
+        let tags = self.tags.iter().map(|(key, value)| model::Tag {
+            key: Some(key.clone()),
+            value: Some(value.clone()),
+        });
+        tags.collect()
+    }
+
+    /// Version ids with their labels; versions without labels are left out.
+    pub(crate) fn shown_stages(&self) -> Option<BTreeMap<String, Vec<String>>> {
+        let labelled = self
+            .versions
+            .iter()
+            .filter(|(_, version)| !version.stages.is_empty());
+        let stages: BTreeMap<_, _> = labelled
+            .map(|(id, version)| (id.clone(), version.stages.iter().cloned().collect()))
+            .collect();
+        Some(stages).filter(|stages| !stages.is_empty())
+    }
+
+    /// When it will be gone, if that is planned.
+    pub(crate) fn shown_deletion(&self) -> Option<Timestamp> {
+        self.deletion.as_ref().map(|deletion| Timestamp(deletion.date))
+    }
+}
+
+/// A secret as a request named it.
+#[derive(Clone)]
+pub struct SecretTarget(Arc<Secret>);
+
+impl SecretTarget {
+    pub(crate) const fn new(secret: Arc<Secret>) -> Self {
+        Self(secret)
+    }
+}
+
+/// The row of a secret that was granted, to be changed.
+pub(crate) fn to_change(secret: &Authorized<SecretTarget>) -> Secret {
+    (*secret.0).clone()
+}
+
+impl Deref for SecretTarget {
+    type Target = Secret;
+
+    fn deref(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl Resource for SecretTarget {
+    const TYPE: &'static str = "AWS::SecretsManager::Secret";
+
+    fn arn(&self) -> String {
+        self.0.arn()
+    }
+
+    fn account(&self) -> &str {
+        &self.0.account
+    }
+
+    fn policies(&self, _look: &mut Look<'_>) -> Result<ResourcePolicies> {
+        Ok(self
+            .0
+            .attached()?
+            .map_or(ResourcePolicies::None, ResourcePolicies::Policy))
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        context.insert("secretsmanager:SecretId", self.0.arn());
+        context.insert("secretsmanager:SecretPrimaryRegion", self.0.region.clone());
+        for (key, value) in &self.0.tags {
+            context.insert(format!("aws:ResourceTag/{key}"), value.clone());
+            context.insert(format!("secretsmanager:ResourceTag/{key}"), value.clone());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Resource policies.
+
+use pipeline::testing::ACCOUNT;
+use serde_json::{Value, json};
+
+use super::Vault;
+use crate::cloud::{OTHER, allow, policy};
+
+fn put(
+    vault: &Vault,
+    statements: &[Value],
+    block: Option<bool>,
+) -> Result<Value, pipeline::testing::Failure> {
+    let mut input = json!({ "SecretId": "s", "ResourcePolicy": policy(statements) });
+    if let Some(block) = block {
+        input["BlockPublicPolicy"] = block.into();
+    }
+    vault.call(&vault.here.root(), "PutResourcePolicy", input)
+}
+
+/// S11.8: a resource policy gives access without an identity policy, and its Deny wins over one.
+#[test]
+fn a_resource_policy_allows_and_denies() {
+    let vault = Vault::new();
+    vault.secret("s", "value");
+    let ann = vault.user("ann", &["s3:ListBuckets"]);
+    let bob = vault.user("bob", &["secretsmanager:*"]);
+    let get = json!({ "SecretId": "s" });
+    assert_eq!(
+        vault.refused(&ann, "GetSecretValue", get.clone()).0,
+        "AccessDeniedException"
+    );
+    assert!(vault.call(&bob, "GetSecretValue", get.clone()).is_ok());
+    let mut deny = allow(&bob, &["secretsmanager:GetSecretValue"]);
+    deny["Effect"] = json!("Deny");
+    put(
+        &vault,
+        &[allow(&ann, &["secretsmanager:GetSecretValue"]), deny],
+        None,
+    )
+    .unwrap();
+    assert!(vault.call(&ann, "GetSecretValue", get.clone()).is_ok());
+    let (code, message) = vault.refused(&bob, "GetSecretValue", get.clone());
+    assert_eq!(code, "AccessDeniedException");
+    assert!(
+        message.contains("with an explicit deny in a resource-based policy"),
+        "{message}"
+    );
+    let shown = vault.ok("GetResourcePolicy", get.clone());
+    assert!(shown["ResourcePolicy"].as_str().unwrap().contains("Deny"));
+    vault.ok("DeleteResourcePolicy", get.clone());
+    assert!(
+        vault
+            .ok("GetResourcePolicy", get.clone())
+            .get("ResourcePolicy")
+            .is_none()
+    );
+    assert_eq!(
+        vault.refused(&ann, "GetSecretValue", get.clone()).0,
+        "AccessDeniedException"
+    );
+    assert!(vault.call(&bob, "GetSecretValue", get).is_ok());
+}
+
+/// S11.8: the public is kept out if it is asked for, and bad documents always.
+#[test]
+fn a_public_policy_is_blocked_if_told() {
+    let vault = Vault::new();
+    vault.secret("s", "value");
+    let open = json!({ "Effect": "Allow", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*" });
+    let refused = put(&vault, std::slice::from_ref(&open), Some(true)).unwrap_err();
+    assert_eq!(refused.code, "PublicPolicyException");
+    let mut bound = open.clone();
+    bound["Condition"] = json!({ "StringEquals": { "aws:PrincipalAccount": OTHER } });
+    put(&vault, &[bound], Some(true)).unwrap();
+    put(&vault, std::slice::from_ref(&open), None).unwrap();
+    let input = json!({ "SecretId": "s", "ResourcePolicy": policy(&[open]) });
+    let told = vault.ok("ValidateResourcePolicy", input);
+    assert_eq!(told["PolicyValidationPassed"], false);
+    assert_eq!(told["ValidationErrors"][0]["CheckName"], "PublicPolicy");
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let lock = json!({ "Effect": "Deny", "Principal": { "AWS": root }, "Action": "secretsmanager:*", "Resource": "*" });
+    let input = json!({ "SecretId": "s", "ResourcePolicy": policy(&[lock]) });
+    let told = vault.ok("ValidateResourcePolicy", input);
+    assert_eq!(told["ValidationErrors"][0]["CheckName"], "LockoutPolicy");
+    let good = json!({ "Effect": "Allow", "Principal": { "AWS": OTHER }, "Action": "secretsmanager:*", "Resource": "*" });
+    let input = json!({ "ResourcePolicy": policy(&[good]) });
+    assert_eq!(
+        vault.ok("ValidateResourcePolicy", input)["PolicyValidationPassed"],
+        true
+    );
+    for text in ["{", "{}"] {
+        let input = json!({ "SecretId": "s", "ResourcePolicy": text });
+        assert_eq!(
+            vault.code("PutResourcePolicy", input),
+            "MalformedPolicyDocumentException"
+        );
+    }
+    let stranger = json!({ "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:user/nobody") },
+        "Action": "secretsmanager:GetSecretValue", "Resource": "*" });
+    assert_eq!(
+        put(&vault, &[stranger], None).unwrap_err().code,
+        "MalformedPolicyDocumentException"
+    );
+}

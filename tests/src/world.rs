@@ -270,7 +270,7 @@ impl World {
     /// Keys that sign, authenticate and agree.
     fn furnish_pairs(&mut self) {
         for (spec, usage, operations) in [
-            ("RSA_2048", "SIGN_VERIFY", &["GetPublicKey", "Sign"][..]),
+            ("ECC_NIST_P256", "SIGN_VERIFY", &["GetPublicKey", "Sign"][..]),
             ("HMAC_224", "GENERATE_VERIFY_MAC", &["GenerateMac"]),
             ("ECC_NIST_P256", "KEY_AGREEMENT", &["DeriveSharedSecret"]),
         ] {
@@ -279,6 +279,9 @@ impl World {
                 .expect("a key");
             let key = made["KeyMetadata"]["KeyId"].as_str().unwrap_or_default();
             let mut members = vec![("KeyId", Document::String(key.to_owned()))];
+            if usage == "SIGN_VERIFY" {
+                members.push(("SigningAlgorithm", Document::String("ECDSA_SHA_256".to_owned())));
+            }
             if usage == "KEY_AGREEMENT" {
                 let shown = self
                     .call("kms", "GetPublicKey", json!({"KeyId": key}))

@@ -143,6 +143,7 @@ impl Sampler<'_> {
             | "Name" => Some(name.to_owned()),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
+            "TargetPrincipal" => self.organized("AccountId"),
             "SAMLProviderArn" | "PrincipalArn" => arn("saml-provider"),
             "SAMLMetadataDocument" => Some(METADATA.to_owned()),
             "SerialNumber" => arn("mfa"),

@@ -6,10 +6,11 @@ use api::accessanalyzer as model;
 use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Resource, Result};
 use policy::Context;
 
-use super::{ANALYZERS, Analyzer, UnusedAccess, arn, find};
+use super::{ANALYZERS, Analyzer, SERVICE, UnusedAccess, arn, find};
 use crate::accessanalyzer::archive_rule;
 use crate::accessanalyzer::fault::{invalid, quota, taken};
 use crate::accessanalyzer::{scan, tag};
+use crate::iam::role::linked;
 
 /// Makes an analyzer.
 pub struct CreateAnalyzer;
@@ -20,6 +21,7 @@ impl Operation for CreateAnalyzer {
     type Target = Denoted;
     const ACCESS: Access = Access::write("access-analyzer:CreateAnalyzer");
     const CONDITIONS: &'static [&'static str] = &["aws:RequestTag/${TagKey}", "aws:TagKeys"];
+    const ALSO: &'static [Access] = &[linked::CREATE];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Denoted>> {
         let arn = arn(look.region(), look.account(), &input.analyzer_name);
@@ -74,6 +76,7 @@ impl Operation for CreateAnalyzer {
         for rule in input.archive_rules.into_iter().flatten() {
             archive_rule::add(call, &analyzer, rule.rule_name, rule.filter, None)?;
         }
+        linked::ensure(call, SERVICE)?;
         call.put(&ANALYZERS, &analyzer.key(), analyzer.clone())?;
         scan::begin(call, &analyzer)?;
         let arn = analyzer.arn();

@@ -2,6 +2,7 @@
 
 mod access_report;
 mod accounts;
+mod analyzers;
 mod delegation;
 mod features;
 mod handshakes;

@@ -51,6 +51,13 @@ pub(crate) fn administers(look: &mut Look<'_>, member: &Membership, service: &st
     Ok(look.get(&DELEGATED, &key)?.is_some())
 }
 
+/// The members that administer a service.
+pub(crate) fn administrators(look: &mut Look<'_>, management: &str, service: &str) -> Result<Vec<String>> {
+    let rows = look.range(&DELEGATED, &(management,), None, usize::MAX)?;
+    let kept = rows.into_iter().filter(|((_, _, held), _)| held == service);
+    Ok(kept.map(|((_, member, _), _)| member).collect())
+}
+
 /// Takes every service from a member that goes.
 pub(super) fn forget(call: &mut Call<'_>, member: &Membership) -> Result<()> {
     let prefix = (member.management.as_str(), member.account.as_str());

@@ -9,7 +9,7 @@ use policy::Context;
 use super::{ANALYZERS, Analyzer, SERVICE, UnusedAccess, arn, find};
 use crate::accessanalyzer::archive_rule;
 use crate::accessanalyzer::fault::{invalid, quota, taken};
-use crate::accessanalyzer::{scan, tag};
+use crate::accessanalyzer::{scan, tag, zone};
 use crate::iam::role::linked;
 
 /// Makes an analyzer.
@@ -36,6 +36,7 @@ impl Operation for CreateAnalyzer {
 
     fn handle(call: &mut Call<'_>, _place: Authorized<Denoted>, input: Self::Input) -> Result<Self::Output> {
         let unused = read_type(input.r#type, input.configuration)?;
+        expect_zone(call, input.r#type)?;
         if let Some(held) = find(call, &input.analyzer_name)? {
             let same = input.client_token.is_some()
                 && held.token == input.client_token
@@ -85,20 +86,31 @@ impl Operation for CreateAnalyzer {
     }
 }
 
+/// Refuses analyzers of an organization to accounts that do not stand for it.
+fn expect_zone(call: &mut Call<'_>, kind: model::Type) -> Result<()> {
+    let account = call.account().to_owned();
+    if !zone::is_organization(kind.as_str()) || zone::administered(call, &account)?.is_some() {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "An analyzer of the type {kind} needs the management account or the delegated administrator of an organization, with trusted \
+         access for IAM Access Analyzer."
+    )))
+}
+
 /// What the type wants of the configuration.
 fn read_type(
     kind: model::Type,
     configuration: Option<model::AnalyzerConfiguration>,
 ) -> Result<Option<UnusedAccess>> {
     match kind {
-        model::Type::Account if configuration.is_some() => Err(invalid(
+        model::Type::Account | model::Type::Organization if configuration.is_some() => Err(invalid(
             "An analyzer of external access does not take a configuration.",
         )),
-        model::Type::Account => Ok(None),
-        model::Type::AccountUnusedAccess => UnusedAccess::read(configuration).map(Some),
-        model::Type::Organization | model::Type::OrganizationUnusedAccess => Err(invalid(format!(
-            "An analyzer of the type {kind} needs the management account or the delegated administrator of an organization."
-        ))),
+        model::Type::Account | model::Type::Organization => Ok(None),
+        model::Type::AccountUnusedAccess | model::Type::OrganizationUnusedAccess => {
+            UnusedAccess::read(configuration).map(Some)
+        }
         model::Type::AccountInternalAccess | model::Type::OrganizationInternalAccess => Err(invalid(
             format!("Analyzers of the type {kind} are not offered here."),
         )),

@@ -101,6 +101,34 @@ class RootAccess(Judge):
                 client.assume_root(TargetPrincipal=account, TaskPolicyArn=audit)
             self.assertEqual(refused.exception.response["Error"]["Code"], "AccessDenied", account)
 
+    def test_a_report_tells_of_the_member_and_an_analyzer_sees_it(self):
+        root = self.organizations.list_roots()["Roots"][0]["Id"]
+        organization = self.organizations.describe_organization()["Organization"]["Id"]
+        self.organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
+        session = self.server.client("iam", Credentials.of(self.assume("IAMAuditRootUserCredentials")))
+        session.get_account_summary()
+        job = self.iam.generate_organizations_access_report(EntityPath=f"{organization}/{root}")["JobId"]
+
+        def made():
+            report = self.iam.get_organizations_access_report(JobId=job, SortKey="LAST_AUTHENTICATED_TIME_DESCENDING")
+            return report if report["JobStatus"] != "IN_PROGRESS" else None
+
+        report = self.wait(made)
+        self.assertEqual(report["JobStatus"], "COMPLETED")
+        first = report["AccessDetails"][0]
+        self.assertEqual(first["ServiceNamespace"], "iam")
+        self.assertEqual(first["EntityPath"], f"{organization}/{root}/{self.member}")
+
+        self.organizations.enable_aws_service_access(ServicePrincipal="access-analyzer.amazonaws.com")
+        analyzers = self.server.client("accessanalyzer")
+        arn = analyzers.create_analyzer(analyzerName="organization", type="ORGANIZATION")["arn"]
+        owners = self.wait(lambda: {
+            held["resourceOwnerAccount"] for held in analyzers.list_analyzed_resources(analyzerArn=arn)["analyzedResources"]
+        } if len(analyzers.list_analyzed_resources(analyzerArn=arn)["analyzedResources"]) > 2 else None)
+        self.assertEqual(owners, {self.server.account, self.member})
+        # The role by which the management account reaches into the member is trust within the organization.
+        self.assertEqual(analyzers.list_findings_v2(analyzerArn=arn)["findings"], [])
+
     def test_the_organization_s_role_stays_while_it_is_needed(self):
         role = "AWSServiceRoleForOrganizations"
         task = self.iam.delete_service_linked_role(RoleName=role)["DeletionTaskId"]

@@ -102,7 +102,11 @@ impl Sampler<'_> {
             members.take(1).collect()
         } else {
             members
-                .filter(|member| member.required || (depth == 0 && NAMING.contains(&member.name)))
+                .filter(|member| {
+                    let names = depth == 0 && NAMING.contains(&member.name);
+                    // The policy of a privileged task, without which forms could not say that there is one.
+                    member.required || names || (depth == 1 && member.name == "arn")
+                })
                 .collect()
         };
         let wanted = wanted.into_iter().filter(|_| depth <= DEPTH_MAX);
@@ -174,6 +178,8 @@ impl Sampler<'_> {
             | "Name" => Some(name.to_owned()),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
+            "arn" => Some("arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials".to_owned()),
+            "TargetPrincipal" => self.organized("AccountId"),
             "SAMLProviderArn" | "PrincipalArn" => arn("saml-provider"),
             "SAMLMetadataDocument" => Some(METADATA.to_owned()),
             "SerialNumber" => arn("mfa"),
@@ -250,6 +256,7 @@ impl Sampler<'_> {
                 "ParentId" | "SourceParentId" | "DestinationParentId" | "RootId" => "r-0000",
                 "OrganizationalUnitId" | "ChildId" | "TargetId" | "ResourceId" => "ou-0000-00000000",
                 "AccountId" => "999999999999",
+                "EntityPath" => "o-0000000000/r-0000",
                 "HandshakeId" => "h-00000000",
                 "CreateAccountRequestId" => "car-00000000",
                 "PolicyId" => "p-00000000",

@@ -303,7 +303,8 @@ impl World {
             answer.unwrap_or_else(|code| panic!("{operation}: {code}"))
         };
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        ok(self, "CreateOrganization", json!({}));
+        let made = ok(self, "CreateOrganization", json!({}));
+        let organization = text(&made["Organization"]["Id"]);
         let root = text(&ok(self, "ListRoots", json!({}))["Roots"][0]["Id"]);
         let kind = json!({"RootId": root, "PolicyType": "SERVICE_CONTROL_POLICY"});
         ok(self, "EnablePolicyType", kind);
@@ -328,8 +329,11 @@ impl World {
                 accepted.expect("a member");
             }
         }
-        let service = json!({"ServicePrincipal": "config.amazonaws.com"});
-        ok(self, "EnableAWSServiceAccess", service);
+        for service in ["config.amazonaws.com", "iam.amazonaws.com"] {
+            let service = json!({ "ServicePrincipal": service });
+            ok(self, "EnableAWSServiceAccess", service);
+        }
+        self.make("EnableOrganizationsRootCredentialsManagement", json!({}));
         let asked = json!({"AccountName": "asked", "Email": "asked@example.com"});
         let asked = text(&ok(self, "CreateAccount", asked)["CreateAccountStatus"]["Id"]);
         let document = crate::sample::POLICY;
@@ -346,6 +350,7 @@ impl World {
             json!({"Content": delegates.to_string()}),
         );
         self.existing.organization = BTreeMap::from([
+            ("EntityPath", format!("{organization}/{root}")),
             ("ParentId", root.clone()),
             ("SourceParentId", root.clone()),
             ("DestinationParentId", unit.clone()),

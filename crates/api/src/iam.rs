@@ -8,6 +8,14 @@ use wire::typed::Blob;
 pub const SERVICE: &str = "iam";
 
 wire::structures! {
+    AccessDetail {
+        entity_path "EntityPath" Option<String>;
+        last_authenticated_time "LastAuthenticatedTime" Option<Timestamp>;
+        region "Region" Option<String>;
+        service_name "ServiceName" String;
+        service_namespace "ServiceNamespace" String;
+        total_authenticated_entities "TotalAuthenticatedEntities" Option<i32>;
+    }
     AccessKey {
         access_key_id "AccessKeyId" String;
         create_date "CreateDate" Option<Timestamp>;
@@ -281,12 +289,32 @@ wire::structures! {
         policy_arn "PolicyArn" String;
         user_name "UserName" String;
     }
+    DisableOrganizationsRootCredentialsManagementRequest {}
+    DisableOrganizationsRootCredentialsManagementResponse {
+        enabled_features "EnabledFeatures" Option<Vec<FeatureType>>;
+        organization_id "OrganizationId" Option<String>;
+    }
+    DisableOrganizationsRootSessionsRequest {}
+    DisableOrganizationsRootSessionsResponse {
+        enabled_features "EnabledFeatures" Option<Vec<FeatureType>>;
+        organization_id "OrganizationId" Option<String>;
+    }
     DisableOutboundWebIdentityFederationInput {}
     EnableMFADeviceRequest {
         authentication_code1 "AuthenticationCode1" String;
         authentication_code2 "AuthenticationCode2" String;
         serial_number "SerialNumber" String;
         user_name "UserName" String;
+    }
+    EnableOrganizationsRootCredentialsManagementRequest {}
+    EnableOrganizationsRootCredentialsManagementResponse {
+        enabled_features "EnabledFeatures" Option<Vec<FeatureType>>;
+        organization_id "OrganizationId" Option<String>;
+    }
+    EnableOrganizationsRootSessionsRequest {}
+    EnableOrganizationsRootSessionsResponse {
+        enabled_features "EnabledFeatures" Option<Vec<FeatureType>>;
+        organization_id "OrganizationId" Option<String>;
     }
     EnableOutboundWebIdentityFederationInput {}
     EnableOutboundWebIdentityFederationResponse {
@@ -322,6 +350,13 @@ wire::structures! {
     GenerateCredentialReportResponse {
         description "Description" Option<String>;
         state "State" Option<ReportStateType>;
+    }
+    GenerateOrganizationsAccessReportRequest {
+        entity_path "EntityPath" String;
+        organizations_policy_id "OrganizationsPolicyId" Option<String>;
+    }
+    GenerateOrganizationsAccessReportResponse {
+        job_id "JobId" Option<String>;
     }
     GenerateServiceLastAccessedDetailsRequest {
         arn "Arn" String;
@@ -425,6 +460,23 @@ wire::structures! {
         tags "Tags" Option<Vec<Tag>>;
         thumbprint_list "ThumbprintList" Option<Vec<String>>;
         url "Url" Option<String>;
+    }
+    GetOrganizationsAccessReportRequest {
+        job_id "JobId" String;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+        sort_key "SortKey" Option<SortKeyType>;
+    }
+    GetOrganizationsAccessReportResponse {
+        access_details "AccessDetails" Option<Vec<AccessDetail>>;
+        error_details "ErrorDetails" Option<ErrorDetails>;
+        is_truncated "IsTruncated" Option<bool>;
+        job_completion_date "JobCompletionDate" Option<Timestamp>;
+        job_creation_date "JobCreationDate" Timestamp;
+        job_status "JobStatus" JobStatusType;
+        marker "Marker" Option<String>;
+        number_of_services_accessible "NumberOfServicesAccessible" Option<i32>;
+        number_of_services_not_accessed "NumberOfServicesNotAccessed" Option<i32>;
     }
     GetOutboundWebIdentityFederationInfoInput {}
     GetOutboundWebIdentityFederationInfoResponse {
@@ -727,6 +779,11 @@ wire::structures! {
     ListOpenIDConnectProvidersRequest {}
     ListOpenIDConnectProvidersResponse {
         open_id_connect_provider_list "OpenIDConnectProviderList" Option<Vec<OpenIDConnectProviderListEntry>>;
+    }
+    ListOrganizationsFeaturesRequest {}
+    ListOrganizationsFeaturesResponse {
+        enabled_features "EnabledFeatures" Option<Vec<FeatureType>>;
+        organization_id "OrganizationId" Option<String>;
     }
     ListPoliciesGrantingServiceAccessEntry {
         policies "Policies" Option<Vec<PolicyGrantingServiceAccess>>;
@@ -1493,6 +1550,10 @@ wire::enumerations! {
         LocalManagedPolicy "LocalManagedPolicy"
         AwsManagedPolicy "AWSManagedPolicy"
     }
+    FeatureType {
+        RootCredentialsManagement "RootCredentialsManagement"
+        RootSessions "RootSessions"
+    }
     GlobalEndpointTokenVersion {
         V1Token "v1Token"
         V2Token "v2Token"
@@ -1553,6 +1614,12 @@ wire::enumerations! {
         Inprogress "INPROGRESS"
         Complete "COMPLETE"
     }
+    SortKeyType {
+        ServiceNamespaceAscending "SERVICE_NAMESPACE_ASCENDING"
+        ServiceNamespaceDescending "SERVICE_NAMESPACE_DESCENDING"
+        LastAuthenticatedTimeAscending "LAST_AUTHENTICATED_TIME_ASCENDING"
+        LastAuthenticatedTimeDescending "LAST_AUTHENTICATED_TIME_DESCENDING"
+    }
     StatusType {
         Active "Active"
         Inactive "Inactive"
@@ -1563,6 +1630,8 @@ wire::enumerations! {
 /// The service's own errors.
 pub mod fault {
     wire::faults! {
+        account_not_management_or_delegated_administrator_exception "AccountNotManagementOrDelegatedAdministratorException" "AccountNotManagementOrDelegatedAdministratorException" 400 Sender;
+        caller_is_not_management_account_exception "CallerIsNotManagementAccountException" "CallerIsNotManagementAccountException" 400 Sender;
         concurrent_modification_exception "ConcurrentModificationException" "ConcurrentModification" 409 Sender;
         credential_report_expired_exception "CredentialReportExpiredException" "ReportExpired" 410 Sender;
         credential_report_not_present_exception "CredentialReportNotPresentException" "ReportNotPresent" 410 Sender;
@@ -1585,9 +1654,13 @@ pub mod fault {
         malformed_policy_document_exception "MalformedPolicyDocumentException" "MalformedPolicyDocument" 400 Sender;
         no_such_entity_exception "NoSuchEntityException" "NoSuchEntity" 404 Sender;
         open_id_idp_communication_error_exception "OpenIdIdpCommunicationErrorException" "OpenIdIdpCommunicationError" 400 Sender;
+        organization_not_found_exception "OrganizationNotFoundException" "OrganizationNotFoundException" 400 Sender;
+        organization_not_in_all_features_mode_exception "OrganizationNotInAllFeaturesModeException" "OrganizationNotInAllFeaturesModeException" 400 Sender;
         password_policy_violation_exception "PasswordPolicyViolationException" "PasswordPolicyViolation" 400 Sender;
         policy_evaluation_exception "PolicyEvaluationException" "PolicyEvaluation" 500 Receiver;
         policy_not_attachable_exception "PolicyNotAttachableException" "PolicyNotAttachable" 400 Sender;
+        report_generation_limit_exceeded_exception "ReportGenerationLimitExceededException" "ReportGenerationLimitExceeded" 409 Sender;
+        service_access_not_enabled_exception "ServiceAccessNotEnabledException" "ServiceAccessNotEnabledException" 400 Sender;
         service_failure_exception "ServiceFailureException" "ServiceFailure" 500 Receiver;
         service_not_supported_exception "ServiceNotSupportedException" "NotSupportedService" 404 Sender;
         unmodifiable_entity_exception "UnmodifiableEntityException" "UnmodifiableEntity" 400 Sender;

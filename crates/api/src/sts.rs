@@ -72,6 +72,18 @@ wire::structures! {
         source_identity "SourceIdentity" Option<String>;
         subject_from_web_identity_token "SubjectFromWebIdentityToken" Option<String>;
     }
+    AssumeRootRequest {
+        duration_seconds "DurationSeconds" Option<i32>;
+        minimum_session_token_size "MinimumSessionTokenSize" Option<i32>;
+        target_principal "TargetPrincipal" String;
+        task_policy_arn "TaskPolicyArn" PolicyDescriptorType;
+    }
+    AssumeRootResponse {
+        credentials "Credentials" Option<Credentials>;
+        session_token_size "SessionTokenSize" Option<i32>;
+        session_token_utilization "SessionTokenUtilization" Option<i32>;
+        source_identity "SourceIdentity" Option<String>;
+    }
     AssumedRoleUser {
         arn "Arn" String;
         assumed_role_id "AssumedRoleId" String;

@@ -158,6 +158,7 @@ pub struct Globals<'a> {
     pub mfa: Option<i64>,
     pub source_identity: Option<&'a str>,
     pub federated_provider: Option<&'a str>,
+    pub assumed_root: bool,
     pub source_ip: &'a str,
     pub user_agent: Option<&'a str>,
     pub secure: bool,
@@ -204,6 +205,9 @@ impl Globals<'_> {
         }
         if let Some(provider) = self.federated_provider {
             context.insert("aws:FederatedProvider", provider.to_owned());
+        }
+        if self.assumed_root {
+            context.insert("aws:AssumedRoot", "true");
         }
         context.insert("aws:SourceIp", self.source_ip.to_owned());
         if let Some(agent) = self.user_agent {
@@ -265,6 +269,7 @@ fn add_globals(call: &Call<'_>, owner: &str, organizations: &Organizations, cont
         federated_provider: session
             .and_then(|session| session.federated_provider.as_deref())
             .or(identity.federation.as_ref().map(|_| &*identity.arn)),
+        assumed_root: session.is_some_and(|session| session.assumed_root),
         source_ip: &call.request.source_ip,
         user_agent: call.request.user_agent.as_deref(),
         secure: call.request.secure,

@@ -135,6 +135,7 @@ fn with_layers<T>(
         mfa: session.and_then(|session| session.mfa),
         source_identity: session.and_then(|session| session.source_identity.as_deref()),
         federated_provider: session.and_then(|session| session.federated_provider.as_deref()),
+        assumed_root: session.is_some_and(|session| session.assumed_root),
         source_ip: "127.0.0.1",
         user_agent: None,
         secure: true,

@@ -187,6 +187,9 @@ pub struct Session {
     pub transitive_tag_keys: Vec<String>,
     /// The session came of a session (one-hour limit).
     pub chained: bool,
+    /// `aws:AssumedRoot`: the session is one of `AssumeRoot`, for a privileged task in a member account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed_root: bool,
     /// Session policies given at issue: the document, or the ARN of a managed policy.
     pub policies: Vec<SessionPolicy>,
 }

@@ -223,6 +223,7 @@ pub(crate) fn globals<'a>(record: &'a Record, judged: &'a Judged) -> Globals<'a>
         federated_provider: session
             .and_then(|session| session.federated_provider.as_deref())
             .or_else(|| vouched(caller.kind).then_some(caller.arn.as_str())),
+        assumed_root: session.is_some_and(|session| session.assumed_root),
         source_ip: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
         secure: record.tls.is_some(),

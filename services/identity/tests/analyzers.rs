@@ -117,7 +117,11 @@ fn generic_trust_is_found() {
         "ListAnalyzedResources",
         json!({"analyzerArn": analyzer("a")}),
     );
-    assert_eq!(resources["analyzedResources"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        resources["analyzedResources"].as_array().unwrap().len(),
+        4,
+        "Access Analyzer's own role is one of them"
+    );
     let resource = ask(
         &scene,
         "GetAnalyzedResource",

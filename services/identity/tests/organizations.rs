@@ -1,9 +1,13 @@
 //! Organizations through the pipeline: the tree, its accounts, what they ask of each other, and who may do what.
 
+mod access_report;
 mod accounts;
+mod analyzers;
 mod delegation;
 mod features;
 mod handshakes;
+mod root_access;
+mod service_roles;
 mod tree;
 
 use std::sync::Arc;

@@ -184,6 +184,11 @@ fn the_other_kinds_of_callers() {
     });
     assert_eq!(identity["sessionContext"], context);
 
+    let mut root = session.clone();
+    root["session"]["assumed_root"] = true.into();
+    let identity = recorded("AwsApiCall", root)["userIdentity"].clone();
+    assert_eq!(identity["sessionContext"]["assumedRoot"], "true");
+
     let mut federated = session;
     federated["session"]["federated_provider"] = provider.into();
     context["webIdFederationData"] = json!({"federatedProvider": provider, "attributes": {}});

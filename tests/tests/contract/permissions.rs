@@ -20,10 +20,16 @@ const JUDGED_LATE: &[Excuse] = &[(
 )];
 
 /// Operations that more than an action of the caller decides.
-const NOT_ENOUGH: &[Excuse] = &[(
-    "sts:AssumeRole",
-    "a role that is not there trusts nobody, and is refused as AccessDenied like AWS's",
-)];
+const NOT_ENOUGH: &[Excuse] = &[
+    (
+        "sts:AssumeRole",
+        "a role that is not there trusts nobody, and is refused as AccessDenied like AWS's",
+    ),
+    (
+        "sts:AssumeRoot",
+        "the root user of an account that is no member trusts nobody",
+    ),
+];
 
 /// Operations that the caller's own policies decide: not those that are open to all, nor those whose input proves the caller.
 fn judged() -> impl Iterator<Item = (&'static Endpoint, &'static Service, &'static Operation)> {

@@ -16,6 +16,10 @@ const READS_THAT_WRITE: &[Excuse] = &[
         "AWS gives it the level of a read, though it plans the making of a report",
     ),
     (
+        "iam:GenerateOrganizationsAccessReport",
+        "AWS gives it the level of a read, though it plans the making of a report",
+    ),
+    (
         "iam:GenerateServiceLastAccessedDetails",
         "AWS gives it the level of a read, though it plans the making of a report",
     ),

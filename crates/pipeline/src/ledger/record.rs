@@ -99,6 +99,8 @@ pub struct SessionFacts {
     pub source_identity: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federated_provider: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed_root: bool,
 }
 
 /// `tlsDetails`
@@ -189,6 +191,7 @@ impl Caller {
             issuer: session.issuer.clone(),
             source_identity: session.source_identity.clone(),
             federated_provider: session.federated_provider.clone(),
+            assumed_root: session.assumed_root,
         });
         Self {
             kind: identity.kind,

@@ -26,6 +26,7 @@ pub mod scan;
 pub mod tag;
 pub mod unused;
 pub mod validate;
+mod zone;
 
 /// How the calls of Access Analyzer look in the trail.
 pub static TRAIL: TrailRules = TrailRules::new("accessanalyzer");

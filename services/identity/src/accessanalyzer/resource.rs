@@ -15,6 +15,7 @@ use super::fault::{invalid, missing};
 use super::finding::{self, Status, What};
 use super::page;
 use super::scan::{self, Sight};
+use super::zone;
 
 /// A resource that was looked at. Times are milliseconds since the epoch.
 #[derive(Clone, Serialize, Deserialize)]
@@ -196,9 +197,10 @@ impl Operation for StartResourceScan {
             ));
         }
         let arn = &input.resource_arn;
+        let inside = zone::of(call, &analyzer)?;
         let owned = input
             .resource_owner_account
-            .is_none_or(|account| account == analyzer.account);
+            .is_none_or(|account| inside.accounts.contains(&account));
         let known = call.get(&RESOURCES, &row(&analyzer, arn))?.is_some();
         if !owned || !(known || scan::find(call, &analyzer, arn)?.is_some()) {
             return Err(missing("Resource", arn));

@@ -18,6 +18,7 @@ use super::external::{self, Subject, Zone};
 use super::finding::{self, Finding, Status, What};
 use super::resource::{self, Analyzed, RESOURCES};
 use super::unused;
+use super::zone::{self, Inside};
 
 /// The job of a whole scan, or of its next part.
 pub(super) const JOB: &str = "accessanalyzer.Scan";
@@ -63,6 +64,15 @@ struct Part {
     behind: Option<(usize, String)>,
     /// The one resource to look at.
     arn: Option<String>,
+    /// The account that the part is in; without one, the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+}
+
+/// Where a scan goes on: in an account, from its beginning or behind a place in an inventory.
+struct Next {
+    account: String,
+    behind: Option<(usize, String)>,
 }
 
 fn plan(call: &mut Call<'_>, analyzer: &Analyzer, due: i64, round: u64) -> Result<()> {
@@ -82,17 +92,22 @@ fn schedule(
     analyzer: &Analyzer,
     kind: &'static str,
     due: i64,
-    behind: Option<(usize, String)>,
+    next: Option<Next>,
     arn: Option<String>,
 ) -> Result<JobId> {
+    let (account, behind) = next.map_or((None, None), |next| (Some(next.account), next.behind));
     let part = Part {
         name: analyzer.name.clone(),
         id: analyzer.id.clone(),
         behind,
         arn,
+        account,
     };
     let payload = serde_json::to_value(part).map_err(Fault::internal)?;
-    call.schedule_in(&analyzer.region, kind, Timestamp(due), payload)
+    // What changed may be in another account than the analyzer, whose job it is.
+    call.within(&analyzer.account, |call| {
+        call.schedule_in(&analyzer.region, kind, Timestamp(due), payload)
+    })
 }
 
 /// Plans the first scan of an analyzer.
@@ -146,8 +161,8 @@ fn changed(call: &mut Call<'_>) -> Result<()> {
     }
     let everywhere = api::models::service(service).is_some_and(|model| model.global);
     let account = call.account().to_owned();
-    for analyzer in analyzer::of_account(call, &account)? {
-        if !analyzer.is_unused() && (everywhere || analyzer.region == call.region()) {
+    for analyzer in zone::watching(call, &account)? {
+        if everywhere || analyzer.region == call.region() {
             hasten(call, &analyzer)?;
         }
     }
@@ -175,26 +190,24 @@ pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()
         return Ok(());
     };
     let mut plan = (*held).clone();
-    let rules = archive_rule::of_analyzer(call, &analyzer)?;
-    let mut scan = Scan {
-        analyzer: &mut analyzer,
-        rules: &rules,
-        round: plan.round,
-    };
-    let behind = if scan.analyzer.is_unused() {
-        unused::scan(call, &mut scan)?;
-        None
-    } else {
-        scan.part(call, part.behind)?
+    let inside = zone::of(call, &analyzer)?;
+    let account = part.account.or_else(|| inside.accounts.first().cloned());
+    let account = account.filter(|account| inside.accounts.contains(account));
+    let next = match &account {
+        Some(account) => step(call, &mut analyzer, (account, part.behind), &inside, plan.round)?,
+        // An account that left in the middle of the scan, or an organization that the analyzer may not look at any more.
+        None => None,
     };
     call.put(&ANALYZERS, &analyzer.key(), analyzer.clone())?;
-    if behind.is_some() {
+    if next.is_some() {
         plan.running = true;
         plan.due = call.now.0;
-        plan.job = schedule(call, &analyzer, JOB, plan.due, behind, None)?;
+        plan.job = schedule(call, &analyzer, JOB, plan.due, next, None)?;
         return call.put(&PLANS, &analyzer.key(), plan);
     }
-    sweep(call, &analyzer, plan.round)?;
+    if account.is_some() {
+        sweep(call, &analyzer, plan.round)?;
+    }
     let wait = if plan.again { DELAY } else { DAY };
     self::plan(
         call,
@@ -202,6 +215,37 @@ pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()
         call.now.0.saturating_add(wait),
         plan.round.saturating_add(1),
     )
+}
+
+/// One part of a scan, in one account; tells where the next one goes on.
+fn step(
+    call: &mut Call<'_>,
+    analyzer: &mut Analyzer,
+    (account, behind): (&str, Option<(usize, String)>),
+    inside: &Inside,
+    round: u64,
+) -> Result<Option<Next>> {
+    let rules = archive_rule::of_analyzer(call, analyzer)?;
+    let mut scan = Scan {
+        analyzer,
+        rules: &rules,
+        round,
+    };
+    let behind = if scan.analyzer.is_unused() {
+        unused::scan(call, &mut scan, account)?;
+        None
+    } else {
+        scan.part(call, account, behind, inside)?
+    };
+    if behind.is_some() {
+        let account = account.to_owned();
+        return Ok(Some(Next { account, behind }));
+    }
+    let account = inside.behind(account);
+    Ok(account.map(|account| Next {
+        account,
+        behind: None,
+    }))
 }
 
 /// A look at one resource.
@@ -221,7 +265,8 @@ pub(super) fn run_one(call: &mut Call<'_>, payload: &serde_json::Value) -> Resul
         rules: &rules,
         round,
     };
-    scan.external(call, kind, &found)?;
+    let inside = zone::of(call, scan.analyzer)?;
+    scan.external(call, kind, &found, &inside)?;
     call.put(&ANALYZERS, &analyzer.key(), analyzer.clone())
 }
 
@@ -235,7 +280,7 @@ pub(super) fn find(
         return Ok(None);
     };
     let here = arn.region().is_empty() || arn.region() == analyzer.region;
-    if !here || arn.account() != analyzer.account {
+    if !here || !zone::of(call, analyzer)?.accounts.contains(arn.account()) {
         return Ok(None);
     }
     for inventory in call.inventories().to_vec() {
@@ -265,21 +310,23 @@ impl Scan<'_> {
     fn part(
         &mut self,
         call: &mut Call<'_>,
+        account: &str,
         behind: Option<(usize, String)>,
+        inside: &Inside,
     ) -> Result<Option<(usize, String)>> {
         let (first, mut after) = behind.map_or((0, None), |(index, place)| (index, Some(place)));
-        let (account, region) = (self.analyzer.account.clone(), self.analyzer.region.clone());
+        let region = self.analyzer.region.clone();
         let inventories = call.inventories().to_vec();
         for (index, inventory) in inventories.iter().enumerate().skip(first) {
             let stretch = Stretch {
-                account: &account,
+                account,
                 region: &region,
                 after: after.as_deref(),
                 limit: PART,
             };
             let page = (inventory.page)(call, &stretch)?;
             for (_, resource) in &page {
-                self.external(call, inventory.kind, resource)?;
+                self.external(call, inventory.kind, resource, inside)?;
             }
             if page.len() == PART {
                 return Ok(page.into_iter().next_back().map(|(place, _)| (index, place)));
@@ -290,8 +337,15 @@ impl Scan<'_> {
     }
 
     /// Looks at who outside reaches a resource.
-    fn external(&mut self, call: &mut Call<'_>, kind: &str, resource: &Inventoried) -> Result<()> {
-        let found = external(call, self.analyzer, &resource.arn, &resource.policies)?;
+    fn external(
+        &mut self,
+        call: &mut Call<'_>,
+        kind: &str,
+        resource: &Inventoried,
+        inside: &Inside,
+    ) -> Result<()> {
+        let (arn, owner) = (&resource.arn, &resource.owner);
+        let found = external(call, inside, (arn, owner), &resource.policies)?;
         let sight = Sight {
             arn: &resource.arn,
             kind,
@@ -362,11 +416,11 @@ impl Scan<'_> {
     }
 }
 
-/// What there is to find of a resource of an analyzer's account with these policies.
+/// What there is to find of a resource with these policies: its ARN, and the account that owns it.
 pub(super) fn external(
     call: &mut Call<'_>,
-    analyzer: &Analyzer,
-    arn: &str,
+    inside: &Inside,
+    (arn, owner): (&str, &str),
     policies: &ResourcePolicies,
 ) -> Result<Vec<What>> {
     // Roles are reached through STS; whatever else has a policy, through its own service.
@@ -375,16 +429,12 @@ pub(super) fn external(
         Some(service) => format!("{service}:Access"),
     };
     let directory = call.directory();
-    let resource_control = directory.resource_control(call, &analyzer.account, &action, arn)?;
+    let resource_control = directory.resource_control(call, owner, &action, arn)?;
     let zone = Zone {
-        trusts: &|account| account == analyzer.account,
+        trusts: &|id| inside.trusts(id),
         resource_control: &resource_control,
     };
-    let subject = Subject {
-        arn,
-        owner: &analyzer.account,
-        policies,
-    };
+    let subject = Subject { arn, owner, policies };
     let found = external::accesses(&subject, &zone)
         .into_iter()
         .map(|access| What::External {

@@ -15,7 +15,7 @@ use crate::iam::attachment::attached_max;
 use crate::iam::count::{self, Counted};
 use crate::iam::page::Page;
 use crate::iam::signing_certificate::{self, SIGNING_CERTIFICATES};
-use crate::iam::{access_key, group, mfa, owned, preference, user};
+use crate::iam::{access_key, group, mfa, owned, password, preference, user};
 
 /// An account: twelve digits and what it is called.
 #[derive(Clone, Serialize, Deserialize)]
@@ -198,6 +198,7 @@ impl Operation for GetAccountSummary {
         let root_keys = access_key::of_holder(call, &account, "")?.len();
         let root_mfa = mfa::present(call, &account, "")?;
         let root_certificates = owned::present(call, &SIGNING_CERTIFICATES, &account, "")?;
+        let root_password = password::root_has_profile(call, &account)?;
         let token_version = preference::global_token_version(call)?;
         let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let counted = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
@@ -225,7 +226,7 @@ impl Operation for GetAccountSummary {
             ("MFADevices", counted(counts.mfa_devices)),
             ("MFADevicesInUse", counted(counts.mfa_devices_in_use)),
             ("AccountMFAEnabled", i32::from(root_mfa)),
-            ("AccountPasswordPresent", 0),
+            ("AccountPasswordPresent", i32::from(root_password)),
             ("AccountSigningCertificatesPresent", i32::from(root_certificates)),
             (
                 "SigningCertificatesPerUserQuota",

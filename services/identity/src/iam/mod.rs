@@ -30,6 +30,7 @@ pub mod last_accessed;
 pub mod managed;
 pub mod mfa;
 pub mod oidc;
+pub mod organizations_features;
 pub mod outbound;
 mod owned;
 mod page;
@@ -95,11 +96,15 @@ pub static OPERATIONS: &[Endpoint] = operations!["iam";
         DisableOutboundWebIdentityFederation, EnableOutboundWebIdentityFederation,
         GetOutboundWebIdentityFederationInfo,
     },
+    organizations_features::{
+        DisableOrganizationsRootCredentialsManagement, DisableOrganizationsRootSessions,
+        EnableOrganizationsRootCredentialsManagement, EnableOrganizationsRootSessions, ListOrganizationsFeatures,
+    },
     report::{GenerateCredentialReport, GetCredentialReport},
     details::{GetAccountAuthorizationDetails},
     last_accessed::{
-        GenerateServiceLastAccessedDetails, GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities,
-        ListPoliciesGrantingServiceAccess,
+        GenerateOrganizationsAccessReport, GenerateServiceLastAccessedDetails, GetOrganizationsAccessReport,
+        GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities, ListPoliciesGrantingServiceAccess,
     },
     policy::{
         CreatePolicy, CreatePolicyVersion, DeletePolicy, DeletePolicyVersion, GetPolicy, GetPolicyVersion,
@@ -156,5 +161,11 @@ pub static JOBS: &[JobKind] = &[
         service: "iam",
         event: "GenerateServiceLastAccessedDetails",
         run: last_accessed::generate,
+    },
+    JobKind {
+        name: last_accessed::ORGANIZATION_JOB,
+        service: "iam",
+        event: "GenerateOrganizationsAccessReport",
+        run: last_accessed::generate_for_organization,
     },
 ];

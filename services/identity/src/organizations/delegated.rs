@@ -41,6 +41,23 @@ pub(crate) fn is_administrator(look: &mut Look<'_>, member: &Membership) -> Resu
     Ok(!look.range(&DELEGATED, &prefix, None, 1)?.is_empty())
 }
 
+/// Whether a member administers a service.
+pub(crate) fn administers(look: &mut Look<'_>, member: &Membership, service: &str) -> Result<bool> {
+    let key = (
+        member.management.clone(),
+        member.account.clone(),
+        service.to_owned(),
+    );
+    Ok(look.get(&DELEGATED, &key)?.is_some())
+}
+
+/// The members that administer a service.
+pub(crate) fn administrators(look: &mut Look<'_>, management: &str, service: &str) -> Result<Vec<String>> {
+    let rows = look.range(&DELEGATED, &(management,), None, usize::MAX)?;
+    let kept = rows.into_iter().filter(|((_, _, held), _)| held == service);
+    Ok(kept.map(|((_, member, _), _)| member).collect())
+}
+
 /// Takes every service from a member that goes.
 pub(super) fn forget(call: &mut Call<'_>, member: &Membership) -> Result<()> {
     let prefix = (member.management.as_str(), member.account.as_str());

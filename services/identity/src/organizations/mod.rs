@@ -23,6 +23,9 @@ pub mod service_access;
 pub mod tag;
 pub mod unit;
 
+/// Organizations, as its role in every account of an organization trusts it.
+pub(crate) const SERVICE: &str = "organizations.amazonaws.com";
+
 /// How the calls of Organizations look in the trail.
 pub static TRAIL: TrailRules = TrailRules::new("organizations");
 

@@ -15,6 +15,7 @@ pub mod message;
 mod narrowing;
 pub mod outbound;
 pub mod role;
+pub mod root;
 pub mod saml;
 pub mod session;
 pub(crate) mod token;
@@ -38,6 +39,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["sts";
     message::{DecodeAuthorizationMessage},
     outbound::{GetWebIdentityToken},
     role::{AssumeRole},
+    root::{AssumeRoot},
     saml::{AssumeRoleWithSAML},
     session::{GetSessionToken},
     web_identity::{AssumeRoleWithWebIdentity},

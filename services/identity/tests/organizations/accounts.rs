@@ -95,7 +95,10 @@ fn the_management_account_reaches_into_accounts_that_it_made() {
         "AdministratorAccess"
     );
     let summary = iam("GetAccountSummary", json!({})).unwrap();
-    assert_eq!(summary["SummaryMap"]["Roles"], 1);
+    assert_eq!(
+        summary["SummaryMap"]["Roles"], 2,
+        "the second one is that of Organizations"
+    );
     let input = json!({"AccountName": "m", "Email": "m2@example.com", "RoleName": "Reach"});
     organized.ok("CreateAccount", input);
     organized.scene.cloud.advance(0);

@@ -89,6 +89,9 @@ struct SessionContext<'a> {
     attributes: SessionAttributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_identity: Option<&'a str>,
+    /// AWS writes it as text, and only if it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assumed_root: Option<&'static str>,
 }
 
 /// Of sessions that an OpenID Connect provider's token began.
@@ -233,7 +236,10 @@ fn user_identity(record: &Record) -> UserIdentity<'_> {
             access_key_id: present(&caller.access_key_id),
             user_name: user_name(caller),
             identity_provider: None,
-            session_context: caller.session.as_ref().map(session_context),
+            session_context: caller
+                .session
+                .as_ref()
+                .map(|session| session_context(session, asks_for_root(record))),
             invoked_by: caller.invoked_by.as_deref(),
         },
     }
@@ -266,7 +272,13 @@ const fn type_name(kind: IdentityType) -> &'static str {
     }
 }
 
-fn session_context(session: &SessionFacts) -> SessionContext<'_> {
+/// Whether the call got a session of a member's root user, which AWS tells of the session that asked too (IAM User Guide, "Track
+/// privileged tasks in AWS CloudTrail").
+fn asks_for_root(record: &Record) -> bool {
+    record.operation == "AssumeRoot" && record.error.is_none()
+}
+
+fn session_context(session: &SessionFacts, asks_for_root: bool) -> SessionContext<'_> {
     let provider = session.federated_provider.as_deref();
     let web = provider.filter(|provider| provider.contains(":oidc-provider/"));
     SessionContext {
@@ -280,6 +292,7 @@ fn session_context(session: &SessionFacts) -> SessionContext<'_> {
             mfa_authenticated: if session.mfa.is_some() { "true" } else { "false" },
         },
         source_identity: session.source_identity.as_deref(),
+        assumed_root: (session.assumed_root || asks_for_root).then_some("true"),
     }
 }
 

@@ -6,10 +6,11 @@ use api::accessanalyzer as model;
 use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Resource, Result};
 use policy::Context;
 
-use super::{ANALYZERS, Analyzer, UnusedAccess, arn, find};
+use super::{ANALYZERS, Analyzer, SERVICE, UnusedAccess, arn, find};
 use crate::accessanalyzer::archive_rule;
 use crate::accessanalyzer::fault::{invalid, quota, taken};
-use crate::accessanalyzer::{scan, tag};
+use crate::accessanalyzer::{scan, tag, zone};
+use crate::iam::role::linked;
 
 /// Makes an analyzer.
 pub struct CreateAnalyzer;
@@ -20,6 +21,7 @@ impl Operation for CreateAnalyzer {
     type Target = Denoted;
     const ACCESS: Access = Access::write("access-analyzer:CreateAnalyzer");
     const CONDITIONS: &'static [&'static str] = &["aws:RequestTag/${TagKey}", "aws:TagKeys"];
+    const ALSO: &'static [Access] = &[linked::CREATE];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Denoted>> {
         let arn = arn(look.region(), look.account(), &input.analyzer_name);
@@ -34,6 +36,7 @@ impl Operation for CreateAnalyzer {
 
     fn handle(call: &mut Call<'_>, _place: Authorized<Denoted>, input: Self::Input) -> Result<Self::Output> {
         let unused = read_type(input.r#type, input.configuration)?;
+        expect_zone(call, input.r#type)?;
         if let Some(held) = find(call, &input.analyzer_name)? {
             let same = input.client_token.is_some()
                 && held.token == input.client_token
@@ -74,6 +77,7 @@ impl Operation for CreateAnalyzer {
         for rule in input.archive_rules.into_iter().flatten() {
             archive_rule::add(call, &analyzer, rule.rule_name, rule.filter, None)?;
         }
+        linked::ensure(call, SERVICE)?;
         call.put(&ANALYZERS, &analyzer.key(), analyzer.clone())?;
         scan::begin(call, &analyzer)?;
         let arn = analyzer.arn();
@@ -82,20 +86,31 @@ impl Operation for CreateAnalyzer {
     }
 }
 
+/// Refuses analyzers of an organization to accounts that do not stand for it.
+fn expect_zone(call: &mut Call<'_>, kind: model::Type) -> Result<()> {
+    let account = call.account().to_owned();
+    if !zone::is_organization(kind.as_str()) || zone::administered(call, &account)?.is_some() {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "An analyzer of the type {kind} needs the management account or the delegated administrator of an organization, with trusted \
+         access for IAM Access Analyzer."
+    )))
+}
+
 /// What the type wants of the configuration.
 fn read_type(
     kind: model::Type,
     configuration: Option<model::AnalyzerConfiguration>,
 ) -> Result<Option<UnusedAccess>> {
     match kind {
-        model::Type::Account if configuration.is_some() => Err(invalid(
+        model::Type::Account | model::Type::Organization if configuration.is_some() => Err(invalid(
             "An analyzer of external access does not take a configuration.",
         )),
-        model::Type::Account => Ok(None),
-        model::Type::AccountUnusedAccess => UnusedAccess::read(configuration).map(Some),
-        model::Type::Organization | model::Type::OrganizationUnusedAccess => Err(invalid(format!(
-            "An analyzer of the type {kind} needs the management account or the delegated administrator of an organization."
-        ))),
+        model::Type::Account | model::Type::Organization => Ok(None),
+        model::Type::AccountUnusedAccess | model::Type::OrganizationUnusedAccess => {
+            UnusedAccess::read(configuration).map(Some)
+        }
         model::Type::AccountInternalAccess | model::Type::OrganizationInternalAccess => Err(invalid(
             format!("Analyzers of the type {kind} are not offered here."),
         )),

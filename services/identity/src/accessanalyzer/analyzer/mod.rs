@@ -24,6 +24,9 @@ pub use configuration::{Exclusion, UnusedAccess};
 pub use create::CreateAnalyzer;
 pub use list::{GetAnalyzer, ListAnalyzers};
 
+/// Access Analyzer, as its role in an account trusts it, and as an organization lets it in.
+pub(crate) const SERVICE: &str = "access-analyzer.amazonaws.com";
+
 /// An analyzer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Analyzer {
@@ -136,7 +139,7 @@ pub(super) fn by_arn(look: &mut Look<'_>, text: &str) -> Result<Found<Analyzer>>
 }
 
 /// All analyzers of an account, in all regions.
-pub(super) fn of_account(look: &mut Look<'_>, account: &str) -> Result<Vec<Arc<Analyzer>>> {
+pub(crate) fn of_account(look: &mut Look<'_>, account: &str) -> Result<Vec<Arc<Analyzer>>> {
     /// Few types, each once in a region.
     const ANALYZERS_MAX: usize = 1000;
     let rows = look.range(&ANALYZERS, &(account,), None, ANALYZERS_MAX)?;

@@ -185,10 +185,17 @@ impl Test {
             | "aws:sourceorgid"
             | "aws:sourceorgpaths"
             | "aws:vpceorgid"
-            | "aws:vpceorgpaths"
-            | "aws:sourcevpc"
-            | "aws:sourcevpce"
-            | "aws:userid" => all(&|value| {
+            | "aws:vpceorgpaths" => all(&|value| {
+                let id = value.split('/').next().unwrap_or(value);
+                if trusts(id) {
+                    Reach::Inside
+                } else if value.starts_with('*') {
+                    Reach::Anyone
+                } else {
+                    Reach::Some
+                }
+            }),
+            "aws:sourcevpc" | "aws:sourcevpce" | "aws:userid" => all(&|value| {
                 if value.starts_with('*') {
                     Reach::Anyone
                 } else {

@@ -31,7 +31,7 @@ pub struct Access {
 
 /// What an analysis goes by.
 pub struct Zone<'a> {
-    /// Whether an account is inside.
+    /// Whether an account is inside, or a whole organization, by its id.
     pub trusts: &'a dyn Fn(&str) -> bool,
     /// The resource control policies over the resource's account.
     pub resource_control: &'a [Attached],

@@ -31,7 +31,7 @@ impl Operation for GetFindingsStatistics {
         let findings = of_analyzer(call, &analyzer)?;
         let statistics = if analyzer.is_unused() {
             model::FindingsStatistics {
-                unused_access_findings_statistics: Some(unused(&findings, &analyzer.account)),
+                unused_access_findings_statistics: Some(unused(&findings)),
                 ..model::FindingsStatistics::default()
             }
         } else {
@@ -78,12 +78,32 @@ fn external(findings: &[Arc<Finding>]) -> model::ExternalAccessFindingsStatistic
     }
 }
 
-fn unused(findings: &[Arc<Finding>], account: &str) -> model::UnusedAccessFindingsStatistics {
+/// Accounts that are shown, those with the most findings first.
+const TOP_ACCOUNTS: usize = 10;
+
+fn unused(findings: &[Arc<Finding>]) -> model::UnusedAccessFindingsStatistics {
     let mut types: BTreeMap<String, i32> = BTreeMap::new();
+    let mut accounts: BTreeMap<String, BTreeMap<String, i32>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.status == Status::Active) {
-        let number = types.entry(finding.what.kind().as_str().to_owned()).or_default();
-        *number = number.saturating_add(1);
+        let kind = finding.what.kind().as_str().to_owned();
+        let of_account = accounts.entry(finding.owner.clone()).or_default();
+        for number in [
+            of_account.entry(kind.clone()).or_default(),
+            types.entry(kind).or_default(),
+        ] {
+            *number = number.saturating_add(1);
+        }
     }
+    let mut top: Vec<_> = accounts
+        .into_iter()
+        .map(|(account, details)| model::FindingAggregationAccountDetails {
+            account: Some(account),
+            number_of_active_findings: Some(details.values().sum()),
+            details: Some(details),
+        })
+        .collect();
+    top.sort_by_key(|details| std::cmp::Reverse(details.number_of_active_findings));
+    top.truncate(TOP_ACCOUNTS);
     let active = count(findings, Status::Active);
     let statistics = types
         .iter()
@@ -93,11 +113,7 @@ fn unused(findings: &[Arc<Finding>], account: &str) -> model::UnusedAccessFindin
         });
     model::UnusedAccessFindingsStatistics {
         unused_access_type_statistics: Some(statistics.collect()),
-        top_accounts: Some(vec![model::FindingAggregationAccountDetails {
-            account: Some(account.to_owned()),
-            details: Some(types),
-            number_of_active_findings: active,
-        }]),
+        top_accounts: Some(top),
         total_active_findings: active,
         total_archived_findings: count(findings, Status::Archived),
         total_resolved_findings: count(findings, Status::Resolved),

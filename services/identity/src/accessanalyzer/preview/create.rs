@@ -11,7 +11,7 @@ use crate::accessanalyzer::archive_rule;
 use crate::accessanalyzer::fault::{invalid, quota};
 use crate::accessanalyzer::finding::{self, Finding, Status, What};
 use crate::accessanalyzer::resource::{self, RESOURCES};
-use crate::accessanalyzer::scan;
+use crate::accessanalyzer::{scan, zone};
 
 /// Milliseconds.
 const HOUR: i64 = 3_600_000;
@@ -46,21 +46,22 @@ impl Operation for CreateAccessPreview {
             return Err(invalid("The configurations must contain exactly one element."));
         };
         let configuration = Configuration::read(&resource, configuration)?;
-        let own = Arn::parse(&resource).is_some_and(|arn| {
-            arn.account() == analyzer.account && (arn.region().is_empty() || arn.region() == analyzer.region)
-        });
-        if !own {
+        let inside = zone::of(call, &analyzer)?;
+        let owner = Arn::parse(&resource)
+            .filter(|arn| arn.region().is_empty() || arn.region() == analyzer.region)
+            .map(|arn| arn.account().to_owned());
+        let Some(owner) = owner.filter(|owner| inside.accounts.contains(owner)) else {
             return Err(invalid(format!(
                 "The resource {resource} is not in the zone of trust of the analyzer."
             )));
-        }
+        };
         expect_room(call, &analyzer)?;
         let present = scan::find(call, &analyzer, &resource)?.map(|(_, found)| found);
-        let proposed = configuration.policies(&analyzer.account, present);
+        let proposed = configuration.policies(&owner, present);
         let findings = match &proposed {
             Some(policies) => {
-                let found = scan::external(call, &analyzer, &resource, policies)?;
-                compared(call, &analyzer, &resource, configuration.kind(), found)?
+                let found = scan::external(call, &inside, (&resource, &owner), policies)?;
+                compared(call, &analyzer, (&resource, &owner), configuration.kind(), found)?
             }
             None => Vec::new(),
         };
@@ -94,7 +95,7 @@ fn expect_room(call: &mut Call<'_>, analyzer: &Analyzer) -> Result<()> {
 fn compared(
     call: &mut Call<'_>,
     analyzer: &Analyzer,
-    resource: &str,
+    (resource, owner): (&str, &str),
     kind: &str,
     found: Vec<What>,
 ) -> Result<Vec<Previewed>> {
@@ -111,7 +112,7 @@ fn compared(
             id: call.uuid()?,
             resource: resource.to_owned(),
             kind: kind.to_owned(),
-            owner: analyzer.account.clone(),
+            owner: owner.to_owned(),
             status: Status::Active,
             created: now,
             analyzed: now,

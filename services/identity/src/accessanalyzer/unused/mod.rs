@@ -30,26 +30,25 @@ struct Look<'a> {
     cutoff: i64,
 }
 
-/// Looks at all users and roles of the account.
-pub(super) fn scan(call: &mut Call<'_>, scan: &mut Scan<'_>) -> Result<()> {
+/// Looks at all users and roles of an account.
+pub(super) fn scan(call: &mut Call<'_>, scan: &mut Scan<'_>, account: &str) -> Result<()> {
     let Some(settings) = scan.analyzer.unused.clone() else {
         return Ok(());
     };
-    let account = scan.analyzer.account.clone();
     let now = call.now.0;
-    let uses = activity::of_account(call, &account, now.saturating_sub(TRACKED_DAYS * DAY), now)?;
+    let uses = activity::of_account(call, account, now.saturating_sub(TRACKED_DAYS * DAY), now)?;
     let look = Look {
         uses: &uses,
         cutoff: now.saturating_sub(i64::from(settings.age_days).saturating_mul(DAY)),
     };
     let mut after = None;
     loop {
-        let rows = call.range(&USERS, &(account.as_str(),), after.as_ref(), STRIDE)?;
+        let rows = call.range(&USERS, &(account,), after.as_ref(), STRIDE)?;
         let full = rows.len() == STRIDE;
         for (key, user) in rows {
-            if !settings.excludes(&account, &user.tags) {
+            if !settings.excludes(account, &user.tags) {
                 let found = look.user(call, &user)?;
-                note(call, scan, &user.arn(), User::TYPE, found)?;
+                note(call, scan, (&user.arn(), account), User::TYPE, found)?;
             }
             after = Some(key);
         }
@@ -59,13 +58,13 @@ pub(super) fn scan(call: &mut Call<'_>, scan: &mut Scan<'_>) -> Result<()> {
     }
     let mut after = None;
     loop {
-        let rows = call.range(&ROLES, &(account.as_str(),), after.as_ref(), STRIDE)?;
+        let rows = call.range(&ROLES, &(account,), after.as_ref(), STRIDE)?;
         let full = rows.len() == STRIDE;
         for (key, role) in rows {
             let linked = role.path.starts_with("/aws-service-role/");
-            if !linked && !settings.excludes(&account, &role.tags) {
+            if !linked && !settings.excludes(account, &role.tags) {
                 let found = look.role(call, &role)?;
-                note(call, scan, &role.arn(), Role::TYPE, found)?;
+                note(call, scan, (&role.arn(), account), Role::TYPE, found)?;
             }
             after = Some(key);
         }
@@ -75,13 +74,14 @@ pub(super) fn scan(call: &mut Call<'_>, scan: &mut Scan<'_>) -> Result<()> {
     }
 }
 
-fn note(call: &mut Call<'_>, scan: &mut Scan<'_>, arn: &str, kind: &str, found: Vec<What>) -> Result<()> {
-    let owner = scan.analyzer.account.clone();
-    let sight = Sight {
-        arn,
-        kind,
-        owner: &owner,
-    };
+fn note(
+    call: &mut Call<'_>,
+    scan: &mut Scan<'_>,
+    (arn, owner): (&str, &str),
+    kind: &str,
+    found: Vec<What>,
+) -> Result<()> {
+    let sight = Sight { arn, kind, owner };
     scan.note(call, &sight, found)
 }
 

@@ -122,6 +122,15 @@ pub(super) fn of_session(
         }
     }
     match identity.kind {
+        // The policies of privileged tasks deny all but the task; what they leave, the root user may.
+        IdentityType::Root if session.assumed_root => {
+            layer.push(synthetic(
+                &ASSUMED_ROOT,
+                "root user of the account, by AssumeRoot",
+                ALLOW_ALL,
+                PolicyKind::Session,
+            )?);
+        }
         IdentityType::FederatedUser => {
             layer.push(synthetic(
                 &FEDERATED,
@@ -155,7 +164,7 @@ const SESSION_LIMITS: &str = r#"{"Version":"2012-10-17","Statement":[
 const FEDERATED_LIMITS: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
 
-/// What a federated user of root is cut from.
+/// What a federated user of root, and a session of `AssumeRoot`, is cut from.
 const ALLOW_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
@@ -164,6 +173,7 @@ const ALLOW_ALL: &str =
 const CHANGE_PASSWORD: &str = r#"{"Version":"2012-10-17","Statement":[
 {"Effect":"Allow","Action":["iam:ChangePassword","iam:GetAccountPasswordPolicy"],"Resource":"*"}]}"#;
 
+static ASSUMED_ROOT: OnceLock<Attached> = OnceLock::new();
 static OWN_PASSWORD: OnceLock<Attached> = OnceLock::new();
 static OWN_SESSION: OnceLock<Attached> = OnceLock::new();
 static FEDERATED: OnceLock<Attached> = OnceLock::new();

@@ -31,7 +31,7 @@ impl Report {
 }
 
 /// Minutes, as AWS tells them.
-const fn minute(at: i64) -> Timestamp {
+pub(super) const fn minute(at: i64) -> Timestamp {
     Timestamp(at - at.rem_euclid(60_000))
 }
 

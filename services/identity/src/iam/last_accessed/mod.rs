@@ -6,6 +6,8 @@
 
 mod details;
 mod grants;
+mod organization;
+mod organization_details;
 mod report;
 mod services;
 mod subject;
@@ -17,6 +19,9 @@ use store::Table;
 
 pub use details::{GetServiceLastAccessedDetails, GetServiceLastAccessedDetailsWithEntities};
 pub use grants::ListPoliciesGrantingServiceAccess;
+pub use organization::GenerateOrganizationsAccessReport;
+pub(crate) use organization::{ORGANIZATION_JOB, generate_for_organization};
+pub use organization_details::GetOrganizationsAccessReport;
 pub use report::GenerateServiceLastAccessedDetails;
 pub(crate) use report::{JOB, generate};
 
@@ -40,10 +45,11 @@ store::record!(Attempt, 1);
 /// By account, unique id of the user or role, and `service:Action`.
 static ATTEMPTS: Table<(String, String, String), Attempt> = Table::new(0x0178, "iam.attempts");
 
-/// The user or role that a report would tell of.
+/// The user or role that a report would tell of. Reports on an organization count root users as well; their id is the account's.
 fn noted(principal: &Principal) -> Option<(&str, &str)> {
     match principal {
         Principal::User { account, id, .. } => Some((account, id)),
+        Principal::Root { account } => Some((account, account)),
         Principal::AssumedRole { account, role_id, .. } => Some((account, role_id)),
         _ => None,
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use api::iam as model;
 use api::iam::fault::{entity_already_exists_exception, no_such_entity_exception};
 use crypto::{Secret, password};
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource as _, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::typed::Empty;
@@ -64,7 +64,46 @@ pub(crate) fn rename_owner(call: &mut Call<'_>, account: &str, old: &str, new: &
     )
 }
 
-/// The user of a holder. The root user's password is no matter of these operations.
+/// What the root user's row is found by, in place of a user's name.
+const ROOT: &str = "";
+
+/// Whether the root user's password can be set: the account was allowed to recover it. The password itself is no matter of IAM.
+pub(crate) fn root_has_profile(look: &mut Look<'_>, account: &str) -> Result<bool> {
+    Ok(of_user(look, account, ROOT)?.is_some())
+}
+
+/// Lets the root user's password be recovered; only a session of `AssumeRoot` asks for it.
+fn allow_recovery(
+    call: &mut Call<'_>,
+    account: &str,
+    input: &model::CreateLoginProfileRequest,
+) -> Result<model::LoginProfile> {
+    let session = call.identity.session.as_ref();
+    if !session.is_some_and(|session| session.assumed_root) {
+        return Err(Fault::validation(
+            "Must specify userName when calling with non-User credentials",
+        ));
+    }
+    if input.password.is_some() || input.password_reset_required.is_some() {
+        return Err(Fault::validation("A password can't be given for the root user."));
+    }
+    if root_has_profile(call, account)? {
+        return Err(entity_already_exists_exception(
+            "Login Profile for user root already exists.",
+        ));
+    }
+    let now = Timestamp::from_seconds(call.now.seconds()).0;
+    let profile = LoginProfile {
+        created: now,
+        changed: now,
+        reset_required: false,
+        hashes: Vec::new(),
+    };
+    call.put(&PROFILES, &(account.to_owned(), ROOT.to_owned()), profile.clone())?;
+    Ok(shown("root", &profile))
+}
+
+/// The user of a holder. The root user's password is no matter of the other operations.
 pub(super) fn user_of(holder: Holder) -> Result<Arc<User>> {
     match holder {
         Holder::User(user) => Ok(user),
@@ -126,11 +165,11 @@ pub(super) fn set(
     Ok(profile)
 }
 
-fn shown(user: &User, profile: &LoginProfile) -> model::LoginProfile {
+fn shown(name: &str, profile: &LoginProfile) -> model::LoginProfile {
     model::LoginProfile {
         create_date: Timestamp(profile.created),
         password_reset_required: Some(profile.reset_required),
-        user_name: user.name.clone(),
+        user_name: name.to_owned(),
     }
 }
 
@@ -148,6 +187,10 @@ impl Operation for CreateLoginProfile {
     }
 
     fn handle(call: &mut Call<'_>, holder: Authorized<Holder>, input: Self::Input) -> Result<Self::Output> {
+        if let Holder::Root { account } = &*holder {
+            let login_profile = allow_recovery(call, account, &input)?;
+            return Ok(model::CreateLoginProfileResponse { login_profile });
+        }
         let user = user_of(holder.into_inner())?;
         let given = input
             .password
@@ -159,7 +202,7 @@ impl Operation for CreateLoginProfile {
         let reset = input.password_reset_required.unwrap_or(false);
         let profile = set(call, &user, None, &given, reset)?;
         Ok(model::CreateLoginProfileResponse {
-            login_profile: shown(&user, &profile),
+            login_profile: shown(&user.name, &profile),
         })
     }
 }
@@ -178,10 +221,11 @@ impl Operation for GetLoginProfile {
     }
 
     fn handle(call: &mut Call<'_>, holder: Authorized<Holder>, _input: Self::Input) -> Result<Self::Output> {
-        let user = user_of(holder.into_inner())?;
-        let profile = own(call, &user)?;
+        let account = holder.account().to_owned();
+        let profile = of_user(call, &account, &holder.lower())?;
+        let profile = profile.ok_or_else(|| missing(holder.name()))?;
         Ok(model::GetLoginProfileResponse {
-            login_profile: shown(&user, &profile),
+            login_profile: shown(holder.name(), &profile),
         })
     }
 }
@@ -230,9 +274,11 @@ impl Operation for DeleteLoginProfile {
     }
 
     fn handle(call: &mut Call<'_>, holder: Authorized<Holder>, _input: Self::Input) -> Result<Empty> {
-        let user = user_of(holder.into_inner())?;
-        own(call, &user)?;
-        call.delete(&PROFILES, &user.key())?;
+        let key = (holder.account().to_owned(), holder.lower());
+        if of_user(call, &key.0, &key.1)?.is_none() {
+            return Err(missing(holder.name()));
+        }
+        call.delete(&PROFILES, &key)?;
         Ok(Empty)
     }
 }

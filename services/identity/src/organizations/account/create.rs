@@ -13,10 +13,10 @@ use super::super::membership::{JoinedMethod, Membership, State, place};
 use super::super::organization::{ORGANIZATIONS, Organization, organization};
 use super::super::reach::{self, Reached, Who};
 use super::super::tag::{self, TAG_RESOURCE};
-use super::super::{id, refusal};
+use super::super::{SERVICE, id, refusal};
 use super::status::{CREATE_ACCOUNT_STATUS, Creation, Outcome};
 use crate::iam::account::ACCOUNTS;
-use crate::iam::role::{self, Draft, SESSION_SECONDS_DEFAULT};
+use crate::iam::role::{self, Draft, SESSION_SECONDS_DEFAULT, linked};
 use crate::iam::{attachment, bootstrap};
 
 /// The role by which the management account reaches into an account that it made.
@@ -179,7 +179,8 @@ fn make(
             boundary: None,
         };
         let role = role::make(call, draft)?;
-        attachment::attach(call, role, ADMINISTRATOR.to_owned())
+        attachment::attach(call, role, ADMINISTRATOR.to_owned())?;
+        linked::provide(call, SERVICE)
     })?;
     let member = Membership {
         account: account.clone(),

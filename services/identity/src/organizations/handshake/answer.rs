@@ -11,8 +11,9 @@ use super::super::account::{depart, expect_free_to_leave};
 use super::super::event::{self, Departure};
 use super::super::membership::{self, JoinedMethod, Membership, membership, place};
 use super::super::organization::{ORGANIZATIONS, Organization, answered, finish, organization};
-use super::super::{account::ACCOUNTS_MAX, refusal};
+use super::super::{SERVICE, account::ACCOUNTS_MAX, refusal};
 use super::{Action, Handshake, Party, State, missing, named, visible};
+use crate::iam::role::linked;
 
 /// Refuses to turn what is not open.
 fn expect_open(call: &Call<'_>, handshake: &Handshake, wanted: State) -> Result<()> {
@@ -116,6 +117,7 @@ impl Operation for AcceptHandshake {
     type Output = model::AcceptHandshakeResponse;
     type Target = Party;
     const ACCESS: Access = Access::write("organizations:AcceptHandshake");
+    const ALSO: &'static [Access] = &[linked::CREATE];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Party>> {
         named(look, &input.handshake_id)
@@ -128,6 +130,10 @@ impl Operation for AcceptHandshake {
             .filter(|organization| organization.id == party.handshake.organization)
             .ok_or_else(missing)?;
         let turned = party.handshake.turn(call, State::Accepted)?;
+        if turned.action != Action::Invite {
+            // With all features the role is needed, and may be missing: without them it could be deleted.
+            linked::ensure(call, SERVICE)?;
+        }
         match turned.action {
             Action::Invite => join(call, &held, &turned, &party.account)?,
             Action::EnableAllFeatures => answered(call, &turned)?,
@@ -179,6 +185,7 @@ fn join(
         ending: None,
         tags: handshake.tags.clone(),
     };
+    linked::provide(call, SERVICE)?;
     place(call, member.clone())?;
     event::joined(call, &member)
 }

@@ -8,8 +8,9 @@ use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, R
 use wire::Timestamp;
 
 use super::super::membership::{JoinedMethod, Membership, State, membership, place};
-use super::super::{event, id};
+use super::super::{SERVICE, event, id};
 use super::{FeatureSet, ORGANIZATIONS, Organization};
+use crate::iam::role::linked;
 use crate::iam::tag::Tags;
 
 /// Makes an organization of the caller's account, which manages it from then on.
@@ -20,6 +21,7 @@ impl Operation for CreateOrganization {
     type Output = model::CreateOrganizationResponse;
     type Target = AccountScope;
     const ACCESS: Access = Access::write("organizations:CreateOrganization");
+    const ALSO: &'static [Access] = &[linked::CREATE];
 
     fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
         Ok(AccountScope::of(look))
@@ -67,6 +69,7 @@ impl Operation for CreateOrganization {
             ending: None,
             tags: Tags::new(),
         };
+        linked::ensure(call, SERVICE)?;
         place(call, member.clone())?;
         event::joined(call, &member)?;
         Ok(model::CreateOrganizationResponse {

@@ -17,6 +17,7 @@ use super::super::resource_policy::RESOURCE_POLICY;
 use super::super::service_access::SERVICE_ACCESS;
 use super::super::unit::UNITS;
 use super::ORGANIZATIONS;
+use crate::iam::organizations_features;
 
 /// Rows read at a time.
 const STRIDE: usize = 256;
@@ -52,6 +53,7 @@ impl Operation for DeleteOrganization {
         clear(call, &DELEGATED, &(management,))?;
         clear(call, &SERVICE_ACCESS, &(management,))?;
         policy::forget_organization(call, management)?;
+        organizations_features::forget(call, organization)?;
         call.delete(&RESOURCE_POLICY, &organization.management)?;
         call.delete(&ORGANIZATIONS, &organization.management)?;
         Ok(Empty)

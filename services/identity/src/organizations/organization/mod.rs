@@ -14,6 +14,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 
+use super::membership::{CHILDREN, ChildKind, Membership, membership};
 use super::reach::{self, Reached, Who};
 use crate::iam::account::ACCOUNTS;
 use crate::iam::tag::Tags;
@@ -93,6 +94,21 @@ impl Organization {
 /// The store's.
 pub fn organization(look: &mut Look<'_>, management: &str) -> Result<Option<Arc<Organization>>> {
     look.get(&ORGANIZATIONS, &management.to_owned())
+}
+
+/// Every account of an organization, by id.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn members(look: &mut Look<'_>, organization: &Organization) -> Result<Vec<Arc<Membership>>> {
+    let kind = ChildKind::Account.name();
+    let prefix = (organization.management.as_str(), organization.id.as_str(), kind);
+    let rows = look.range(&CHILDREN, &prefix, None, usize::MAX)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for ((_, _, _, id), _) in rows {
+        found.extend(membership(look, &id)?);
+    }
+    Ok(found)
 }
 
 impl Organization {

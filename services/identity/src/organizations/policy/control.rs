@@ -83,6 +83,48 @@ fn bound(
     Ok(organization.enables(kind).then_some((member, organization)))
 }
 
+/// Whether service control policies bind the members of an organization at all.
+pub(crate) fn binds(organization: &Organization) -> bool {
+    organization.enables(PolicyType::ServiceControlPolicy)
+}
+
+/// The service control policies of each of some targets.
+pub(crate) fn levels_of(
+    look: &mut Look<'_>,
+    organization: &Organization,
+    targets: &[String],
+) -> Result<Vec<Vec<Attached>>> {
+    at(look, organization, targets, PolicyType::ServiceControlPolicy)
+}
+
+/// A service control policy of an organization by its id.
+pub(crate) fn service_control_policy(
+    look: &mut Look<'_>,
+    organization: &Organization,
+    id: &str,
+) -> Result<Option<Attached>> {
+    let policy = find(look, &organization.management, id)?;
+    let policy = policy.filter(|policy| policy.kind == PolicyType::ServiceControlPolicy.as_str());
+    Ok(policy.and_then(|policy| policy.attached()))
+}
+
+/// Whether a service control policy is attached to an account, or to what is above it.
+pub(crate) fn is_bound(
+    look: &mut Look<'_>,
+    organization: &Organization,
+    above: &[String],
+    account: &str,
+    id: &str,
+) -> Result<bool> {
+    for target in above.iter().map(String::as_str).chain([account]) {
+        let held = attachments(look, &organization.management, target)?;
+        if held.ids(PolicyType::ServiceControlPolicy).any(|held| held == id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn levels(
     look: &mut Look<'_>,
     member: &Membership,
@@ -91,8 +133,18 @@ fn levels(
 ) -> Result<Vec<Vec<Attached>>> {
     let mut targets = path(look, member)?;
     targets.push(member.account.clone());
+    at(look, organization, &targets, kind)
+}
+
+/// The policies of a type that are attached to each of some targets.
+fn at(
+    look: &mut Look<'_>,
+    organization: &Organization,
+    targets: &[String],
+    kind: PolicyType,
+) -> Result<Vec<Vec<Attached>>> {
     let mut levels = Vec::with_capacity(targets.len());
-    for target in &targets {
+    for target in targets {
         let held = attachments(look, &organization.management, target)?;
         let mut level = Vec::new();
         for id in held.ids(kind) {

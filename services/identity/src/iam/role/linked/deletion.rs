@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
+use super::usage::{self, Usage};
 use crate::iam::binding;
 use crate::iam::count::{self, Counted};
 use crate::iam::role::{self, ROLES, Role, SERVICE_PATH};
@@ -28,6 +29,16 @@ struct Task {
     /// `task/aws-service-role/SERVICE/ROLE/UUID`
     id: String,
     done: bool,
+    /// Why the role could not be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+}
+
+/// Why a role stays.
+#[derive(Clone, Serialize, Deserialize)]
+struct Failure {
+    reason: String,
+    usage: Vec<Usage>,
 }
 
 store::record!(Task, 1);
@@ -82,19 +93,36 @@ impl Operation for DeleteServiceLinkedRole {
         let task = Task {
             id: id.clone(),
             done: false,
+            failure: None,
         };
         call.put(&TASKS, &(role.account.clone(), role.lower(), uuid), task)?;
         Ok(model::DeleteServiceLinkedRoleResponse { deletion_task_id: id })
     }
 }
 
-/// The job: takes the role away, with its policies and its sessions.
+/// What of a service still needs its role.
+fn failure(call: &mut Call<'_>, role: &Role) -> Result<Option<Failure>> {
+    let usage = usage::of(call, role)?;
+    Ok((!usage.is_empty()).then(|| Failure {
+        reason: format!(
+            "The role {} is still used by resources of the service that it belongs to. Delete them, and try again.",
+            role.name
+        ),
+        usage,
+    }))
+}
+
+/// The job: takes the role away, with its policies and its sessions, unless its service still needs it.
 pub(crate) fn delete(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
     let order: Order = serde_json::from_value(payload.clone()).map_err(Fault::internal)?;
     let account = call.account().to_owned();
     let key = (account.clone(), order.role.clone());
     let role = call.get(&ROLES, &key)?.filter(|role| role.id == order.role_id);
-    if let Some(role) = role {
+    let failure = match &role {
+        Some(role) => failure(call, role)?,
+        None => None,
+    };
+    if let Some(role) = role.filter(|_| failure.is_none()) {
         for policy in &role.attached {
             binding::unbind(call, policy, "role", &role.name)?;
         }
@@ -105,6 +133,7 @@ pub(crate) fn delete(call: &mut Call<'_>, payload: &serde_json::Value) -> Result
     if let Some(task) = call.get(&TASKS, &key)? {
         let task = Task {
             done: true,
+            failure,
             ..(*task).clone()
         };
         call.put(&TASKS, &key, task)?;
@@ -144,11 +173,18 @@ impl Operation for GetServiceLinkedRoleDeletionStatus {
         let task = call.get(&TASKS, &key)?.filter(|task| task.id == id);
         let task =
             task.ok_or_else(|| no_such_entity_exception(format!("The deletion task {id} cannot be found.")))?;
-        let status = if task.done {
-            model::DeletionTaskStatusType::Succeeded
-        } else {
-            model::DeletionTaskStatusType::InProgress
+        let status = match (&task.failure, task.done) {
+            (Some(_), _) => model::DeletionTaskStatusType::Failed,
+            (None, true) => model::DeletionTaskStatusType::Succeeded,
+            (None, false) => model::DeletionTaskStatusType::InProgress,
         };
-        Ok(model::GetServiceLinkedRoleDeletionStatusResponse { reason: None, status })
+        let reason = task
+            .failure
+            .as_ref()
+            .map(|failure| model::DeletionTaskFailureReasonType {
+                reason: Some(failure.reason.clone()),
+                role_usage_list: Some(failure.usage.iter().map(Usage::shown).collect()),
+            });
+        Ok(model::GetServiceLinkedRoleDeletionStatusResponse { reason, status })
     }
 }

@@ -5,6 +5,7 @@
 
 mod deletion;
 mod service;
+mod usage;
 
 use std::collections::BTreeMap;
 

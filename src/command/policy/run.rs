@@ -67,10 +67,18 @@ pub(super) fn of_file(path: &Path, tests: &TestFile) -> Result<Vec<Outcome>, Err
             file: path.to_owned(),
             place: spot,
             name: named(case),
-            failure: wrong.map(|message| (message, derivation.to_string())),
+            failure: wrong.map(|message| (sourced(message, case), derivation.to_string())),
         });
     }
     Ok(outcomes)
+}
+
+/// What is wrong, with the page that says how it must be.
+fn sourced(message: String, case: &Case) -> String {
+    match &case.source {
+        Some(source) => format!("{message} (source: {source})"),
+        None => message,
+    }
 }
 
 /// The name of a test; one without is named by its request.

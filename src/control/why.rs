@@ -109,6 +109,20 @@ pub(super) fn resource(
     if let Some(found) = principals::resource(look, resource, action)? {
         return Ok(found);
     }
-    let found = keys::kms::described::resource(look, resource)?;
-    Ok(found.unwrap_or_else(|| (ResourcePolicies::None, Context::default())))
+    if let Some(found) = keys::kms::described::resource(look, resource)? {
+        return Ok(found);
+    }
+    let mut context = Context::default();
+    let Some(arn) = Arn::parse(resource) else {
+        return Ok((ResourcePolicies::None, context));
+    };
+    for inventory in look.inventories().to_vec() {
+        if let Some(found) = (inventory.find)(look, &arn)? {
+            for (key, value) in found.tags {
+                context.insert(format!("aws:ResourceTag/{key}"), value);
+            }
+            return Ok((found.policies, context));
+        }
+    }
+    Ok((ResourcePolicies::None, context))
 }

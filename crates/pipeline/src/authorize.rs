@@ -218,7 +218,10 @@ impl Globals<'_> {
             "aws:PrincipalIsAWSService",
             flag(self.kind == IdentityType::AwsService),
         );
-        context.insert("aws:ViaAWSService", "false");
+        // A service that calls for its caller has said so already.
+        if context.get("aws:ViaAWSService").is_none() {
+            context.insert("aws:ViaAWSService", "false");
+        }
         self.organizations.add(context);
     }
 }
@@ -390,6 +393,9 @@ fn decide(
     for (key, values) in vouched.chain(kept) {
         context.insert_many(key.clone(), values.clone());
     }
+    if let Some(by) = call.via {
+        via(call.region(), by, access.action, &mut context);
+    }
     let asked = (access.action, arn, owner);
     let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;
     let organizations = Organizations::consulted(&mut call.look, call.identity, owner, &gathered)?;
@@ -419,6 +425,18 @@ fn decide(
         gathered,
     };
     Ok((judgement, decision))
+}
+
+/// What policies see of a service that calls for its caller (IAM User Guide, "AWS global condition context keys").
+fn via(region: &str, by: &'static str, action: &str, context: &mut Context) {
+    context.insert("aws:ViaAWSService", "true");
+    context.insert_many("aws:CalledVia", [by.to_owned()]);
+    context.insert("aws:CalledViaFirst", by);
+    context.insert("aws:CalledViaLast", by);
+    let name = by.split_once('.').map_or(by, |(name, _)| name);
+    if action.starts_with("kms:") {
+        context.insert("kms:ViaService", format!("{name}.{region}.amazonaws.com"));
+    }
 }
 
 /// The encryption context that an operation put into its condition keys.

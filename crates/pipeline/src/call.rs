@@ -13,7 +13,9 @@ use wire::{Fault, Timestamp};
 use crate::authorize::{self, Judgement};
 use crate::environment::Environment;
 use crate::identity::Identity;
+use crate::invoke::Invoked;
 use crate::jobs::{JobId, Pending};
+use crate::kept::Unkept;
 use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
@@ -39,7 +41,7 @@ pub struct Look<'a> {
     pub(crate) environment: &'a Environment,
     /// The cloud's time at which the call began; the same for every run of it.
     pub now: Timestamp,
-    region: &'a str,
+    pub(crate) region: &'a str,
     account: Arc<str>,
     /// The verified caller, once there is one.
     pub(crate) caller: Option<&'a Identity>,
@@ -195,6 +197,12 @@ pub struct Call<'a> {
     pub(crate) shared_with: Vec<Arc<str>>,
     /// CloudTrail's `additionalEventData`.
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
+    /// The service that makes the call for its own caller.
+    pub(crate) via: Option<&'static str>,
+    /// Calls that this one made at other services.
+    pub(crate) invoked: Vec<Invoked>,
+    /// Texts of policies that the records name and the store does not have yet.
+    pub(crate) unkept: Unkept,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -229,6 +237,9 @@ impl<'a> Call<'a> {
             pending: Vec::new(),
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
+            via: None,
+            invoked: Vec::new(),
+            unkept: Unkept::default(),
         }
     }
 

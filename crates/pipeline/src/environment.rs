@@ -12,6 +12,7 @@ use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 use crate::outside::Outdoors;
+use crate::services::Services;
 
 /// Given once at start.
 pub(crate) struct Environment {
@@ -27,6 +28,7 @@ pub(crate) struct Environment {
     pub(crate) inventories: Vec<&'static Inventory>,
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
+    pub(crate) services: Services,
 }
 
 impl Environment {
@@ -37,6 +39,7 @@ impl Environment {
         directory: Box<dyn Directory>,
         management_account: &str,
         inventories: Vec<&'static Inventory>,
+        services: Services,
     ) -> Self {
         Self {
             seal,
@@ -51,6 +54,7 @@ impl Environment {
             inventories,
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
+            services,
         }
     }
 

@@ -177,7 +177,17 @@ impl crate::Gateway {
             std::mem::take(&mut call.resources),
             std::mem::take(&mut call.additional),
         );
+        let (invoked, unkept) = (
+            std::mem::take(&mut call.invoked),
+            std::mem::take(&mut call.unkept),
+        );
+        unkept.write(tx).map_err(Fault::internal)?;
         let record = recorder::service_event(kind, job, &facts, resources, details, moment);
-        Ok(Some(vec![recorder::append(&record)]))
+        let invoked = invoked.into_iter();
+        let mut appends: Vec<_> = invoked
+            .flat_map(|invoked| self.appends(invoked.record, &invoked.shared_with))
+            .collect();
+        appends.push(recorder::append(&record));
+        Ok(Some(appends))
     }
 }

@@ -7,11 +7,12 @@ use wire::model::{Operation, Protocol, Service, ShapeId};
 use wire::route::Route;
 use wire::{Document, Fault, Timestamp, protocol};
 
-use crate::call::RequestFacts;
+use crate::call::{Call, RequestFacts};
 use crate::identity::{Identity, IdentityType};
 use crate::jobs::{Job, JobKind};
 use crate::ledger;
 use crate::ledger::record::{Caller, ErrorFacts, EventKind, Judged, Record, ResourceFacts, Tls};
+use crate::operation::Endpoint;
 use crate::trail::TrailRules;
 
 /// The longest error message that a record keeps, in bytes: a client chooses how long its names are.
@@ -25,7 +26,7 @@ pub(crate) struct Moment {
 }
 
 /// What a call came to.
-pub(crate) struct Outcome<'a> {
+struct Outcome<'a> {
     pub(crate) rules: &'static TrailRules,
     pub(crate) protocol: Protocol,
     pub(crate) read_only: bool,
@@ -97,8 +98,57 @@ fn denied(fault: &Fault) -> bool {
     fault.code == Code::Common(Common::AccessDenied)
 }
 
+/// What was asked for, as records tell it.
+pub(crate) struct Asked<'a> {
+    pub(crate) service: &'static Service,
+    pub(crate) operation: &'static Operation,
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) rules: &'static TrailRules,
+    pub(crate) protocol: Protocol,
+    pub(crate) region: &'a str,
+    /// `requestParameters`
+    pub(crate) request: Option<Value>,
+}
+
+/// The record of a call that came to its end. What it noted for the record is taken out of it.
+pub(crate) fn finished(
+    call: &mut Call<'_>,
+    asked: Asked<'_>,
+    result: std::result::Result<&Document, &Fault>,
+) -> Record {
+    let environment = call.look.environment;
+    let judged = call.unkept.judged(&environment.known_policies, &call.judgements);
+    let outcome = Outcome {
+        rules: asked.rules,
+        protocol: asked.protocol,
+        read_only: asked.endpoint.read_only,
+        request: asked.request,
+        result,
+        resources: std::mem::take(&mut call.resources),
+        additional: std::mem::take(&mut call.additional),
+        judged,
+    };
+    let wall = environment.clock.wall();
+    let event = environment.draw_id(wall.0);
+    let moment = Moment {
+        now: call.look.now,
+        wall,
+        event,
+    };
+    let (service, operation) = (asked.service, asked.operation);
+    record(
+        service,
+        operation,
+        asked.region,
+        call.identity,
+        call.request,
+        moment,
+        outcome,
+    )
+}
+
 /// The record of a call that a handler saw.
-pub(crate) fn record(
+fn record(
     service: &'static Service,
     operation: &'static Operation,
     region: &str,

@@ -67,16 +67,16 @@ pub(super) fn of_file(path: &Path, tests: &TestFile) -> Result<Vec<Outcome>, Err
             file: path.to_owned(),
             place: spot,
             name: named(case),
-            failure: wrong.map(|message| (sourced(message, case), derivation.to_string())),
+            failure: wrong.map(|message| (cited(message, case), derivation.to_string())),
         });
     }
     Ok(outcomes)
 }
 
-/// What is wrong, with the page that says how it must be.
-fn sourced(message: String, case: &Case) -> String {
+/// What is wrong, with where it is written that it must be otherwise.
+fn cited(message: String, case: &Case) -> String {
     match &case.source {
-        Some(source) => format!("{message} (source: {source})"),
+        Some(source) => format!("{message} (by {source})"),
         None => message,
     }
 }

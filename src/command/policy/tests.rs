@@ -261,7 +261,7 @@ fn a_failure_tells_where_it_is_written() {
         "tests:\n- {name: one, as: anonymous, do: s3:GetObject, expect: allow, source: IAM User Guide}\n";
     let outcomes = of_file(path, &file::parse(path, text).unwrap()).unwrap();
     let (message, _) = outcomes[0].failure.as_ref().unwrap();
-    assert!(message.ends_with("(source: IAM User Guide)"), "{message}");
+    assert!(message.ends_with("(by IAM User Guide)"), "{message}");
 }
 
 #[test]

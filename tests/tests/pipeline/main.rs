@@ -14,6 +14,7 @@ mod concurrency;
 mod conditions;
 mod durability;
 mod identifiers;
+mod invocations;
 mod jobs;
 mod nothing;
 mod panics;

@@ -16,11 +16,12 @@ use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
 use crate::authorize;
 use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
+use crate::invoke::Invoked;
 use crate::kept::Unkept;
 use crate::ledger::record::{Caller, Record};
-use crate::operation::{Endpoint, Result};
+use crate::operation::Result;
 use crate::outside::{Brought, Wanted};
-use crate::recorder::{self, Moment, Outcome};
+use crate::recorder::{self, Asked};
 
 /// What one run of a call came to.
 enum Run {
@@ -154,7 +155,8 @@ impl Gateway {
             Some(fault) => Err(fault),
             None => caught(|| endpoint.run(&mut call, input)),
         };
-        let outcome = outcome.and_then(|answer| self.observed(&mut call, endpoint).map(|()| answer));
+        let services = &self.environment.services;
+        let outcome = outcome.and_then(|answer| services.observed(&mut call, endpoint).map(|()| answer));
         if let Some(other) = cut_short(&mut call.look) {
             return other;
         }
@@ -168,34 +170,23 @@ impl Gateway {
                 return Run::Again;
             }
         }
-        let mut unkept = Unkept::default();
-        let judged = unkept.judged(&self.environment.known_policies, &call.judgements);
         let denial = denial_token(&call, outcome.as_ref().err());
-        let written = Outcome {
-            rules,
-            protocol,
-            read_only: endpoint.read_only,
-            request: shown,
-            result: outcome.as_ref(),
-            resources: std::mem::take(&mut call.resources),
-            additional: std::mem::take(&mut call.additional),
-            judged,
-        };
-        let wall = self.environment.clock.wall();
-        let event = self.environment.draw_id(wall.0);
-        let moment = Moment { now, wall, event };
-        let record = recorder::record(
+        let asked = Asked {
             service,
             operation,
-            &prepared.region,
-            identity,
-            facts,
-            moment,
-            written,
-        );
+            endpoint,
+            rules,
+            protocol,
+            region: &prepared.region,
+            request: shown,
+        };
+        let record = recorder::finished(&mut call, asked, outcome.as_ref());
+        let unkept = std::mem::take(&mut call.unkept);
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
-        let appends = self.appends(record, &shared);
+        let invoked = std::mem::take(&mut call.invoked);
+        let mut appends = self.invoked_appends(invoked, record.error.is_some());
+        appends.extend(self.appends(record, &shared));
         let noted = outcome.is_err() && signed;
         if noted && self.note_refused(tx, prepared, identity, facts, now).is_none() {
             return Run::Again;
@@ -208,16 +199,6 @@ impl Gateway {
             denial,
             noted,
         }))
-    }
-
-    /// Tells those who watch for changes of a call that changed something.
-    fn observed(&self, call: &mut Call<'_>, endpoint: &Endpoint) -> Result<()> {
-        if endpoint.read_only {
-            return Ok(());
-        }
-        self.observers
-            .iter()
-            .try_for_each(|observer| (observer.changed)(call))
     }
 
     /// Notes that a refused call was tried, in a transaction that holds nothing that it did. `None` asks for another run.
@@ -239,8 +220,17 @@ impl Gateway {
             .ok()
     }
 
+    /// The records of calls that services made for one that `failed` or did not.
+    fn invoked_appends(&self, invoked: Vec<Invoked>, failed: bool) -> Vec<Append> {
+        let told = invoked
+            .into_iter()
+            .filter(|invoked| !failed || invoked.outlives_failure());
+        told.flat_map(|Invoked { record, shared_with }| self.appends(record, &shared_with))
+            .collect()
+    }
+
     /// The record, and its copies for other accounts' trails.
-    fn appends(&self, mut record: Record, shared_with: &[Arc<str>]) -> Vec<Append> {
+    pub(crate) fn appends(&self, mut record: Record, shared_with: &[Arc<str>]) -> Vec<Append> {
         if !shared_with.is_empty() {
             record.shared = Some(self.environment.draw_id(record.wall));
         }

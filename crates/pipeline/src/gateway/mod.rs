@@ -9,7 +9,6 @@ mod admit;
 mod execute;
 mod system;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,7 +28,8 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
-use crate::trail::{self, TrailRules};
+use crate::services::Services;
+use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
 /// so some call always makes progress.
@@ -59,9 +59,6 @@ pub struct Gateway {
     pub(crate) replanned: Notify,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
-    endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
-    trails: HashMap<&'static str, &'static TrailRules>,
-    observers: Vec<&'static Observer>,
 }
 
 impl Gateway {
@@ -76,9 +73,16 @@ impl Gateway {
         tables: &Tables,
     ) -> Self {
         let inventories = tables.inventories.clone();
-        let mut environment =
-            Environment::new(seal, random, clock, directory, management_account, inventories);
-        let mut endpoints: HashMap<_, HashMap<_, _>> = HashMap::new();
+        let services = Services::of(tables);
+        let mut environment = Environment::new(
+            seal,
+            random,
+            clock,
+            directory,
+            management_account,
+            inventories,
+            services,
+        );
         for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {
             environment
                 .actions
@@ -86,26 +90,14 @@ impl Gateway {
             if !endpoint.access.open {
                 environment.actions.insert(endpoint.access.action);
             }
-            endpoints
-                .entry(endpoint.service)
-                .or_default()
-                .insert(endpoint.name, endpoint);
         }
         let jobs = tables.jobs.iter().flat_map(|table| table.iter()).collect();
-        let trails = tables
-            .trails
-            .iter()
-            .map(|rules| (rules.service, *rules))
-            .collect();
         Self {
             store,
             environment,
             jobs,
             replanned: Notify::new(),
             turn: tokio::sync::Mutex::default(),
-            endpoints,
-            trails,
-            observers: tables.observers.clone(),
         }
     }
 
@@ -118,22 +110,17 @@ impl Gateway {
 
     /// The row of an operation, if it is built.
     pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
-        self.endpoints
-            .get(service)
-            .and_then(|operations| operations.get(operation))
-            .copied()
+        self.environment.services.endpoint(service, operation)
     }
 
     /// Every operation that is built.
     pub fn endpoints(&self) -> impl Iterator<Item = &'static Endpoint> + '_ {
-        self.endpoints
-            .values()
-            .flat_map(|operations| operations.values().copied())
+        self.environment.services.endpoints()
     }
 
     /// How a service's calls look in the trail.
     fn trail(&self, service: &str) -> &'static TrailRules {
-        self.trails.get(service).copied().unwrap_or(&trail::ORDINARY)
+        self.environment.services.trail(service)
     }
 
     /// The cloud's clock.

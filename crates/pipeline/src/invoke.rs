@@ -1,0 +1,115 @@
+//! A service that calls another for its caller: in the same transaction, as the same principal, judged and recorded like any call.
+//!
+//! Invariant: what the other service lets nobody do, it lets no service do for them; what was written for a call that then fails is
+//! gone, and so is the record that would tell of it.
+//!
+//! Source: IAM User Guide, "Forward access sessions"; KMS Developer Guide, "kms:ViaService".
+
+use std::sync::Arc;
+
+use api::models::Embedded;
+use wire::fault::Common;
+use wire::model::Protocol;
+use wire::route::Catalog as _;
+use wire::{Document, Fault};
+
+use crate::call::{Call, Look, RequestFacts};
+use crate::ledger::record::Record;
+use crate::operation::Result;
+use crate::recorder::{self, Asked};
+
+/// The record of a call that a service made for its caller, and whose trails get it beside the caller's.
+pub(crate) struct Invoked {
+    pub(crate) record: Record,
+    pub(crate) shared_with: Vec<Arc<str>>,
+}
+
+impl Invoked {
+    /// Whether it still tells the truth if the call that it was made for keeps nothing.
+    pub(crate) fn outlives_failure(&self) -> bool {
+        self.record.read_only || self.record.error.is_some()
+    }
+}
+
+impl Call<'_> {
+    /// Runs another service's operation for this call's own caller. `by` is the principal of the service that asks, such as
+    /// `secretsmanager.amazonaws.com`: policies see it as `aws:CalledVia` and, in KMS, with the region as `kms:ViaService`.
+    ///
+    /// # Errors
+    /// The other operation's fault, `NotImplemented` for one that is not built.
+    pub fn invoke(
+        &mut self,
+        by: &'static str,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        let environment = self.look.environment;
+        let unbuilt = || {
+            let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
+            Fault::common(Common::NotImplemented, message)
+        };
+        let model = Embedded.service(service).ok_or_else(unbuilt)?;
+        let shape = model.operation(operation).ok_or_else(unbuilt)?;
+        let endpoint = environment
+            .services
+            .endpoint(service, operation)
+            .ok_or_else(unbuilt)?;
+        if let Some(root) = shape.input {
+            wire::constraints::check(model, root, &input)?;
+        }
+        let facts = RequestFacts {
+            id: environment.draw_id(environment.clock.wall().0),
+            source_ip: by.to_owned(),
+            user_agent: Some(by.to_owned()),
+            secure: true,
+            ..RequestFacts::default()
+        };
+        let rules = environment.services.trail(service);
+        let shown = recorder::shown_input(rules, model, shape, &input);
+        let region = if model.global {
+            "us-east-1"
+        } else {
+            self.look.region
+        };
+        let identity = self.identity;
+        let (now, account) = (self.look.now, self.look.account_shared());
+        let mut look = Look::new(&mut *self.look.tx, environment, now, region, account);
+        look.brought = self.look.brought;
+        let mut inner = Call::new(look, identity, &facts, model.name);
+        inner.via = Some(by);
+        inner.unkept = std::mem::take(&mut self.unkept);
+        let outcome = endpoint.run(&mut inner, input);
+        let outcome = outcome.and_then(|answer| {
+            let observed = environment.services.observed(&mut inner, endpoint);
+            observed.map(|()| answer)
+        });
+        let asked = Asked {
+            service: model,
+            operation: shape,
+            endpoint,
+            rules,
+            protocol: model.protocols.first().copied().unwrap_or(Protocol::AwsJson11),
+            region,
+            request: shown,
+        };
+        let mut record = recorder::finished(&mut inner, asked, outcome.as_ref());
+        record.caller.invoked_by = Some(by.to_owned());
+        let Call {
+            look,
+            pending,
+            shared_with,
+            invoked,
+            unkept,
+            ..
+        } = inner;
+        let (conflict, wanted) = (look.conflict, look.wanted);
+        self.look.conflict |= conflict;
+        self.look.wanted = self.look.wanted.take().or(wanted);
+        self.unkept = unkept;
+        self.pending.extend(pending);
+        self.invoked.extend(invoked);
+        self.invoked.push(Invoked { record, shared_with });
+        outcome
+    }
+}

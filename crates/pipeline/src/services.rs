@@ -1,0 +1,64 @@
+//! The services as the pipeline knows them: by their tables, to find what a request or another service asks for.
+
+use std::collections::HashMap;
+
+use crate::call::Call;
+use crate::gateway::Tables;
+use crate::inventory::Observer;
+use crate::operation::{Endpoint, Result};
+use crate::trail::{self, TrailRules};
+
+/// Every service's operations and how they are recorded.
+pub(crate) struct Services {
+    endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
+    trails: HashMap<&'static str, &'static TrailRules>,
+    observers: Vec<&'static Observer>,
+}
+
+impl Services {
+    pub(crate) fn of(tables: &Tables) -> Self {
+        let mut endpoints: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {
+            endpoints
+                .entry(endpoint.service)
+                .or_default()
+                .insert(endpoint.name, endpoint);
+        }
+        let trails = tables.trails.iter().map(|rules| (rules.service, *rules));
+        Self {
+            endpoints,
+            trails: trails.collect(),
+            observers: tables.observers.clone(),
+        }
+    }
+
+    /// The row of an operation, if it is built.
+    pub(crate) fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
+        self.endpoints
+            .get(service)
+            .and_then(|operations| operations.get(operation))
+            .copied()
+    }
+
+    /// Every operation that is built.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &'static Endpoint> + '_ {
+        self.endpoints
+            .values()
+            .flat_map(|operations| operations.values().copied())
+    }
+
+    /// How a service's calls look in the trail.
+    pub(crate) fn trail(&self, service: &str) -> &'static TrailRules {
+        self.trails.get(service).copied().unwrap_or(&trail::ORDINARY)
+    }
+
+    /// Tells those who watch for changes of a call that changed something.
+    pub(crate) fn observed(&self, call: &mut Call<'_>, endpoint: &Endpoint) -> Result<()> {
+        if endpoint.read_only {
+            return Ok(());
+        }
+        self.observers
+            .iter()
+            .try_for_each(|observer| (observer.changed)(call))
+    }
+}

@@ -51,7 +51,7 @@ class Identity(judge_terraform.Configuration):
         return {name: sorted(map(str, getattr(iam, name)()[field])) for name, field in LISTS.items()}
 
     def test_it_applies_plans_to_nothing_and_is_destroyed(self):
-        """S3.10, S5.3, S6.2, S6.3, S6.4, S6.8"""
+        """S3.10, S5.3, S6.2, S6.3, S6.4"""
         before = self.listed()
         self.run_terraform("init", f"-plugin-dir={self.plugins}")
         self.run_terraform("apply", "-auto-approve")

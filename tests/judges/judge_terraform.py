@@ -19,6 +19,12 @@ from server import Credentials, Judge, clean_environment
 PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 
+def target():
+    """This machine, as the folders of providers call it."""
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return f"{platform.system().lower()}_{machine}"
+
+
 def plugin_folders():
     """Folders where a copy of the provider may lie: Terraform's own places, configured mirrors, and system packages."""
     home = pathlib.Path.home()
@@ -30,10 +36,8 @@ def plugin_folders():
     own = [home / ".terraform.d/plugins", home / ".terraform.d/plugin-cache", home / ".local/share/terraform/plugins"]
     shared = [pathlib.Path("/usr/local/share/terraform/plugins"), pathlib.Path("/usr/share/terraform/plugins")]
     packages = sorted(path for path in pathlib.Path("/opt").glob("*") if path.is_dir())
-    system = platform.system().lower()
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     folders = [pathlib.Path(name).expanduser() for name in named if name] + own + shared + packages
-    return [folder for folder in folders if any(folder.glob(f"{PROVIDER}/*/{system}_{machine}"))]
+    return [folder for folder in folders if any(folder.glob(f"{PROVIDER}/*/{target()}"))]
 
 
 class Configuration(Judge):
@@ -57,17 +61,34 @@ class Configuration(Judge):
         iam.create_user(UserName="terraform-admin")
         iam.attach_user_policy(UserName="terraform-admin", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
         self.admin = Credentials.of(iam.create_access_key(UserName="terraform-admin"))
-
-    def run_terraform(self, *arguments, expect=0):
-        environment = {name: value for name, value in clean_environment().items() if not name.startswith("TF_")}
-        environment |= self.admin.environment() | {
+        self.environment = {name: value for name, value in clean_environment().items() if not name.startswith("TF_")}
+        self.environment |= self.admin.environment() | {
             "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "CHECKPOINT_DISABLE": "1",
             "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "TF_VAR_endpoint": self.server.endpoint,
         }
+        self.environment |= self.provider()
+
+    def provider(self):
+        """Starts the provider once for all commands of the test. Each would start its 700 MB several times, which is nearly all of
+        the time that they take."""
+        (program, *_) = self.plugins.glob(f"{PROVIDER}/*/{target()}/terraform-provider-aws*")
+        process = subprocess.Popen(
+            [program, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment, text=True
+        )
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            told = re.search("(TF_REATTACH_PROVIDERS)='(.*)'", line)
+            if told:
+                return {told[1]: told[2]}
+        self.fail("the provider did not start")
+
+    def run_terraform(self, *arguments, expect=0):
         command, *rest = arguments
         ended = subprocess.run(
             [self.terraform, command, *rest, *([] if command == "output" else ["-no-color"])],
-            cwd=self.folder, env=environment, capture_output=True, text=True, timeout=600,
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=600,
         )
         self.assertEqual(ended.returncode, expect, f"terraform {arguments}:\n{ended.stdout}\n{ended.stderr}")
         return ended.stdout

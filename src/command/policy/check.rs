@@ -53,15 +53,23 @@ pub(super) fn run(files: &[PathBuf], kind: &str, json: bool, sarif: Option<&Path
     if json {
         crate::command::print_json(&told)?;
     } else if told.is_empty() {
-        println!("no findings in {} files", files.len());
+        println!("no findings in {}", number(files.len(), "file"));
     }
     if errors + dangers > 0 {
         return Err(Error::Unhealthy(format!(
-            "{errors} errors and {dangers} security warnings in {} findings",
-            told.len()
+            "{} and {} in {}",
+            number(errors, "error"),
+            number(dangers, "security warning"),
+            number(told.len(), "finding")
         )));
     }
     Ok(())
+}
+
+/// So many of a thing, in words: `1 file`, `2 files`.
+fn number(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }
 
 pub(super) fn kind_of(name: &str) -> Result<Kind, Error> {

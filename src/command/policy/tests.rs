@@ -255,6 +255,16 @@ tests:
 }
 
 #[test]
+fn a_failure_tells_where_it_is_written() {
+    let path = Path::new("written.yaml");
+    let text =
+        "tests:\n- {name: one, as: anonymous, do: s3:GetObject, expect: allow, source: IAM User Guide}\n";
+    let outcomes = of_file(path, &file::parse(path, text).unwrap()).unwrap();
+    let (message, _) = outcomes[0].failure.as_ref().unwrap();
+    assert!(message.ends_with("(by IAM User Guide)"), "{message}");
+}
+
+#[test]
 fn a_case_without_a_caller_or_an_action_is_refused_with_its_place() {
     let message = refused("- {name: what, as: anonymous, cases: [{on: \"*\"}]}");
     assert!(message.contains("the test does not say `do`"), "{message}");

@@ -70,8 +70,8 @@ impl Operation for UploadServerCertificate {
             id,
             uploaded: Timestamp::from_seconds(call.now.seconds()).0,
             expires: Timestamp::from_seconds(read.not_after()).0,
-            body: input.certificate_body,
-            chain: input.certificate_chain,
+            body: input.certificate_body.trim().to_owned(),
+            chain: input.certificate_chain.map(|chain| chain.trim().to_owned()),
             key: STANDARD.encode(sealed),
             tags,
         };

@@ -14,6 +14,7 @@
 
 pub mod client;
 pub mod engine;
+mod furnish;
 pub mod said;
 pub mod sample;
 pub mod sign;

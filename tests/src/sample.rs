@@ -219,6 +219,24 @@ impl Sampler<'_> {
                 "00000000-0000-4000-8000-000000000000",
             ),
             "VersionId" => Some("v1".to_owned()),
+            "Path" => Some("/".to_owned()),
+            "SettingId" => Some("/ssm/parameter-store/default-parameter-tier".to_owned()),
+            "SettingValue" => Some("Standard".to_owned()),
+            "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
+            "Email" => Some("new@example.com".to_owned()),
+            _ => self.credential(member, name).or_else(|| self.organized(member)),
+        }
+    }
+}
+
+impl Sampler<'_> {
+    /// Certificates, keys and credentials of services.
+    fn credential(&self, member: &str, name: &str) -> Option<String> {
+        let id = |held: &str, other: &str| {
+            let held = Some(held).filter(|held| self.present && !held.is_empty());
+            Some(held.unwrap_or(other).to_owned())
+        };
+        match member {
             "ServerCertificateName" => Some(name.to_owned()),
             "CertificateBody" => Some(self.existing.certificate.clone()),
             "PrivateKey" => Some(self.existing.private_key.clone()),
@@ -237,17 +255,10 @@ impl Sampler<'_> {
                 &self.existing.deletion_task_id,
                 "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
             ),
-            "Path" => Some("/".to_owned()),
-            "SettingId" => Some("/ssm/parameter-store/default-parameter-tier".to_owned()),
-            "SettingValue" => Some("Standard".to_owned()),
-            "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
-            "Email" => Some("new@example.com".to_owned()),
-            _ => self.organized(member),
+            _ => None,
         }
     }
-}
 
-impl Sampler<'_> {
     /// Ids in an organization.
     fn organized(&self, member: &str) -> Option<String> {
         let held = self.existing.organization.get(member).filter(|_| self.present);

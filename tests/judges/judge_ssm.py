@@ -53,6 +53,8 @@ class Parameters(Judge):
         through = {"StringEquals": {"kms:ViaService": "ssm.us-east-1.amazonaws.com"}}
         able = self.user("able", statement("ssm:GetParameter"), statement("kms:Decrypt", Condition=through))
         self.assertEqual(self.value("/secret/Advanced", self.server.client("ssm", able), WithDecryption=True), secret)
+        self.put("/secret/own", secret, Type="SecureString")
+        self.assertEqual(self.value("/secret/own", WithDecryption=True), secret)
         self.refused("InvalidKeyId", self.put, "/secret/none", Type="SecureString", KeyId="alias/none")
         event = self.events("Decrypt")[0]
         self.assertEqual(event["userIdentity"]["invokedBy"], "ssm.amazonaws.com")

@@ -11,6 +11,7 @@ use wire::fault::{Code, Common};
 use wire::{Document, Fault};
 
 use super::secret::Secret;
+use crate::kms::managed;
 
 /// The service in whose name KMS is called, for `kms:ViaService`.
 const BY: &str = "secretsmanager.amazonaws.com";
@@ -27,9 +28,13 @@ pub(crate) struct Sealed {
 
 /// Encrypts a value under a new data key of the secret's key.
 pub(crate) fn seal(call: &mut Call<'_>, secret: &Secret, version: &str, clear: &[u8]) -> Result<Sealed> {
+    let key = key(call, secret)?;
+    if key == DEFAULT_KEY {
+        managed::aws_managed(call, "secretsmanager")?;
+    }
     let input = Document::Structure(vec![
         ("EncryptionContext", context(secret, version)),
-        ("KeyId", Document::String(key(call, secret)?)),
+        ("KeyId", Document::String(key)),
         ("KeySpec", Document::String("AES_256".to_owned())),
     ]);
     let made = call

@@ -210,3 +210,19 @@ fn names_have_an_alphabet() {
         )
     );
 }
+
+/// A secret that names no key is under the account's own key for the service, made at its first use (S11.10).
+#[test]
+fn a_secret_without_a_key_is_under_the_services_own() {
+    let vault = Vault::new();
+    let made = vault.ok(
+        "CreateSecret",
+        json!({ "Name": "plain", "SecretString": "hunter2", "ClientRequestToken": id("1") }),
+    );
+    let read = vault.ok("GetSecretValue", json!({ "SecretId": made["ARN"] }));
+    assert_eq!(read["SecretString"], "hunter2");
+    let described = vault
+        .here
+        .ok("DescribeKey", json!({ "KeyId": "alias/aws/secretsmanager" }));
+    assert_eq!(described["KeyMetadata"]["KeyManager"], "AWS");
+}

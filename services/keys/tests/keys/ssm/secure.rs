@@ -178,3 +178,25 @@ fn values_are_not_on_record() {
         json!("HIDDEN_DUE_TO_SECURITY_REASONS")
     );
 }
+
+/// A parameter that names no key is under the account's own key for the service, made at its first use and usable through it
+/// alone (S10.3).
+#[test]
+fn a_secure_value_without_a_key_is_under_the_services_own() {
+    let here = Here::new();
+    for tier in ["Standard", "Advanced"] {
+        let input =
+            json!({ "Name": format!("/own/{tier}"), "Value": SECRET, "Type": "SecureString", "Tier": tier });
+        ok(&here, "PutParameter", input);
+        assert_eq!(read(&here, &format!("/own/{tier}")), SECRET);
+    }
+    let described = here.ok("DescribeKey", json!({ "KeyId": "alias/aws/ssm" }));
+    assert_eq!(described["KeyMetadata"]["KeyManager"], "AWS");
+    let keys = here.ok("ListKeys", json!({}));
+    assert_eq!(keys["Keys"].as_array().unwrap().len(), 1, "one for both");
+    let direct = json!({ "KeyId": "alias/aws/ssm", "Plaintext": "AAAA" });
+    assert_eq!(
+        here.refused(&here.root(), "Encrypt", direct).0,
+        "AccessDeniedException"
+    );
+}

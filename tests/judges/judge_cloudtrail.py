@@ -54,9 +54,9 @@ class Trail(Judge):
 
     def test_what_is_not_built_is_recorded(self):
         with self.assertRaises(Exception):
-            self.server.client("secretsmanager").list_secrets()
-        event = self.events("ListSecrets")[0]
-        self.assertEqual((event["eventSource"], event["errorCode"]), ("secretsmanager.amazonaws.com", "NotImplemented"))
+            self.server.client("kinesis").list_streams()
+        event = self.events("ListStreams")[0]
+        self.assertEqual((event["eventSource"], event["errorCode"]), ("kinesis.amazonaws.com", "NotImplemented"))
 
     def test_a_session_is_told_with_its_issuer(self):
         user = self.user("trusted")

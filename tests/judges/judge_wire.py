@@ -151,7 +151,7 @@ class Protocols(Judge):
         ("ec2Query", "ec2", "describe_instances", {}),
         ("awsQuery", "sns", "list_topics", {}),
         ("awsQuery", "elbv2", "describe_load_balancers", {}),
-        ("awsJson1.1", "secretsmanager", "list_secrets", {}),
+        ("awsJson1.1", "kinesis", "list_streams", {}),
         ("awsJson1.0", "sqs", "list_queues", {}),
         ("this client's choice of three", "cloudwatch", "list_metrics", {}),
         ("awsJson1.1", "logs", "describe_log_groups", {}),

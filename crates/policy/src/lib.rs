@@ -10,6 +10,7 @@ mod arn;
 mod condition;
 pub mod contain;
 mod context;
+pub mod control;
 mod date;
 mod decide;
 mod document;

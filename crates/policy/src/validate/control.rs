@@ -4,71 +4,6 @@
 
 use super::{Check, Issue, starts_folded, statement::Statement};
 
-/// Services whose resources RCPs bind, as of 2026-11.
-const SERVICES: [&str; 60] = [
-    "appconfig",
-    "appstream",
-    "aoss",
-    "autoscaling",
-    "autoscaling-plans",
-    "budgets",
-    "clouddirectory",
-    "cloudfront",
-    "cloudsearch",
-    "cloudtrail-data",
-    "codeartifact",
-    "codebuild",
-    "codecommit",
-    "codepipeline",
-    "cognito-identity",
-    "cognito-idp",
-    "comprehend",
-    "comprehendmedical",
-    "compute-optimizer",
-    "cost-optimization-hub",
-    "dax",
-    "dsql",
-    "dynamodb",
-    "ecr",
-    "ecr-public",
-    "events",
-    "firehose",
-    "fis",
-    "fms",
-    "gamelift",
-    "health",
-    "inspector-scan",
-    "kendra",
-    "kinesisvideo",
-    "kms",
-    "logs",
-    "memorydb",
-    "networkmonitor",
-    "notifications",
-    "opensearch",
-    "pca-connector-ad",
-    "personalize",
-    "polly",
-    "pricing",
-    "resource-groups",
-    "rolesanywhere",
-    "s3",
-    "secretsmanager",
-    "servicediscovery",
-    "signin",
-    "sqs",
-    "sts",
-    "support",
-    "swf",
-    "textract",
-    "timestream-influxdb",
-    "transcribe",
-    "transfer",
-    "translate",
-    "wafv2",
-];
-/// The rest of them.
-const MORE_SERVICES: [&str; 2] = ["workspaces", "xray"];
 const OF_CALLERS: [&str; 5] = [
     "aws:PrincipalAccount",
     "aws:PrincipalArn",
@@ -110,7 +45,7 @@ impl Check<'_> {
                 .next()
                 .unwrap_or_default()
                 .to_ascii_lowercase();
-            if !SERVICES.contains(&prefix.as_str()) && !MORE_SERVICES.contains(&prefix.as_str()) {
+            if !crate::control::rcp_reaches(&prefix) {
                 let details = format!(
                     "Resource control policies bind no resources of {prefix}: name an action of a service that they bind."
                 );

@@ -40,7 +40,7 @@ pub(crate) fn over_resource(
     resource: &str,
 ) -> Result<Vec<Attached>> {
     let linked = resource.contains(":role/aws-service-role/");
-    if resource == "*" || linked || !is_supported(action) {
+    if resource == "*" || linked || !policy::control::rcp_reaches(action) {
         return Ok(Vec::new());
     }
     let kind = PolicyType::ResourceControlPolicy;
@@ -156,88 +156,4 @@ fn at(
         levels.push(level);
     }
     Ok(levels)
-}
-
-fn is_supported(action: &str) -> bool {
-    let service = action.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    SUPPORTED.binary_search(&service.as_str()).is_ok()
-}
-
-/// Prefixes of the services whose actions resource control policies reach, sorted (Organizations User Guide, "List of AWS services
-/// that support RCPs").
-const SUPPORTED: [&str; 62] = [
-    "aoss",
-    "appconfig",
-    "appstream",
-    "autoscaling",
-    "autoscaling-plans",
-    "budgets",
-    "clouddirectory",
-    "cloudfront",
-    "cloudsearch",
-    "cloudtrail-data",
-    "codeartifact",
-    "codebuild",
-    "codecommit",
-    "codepipeline",
-    "cognito-identity",
-    "cognito-idp",
-    "comprehend",
-    "comprehendmedical",
-    "compute-optimizer",
-    "cost-optimization-hub",
-    "dax",
-    "dsql",
-    "dynamodb",
-    "ecr",
-    "ecr-public",
-    "events",
-    "firehose",
-    "fis",
-    "fms",
-    "gamelift",
-    "health",
-    "inspector-scan",
-    "kendra",
-    "kinesisvideo",
-    "kms",
-    "logs",
-    "memorydb",
-    "networkmonitor",
-    "notifications",
-    "opensearch",
-    "pca-connector-ad",
-    "personalize",
-    "polly",
-    "pricing",
-    "resource-groups",
-    "rolesanywhere",
-    "s3",
-    "secretsmanager",
-    "servicediscovery",
-    "signin",
-    "sqs",
-    "sts",
-    "support",
-    "swf",
-    "textract",
-    "timestream-influxdb",
-    "transcribe",
-    "transfer",
-    "translate",
-    "wafv2",
-    "workspaces",
-    "xray",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn services_are_found_whatever_the_case() {
-        assert!(SUPPORTED.is_sorted());
-        assert!(is_supported("kms:Decrypt") && is_supported("STS:AssumeRole"));
-        assert!(!is_supported("iam:GetUser") && !is_supported("*"));
-    }
 }

@@ -1,5 +1,6 @@
 //! What every engine must do, seen through the store: each behaviour is one function, run once for each engine.
 
+mod blobs;
 mod crash;
 mod faults;
 mod serial;

@@ -23,6 +23,7 @@ use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
+use crate::functions::Functions;
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
@@ -105,6 +106,13 @@ impl Gateway {
     #[must_use]
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         self.environment.outdoors.open(outside);
+        self
+    }
+
+    /// Gives operations and jobs a runner of functions. Without one they run none.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.environment.outdoors.errands.functions = Some(functions);
         self
     }
 

@@ -10,6 +10,7 @@ pub mod authorize;
 pub mod call;
 pub mod clock;
 pub mod described;
+mod due;
 mod environment;
 pub mod errand;
 pub mod front;

@@ -317,7 +317,7 @@ fn cut_short(look: &mut Look<'_>) -> Option<Run> {
 }
 
 /// A bug in a service is a fault of this one call.
-fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Fault::internal("a handler panicked")))
 }
 

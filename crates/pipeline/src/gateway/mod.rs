@@ -9,6 +9,8 @@ mod admit;
 mod execute;
 mod system;
 
+pub(crate) use execute::caught;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +23,7 @@ use wire::route::Route;
 
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
 use crate::functions::Functions;
@@ -58,6 +61,7 @@ pub struct Gateway {
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
+    pub(crate) underway: Underway,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -98,6 +102,7 @@ impl Gateway {
             environment,
             jobs,
             replanned: Notify::new(),
+            underway: Underway::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }

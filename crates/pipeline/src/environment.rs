@@ -7,6 +7,7 @@ use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
 
 use crate::authenticate::SigningKeys;
+use crate::blobs::Yard;
 use crate::clock::Clock;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
@@ -29,6 +30,7 @@ pub(crate) struct Environment {
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
+    pub(crate) yard: Arc<Yard>,
 }
 
 impl Environment {
@@ -40,6 +42,7 @@ impl Environment {
         management_account: &str,
         inventories: Vec<&'static Inventory>,
         services: Services,
+        yard: Arc<Yard>,
     ) -> Self {
         Self {
             seal,
@@ -55,6 +58,7 @@ impl Environment {
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
             services,
+            yard,
         }
     }
 

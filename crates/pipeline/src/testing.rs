@@ -189,6 +189,17 @@ impl Cloud {
         self.runtime.block_on(self.gateway.serve(incoming))
     }
 
+    /// Waits for a future on the cloud's own runtime.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits until the files of contents are gone that nobody reads any more.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        self.gateway.environment.yard.settle();
+    }
+
     /// Moves the clock and runs what falls due on the way.
     ///
     /// # Panics

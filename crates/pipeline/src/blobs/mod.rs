@@ -14,6 +14,8 @@ mod flow;
 mod intake;
 mod reader;
 mod row;
+#[cfg(test)]
+mod tests;
 mod yard;
 
 pub(crate) use call::{Delivery, Moves};

@@ -205,6 +205,15 @@ impl Yard {
         }
     }
 
+    /// Deletes what may go, and waits for who else does.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        self.reap();
+        while !self.state.lock().going.is_empty() {
+            std::thread::yield_now();
+        }
+    }
+
     /// Deletes what may go, on a thread that may block if there is one.
     fn reap_aside(yard: &Arc<Self>) {
         match tokio::runtime::Handle::try_current() {

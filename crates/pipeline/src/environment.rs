@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::authenticate::SigningKeys;
 use crate::blobs::Yard;
 use crate::clock::Clock;
+use crate::gateway::Tables;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
@@ -40,8 +41,7 @@ impl Environment {
         clock: Clock,
         directory: Box<dyn Directory>,
         management_account: &str,
-        inventories: Vec<&'static Inventory>,
-        services: Services,
+        tables: &Tables,
         yard: Arc<Yard>,
     ) -> Self {
         Self {
@@ -54,10 +54,10 @@ impl Environment {
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
             known_policies: KnownPolicies::default(),
-            inventories,
+            inventories: tables.inventories.clone(),
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
-            services,
+            services: Services::of(tables),
             yard,
         }
     }

@@ -34,7 +34,6 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
-use crate::services::Services;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -79,16 +78,13 @@ impl Gateway {
         management_account: &str,
         tables: &Tables,
     ) -> Self {
-        let inventories = tables.inventories.clone();
-        let services = Services::of(tables);
         let mut environment = Environment::new(
             seal,
             random,
             clock,
             directory,
             management_account,
-            inventories,
-            services,
+            tables,
             Yard::new(store.blobs()),
         );
         for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {

@@ -249,7 +249,7 @@ fn damage_is_found_wherever_it_is() {
         let cloud = over(Store::open(dir.path(), rig::chain()).unwrap());
         put(&cloud, "a", &text(LARGE));
         let id = stored(&cloud, "a").unwrap().segments[0].id().text();
-        let path = dir.path().join(format!("blobs/{}/{id}", &id[30..]));
+        let path = dir.path().join(format!("blobs/{}/{id}", id.get(30..).unwrap()));
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[at] ^= 1;
         std::fs::write(&path, &bytes).unwrap();

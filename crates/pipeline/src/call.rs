@@ -199,6 +199,8 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The resource for which a service calls by itself: its ARN and its account.
+    pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
@@ -238,6 +240,7 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
         }
@@ -380,6 +383,11 @@ impl<'a> Call<'a> {
     /// Takes a planned job back; no error if it ran already.
     pub fn unschedule(&mut self, job: &JobId) -> Result<()> {
         crate::jobs::unschedule(self, job)
+    }
+
+    /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
+    pub const fn via(&self) -> Option<&'static str> {
+        self.via
     }
 
     /// The service whose operation runs.

@@ -169,6 +169,7 @@ fn record(
         service: service.name.to_owned(),
         source: event_source(service),
         operation: operation.name.to_owned(),
+        event_name: outcome.rules.event_name(operation.name),
         read_only: outcome.read_only,
         kind: EventKind::AwsApiCall,
         caller: Caller::of(identity),
@@ -229,6 +230,7 @@ pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment
             .service
             .map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
         operation: operation.map_or("Unknown", |operation| operation.name).to_owned(),
+        event_name: operation.and_then(|operation| refusal.rules.event_name(operation.name)),
         read_only: refusal
             .read_only
             .unwrap_or_else(|| operation.is_some_and(|operation| reads_by_name(operation.name))),
@@ -338,6 +340,7 @@ pub(crate) fn service_event(
         service: kind.service.to_owned(),
         source: facts.source_ip.clone(),
         operation: kind.event.to_owned(),
+        event_name: None,
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,

@@ -25,6 +25,8 @@ pub struct TrailRules {
     pub subject: Option<&'static str>,
     /// What `requestParameters` say where a request does not: the operation, the member as records spell it, the value.
     pub defaults: &'static [(&'static str, &'static str, &'static str)],
+    /// Operations whose `eventName` is another than their name (`CreateFunction20150331`).
+    pub event_names: &'static [(&'static str, &'static str)],
 }
 
 impl TrailRules {
@@ -40,7 +42,14 @@ impl TrailRules {
             names_resources: false,
             subject: None,
             defaults: &[],
+            event_names: &[],
         }
+    }
+
+    /// The `eventName` of an operation, where it is not the operation's name.
+    pub(crate) fn event_name(&self, operation: &str) -> Option<String> {
+        let named = self.event_names.iter().find(|(of, _)| *of == operation);
+        named.map(|(_, name)| (*name).to_owned())
     }
 
     pub(crate) const fn redactor(&self) -> Redactor<'static> {

@@ -333,7 +333,15 @@ impl Gateway {
             ..
         } = call;
         unkept.write(tx).map_err(Fault::internal)?;
-        let record = recorder::service_event(kind, job, facts, resources, additional, moment);
+        let record = recorder::service_event(
+            self.environment.services.trail(kind.service),
+            kind,
+            job,
+            facts,
+            resources,
+            additional,
+            moment,
+        );
         let invoked = invoked.into_iter();
         let mut appends: Vec<_> = invoked
             .flat_map(|invoked| self.appends(invoked.record, &invoked.shared_with))

@@ -170,6 +170,7 @@ fn record(
         source: event_source(service),
         operation: operation.name.to_owned(),
         event_name: outcome.rules.event_name(operation.name),
+        data: outcome.rules.data_events.contains(&operation.name),
         read_only: outcome.read_only,
         kind: EventKind::AwsApiCall,
         caller: Caller::of(identity),
@@ -231,6 +232,7 @@ pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment
             .map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
         operation: operation.map_or("Unknown", |operation| operation.name).to_owned(),
         event_name: operation.and_then(|operation| refusal.rules.event_name(operation.name)),
+        data: operation.is_some_and(|operation| refusal.rules.data_events.contains(&operation.name)),
         read_only: refusal
             .read_only
             .unwrap_or_else(|| operation.is_some_and(|operation| reads_by_name(operation.name))),
@@ -318,6 +320,7 @@ fn error(service: Option<&'static Service>, protocol: Protocol, fault: &Fault) -
 /// The record of what a service did by itself: CloudTrail's `AwsServiceEvent`. It came of no request, which CloudTrail
 /// says with `AWS Internal` (KMS Developer Guide, "RotateKey").
 pub(crate) fn service_event(
+    rules: &TrailRules,
     kind: &JobKind,
     job: &Job,
     facts: &RequestFacts,
@@ -341,6 +344,7 @@ pub(crate) fn service_event(
         source: facts.source_ip.clone(),
         operation: kind.event.to_owned(),
         event_name: None,
+        data: rules.data_events.contains(&kind.event),
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,

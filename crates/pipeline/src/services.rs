@@ -6,8 +6,8 @@ use crate::call::Call;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
-use wire::Document;
 use crate::trail::{self, TrailRules};
+use wire::Document;
 
 /// Every service's operations and how they are recorded.
 pub(crate) struct Services {

@@ -27,6 +27,9 @@ pub struct TrailRules {
     pub defaults: &'static [(&'static str, &'static str, &'static str)],
     /// Operations whose `eventName` is another than their name (`CreateFunction20150331`).
     pub event_names: &'static [(&'static str, &'static str)],
+    /// Operations, and events of jobs, that are data events: what is done in or with a resource (`Invoke`). The event history does not
+    /// show them.
+    pub data_events: &'static [&'static str],
 }
 
 impl TrailRules {
@@ -43,6 +46,7 @@ impl TrailRules {
             subject: None,
             defaults: &[],
             event_names: &[],
+            data_events: &[],
         }
     }
 

@@ -30,6 +30,9 @@ pub struct Record {
     /// `eventName`, where it is not the operation's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<String>,
+    /// A data event: done in or with a resource, not to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data: bool,
     pub read_only: bool,
     #[serde(default, skip_serializing_if = "is_call")]
     pub kind: EventKind,

@@ -183,11 +183,11 @@ fn event(record: &Record) -> Event<'_> {
         } else {
             "AwsApiCall"
         },
-        management_event: true,
+        management_event: !record.data,
         recipient_account_id: &record.account,
         service_event_details: additional.filter(|_| service_event),
         shared_event_id: record.shared.as_deref(),
-        event_category: "Management",
+        event_category: if record.data { "Data" } else { "Management" },
         tls_details: record.tls.as_ref().map(tls_details),
     }
 }

@@ -76,6 +76,7 @@ fn record(number: u64, wall: i64, time: i64) -> Record {
         source: "iam.amazonaws.com".to_owned(),
         operation: "GetUser".to_owned(),
         event_name: None,
+        data: false,
         read_only: true,
         kind: EventKind::AwsApiCall,
         caller,

@@ -136,6 +136,18 @@ impl<'a> Look<'a> {
         self.stored(read)
     }
 
+    /// The same downwards, below `before`.
+    pub fn range_rev<K: Key, V: Record>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, Arc<V>)>> {
+        let read = self.tx.range_rev(table, prefix, before, limit);
+        self.stored(read)
+    }
+
     /// Opens what `Call::seal` sealed for the same table and key.
     pub fn open(&self, table: &str, key: &[u8], sealed: &[u8]) -> Result<Secret> {
         self.environment
@@ -380,6 +392,11 @@ impl<'a> Call<'a> {
     /// Takes a planned job back; no error if it ran already.
     pub fn unschedule(&mut self, job: &JobId) -> Result<()> {
         crate::jobs::unschedule(self, job)
+    }
+
+    /// The service that makes this call for its own caller, such as `rds.amazonaws.com`.
+    pub const fn via(&self) -> Option<&'static str> {
+        self.via
     }
 
     /// The service whose operation runs.

@@ -17,7 +17,8 @@ pub struct JobKind {
     pub name: &'static str,
     /// botocore's name of the service that runs it.
     pub service: &'static str,
-    /// The name of the event that the trail shows (`DeleteKey`).
+    /// The name of the event that the trail shows (`DeleteKey`); empty where the job itself tells what it did, by
+    /// `Call::service_event`.
     pub event: &'static str,
     /// Runs as the service itself, in the account and region that scheduled it. May run again after a conflict.
     pub run: fn(&mut Call<'_>, &serde_json::Value) -> Result<()>,
@@ -182,12 +183,13 @@ impl crate::Gateway {
             std::mem::take(&mut call.unkept),
         );
         unkept.write(tx).map_err(Fault::internal)?;
-        let record = recorder::service_event(kind, job, &facts, resources, details, moment);
+        let own = (!kind.event.is_empty())
+            .then(|| recorder::service_event(kind, job, &facts, resources, details, moment));
         let invoked = invoked.into_iter();
         let mut appends: Vec<_> = invoked
             .flat_map(|invoked| self.appends(invoked.record, &invoked.shared_with))
             .collect();
-        appends.push(recorder::append(&record));
+        appends.extend(own.as_ref().map(recorder::append));
         Ok(Some(appends))
     }
 }

@@ -404,13 +404,14 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it.
+/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
+/// that has an errand done holds up none.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
     loop {
         let now = gateway.clock().now();
-        let wait = match gateway.run_due(now).await.and_then(|_| gateway.next_due()) {
+        let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
                 eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
                 PAUSE

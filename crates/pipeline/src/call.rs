@@ -47,9 +47,9 @@ pub struct Look<'a> {
     pub(crate) caller: Option<&'a Identity>,
     /// Set when the store asks for another run, whatever the handler makes of the error.
     pub(crate) conflict: bool,
-    /// What earlier runs of the call fetched; `None` where nothing can be fetched.
+    /// What earlier runs of the call had brought; `None` where nothing can be brought.
     pub(crate) brought: Option<&'a Brought>,
-    /// Set when the run cannot go on without a page from outside, whatever the handler makes of the error.
+    /// Set when the run cannot go on without something from outside, whatever the handler makes of the error.
     pub(crate) wanted: Option<Wanted>,
 }
 

@@ -9,6 +9,8 @@ mod admit;
 mod execute;
 mod system;
 
+pub(crate) use execute::caught;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,8 +23,10 @@ use wire::route::Route;
 
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
+use crate::functions::Functions;
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
@@ -57,6 +61,7 @@ pub struct Gateway {
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
+    pub(crate) underway: Underway,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -97,6 +102,7 @@ impl Gateway {
             environment,
             jobs,
             replanned: Notify::new(),
+            underway: Underway::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -105,6 +111,13 @@ impl Gateway {
     #[must_use]
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         self.environment.outdoors.open(outside);
+        self
+    }
+
+    /// Gives operations and jobs a runner of functions. Without one they run none.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.environment.outdoors.errands.functions = Some(functions);
         self
     }
 

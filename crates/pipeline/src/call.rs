@@ -136,6 +136,18 @@ impl<'a> Look<'a> {
         self.stored(read)
     }
 
+    /// The same downwards, below `before`.
+    pub fn range_rev<K: Key, V: Record>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, Arc<V>)>> {
+        let read = self.tx.range_rev(table, prefix, before, limit);
+        self.stored(read)
+    }
+
     /// Opens what `Call::seal` sealed for the same table and key.
     pub fn open(&self, table: &str, key: &[u8], sealed: &[u8]) -> Result<Secret> {
         self.environment

@@ -116,6 +116,13 @@ pub(crate) struct Serve {
     /// Let root move the cloud's clock (for tests)
     #[arg(long, env = "RINGWORK_CLOCK_CONTROL")]
     pub(crate) clock_control: bool,
+    /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
+    #[arg(
+        long,
+        value_name = "aws[,SERVICE.QUOTA=RATE]",
+        env = "RINGWORK_REQUEST_QUOTAS"
+    )]
+    pub(crate) request_quotas: Option<String>,
     /// Further names for the server's certificate, separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "RINGWORK_NAMES")]
     pub(crate) names: Vec<String>,
@@ -384,7 +391,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -394,6 +401,7 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_SEED",
         "RINGWORK_CLOCK_CONTROL",
         "RINGWORK_NAMES",
+        "RINGWORK_REQUEST_QUOTAS",
     ];
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("RINGWORK_")) else {

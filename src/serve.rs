@@ -9,7 +9,7 @@ use crypto::certificate::Authority;
 use crypto::{KeyFile, Opener, Seal, SealHeader, Secret, SystemRandomness};
 use identity::iam::directory::IdentityDirectory;
 use pipeline::ledger::LedgerChain;
-use pipeline::{Clock, Gateway};
+use pipeline::{Clock, Gateway, Rates};
 use planes::{Https, Listener, ListenerConfig, TlsMaterial};
 use store::Store;
 
@@ -41,7 +41,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let gateway = Arc::new(gateway.with_outside(Arc::new(Https::default())));
+    let mut gateway = gateway.with_outside(Arc::new(Https::default()));
+    if let Some(rates) = settings.quotas.take() {
+        gateway = gateway.with_quotas(services::quotas(), rates);
+    }
+    let gateway = Arc::new(gateway);
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -111,6 +115,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     names: Vec<String>,
+    quotas: Option<Rates>,
 }
 
 impl Settings {
@@ -159,8 +164,19 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             names: options.names,
+            quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
     }
+}
+
+/// `aws`, and the rates that differ from AWS's.
+fn quotas(text: &str) -> Result<Rates, Error> {
+    let wrong = |message: String| Error::Usage(format!("--request-quotas: {message}"));
+    let (first, rest) = text.split_once(',').unwrap_or((text, ""));
+    if first != "aws" {
+        return Err(wrong("it begins with aws".to_owned()));
+    }
+    Rates::parse(rest, &services::quotas()).map_err(wrong)
 }
 
 /// Secrets are in this process's memory, so it leaves no core file.

@@ -1,5 +1,6 @@
 //! Every service that this binary serves.
 
+use pipeline::Quotas;
 use pipeline::gateway::Tables;
 
 /// The tables of all services.
@@ -39,6 +40,11 @@ pub(crate) fn tables() -> Tables {
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
+}
+
+/// The request quotas of the services that have some.
+pub(crate) fn quotas() -> Vec<&'static Quotas> {
+    vec![&keys::kms::quota::QUOTAS]
 }
 
 /// The services' names for `/_ringwork/health`.

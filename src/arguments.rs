@@ -51,6 +51,11 @@ pub(crate) enum Command {
     /// Say what a principal can do and become: what can ARN do
     #[command(after_help = "Example:\n  ringwork what can arn:aws:iam::000000000000:user/ana do")]
     What(Reach),
+    /// List the keys: state, age, next rotation, last use, who may use them, and what is encrypted under each
+    #[command(
+        after_help = "Examples:\n  ringwork keys\n  ringwork keys alias/orders\n  ringwork keys --account 000000000000 --region eu-central-1 --json"
+    )]
+    Keys(Keys),
     /// Check and test policies without a server, or say what a changed policy changes
     Policy(Policy),
     /// Say which recorded calls would have another verdict under changed policies
@@ -296,6 +301,26 @@ pub(crate) struct Reach {
     /// A condition key of the request, as often as there are values
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) with: Vec<String>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// One key, by its id, alias or ARN: everything that is known of it
+    #[arg(conflicts_with_all = ["account", "region", "limit"])]
+    pub(crate) key: Option<String>,
+    /// Only those of an account
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// Only those of a region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// So many keys at most [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
     #[arg(long)]
     pub(crate) json: bool,
 }

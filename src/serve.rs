@@ -18,14 +18,14 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, seed, services};
+use crate::{account, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn run(options: Serve) -> Result<(), Error> {
-    forbid_core_files()?;
+    let memory_locked = memory::shield()?;
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
@@ -80,6 +80,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         seal: seal_words,
         endpoints,
         root,
+        memory_locked,
     };
     banner(&posture);
     let front = Arc::new(Front {
@@ -177,16 +178,6 @@ fn quotas(text: &str) -> Result<Rates, Error> {
         return Err(wrong("it begins with aws".to_owned()));
     }
     Rates::parse(rest, &services::quotas()).map_err(wrong)
-}
-
-/// Secrets are in this process's memory, so it leaves no core file.
-fn forbid_core_files() -> Result<(), Error> {
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)
-        .map_err(|error| Error::Usage(format!("cannot forbid core files: {error}")))
 }
 
 fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {

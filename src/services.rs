@@ -1,7 +1,7 @@
 //! Every service that this binary serves.
 
-use pipeline::Quotas;
 use pipeline::gateway::Tables;
+use pipeline::{Dependents, Quotas};
 
 /// The tables of all services.
 pub(crate) fn tables() -> Tables {
@@ -40,6 +40,14 @@ pub(crate) fn tables() -> Tables {
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
+}
+
+/// What services keep encrypted under keys.
+pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+    [
+        &keys::secretsmanager::dependents::DEPENDENTS,
+        &keys::ssm::dependents::DEPENDENTS,
+    ]
 }
 
 /// The request quotas of the services that have some.

@@ -36,7 +36,7 @@ pub use clock::Clock;
 pub use front::{Answer, Incoming, TlsFacts};
 pub use gateway::Gateway;
 pub use identity::{Directory, Identity};
-pub use inventory::{Inventoried, Inventory, Observer, Placed, Stretch};
+pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};

@@ -93,7 +93,8 @@ impl Window {
     /// Counts a call, unless `rate` calls were counted in this second.
     fn spend(&self, second: u32, rate: u32) -> bool {
         let counted = |held: u64| {
-            let (since, calls) = ((held >> 32) as u32, held as u32);
+            let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+            let (since, calls) = (half(held >> 32), half(held));
             let calls = if since == second { calls } else { 0 };
             (calls < rate).then(|| (u64::from(second) << 32) | u64::from(calls.saturating_add(1)))
         };

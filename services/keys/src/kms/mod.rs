@@ -22,6 +22,7 @@ pub mod grant;
 pub mod imported;
 pub mod inventory;
 pub mod key;
+pub mod listing;
 pub mod mac;
 pub mod managed;
 mod material;

@@ -1,6 +1,7 @@
 //! Every service that this binary serves.
 
 use pipeline::gateway::Tables;
+use pipeline::{Dependents, Quotas};
 
 /// The tables of all services.
 pub(crate) fn tables() -> Tables {
@@ -40,6 +41,19 @@ pub(crate) fn tables() -> Tables {
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
     }
+}
+
+/// What services keep encrypted under keys.
+pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+    [
+        &keys::secretsmanager::dependents::DEPENDENTS,
+        &keys::ssm::dependents::DEPENDENTS,
+    ]
+}
+
+/// The request quotas of the services that have some.
+pub(crate) fn quotas() -> Vec<&'static Quotas> {
+    vec![&keys::kms::quota::QUOTAS]
 }
 
 /// The services' names for `/_ringwork/health`.

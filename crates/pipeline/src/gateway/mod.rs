@@ -32,6 +32,7 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
 
@@ -123,6 +124,13 @@ impl Gateway {
         self
     }
 
+    /// Enforces request quotas, at the services' own rates unless others are set.
+    #[must_use]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        self.environment.quotas = Some(Enforced::new(tables, rates));
+        self
+    }
+
     /// The row of an operation, if it is built.
     pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
         self.environment.services.endpoint(service, operation)
@@ -156,6 +164,7 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
+        self.environment.directory.forget();
         self.replanned.notify_one();
     }
 

@@ -15,6 +15,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            data::s3::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -32,6 +33,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &data::s3::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -57,12 +59,13 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
+    "s3",
     "secretsmanager",
     "ssm",
     "sts",

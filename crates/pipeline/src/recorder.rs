@@ -401,6 +401,8 @@ pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
         service: told.service.to_owned(),
         source: name.clone(),
         operation: told.event.to_owned(),
+        event_name: None,
+        data: false,
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,

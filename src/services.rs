@@ -39,6 +39,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
         ],
+        providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
     }
 }

@@ -149,6 +149,7 @@ impl World {
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
             ],
+            providers: vec![&keys::kms::managed::PROVIDER],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };
         let random = Arc::new(crypto::SystemRandomness);

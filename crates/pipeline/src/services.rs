@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
+use crate::provider::Provider;
 use crate::trail::{self, TrailRules};
 
 /// Every service's operations and how they are recorded.
@@ -13,6 +14,7 @@ pub(crate) struct Services {
     endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
     trails: HashMap<&'static str, &'static TrailRules>,
     observers: Vec<&'static Observer>,
+    providers: Vec<&'static Provider>,
 }
 
 impl Services {
@@ -29,6 +31,7 @@ impl Services {
             endpoints,
             trails: trails.collect(),
             observers: tables.observers.clone(),
+            providers: tables.providers.clone(),
         }
     }
 
@@ -45,6 +48,14 @@ impl Services {
         self.endpoints
             .values()
             .flat_map(|operations| operations.values().copied())
+    }
+
+    /// What a service has ready for others.
+    pub(crate) fn provider(&self, name: &str) -> Option<&'static Provider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.name == name)
+            .copied()
     }
 
     /// How a service's calls look in the trail.

@@ -29,6 +29,7 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::provider::Provider;
 use crate::services::Services;
 use crate::trail::TrailRules;
 
@@ -50,6 +51,8 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// What services have ready for others.
+    pub providers: Vec<&'static Provider>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.

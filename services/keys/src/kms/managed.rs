@@ -6,12 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::kms::MaterialSpec;
-use pipeline::{Call, Resource, Result};
+use pipeline::{AWS_MANAGED_KEY, Call, Provider, Resource, Result};
 use wire::Fault;
 
 use crate::kms::alias::{ALIASES, Alias};
 use crate::kms::key::{self, KEYS, Kept, Key, KeyTarget, Origin, State};
 use crate::kms::{material, rotation};
+
+/// Makes them for services of other crates.
+pub static PROVIDER: Provider = Provider {
+    name: AWS_MANAGED_KEY,
+    make: aws_managed,
+};
 
 /// The ARN of the account's key for a service (`secretsmanager`) in the region of the call. The key is made if there is none yet.
 ///

@@ -7,6 +7,7 @@
 
 pub mod authenticate;
 pub mod authorize;
+pub mod blobs;
 pub mod call;
 pub mod clock;
 pub mod described;
@@ -30,6 +31,7 @@ pub mod testing;
 mod trail;
 pub mod why;
 
+pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
 pub use call::{Call, Look};
 pub use clock::Clock;
 pub use front::{Answer, Incoming, TlsFacts};

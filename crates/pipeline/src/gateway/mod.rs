@@ -19,6 +19,7 @@ use wire::Fault;
 use wire::protocol::{self, Parts};
 use wire::route::Route;
 
+use crate::blobs::Carried;
 use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::environment::Environment;
@@ -162,18 +163,23 @@ impl Gateway {
                     operation,
                     protocol,
                 } = prepared.route;
-                let (result, denial) = self
-                    .execute(prepared, &facts, || {
+                let carried = Carried::whole(incoming.body.clone(), Vec::new());
+                let answered = self
+                    .execute(prepared, &facts, &carried, || {
                         protocol::decode(service, operation, protocol, &parts)
                     })
                     .await;
-                let encoded = result
+                let mut encoded = answered
+                    .outcome
                     .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
                     .unwrap_or_else(|fault| {
                         report(&fault, &facts.id);
                         protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
                     });
-                answer(encoded, denial)
+                if let Some(delivery) = answered.delivery {
+                    encoded.body = delivery.bytes.into();
+                }
+                answer(encoded, answered.denial)
             }
             Err(refused) => self.refuse(*refused, &facts).await,
         }

@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::ServerSideEncryption as Sse;
 use pipeline::Result;
-use policy::Context;
 use wire::Fault;
 
 use super::customer::{Customer, CustomerKey};
@@ -145,28 +144,6 @@ fn context(text: Option<&str>) -> Result<BTreeMap<String, String>> {
         ));
     }
     Ok(pairs)
-}
-
-/// The condition keys that a request that makes an object sets by its headers.
-pub(crate) const CONDITIONS: [&str; 3] = [
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "s3:x-amz-server-side-encryption-customer-algorithm",
-];
-
-/// Sets them.
-pub(crate) fn conditions(
-    mode: Option<Sse>,
-    kms_key: Option<&str>,
-    customer_algorithm: Option<&str>,
-    context: &mut Context,
-) {
-    let given = [mode.map(Sse::as_str), kms_key, customer_algorithm];
-    for (key, value) in CONDITIONS.into_iter().zip(given) {
-        if let Some(value) = value {
-            context.insert(key, value.to_owned());
-        }
-    }
 }
 
 #[cfg(test)]

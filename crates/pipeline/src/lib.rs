@@ -16,6 +16,7 @@ pub mod front;
 pub mod gateway;
 pub mod identity;
 pub mod inventory;
+mod integrity;
 mod invoke;
 pub mod jobs;
 mod kept;

@@ -12,8 +12,12 @@ pub mod acl;
 pub mod bucket;
 pub mod canonical;
 pub mod emptiness;
+pub mod encryption;
 pub mod fault;
+pub mod listing;
 pub mod locate;
+pub mod multipart;
+pub mod object;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
@@ -25,4 +29,15 @@ pub static TRAIL: TrailRules = TrailRules {
 /// S3's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["s3";
     bucket::{CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets},
+    object::{
+        CopyObject, DeleteObject, DeleteObjectTagging, DeleteObjects, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectLegalHold,
+        GetObjectRetention, GetObjectTagging, HeadObject, PutObject, PutObjectAcl, PutObjectLegalHold, PutObjectRetention,
+        PutObjectTagging, RestoreObject,
+    },
+    listing::{ListObjectVersions, ListObjects, ListObjectsV2},
+    encryption::{UpdateObjectEncryption},
+    multipart::{
+        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+        UploadPartCopy,
+    },
 ];

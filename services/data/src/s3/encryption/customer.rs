@@ -97,7 +97,10 @@ impl Customer {
         };
         let key = Secret::new(STANDARD.decode(text.expose()).unwrap_or_default());
         if key.len() != KEY_BYTES {
-            return wrong("The secret key was invalid for the specified algorithm.", KEY_HEADER);
+            return wrong(
+                "The secret key was invalid for the specified algorithm.",
+                KEY_HEADER,
+            );
         }
         if *md5 != md5_of(&key) {
             return wrong(
@@ -105,7 +108,10 @@ impl Customer {
                 MD5_HEADER,
             );
         }
-        Ok(CustomerKey { key, md5: md5.clone() })
+        Ok(CustomerKey {
+            key,
+            md5: md5.clone(),
+        })
     }
 }
 
@@ -153,7 +159,8 @@ impl Proof {
             ));
         }
         let key = given.read()?;
-        self.open(key.key).ok_or_else(|| Fault::access_denied("Access Denied"))
+        self.open(key.key)
+            .ok_or_else(|| Fault::access_denied("Access Denied"))
     }
 
     /// The key of a further part, if it is the one that the upload was begun with.
@@ -189,7 +196,6 @@ pub(crate) fn expect_no_customer(customer: &Customer) -> Result<()> {
     Ok(())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +226,10 @@ mod tests {
             (given(None, Some(&key), Some(&md5)), "valid encryption algorithm"),
             (given(Some("AES256"), None, Some(&md5)), "appropriate secret key"),
             (given(Some("AES256"), Some(&key), None), "client calculated MD5"),
-            (given(Some("AES256"), Some(&key[..16]), Some(&md5)), "invalid for the specified"),
+            (
+                given(Some("AES256"), Some(&key[..16]), Some(&md5)),
+                "invalid for the specified",
+            ),
             (given(Some("AES256"), Some(&[8; 32]), Some(&md5)), "did not match"),
         ] {
             let (code, message) = code(&wrong);

@@ -37,14 +37,25 @@ struct Made {
 
 /// Whose context a data key has.
 fn context(bucket: &Bucket, key: &str, bucket_key: bool, more: &BTreeMap<String, String>) -> Document {
-    let arn = if bucket_key { bucket.arn() } else { bucket.object_arn(key) };
+    let arn = if bucket_key {
+        bucket.arn()
+    } else {
+        bucket.object_arn(key)
+    };
     let own = (ARN.to_owned(), Document::String(arn));
-    let more = more.iter().map(|(key, value)| (key.clone(), Document::String(value.clone())));
+    let more = more
+        .iter()
+        .map(|(key, value)| (key.clone(), Document::String(value.clone())));
     Document::Map(std::iter::once(own).chain(more).collect())
 }
 
 /// A data key for new contents, in clear, and what is kept of it.
-pub(super) fn make(call: &mut Call<'_>, bucket: &Bucket, key: &str, mode: KmsMode) -> Result<(Secret, UnderKms)> {
+pub(super) fn make(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    mode: KmsMode,
+) -> Result<(Secret, UnderKms)> {
     let named = mode.key.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned());
     let place = format!("{}\0{named}\0{:?}", bucket.name, mode.context);
     if mode.bucket_key
@@ -56,20 +67,32 @@ pub(super) fn make(call: &mut Call<'_>, bucket: &Bucket, key: &str, mode: KmsMod
         call.provide(AWS_MANAGED_KEY, "s3")?;
     }
     let input = Document::Structure(vec![
-        ("EncryptionContext", context(bucket, key, mode.bucket_key, &mode.context)),
+        (
+            "EncryptionContext",
+            context(bucket, key, mode.bucket_key, &mode.context),
+        ),
         ("KeyId", Document::String(named)),
         ("KeySpec", Document::String("AES_256".to_owned())),
     ]);
-    let answer = call.invoke(BY, "kms", "GenerateDataKey", input).map_err(refused)?;
+    let answer = call
+        .invoke(BY, "kms", "GenerateDataKey", input)
+        .map_err(refused)?;
     let plain = Secret::new(bytes(&answer, "Plaintext")?);
     let under = UnderKms {
-        key: answer.member("KeyId").and_then(Document::as_str).unwrap_or_default().to_owned(),
+        key: answer
+            .member("KeyId")
+            .and_then(Document::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         data_key: Octets(bytes(&answer, "CiphertextBlob")?),
         bucket_key: mode.bucket_key,
         context: mode.context,
     };
     if under.bucket_key {
-        let made = Made { plain: plain.clone(), under: under.clone() };
+        let made = Made {
+            plain: plain.clone(),
+            under: under.clone(),
+        };
         let until = Timestamp(call.now.0.saturating_add(BUCKET_KEY_TIME));
         call.remember(MADE, place.as_bytes(), Arc::new(made), until);
     }
@@ -86,7 +109,10 @@ pub(super) fn open(call: &mut Call<'_>, bucket: &Bucket, key: &str, under: &Unde
     }
     let input = Document::Structure(vec![
         ("CiphertextBlob", Document::Blob(under.data_key.0.clone())),
-        ("EncryptionContext", context(bucket, key, under.bucket_key, &under.context)),
+        (
+            "EncryptionContext",
+            context(bucket, key, under.bucket_key, &under.context),
+        ),
     ]);
     let answer = call.invoke(BY, "kms", "Decrypt", input).map_err(refused)?;
     let plain = Secret::new(bytes(&answer, "Plaintext")?);
@@ -107,7 +133,9 @@ fn bytes(answer: &Document, member: &str) -> Result<Vec<u8>> {
 /// What KMS refused, as S3 answers it: a denial stays one, any other code gets KMS's name before it (`KMS.DisabledException`).
 fn refused(fault: Fault) -> Fault {
     let code = match &fault.code {
-        Code::Modeled { code, status: 400, .. } => *code,
+        Code::Modeled {
+            code, status: 400, ..
+        } => *code,
         Code::Common(Common::Validation) => "ValidationException",
         _ => return fault,
     };

@@ -26,10 +26,12 @@ mod customer;
 mod kms;
 mod mode;
 mod plan;
+mod update;
 
 pub(crate) use customer::{Customer, Proof, customer, expect_no_customer};
 pub(crate) use mode::{Asked, asked};
 pub(crate) use plan::{Opener, Plan};
+pub use update::UpdateObjectEncryption;
 
 /// Octets of a record, in Base64.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -125,7 +127,9 @@ impl Applied {
     pub(crate) fn shown_context(&self) -> Option<String> {
         match self {
             Self::Kms(under) | Self::Dsse(under) if !under.context.is_empty() => {
-                serde_json::to_vec(&under.context).ok().map(|json| STANDARD.encode(json))
+                serde_json::to_vec(&under.context)
+                    .ok()
+                    .map(|json| STANDARD.encode(json))
             }
             _ => None,
         }

@@ -27,7 +27,10 @@ impl Wrapping {
     const SEAL: Self = Self { key: None, layers: 1 };
 
     const fn under(key: Secret, layers: u8) -> Self {
-        Self { key: Some(key), layers }
+        Self {
+            key: Some(key),
+            layers,
+        }
     }
 
     /// The keys of one content, the innermost first.
@@ -174,7 +177,12 @@ impl Opener {
     }
 
     /// The keys of one content.
-    pub(crate) fn unwrap(&self, look: &Look<'_>, place: &Place<'_>, wrapped: &Wrapped) -> Result<Vec<Secret>> {
+    pub(crate) fn unwrap(
+        &self,
+        look: &Look<'_>,
+        place: &Place<'_>,
+        wrapped: &Wrapped,
+    ) -> Result<Vec<Secret>> {
         self.wrapping.unwrap(look, place, wrapped)
     }
 }

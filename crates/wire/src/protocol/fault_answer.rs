@@ -12,8 +12,8 @@ use crate::{Document, Fault};
 
 use super::spelling::{Spelling, error_shape, query_code, spell};
 use super::{
-    Encoded, Unwritable, cbor_write, content_type, host_id, json_content_type, json_write, name_request, rest_write,
-    xml_write,
+    Encoded, Unwritable, cbor_write, content_type, host_id, json_content_type, json_write, name_request,
+    rest_write, xml_write,
 };
 
 /// What a `__type` of JSON 1.0 starts with for faults that no service's model names.
@@ -261,12 +261,12 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Members of an error whose shape the model does not tell: S3's error documents name what they are about. A header's name makes
-    /// a header.
+    /// Members of an error whose shape the model does not tell: S3's error documents name what they are about. A header's name, which
+    /// has no capital, makes a header.
     fn loose_members(&self, answer: &mut Encoded) {
         for (name, value) in self.members() {
             let Document::String(text) = value else { continue };
-            if name.starts_with("x-amz-") {
+            if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
                 if let Ok(value) = HeaderValue::from_str(&text) {
                     answer.headers.insert(HeaderName::from_static(name), value);
                 }

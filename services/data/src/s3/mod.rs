@@ -5,6 +5,7 @@
 //!
 //! Invariant: a bucket's name belongs to one account in the whole installation.
 
+use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
@@ -12,8 +13,12 @@ pub mod acl;
 pub mod bucket;
 pub mod canonical;
 pub mod emptiness;
+mod encryption;
 pub mod fault;
+pub mod listing;
 pub mod locate;
+pub mod multipart;
+pub mod object;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
@@ -25,4 +30,17 @@ pub static TRAIL: TrailRules = TrailRules {
 /// S3's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["s3";
     bucket::{CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets},
+    object::{
+        CopyObject, DeleteObject, DeleteObjectTagging, DeleteObjects, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectLegalHold,
+        GetObjectRetention, GetObjectTagging, HeadObject, PutObject, PutObjectAcl, PutObjectLegalHold, PutObjectRetention,
+        PutObjectTagging, RestoreObject,
+    },
+    listing::{ListObjectVersions, ListObjects, ListObjectsV2},
+    multipart::{
+        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+        UploadPartCopy,
+    },
 ];
+
+/// What S3 does later.
+pub static JOBS: &[JobKind] = &[object::RESTORED];

@@ -255,7 +255,12 @@ impl Opener {
     }
 
     /// The keys of one content.
-    pub(crate) fn unwrap(&self, look: &Look<'_>, place: &Place<'_>, wrapped: &Wrapped) -> Result<Vec<Secret>> {
+    pub(crate) fn unwrap(
+        &self,
+        look: &Look<'_>,
+        place: &Place<'_>,
+        wrapped: &Wrapped,
+    ) -> Result<Vec<Secret>> {
         let all = look.open(DOMAIN, &place.bound(), &wrapped.0)?;
         let keys: Vec<Secret> = all
             .expose()
@@ -265,7 +270,9 @@ impl Opener {
         if keys.len() == usize::from(self.applied.layers()) {
             Ok(keys)
         } else {
-            Err(Fault::internal("a content has another number of keys than layers"))
+            Err(Fault::internal(
+                "a content has another number of keys than layers",
+            ))
         }
     }
 }

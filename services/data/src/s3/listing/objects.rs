@@ -208,10 +208,7 @@ fn entry(version: &Version, now: Timestamp) -> model::Object {
         last_modified: Some(version.modified()),
         size: i64::try_from(version.size).ok(),
         storage_class: model::ObjectStorageClass::parse(&version.class),
-        checksum_algorithm: version
-            .checksum
-            .as_ref()
-            .map(|kept| vec![kept.algorithm.model()]),
+        checksum_algorithm: version.checksum.as_ref().map(|kept| vec![kept.algorithm.model()]),
         checksum_type: version
             .checksum
             .as_ref()

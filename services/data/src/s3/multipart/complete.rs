@@ -149,12 +149,20 @@ fn expect_part_sum(upload: &Upload, part: &Part, values: Values, number: i32) ->
         .into_iter()
         .filter_map(|(algorithm, value)| Some((algorithm, value?)));
     match (given.next(), upload.summed) {
-        (None, Some(Summed { algorithm, composite: true })) => Err(refusal::invalid_request(format!(
+        (
+            None,
+            Some(Summed {
+                algorithm,
+                composite: true,
+            }),
+        ) => Err(refusal::invalid_request(format!(
             "The upload was created using a {} checksum. The complete request must include the checksum for each part. It was missing \
              for part {number} in the request.",
             algorithm.lower()
         ))),
-        (Some((algorithm, value)), _) if algorithm == part.checksum.algorithm && value != part.checksum.value => {
+        (Some((algorithm, value)), _)
+            if algorithm == part.checksum.algorithm && value != part.checksum.value =>
+        {
             Err(refusal::invalid_part(&upload.id, number, &part.etag))
         }
         (Some((algorithm, _)), Some(summed)) if algorithm != summed.algorithm => Err(bad_kind(summed)),

@@ -49,7 +49,11 @@ impl Operation for UploadPart {
         let plan = Plan::resume(call, &upload.encryption, object.bucket(), &input.key, &customer)?;
         let received = call.receive(intake(&plan, &upload, declared.set()))?;
         let kept = declared.verify(&received)?;
-        if received.trailers.iter().any(|(name, _)| name.starts_with("x-amz-checksum-")) {
+        if received
+            .trailers
+            .iter()
+            .any(|(name, _)| name.starts_with("x-amz-checksum-"))
+        {
             expect_agreed(&upload, Some(kept.algorithm))?;
         }
         let part = keep(call, &object, &plan, &upload, number, &received)?;

@@ -45,7 +45,13 @@ impl Operation for GetObjectAttributes {
         object.also(call, read, Context::default())?;
         let version = object.object(call, "GET")?;
         let customer = encryption::customer!(input);
-        encryption::Opener::of(call, &version.encryption, object.bucket(), object.key(), &customer)?;
+        encryption::Opener::of(
+            call,
+            &version.encryption,
+            object.bucket(),
+            object.key(),
+            &customer,
+        )?;
         let wants = |attribute| input.object_attributes.contains(&attribute);
         let mut output = model::GetObjectAttributesOutput {
             last_modified: Some(version.modified()),

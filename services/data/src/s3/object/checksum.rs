@@ -228,9 +228,8 @@ impl Declared {
             .decode(&value)
             .ok()
             .filter(|raw| raw.len() == algorithm.checksum().width());
-        let raw = raw.ok_or_else(|| {
-            invalid_request(format!("Value for {} header is invalid.", algorithm.header()))
-        })?;
+        let raw = raw
+            .ok_or_else(|| invalid_request(format!("Value for {} header is invalid.", algorithm.header())))?;
         if named.is_some_and(|named| named != algorithm) {
             return Err(invalid_request(
                 "Value for x-amz-sdk-checksum-algorithm header is invalid.",
@@ -281,7 +280,10 @@ impl Declared {
         let computed = digests
             .get(algorithm.checksum())
             .ok_or_else(|| Fault::internal("a checksum was not computed"))?;
-        if let Some(value) = self.value.as_deref().filter(|_| self.algorithm == Some(algorithm))
+        if let Some(value) = self
+            .value
+            .as_deref()
+            .filter(|_| self.algorithm == Some(algorithm))
             && value != computed
         {
             return Err(mismatch(algorithm));
@@ -417,11 +419,7 @@ mod tests {
         two[1].1 = Some("AAAAAA==".to_owned());
         assert!(refused(two, None, None).starts_with("Expecting a single x-amz-checksum- header."));
         assert_eq!(
-            refused(
-                with(0, "AAAAAA=="),
-                Some(model::ChecksumAlgorithm::Sha1),
-                None
-            ),
+            refused(with(0, "AAAAAA=="), Some(model::ChecksumAlgorithm::Sha1), None),
             "Value for x-amz-sdk-checksum-algorithm header is invalid."
         );
         assert_eq!(

@@ -38,7 +38,11 @@ impl Operation for CopyObject {
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let owner = input.expected_bucket_owner.as_deref();
         let found = target::named(look, &input.bucket, &input.key, owner)?;
-        Ok(target::retained(found, input.object_lock_retain_until_date, look.now))
+        Ok(target::retained(
+            found,
+            input.object_lock_retain_until_date,
+            look.now,
+        ))
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -161,11 +165,7 @@ fn on_condition(input: &model::CopyObjectRequest) -> OnCondition {
 }
 
 /// A copy of an object onto itself must change something.
-fn expect_change(
-    object: &ObjectTarget,
-    source: &CopySource,
-    input: &model::CopyObjectRequest,
-) -> Result<()> {
+fn expect_change(object: &ObjectTarget, source: &CopySource, input: &model::CopyObjectRequest) -> Result<()> {
     let same = object.bucket().name == source.object.bucket().name && object.key() == source.object.key();
     let changes = input.metadata_directive == Some(model::MetadataDirective::Replace)
         || input.storage_class.is_some()

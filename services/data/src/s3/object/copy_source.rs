@@ -171,9 +171,7 @@ pub(crate) fn parse(header: &str) -> Result<Name> {
     Ok(Name {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
-        version: version
-            .and_then(decoded)
-            .filter(|version| !version.is_empty()),
+        version: version.and_then(decoded).filter(|version| !version.is_empty()),
     })
 }
 
@@ -205,10 +203,7 @@ mod tests {
         };
         assert_eq!(parse("b/k").ok(), Some(name("b", "k", None)));
         assert_eq!(parse("/b/a%20b/c+d").ok(), Some(name("b", "a b/c+d", None)));
-        assert_eq!(
-            parse("b/k?versionId=v.1").ok(),
-            Some(name("b", "k", Some("v.1")))
-        );
+        assert_eq!(parse("b/k?versionId=v.1").ok(), Some(name("b", "k", Some("v.1"))));
         assert_eq!(
             parse("b%2Fk%3FversionId=x").ok(),
             Some(name("b", "k?versionId=x", None))

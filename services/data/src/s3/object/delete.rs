@@ -169,7 +169,6 @@ pub(crate) fn marker(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Version> {
     })
 }
 
-
 /// Refuses a deletion whose condition does not hold (S3 User Guide, "How to perform conditional deletes").
 fn expect_match(call: &mut Call<'_>, object: &ObjectTarget, tag: Option<&str>) -> Result<()> {
     let Some(tag) = tag else { return Ok(()) };

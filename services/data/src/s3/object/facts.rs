@@ -34,13 +34,7 @@ pub(crate) fn extent(
     part: Option<i32>,
 ) -> Result<Extent> {
     let size = version.size;
-    let told = |range: &Range<u64>| {
-        format!(
-            "bytes {}-{}/{size}",
-            range.start,
-            range.end.saturating_sub(1)
-        )
-    };
+    let told = |range: &Range<u64>| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
     if let Some(number) = part {
         if range.is_some() {
             return Err(refusal::invalid_request(
@@ -66,10 +60,8 @@ pub(crate) fn extent(
             range,
             parts: None,
         }),
-        Asked::Unsatisfiable => Err(refusal::invalid_range(range.unwrap_or_default(), size).with(
-            "content-range",
-            Document::String(format!("bytes */{size}")),
-        )),
+        Asked::Unsatisfiable => Err(refusal::invalid_range(range.unwrap_or_default(), size)
+            .with("content-range", Document::String(format!("bytes */{size}")))),
     }
 }
 
@@ -123,10 +115,7 @@ pub(crate) fn expect(conditions: Conditions<'_>, version: &Version) -> Result<()
         Verdict::Failed(condition) => Err(refusal::precondition_failed(condition)),
         Verdict::NotModified => Err(refusal::not_modified(&version.etag)
             .with("etag", Document::String(version.quoted_etag()))
-            .with(
-                "last-modified",
-                Document::String(http_date(version.modified())),
-            )),
+            .with("last-modified", Document::String(http_date(version.modified())))),
     }
 }
 
@@ -210,8 +199,7 @@ macro_rules! tell {
         $output.metadata = facts::user_metadata(&$version);
         $output.storage_class = $crate::s3::object::class::shown(&$version.class);
         $output.restore = facts::restore(&$version, $now);
-        $output.tag_count =
-            i32::try_from($version.tags.len()).ok().filter(|count| *count > 0);
+        $output.tag_count = i32::try_from($version.tags.len()).ok().filter(|count| *count > 0);
         if let Some(retention) = $version.lock.retention {
             $output.object_lock_mode = Some(retention.lock_mode());
             $output.object_lock_retain_until_date = Some(wire::Timestamp(retention.until));

@@ -53,8 +53,13 @@ impl Operation for GetObject {
         facts::expect(conditions(&input), &version)?;
         expect_readable(call, &version)?;
         let customer = encryption::customer!(input);
-        let opener =
-            encryption::Opener::of(call, &version.encryption, object.bucket(), object.key(), &customer)?;
+        let opener = encryption::Opener::of(
+            call,
+            &version.encryption,
+            object.bucket(),
+            object.key(),
+            &customer,
+        )?;
         let extent = facts::extent(
             call,
             object.slot(),
@@ -92,10 +97,7 @@ pub(crate) fn expect_readable(call: &Call<'_>, version: &Version) -> Result<()> 
 }
 
 fn archived(version: &Version) -> Fault {
-    api::s3::fault::invalid_object_state(
-        "The operation is not valid for the object's storage class",
-    )
-    .with(
+    api::s3::fault::invalid_object_state("The operation is not valid for the object's storage class").with(
         "StorageClass",
         Document::String(class::stored(&version.class).as_str().to_owned()),
     )

@@ -46,7 +46,13 @@ impl Operation for HeadObject {
         facts::expect(conditions, &version)?;
         let customer = encryption::customer!(input);
         // Who may not open an object learns nothing of it either.
-        encryption::Opener::of(call, &version.encryption, object.bucket(), object.key(), &customer)?;
+        encryption::Opener::of(
+            call,
+            &version.encryption,
+            object.bucket(),
+            object.key(),
+            &customer,
+        )?;
         let extent = facts::extent(
             call,
             object.slot(),

@@ -184,8 +184,7 @@ impl<'a> Slot<'a> {
             Body::One(piece) => Ok(vec![piece.clone()]),
             Body::Parts { .. } => {
                 let found = look.get(&PARTS, &self.version_row(version.sequence))?;
-                let found =
-                    found.ok_or_else(|| wire::Fault::internal("an object's parts are missing"))?;
+                let found = found.ok_or_else(|| wire::Fault::internal("an object's parts are missing"))?;
                 Ok(found.0.clone())
             }
         }

@@ -30,7 +30,11 @@ impl Operation for PutObject {
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let owner = input.expected_bucket_owner.as_deref();
         let found = target::named(look, &input.bucket, &input.key, owner)?;
-        Ok(target::retained(found, input.object_lock_retain_until_date, look.now))
+        Ok(target::retained(
+            found,
+            input.object_lock_retain_until_date,
+            look.now,
+        ))
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {

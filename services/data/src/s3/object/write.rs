@@ -223,7 +223,6 @@ pub(crate) fn authorize_parts(
     also(asked.hold.is_some(), PUT_HOLD)
 }
 
-
 /// The entity tag of one content: the MD5 of its bytes, or a random one where that would tell of them.
 pub(crate) fn etag(call: &Call<'_>, applied: &Applied, digests: &Checksums) -> Result<String> {
     if !applied.tells_md5() {

@@ -18,7 +18,7 @@ use crate::s3::fault::malformed_xml;
 const NAME: &str = "s3.RestoreObject";
 
 /// What makes a restored copy readable.
-pub static JOB: JobKind = JobKind {
+pub const JOB: JobKind = JobKind {
     name: NAME,
     service: "s3",
     event: "RestoreObjectCompleted",

@@ -24,6 +24,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            data::s3::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -40,6 +41,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
         ],
+        providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
     }

@@ -47,6 +47,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
+        data::s3::JOBS,
     ]
 }
 
@@ -149,6 +150,7 @@ impl World {
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
             ],
+            providers: vec![&keys::kms::managed::PROVIDER],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
         };

@@ -15,9 +15,15 @@ use wire::{Document, Fault};
 use crate::operation::Result;
 
 /// Checks a request to S3.
-pub(crate) fn check(service: &Service, operation: &Operation, headers: &HeaderMap, body: &[u8]) -> Result<()> {
+pub(crate) fn check(
+    service: &Service,
+    operation: &Operation,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<()> {
     let shape = operation.input.and_then(|id| service.shape(id));
-    let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind).filter(|_| service.bare_errors) else {
+    let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind).filter(|_| service.bare_errors)
+    else {
         return Ok(());
     };
     let payload = structure.payload.and_then(|index| structure.members.get(index));
@@ -101,7 +107,10 @@ mod tests {
         assert_eq!(code(&[(MD5, "XUFAKrxLKna5cZ2REBfFkg==")], "hello"), None);
         let bad = code(&[(MD5, "XUFAKrxLKna5cZ2REBfFkg==")], "hellO");
         assert_eq!(bad.as_deref(), Some("BadDigest"));
-        assert_eq!(code(&[(MD5, "XUFAKg==")], "hello").as_deref(), Some("InvalidDigest"));
+        assert_eq!(
+            code(&[(MD5, "XUFAKg==")], "hello").as_deref(),
+            Some("InvalidDigest")
+        );
         assert_eq!(code(&[("x-amz-checksum-crc32", "NhCmhg==")], "hello"), None);
         let bad = code(&[("x-amz-checksum-crc32", "NhCmhg==")], "hellO");
         assert_eq!(bad.as_deref(), Some("BadDigest"));

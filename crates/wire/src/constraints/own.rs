@@ -65,13 +65,14 @@ pub(super) fn of_objects(service: &Service, shape: ShapeId, member: Option<&str>
         Kind::Structure(structure) => Some(structure),
         _ => None,
     });
-    let broken = structure
-        .and_then(|structure| structure.members.iter().find(|known| Some(known.name) == member));
+    let broken =
+        structure.and_then(|structure| structure.members.iter().find(|known| Some(known.name) == member));
     match broken {
-        Some(broken) if broken.location.is_some() => Fault::plain("InvalidArgument", 400, shown.join("; ")).with(
-            "ArgumentName",
-            Document::String(broken.wire_name.unwrap_or(broken.name).to_owned()),
-        ),
+        Some(broken) if broken.location.is_some() => Fault::plain("InvalidArgument", 400, shown.join("; "))
+            .with(
+                "ArgumentName",
+                Document::String(broken.wire_name.unwrap_or(broken.name).to_owned()),
+            ),
         _ => Fault::plain(
             "MalformedXML",
             400,

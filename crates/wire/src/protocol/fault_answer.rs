@@ -12,8 +12,8 @@ use crate::{Document, Fault};
 
 use super::spelling::{Spelling, error_shape, query_code, spell};
 use super::{
-    Encoded, Unwritable, cbor_write, content_type, host_id, json_content_type, json_write, name_request, rest_write,
-    xml_write,
+    Encoded, Unwritable, cbor_write, content_type, host_id, json_content_type, json_write, name_request,
+    rest_write, xml_write,
 };
 
 /// What a `__type` of JSON 1.0 starts with for faults that no service's model names.

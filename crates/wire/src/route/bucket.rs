@@ -66,7 +66,9 @@ fn of_aws(front: &str) -> Option<String> {
     }
     let (name, account) = bucket.rsplit_once('-')?;
     let region = rest.last()?;
-    Some(format!("arn%3Aaws%3As3%3A{region}%3A{account}%3Aaccesspoint%2F{name}"))
+    Some(format!(
+        "arn%3Aaws%3As3%3A{region}%3A{account}%3Aaccesspoint%2F{name}"
+    ))
 }
 
 fn is_endpoint(label: &str) -> bool {

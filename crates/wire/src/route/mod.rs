@@ -9,11 +9,11 @@ use std::borrow::Cow;
 
 use http::header::{CONTENT_TYPE, HOST, HeaderName};
 
-use crate::{Document, Fault};
 use crate::fault::Common;
 use crate::model::{Operation, Protocol, Service};
 use crate::protocol::Parts;
 use crate::sigv4::percent_decode;
+use crate::{Document, Fault};
 
 pub(crate) mod bucket;
 mod host;
@@ -313,11 +313,7 @@ fn candidates(
 
 /// S3, for a request without a signature whose host names one of its buckets, or names nothing while the request is none of another
 /// protocol: S3 alone serves strangers.
-fn unsigned_objects(
-    parts: &Parts<'_>,
-    hosted: &[&str],
-    catalog: &dyn Catalog,
-) -> Option<&'static Service> {
+fn unsigned_objects(parts: &Parts<'_>, hosted: &[&str], catalog: &dyn Catalog) -> Option<&'static Service> {
     let service = catalog
         .by_signing_name("s3")
         .iter()

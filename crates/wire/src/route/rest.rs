@@ -172,7 +172,10 @@ impl Table {
 }
 
 /// Header and query names that an operation's input requires.
-pub(super) fn needs(service: &'static Service, operation: &'static Operation) -> Vec<(Location, &'static str)> {
+pub(super) fn needs(
+    service: &'static Service,
+    operation: &'static Operation,
+) -> Vec<(Location, &'static str)> {
     let shape = operation.input.and_then(|id| service.shape(id));
     let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) else {
         return Vec::new();

@@ -75,11 +75,7 @@ impl Table {
 }
 
 /// The operation that a request is for. `path` is in path style.
-pub(super) fn find(
-    service: &'static Service,
-    parts: &Parts<'_>,
-    path: &str,
-) -> Option<&'static Operation> {
+pub(super) fn find(service: &'static Service, parts: &Parts<'_>, path: &str) -> Option<&'static Operation> {
     let table = TABLES.get(service, Table::of);
     let path = path.strip_prefix('/').unwrap_or(path);
     if let Some(operation) = table.fixed.get(&(parts.method, path)) {
@@ -95,7 +91,11 @@ pub(super) fn find(
     let list = table.entries.get(&(parts.method, target))?;
     let mut best: Option<(&Entry, (usize, bool, usize))> = None;
     for entry in list {
-        if !entry.literals.iter().all(|(name, value)| query.has_value(name, value)) {
+        if !entry
+            .literals
+            .iter()
+            .all(|(name, value)| query.has_value(name, value))
+        {
             continue;
         }
         let satisfied = entry.needs.iter().all(|(location, name)| match location {

@@ -3,7 +3,9 @@
 //! Invariant: each check is pure and says AWS's message; none of them needs the key.
 
 use super::encoding::{basic_time, hex};
-use super::{Claim, StringToSign, PRESIGNED_SECONDS_MAX, PathStyle, PayloadHash, Sha256, Streaming, WINDOW_SECONDS};
+use super::{
+    Claim, PRESIGNED_SECONDS_MAX, PathStyle, PayloadHash, Sha256, Streaming, StringToSign, WINDOW_SECONDS,
+};
 use crate::fault::Common;
 use crate::protocol::Parts;
 use crate::{Document, Fault};
@@ -202,7 +204,10 @@ pub fn signature_mismatch_of_objects(claim: &Claim<'_>, should: &StringToSign) -
         pairs.join(" ")
     };
     Fault::common(Common::SignatureDoesNotMatch, message)
-        .with("AWSAccessKeyId", Document::String(claim.access_key_id.to_string()))
+        .with(
+            "AWSAccessKeyId",
+            Document::String(claim.access_key_id.to_string()),
+        )
         .with("StringToSign", Document::String(should.text.clone()))
         .with("SignatureProvided", Document::String(claim.signature.to_string()))
         .with("StringToSignBytes", Document::String(bytes(&should.text)))
@@ -218,10 +223,10 @@ pub fn signature_mismatch_of_objects(claim: &Claim<'_>, should: &StringToSign) -
 
 /// S3's refusal of a scope that names another region than the endpoint's.
 pub fn wrong_region(said: &str, expected: &str) -> Fault {
-    let message =
-        format!("The authorization header is malformed; the region '{said}' is wrong; expecting '{expected}'");
-    Fault::common(Common::IncompleteSignature, message)
-        .with("Region", Document::String(expected.to_owned()))
+    let message = format!(
+        "The authorization header is malformed; the region '{said}' is wrong; expecting '{expected}'"
+    );
+    Fault::common(Common::IncompleteSignature, message).with("Region", Document::String(expected.to_owned()))
 }
 
 /// The refusal of a wrong signature, with AWS's text.

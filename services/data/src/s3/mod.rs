@@ -9,10 +9,13 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
 pub mod acl;
+pub mod acl_request;
 pub mod bucket;
 pub mod canonical;
+pub mod configuration;
 pub mod emptiness;
 pub mod fault;
+pub mod inventory;
 pub mod locate;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
@@ -24,5 +27,23 @@ pub static TRAIL: TrailRules = TrailRules {
 
 /// S3's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["s3";
-    bucket::{CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets},
+    bucket::{
+        CreateBucket, DeleteBucket, DeleteBucketAnalyticsConfiguration, DeleteBucketCors, DeleteBucketEncryption,
+        DeleteBucketIntelligentTieringConfiguration, DeleteBucketInventoryConfiguration, DeleteBucketLifecycle,
+        DeleteBucketMetricsConfiguration, DeleteBucketOwnershipControls, DeleteBucketPolicy, DeleteBucketReplication,
+        DeleteBucketTagging, DeleteBucketWebsite, DeletePublicAccessBlock, GetBucketAbac,
+        GetBucketAccelerateConfiguration, GetBucketAcl, GetBucketAnalyticsConfiguration, GetBucketCors,
+        GetBucketEncryption, GetBucketIntelligentTieringConfiguration, GetBucketInventoryConfiguration,
+        GetBucketLifecycleConfiguration, GetBucketLocation, GetBucketLogging, GetBucketMetricsConfiguration,
+        GetBucketNotificationConfiguration, GetBucketOwnershipControls, GetBucketPolicy, GetBucketPolicyStatus,
+        GetBucketReplication, GetBucketRequestPayment, GetBucketTagging, GetBucketVersioning, GetBucketWebsite,
+        GetObjectLockConfiguration, GetPublicAccessBlock, HeadBucket, ListBucketAnalyticsConfigurations,
+        ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
+        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl, PutBucketAnalyticsConfiguration,
+        PutBucketCors, PutBucketEncryption, PutBucketIntelligentTieringConfiguration, PutBucketInventoryConfiguration,
+        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
+        PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
+        PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
+        PutPublicAccessBlock,
+    },
 ];

@@ -149,6 +149,7 @@ impl World {
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
+                &data::s3::inventory::BUCKETS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         };

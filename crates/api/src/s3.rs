@@ -8,6 +8,12 @@ use wire::typed::Stream;
 pub const SERVICE: &str = "s3";
 
 wire::structures! {
+    AbacStatus {
+        status "Status" Option<BucketAbacStatus>;
+    }
+    AbortIncompleteMultipartUpload {
+        days_after_initiation "DaysAfterInitiation" Option<i32>;
+    }
     AbortMultipartUploadOutput {
         request_charged "RequestCharged" Option<RequestCharged>;
         version_id "VersionId" Option<String>;
@@ -20,9 +26,41 @@ wire::structures! {
         request_payer "RequestPayer" Option<RequestPayer>;
         upload_id "UploadId" String;
     }
+    AccelerateConfiguration {
+        status "Status" Option<BucketAccelerateStatus>;
+    }
     AccessControlPolicy {
         grants "Grants" Option<Vec<Grant>>;
         owner "Owner" Option<Owner>;
+    }
+    AccessControlTranslation {
+        owner "Owner" OwnerOverride;
+    }
+    AnalyticsAndOperator {
+        prefix "Prefix" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    AnalyticsConfiguration {
+        filter "Filter" Option<AnalyticsFilter>;
+        id "Id" String;
+        storage_class_analysis "StorageClassAnalysis" StorageClassAnalysis;
+    }
+    AnalyticsExportDestination {
+        s3_bucket_destination "S3BucketDestination" AnalyticsS3BucketDestination;
+    }
+    AnalyticsFilter {
+        and "And" Option<AnalyticsAndOperator>;
+        prefix "Prefix" Option<String>;
+        tag "Tag" Option<Tag>;
+    }
+    AnalyticsS3BucketDestination {
+        bucket "Bucket" String;
+        bucket_account_id "BucketAccountId" Option<String>;
+        format "Format" AnalyticsS3ExportFileFormat;
+        prefix "Prefix" Option<String>;
+    }
+    BlockedEncryptionTypes {
+        encryption_type "EncryptionType" Option<Vec<EncryptionType>>;
     }
     Bucket {
         bucket_arn "BucketArn" Option<String>;
@@ -33,6 +71,23 @@ wire::structures! {
     BucketInfo {
         data_redundancy "DataRedundancy" Option<DataRedundancy>;
         r#type "Type" Option<BucketType>;
+    }
+    BucketLifecycleConfiguration {
+        rules "Rules" Vec<LifecycleRule>;
+    }
+    BucketLoggingStatus {
+        logging_enabled "LoggingEnabled" Option<LoggingEnabled>;
+    }
+    CORSConfiguration {
+        cors_rules "CORSRules" Vec<CORSRule>;
+    }
+    CORSRule {
+        allowed_headers "AllowedHeaders" Option<Vec<String>>;
+        allowed_methods "AllowedMethods" Vec<String>;
+        allowed_origins "AllowedOrigins" Vec<String>;
+        expose_headers "ExposeHeaders" Option<Vec<String>>;
+        id "ID" Option<String>;
+        max_age_seconds "MaxAgeSeconds" Option<i32>;
     }
     CSVInput {
         allow_quoted_record_delimiter "AllowQuotedRecordDelimiter" Option<bool>;
@@ -130,6 +185,10 @@ wire::structures! {
         checksum_xxhash64 "ChecksumXXHASH64" Option<String>;
         e_tag "ETag" Option<String>;
         part_number "PartNumber" Option<i32>;
+    }
+    Condition {
+        http_error_code_returned_equals "HttpErrorCodeReturnedEquals" Option<String>;
+        key_prefix_equals "KeyPrefixEquals" Option<String>;
     }
     CopyObjectOutput {
         bucket_key_enabled "BucketKeyEnabled" Option<bool>;
@@ -298,11 +357,69 @@ wire::structures! {
         tagging "Tagging" Option<String>;
         website_redirect_location "WebsiteRedirectLocation" Option<String>;
     }
+    DefaultRetention {
+        days "Days" Option<i32>;
+        default_event_hold "DefaultEventHold" Option<EventHoldDuration>;
+        mode "Mode" Option<ObjectLockRetentionMode>;
+        years "Years" Option<i32>;
+    }
     Delete {
         objects "Objects" Vec<ObjectIdentifier>;
         quiet "Quiet" Option<bool>;
     }
+    DeleteBucketAnalyticsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    DeleteBucketCorsRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketEncryptionRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketIntelligentTieringConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    DeleteBucketInventoryConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    DeleteBucketLifecycleRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketMetricsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    DeleteBucketOwnershipControlsRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketPolicyRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketReplicationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
     DeleteBucketRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketTaggingRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    DeleteBucketWebsiteRequest {
         bucket "Bucket" String;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
@@ -312,6 +429,9 @@ wire::structures! {
         last_modified "LastModified" Option<Timestamp>;
         owner "Owner" Option<Owner>;
         version_id "VersionId" Option<String>;
+    }
+    DeleteMarkerReplication {
+        status "Status" Option<DeleteMarkerReplicationStatus>;
     }
     DeleteObjectOutput {
         delete_marker "DeleteMarker" Option<bool>;
@@ -353,16 +473,32 @@ wire::structures! {
         mfa "MFA" Option<String>;
         request_payer "RequestPayer" Option<RequestPayer>;
     }
+    DeletePublicAccessBlockRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
     DeletedObject {
         delete_marker "DeleteMarker" Option<bool>;
         delete_marker_version_id "DeleteMarkerVersionId" Option<String>;
         key "Key" Option<String>;
         version_id "VersionId" Option<String>;
     }
+    Destination {
+        access_control_translation "AccessControlTranslation" Option<AccessControlTranslation>;
+        account "Account" Option<String>;
+        bucket "Bucket" String;
+        encryption_configuration "EncryptionConfiguration" Option<EncryptionConfiguration>;
+        metrics "Metrics" Option<Metrics>;
+        replication_time "ReplicationTime" Option<ReplicationTime>;
+        storage_class "StorageClass" Option<StorageClass>;
+    }
     Encryption {
         encryption_type "EncryptionType" ServerSideEncryption;
         kms_context "KMSContext" Option<String>;
         kms_key_id "KMSKeyId" Option<String>;
+    }
+    EncryptionConfiguration {
+        replica_kms_key_id "ReplicaKmsKeyID" Option<String>;
     }
     Error {
         code "Code" Option<String>;
@@ -370,14 +506,174 @@ wire::structures! {
         message "Message" Option<String>;
         version_id "VersionId" Option<String>;
     }
+    ErrorDocument {
+        key "Key" String;
+    }
+    EventBridgeConfiguration {}
     EventHoldDuration {
         days "Days" Option<i32>;
         years "Years" Option<i32>;
+    }
+    ExistingObjectReplication {
+        status "Status" ExistingObjectReplicationStatus;
+    }
+    FilterRule {
+        name "Name" Option<FilterRuleName>;
+        value "Value" Option<String>;
+    }
+    GetBucketAbacOutput {
+        abac_status "AbacStatus" Option<AbacStatus>;
+    }
+    GetBucketAbacRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketAccelerateConfigurationOutput {
+        request_charged "RequestCharged" Option<RequestCharged>;
+        status "Status" Option<BucketAccelerateStatus>;
+    }
+    GetBucketAccelerateConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        request_payer "RequestPayer" Option<RequestPayer>;
+    }
+    GetBucketAclOutput {
+        grants "Grants" Option<Vec<Grant>>;
+        owner "Owner" Option<Owner>;
+    }
+    GetBucketAclRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketAnalyticsConfigurationOutput {
+        analytics_configuration "AnalyticsConfiguration" Option<AnalyticsConfiguration>;
+    }
+    GetBucketAnalyticsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    GetBucketCorsOutput {
+        cors_rules "CORSRules" Option<Vec<CORSRule>>;
+    }
+    GetBucketCorsRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketEncryptionOutput {
+        server_side_encryption_configuration "ServerSideEncryptionConfiguration" Option<ServerSideEncryptionConfiguration>;
+    }
+    GetBucketEncryptionRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketIntelligentTieringConfigurationOutput {
+        intelligent_tiering_configuration "IntelligentTieringConfiguration" Option<IntelligentTieringConfiguration>;
+    }
+    GetBucketIntelligentTieringConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    GetBucketInventoryConfigurationOutput {
+        inventory_configuration "InventoryConfiguration" Option<InventoryConfiguration>;
+    }
+    GetBucketInventoryConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    GetBucketLifecycleConfigurationOutput {
+        rules "Rules" Option<Vec<LifecycleRule>>;
+        transition_default_minimum_object_size "TransitionDefaultMinimumObjectSize" Option<TransitionDefaultMinimumObjectSize>;
+    }
+    GetBucketLifecycleConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
     GetBucketLocationOutput {
         location_constraint "LocationConstraint" Option<String>;
     }
     GetBucketLocationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketLoggingOutput {
+        logging_enabled "LoggingEnabled" Option<LoggingEnabled>;
+    }
+    GetBucketLoggingRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketMetricsConfigurationOutput {
+        metrics_configuration "MetricsConfiguration" Option<MetricsConfiguration>;
+    }
+    GetBucketMetricsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    GetBucketNotificationConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketOwnershipControlsOutput {
+        ownership_controls "OwnershipControls" Option<OwnershipControls>;
+    }
+    GetBucketOwnershipControlsRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketPolicyOutput {
+        policy "Policy" Option<String>;
+    }
+    GetBucketPolicyRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketPolicyStatusOutput {
+        policy_status "PolicyStatus" Option<PolicyStatus>;
+    }
+    GetBucketPolicyStatusRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketReplicationOutput {
+        replication_configuration "ReplicationConfiguration" Option<ReplicationConfiguration>;
+    }
+    GetBucketReplicationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketRequestPaymentOutput {
+        payer "Payer" Option<Payer>;
+    }
+    GetBucketRequestPaymentRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketTaggingOutput {
+        tag_set "TagSet" Vec<Tag>;
+    }
+    GetBucketTaggingRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketVersioningOutput {
+        mfa_delete "MFADelete" Option<MFADeleteStatus>;
+        status "Status" Option<BucketVersioningStatus>;
+    }
+    GetBucketVersioningRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    GetBucketWebsiteOutput {
+        error_document "ErrorDocument" Option<ErrorDocument>;
+        index_document "IndexDocument" Option<IndexDocument>;
+        redirect_all_requests_to "RedirectAllRequestsTo" Option<RedirectAllRequestsTo>;
+        routing_rules "RoutingRules" Option<Vec<RoutingRule>>;
+    }
+    GetBucketWebsiteRequest {
         bucket "Bucket" String;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
@@ -434,6 +730,13 @@ wire::structures! {
         key "Key" String;
         request_payer "RequestPayer" Option<RequestPayer>;
         version_id "VersionId" Option<String>;
+    }
+    GetObjectLockConfigurationOutput {
+        object_lock_configuration "ObjectLockConfiguration" Option<ObjectLockConfiguration>;
+    }
+    GetObjectLockConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
     GetObjectOutput {
         accept_ranges "AcceptRanges" Option<String>;
@@ -526,6 +829,13 @@ wire::structures! {
         key "Key" String;
         request_payer "RequestPayer" Option<RequestPayer>;
         version_id "VersionId" Option<String>;
+    }
+    GetPublicAccessBlockOutput {
+        public_access_block_configuration "PublicAccessBlockConfiguration" Option<PublicAccessBlockConfiguration>;
+    }
+    GetPublicAccessBlockRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
     GlacierJobParameters {
         tier "Tier" Tier;
@@ -623,6 +933,9 @@ wire::structures! {
         sse_customer_key_md5 "SSECustomerKeyMD5" Option<String>;
         version_id "VersionId" Option<String>;
     }
+    IndexDocument {
+        suffix "Suffix" String;
+    }
     Initiator {
         display_name "DisplayName" Option<String>;
         id "ID" Option<String>;
@@ -633,11 +946,134 @@ wire::structures! {
         json "JSON" Option<JSONInput>;
         parquet "Parquet" Option<ParquetInput>;
     }
+    IntelligentTieringAndOperator {
+        prefix "Prefix" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    IntelligentTieringConfiguration {
+        filter "Filter" Option<IntelligentTieringFilter>;
+        id "Id" String;
+        status "Status" IntelligentTieringStatus;
+        tierings "Tierings" Vec<Tiering>;
+    }
+    IntelligentTieringFilter {
+        and "And" Option<IntelligentTieringAndOperator>;
+        prefix "Prefix" Option<String>;
+        tag "Tag" Option<Tag>;
+    }
+    InventoryConfiguration {
+        destination "Destination" InventoryDestination;
+        filter "Filter" Option<InventoryFilter>;
+        id "Id" String;
+        included_object_versions "IncludedObjectVersions" InventoryIncludedObjectVersions;
+        is_enabled "IsEnabled" bool;
+        optional_fields "OptionalFields" Option<Vec<InventoryOptionalField>>;
+        schedule "Schedule" InventorySchedule;
+    }
+    InventoryDestination {
+        s3_bucket_destination "S3BucketDestination" InventoryS3BucketDestination;
+    }
+    InventoryEncryption {
+        sse_kms "SSEKMS" Option<SSEKMS>;
+        sses3 "SSES3" Option<SSES3>;
+    }
+    InventoryFilter {
+        prefix "Prefix" String;
+    }
+    InventoryS3BucketDestination {
+        account_id "AccountId" Option<String>;
+        bucket "Bucket" String;
+        encryption "Encryption" Option<InventoryEncryption>;
+        format "Format" InventoryFormat;
+        prefix "Prefix" Option<String>;
+    }
+    InventorySchedule {
+        frequency "Frequency" InventoryFrequency;
+    }
     JSONInput {
         r#type "Type" Option<JSONType>;
     }
     JSONOutput {
         record_delimiter "RecordDelimiter" Option<String>;
+    }
+    LambdaFunctionConfiguration {
+        events "Events" Vec<Event>;
+        filter "Filter" Option<NotificationConfigurationFilter>;
+        id "Id" Option<String>;
+        lambda_function_arn "LambdaFunctionArn" String;
+    }
+    LifecycleExpiration {
+        date "Date" Option<Timestamp>;
+        days "Days" Option<i32>;
+        expired_object_delete_marker "ExpiredObjectDeleteMarker" Option<bool>;
+    }
+    LifecycleRule {
+        abort_incomplete_multipart_upload "AbortIncompleteMultipartUpload" Option<AbortIncompleteMultipartUpload>;
+        expiration "Expiration" Option<LifecycleExpiration>;
+        filter "Filter" Option<LifecycleRuleFilter>;
+        id "ID" Option<String>;
+        noncurrent_version_expiration "NoncurrentVersionExpiration" Option<NoncurrentVersionExpiration>;
+        noncurrent_version_transitions "NoncurrentVersionTransitions" Option<Vec<NoncurrentVersionTransition>>;
+        prefix "Prefix" Option<String>;
+        status "Status" ExpirationStatus;
+        transitions "Transitions" Option<Vec<Transition>>;
+    }
+    LifecycleRuleAndOperator {
+        object_size_greater_than "ObjectSizeGreaterThan" Option<i64>;
+        object_size_less_than "ObjectSizeLessThan" Option<i64>;
+        prefix "Prefix" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    LifecycleRuleFilter {
+        and "And" Option<LifecycleRuleAndOperator>;
+        object_size_greater_than "ObjectSizeGreaterThan" Option<i64>;
+        object_size_less_than "ObjectSizeLessThan" Option<i64>;
+        prefix "Prefix" Option<String>;
+        tag "Tag" Option<Tag>;
+    }
+    ListBucketAnalyticsConfigurationsOutput {
+        analytics_configuration_list "AnalyticsConfigurationList" Option<Vec<AnalyticsConfiguration>>;
+        continuation_token "ContinuationToken" Option<String>;
+        is_truncated "IsTruncated" Option<bool>;
+        next_continuation_token "NextContinuationToken" Option<String>;
+    }
+    ListBucketAnalyticsConfigurationsRequest {
+        bucket "Bucket" String;
+        continuation_token "ContinuationToken" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    ListBucketIntelligentTieringConfigurationsOutput {
+        continuation_token "ContinuationToken" Option<String>;
+        intelligent_tiering_configuration_list "IntelligentTieringConfigurationList" Option<Vec<IntelligentTieringConfiguration>>;
+        is_truncated "IsTruncated" Option<bool>;
+        next_continuation_token "NextContinuationToken" Option<String>;
+    }
+    ListBucketIntelligentTieringConfigurationsRequest {
+        bucket "Bucket" String;
+        continuation_token "ContinuationToken" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    ListBucketInventoryConfigurationsOutput {
+        continuation_token "ContinuationToken" Option<String>;
+        inventory_configuration_list "InventoryConfigurationList" Option<Vec<InventoryConfiguration>>;
+        is_truncated "IsTruncated" Option<bool>;
+        next_continuation_token "NextContinuationToken" Option<String>;
+    }
+    ListBucketInventoryConfigurationsRequest {
+        bucket "Bucket" String;
+        continuation_token "ContinuationToken" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    ListBucketMetricsConfigurationsOutput {
+        continuation_token "ContinuationToken" Option<String>;
+        is_truncated "IsTruncated" Option<bool>;
+        metrics_configuration_list "MetricsConfigurationList" Option<Vec<MetricsConfiguration>>;
+        next_continuation_token "NextContinuationToken" Option<String>;
+    }
+    ListBucketMetricsConfigurationsRequest {
+        bucket "Bucket" String;
+        continuation_token "ContinuationToken" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
     ListBucketsOutput {
         buckets "Buckets" Option<Vec<Bucket>>;
@@ -792,9 +1228,34 @@ wire::structures! {
         name "Name" Option<String>;
         r#type "Type" Option<LocationType>;
     }
+    LoggingEnabled {
+        target_bucket "TargetBucket" String;
+        target_grants "TargetGrants" Option<Vec<TargetGrant>>;
+        target_object_key_format "TargetObjectKeyFormat" Option<TargetObjectKeyFormat>;
+        target_prefix "TargetPrefix" String;
+    }
     MetadataEntry {
         name "Name" Option<String>;
         value "Value" Option<String>;
+    }
+    Metrics {
+        event_threshold "EventThreshold" Option<ReplicationTimeValue>;
+        status "Status" MetricsStatus;
+    }
+    MetricsAndOperator {
+        access_point_arn "AccessPointArn" Option<String>;
+        prefix "Prefix" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    MetricsConfiguration {
+        filter "Filter" Option<MetricsFilter>;
+        id "Id" String;
+    }
+    MetricsFilter {
+        access_point_arn "AccessPointArn" Option<String>;
+        and "And" Option<MetricsAndOperator>;
+        prefix "Prefix" Option<String>;
+        tag "Tag" Option<Tag>;
     }
     MultipartUpload {
         checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
@@ -806,6 +1267,24 @@ wire::structures! {
         storage_class "StorageClass" Option<StorageClass>;
         upload_id "UploadId" Option<String>;
         version_id "VersionId" Option<String>;
+    }
+    NoncurrentVersionExpiration {
+        newer_noncurrent_versions "NewerNoncurrentVersions" Option<i32>;
+        noncurrent_days "NoncurrentDays" Option<i32>;
+    }
+    NoncurrentVersionTransition {
+        newer_noncurrent_versions "NewerNoncurrentVersions" Option<i32>;
+        noncurrent_days "NoncurrentDays" Option<i32>;
+        storage_class "StorageClass" Option<TransitionStorageClass>;
+    }
+    NotificationConfiguration {
+        event_bridge_configuration "EventBridgeConfiguration" Option<EventBridgeConfiguration>;
+        lambda_function_configurations "LambdaFunctionConfigurations" Option<Vec<LambdaFunctionConfiguration>>;
+        queue_configurations "QueueConfigurations" Option<Vec<QueueConfiguration>>;
+        topic_configurations "TopicConfigurations" Option<Vec<TopicConfiguration>>;
+    }
+    NotificationConfigurationFilter {
+        key "Key" Option<S3KeyFilter>;
     }
     Object {
         checksum_algorithm "ChecksumAlgorithm" Option<Vec<ChecksumAlgorithm>>;
@@ -825,6 +1304,10 @@ wire::structures! {
         size "Size" Option<i64>;
         version_id "VersionId" Option<String>;
     }
+    ObjectLockConfiguration {
+        object_lock_enabled "ObjectLockEnabled" Option<ObjectLockEnabled>;
+        rule "Rule" Option<ObjectLockRule>;
+    }
     ObjectLockLegalHold {
         status "Status" Option<ObjectLockLegalHoldStatus>;
     }
@@ -833,6 +1316,9 @@ wire::structures! {
         event_hold_duration "EventHoldDuration" Option<EventHoldDuration>;
         mode "Mode" Option<ObjectLockRetentionMode>;
         retain_until_date "RetainUntilDate" Option<Timestamp>;
+    }
+    ObjectLockRule {
+        default_retention "DefaultRetention" Option<DefaultRetention>;
     }
     ObjectPart {
         checksum_crc32 "ChecksumCRC32" Option<String>;
@@ -872,6 +1358,12 @@ wire::structures! {
         display_name "DisplayName" Option<String>;
         id "ID" Option<String>;
     }
+    OwnershipControls {
+        rules "Rules" Vec<OwnershipControlsRule>;
+    }
+    OwnershipControlsRule {
+        object_ownership "ObjectOwnership" ObjectOwnership;
+    }
     ParquetInput {}
     Part {
         checksum_crc32 "ChecksumCRC32" Option<String>;
@@ -888,6 +1380,157 @@ wire::structures! {
         last_modified "LastModified" Option<Timestamp>;
         part_number "PartNumber" Option<i32>;
         size "Size" Option<i64>;
+    }
+    PartitionedPrefix {
+        partition_date_source "PartitionDateSource" Option<PartitionDateSource>;
+    }
+    PolicyStatus {
+        is_public "IsPublic" Option<bool>;
+    }
+    PublicAccessBlockConfiguration {
+        block_public_acls "BlockPublicAcls" Option<bool>;
+        block_public_policy "BlockPublicPolicy" Option<bool>;
+        ignore_public_acls "IgnorePublicAcls" Option<bool>;
+        restrict_public_buckets "RestrictPublicBuckets" Option<bool>;
+    }
+    PutBucketAbacRequest {
+        abac_status "AbacStatus" AbacStatus;
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    PutBucketAccelerateConfigurationRequest {
+        accelerate_configuration "AccelerateConfiguration" AccelerateConfiguration;
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    PutBucketAclRequest {
+        acl "ACL" Option<BucketCannedACL>;
+        access_control_policy "AccessControlPolicy" Option<AccessControlPolicy>;
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        grant_full_control "GrantFullControl" Option<String>;
+        grant_read "GrantRead" Option<String>;
+        grant_read_acp "GrantReadACP" Option<String>;
+        grant_write "GrantWrite" Option<String>;
+        grant_write_acp "GrantWriteACP" Option<String>;
+    }
+    PutBucketAnalyticsConfigurationRequest {
+        analytics_configuration "AnalyticsConfiguration" AnalyticsConfiguration;
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+    }
+    PutBucketCorsRequest {
+        bucket "Bucket" String;
+        cors_configuration "CORSConfiguration" CORSConfiguration;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    PutBucketEncryptionRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        server_side_encryption_configuration "ServerSideEncryptionConfiguration" ServerSideEncryptionConfiguration;
+    }
+    PutBucketIntelligentTieringConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+        intelligent_tiering_configuration "IntelligentTieringConfiguration" IntelligentTieringConfiguration;
+    }
+    PutBucketInventoryConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+        inventory_configuration "InventoryConfiguration" InventoryConfiguration;
+    }
+    PutBucketLifecycleConfigurationOutput {
+        transition_default_minimum_object_size "TransitionDefaultMinimumObjectSize" Option<TransitionDefaultMinimumObjectSize>;
+    }
+    PutBucketLifecycleConfigurationRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        lifecycle_configuration "LifecycleConfiguration" Option<BucketLifecycleConfiguration>;
+        transition_default_minimum_object_size "TransitionDefaultMinimumObjectSize" Option<TransitionDefaultMinimumObjectSize>;
+    }
+    PutBucketLoggingRequest {
+        bucket "Bucket" String;
+        bucket_logging_status "BucketLoggingStatus" BucketLoggingStatus;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+    }
+    PutBucketMetricsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+        metrics_configuration "MetricsConfiguration" MetricsConfiguration;
+    }
+    PutBucketNotificationConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        notification_configuration "NotificationConfiguration" NotificationConfiguration;
+        skip_destination_validation "SkipDestinationValidation" Option<bool>;
+    }
+    PutBucketOwnershipControlsRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        ownership_controls "OwnershipControls" OwnershipControls;
+    }
+    PutBucketPolicyRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        confirm_remove_self_bucket_access "ConfirmRemoveSelfBucketAccess" Option<bool>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        policy "Policy" String;
+    }
+    PutBucketReplicationRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        replication_configuration "ReplicationConfiguration" ReplicationConfiguration;
+        token "Token" Option<String>;
+    }
+    PutBucketRequestPaymentRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        request_payment_configuration "RequestPaymentConfiguration" RequestPaymentConfiguration;
+    }
+    PutBucketTaggingRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        tagging "Tagging" Tagging;
+    }
+    PutBucketVersioningRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        mfa "MFA" Option<String>;
+        versioning_configuration "VersioningConfiguration" VersioningConfiguration;
+    }
+    PutBucketWebsiteRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        website_configuration "WebsiteConfiguration" WebsiteConfiguration;
     }
     PutObjectAclOutput {
         request_charged "RequestCharged" Option<RequestCharged>;
@@ -920,6 +1563,18 @@ wire::structures! {
         legal_hold "LegalHold" Option<ObjectLockLegalHold>;
         request_payer "RequestPayer" Option<RequestPayer>;
         version_id "VersionId" Option<String>;
+    }
+    PutObjectLockConfigurationOutput {
+        request_charged "RequestCharged" Option<RequestCharged>;
+    }
+    PutObjectLockConfigurationRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        object_lock_configuration "ObjectLockConfiguration" Option<ObjectLockConfiguration>;
+        request_payer "RequestPayer" Option<RequestPayer>;
+        token "Token" Option<String>;
     }
     PutObjectOutput {
         bucket_key_enabled "BucketKeyEnabled" Option<bool>;
@@ -1023,6 +1678,67 @@ wire::structures! {
         tagging "Tagging" Tagging;
         version_id "VersionId" Option<String>;
     }
+    PutPublicAccessBlockRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        public_access_block_configuration "PublicAccessBlockConfiguration" PublicAccessBlockConfiguration;
+    }
+    QueueConfiguration {
+        events "Events" Vec<Event>;
+        filter "Filter" Option<NotificationConfigurationFilter>;
+        id "Id" Option<String>;
+        queue_arn "QueueArn" String;
+    }
+    Redirect {
+        host_name "HostName" Option<String>;
+        http_redirect_code "HttpRedirectCode" Option<String>;
+        protocol "Protocol" Option<Protocol>;
+        replace_key_prefix_with "ReplaceKeyPrefixWith" Option<String>;
+        replace_key_with "ReplaceKeyWith" Option<String>;
+    }
+    RedirectAllRequestsTo {
+        host_name "HostName" String;
+        protocol "Protocol" Option<Protocol>;
+    }
+    ReplicaModifications {
+        status "Status" ReplicaModificationsStatus;
+    }
+    ReplicationConfiguration {
+        role "Role" String;
+        rules "Rules" Vec<ReplicationRule>;
+    }
+    ReplicationRule {
+        delete_marker_replication "DeleteMarkerReplication" Option<DeleteMarkerReplication>;
+        destination "Destination" Destination;
+        existing_object_replication "ExistingObjectReplication" Option<ExistingObjectReplication>;
+        filter "Filter" Option<ReplicationRuleFilter>;
+        id "ID" Option<String>;
+        prefix "Prefix" Option<String>;
+        priority "Priority" Option<i32>;
+        source_selection_criteria "SourceSelectionCriteria" Option<SourceSelectionCriteria>;
+        status "Status" ReplicationRuleStatus;
+    }
+    ReplicationRuleAndOperator {
+        prefix "Prefix" Option<String>;
+        tags "Tags" Option<Vec<Tag>>;
+    }
+    ReplicationRuleFilter {
+        and "And" Option<ReplicationRuleAndOperator>;
+        prefix "Prefix" Option<String>;
+        tag "Tag" Option<Tag>;
+    }
+    ReplicationTime {
+        status "Status" ReplicationTimeStatus;
+        time "Time" ReplicationTimeValue;
+    }
+    ReplicationTimeValue {
+        minutes "Minutes" Option<i32>;
+    }
+    RequestPaymentConfiguration {
+        payer "Payer" Payer;
+    }
     RestoreObjectOutput {
         request_charged "RequestCharged" Option<RequestCharged>;
         restore_output_path "RestoreOutputPath" Option<String>;
@@ -1049,6 +1765,13 @@ wire::structures! {
         is_restore_in_progress "IsRestoreInProgress" Option<bool>;
         restore_expiry_date "RestoreExpiryDate" Option<Timestamp>;
     }
+    RoutingRule {
+        condition "Condition" Option<Condition>;
+        redirect "Redirect" Redirect;
+    }
+    S3KeyFilter {
+        filter_rules "FilterRules" Option<Vec<FilterRule>>;
+    }
     S3Location {
         access_control_list "AccessControlList" Option<Vec<Grant>>;
         bucket_name "BucketName" String;
@@ -1059,11 +1782,42 @@ wire::structures! {
         tagging "Tagging" Option<Tagging>;
         user_metadata "UserMetadata" Option<Vec<MetadataEntry>>;
     }
+    SSEKMS {
+        key_id "KeyId" String;
+    }
+    SSES3 {}
     SelectParameters {
         expression "Expression" String;
         expression_type "ExpressionType" ExpressionType;
         input_serialization "InputSerialization" InputSerialization;
         output_serialization "OutputSerialization" OutputSerialization;
+    }
+    ServerSideEncryptionByDefault {
+        kms_master_key_id "KMSMasterKeyID" Option<String>;
+        sse_algorithm "SSEAlgorithm" ServerSideEncryption;
+    }
+    ServerSideEncryptionConfiguration {
+        rules "Rules" Vec<ServerSideEncryptionRule>;
+    }
+    ServerSideEncryptionRule {
+        apply_server_side_encryption_by_default "ApplyServerSideEncryptionByDefault" Option<ServerSideEncryptionByDefault>;
+        blocked_encryption_types "BlockedEncryptionTypes" Option<BlockedEncryptionTypes>;
+        bucket_key_enabled "BucketKeyEnabled" Option<bool>;
+    }
+    SimplePrefix {}
+    SourceSelectionCriteria {
+        replica_modifications "ReplicaModifications" Option<ReplicaModifications>;
+        sse_kms_encrypted_objects "SseKmsEncryptedObjects" Option<SseKmsEncryptedObjects>;
+    }
+    SseKmsEncryptedObjects {
+        status "Status" SseKmsEncryptedObjectsStatus;
+    }
+    StorageClassAnalysis {
+        data_export "DataExport" Option<StorageClassAnalysisDataExport>;
+    }
+    StorageClassAnalysisDataExport {
+        destination "Destination" AnalyticsExportDestination;
+        output_schema_version "OutputSchemaVersion" StorageClassAnalysisSchemaVersion;
     }
     Tag {
         key "Key" String;
@@ -1071,6 +1825,29 @@ wire::structures! {
     }
     Tagging {
         tag_set "TagSet" Vec<Tag>;
+    }
+    TargetGrant {
+        grantee "Grantee" Option<Grantee>;
+        permission "Permission" Option<BucketLogsPermission>;
+    }
+    TargetObjectKeyFormat {
+        partitioned_prefix "PartitionedPrefix" Option<PartitionedPrefix>;
+        simple_prefix "SimplePrefix" Option<SimplePrefix>;
+    }
+    Tiering {
+        access_tier "AccessTier" IntelligentTieringAccessTier;
+        days "Days" i32;
+    }
+    TopicConfiguration {
+        events "Events" Vec<Event>;
+        filter "Filter" Option<NotificationConfigurationFilter>;
+        id "Id" Option<String>;
+        topic_arn "TopicArn" String;
+    }
+    Transition {
+        date "Date" Option<Timestamp>;
+        days "Days" Option<i32>;
+        storage_class "StorageClass" Option<TransitionStorageClass>;
     }
     UploadPartCopyOutput {
         bucket_key_enabled "BucketKeyEnabled" Option<bool>;
@@ -1149,9 +1926,22 @@ wire::structures! {
         sse_customer_key_md5 "SSECustomerKeyMD5" Option<String>;
         upload_id "UploadId" String;
     }
+    VersioningConfiguration {
+        mfa_delete "MFADelete" Option<MFADelete>;
+        status "Status" Option<BucketVersioningStatus>;
+    }
+    WebsiteConfiguration {
+        error_document "ErrorDocument" Option<ErrorDocument>;
+        index_document "IndexDocument" Option<IndexDocument>;
+        redirect_all_requests_to "RedirectAllRequestsTo" Option<RedirectAllRequestsTo>;
+        routing_rules "RoutingRules" Option<Vec<RoutingRule>>;
+    }
 }
 
 wire::enumerations! {
+    AnalyticsS3ExportFileFormat {
+        Csv "CSV"
+    }
     AnnotationDirective {
         Copy "COPY"
         Exclude "EXCLUDE"
@@ -1160,11 +1950,24 @@ wire::enumerations! {
         ArchiveAccess "ARCHIVE_ACCESS"
         DeepArchiveAccess "DEEP_ARCHIVE_ACCESS"
     }
+    BucketAbacStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
+    BucketAccelerateStatus {
+        Enabled "Enabled"
+        Suspended "Suspended"
+    }
     BucketCannedACL {
         Private "private"
         PublicRead "public-read"
         PublicReadWrite "public-read-write"
         AuthenticatedRead "authenticated-read"
+    }
+    BucketLogsPermission {
+        FullControl "FULL_CONTROL"
+        Read "READ"
+        Write "WRITE"
     }
     BucketNamespace {
         AccountRegional "account-regional"
@@ -1172,6 +1975,10 @@ wire::enumerations! {
     }
     BucketType {
         Directory "Directory"
+    }
+    BucketVersioningStatus {
+        Enabled "Enabled"
+        Suspended "Suspended"
     }
     ChecksumAlgorithm {
         Crc32 "CRC32"
@@ -1201,8 +2008,57 @@ wire::enumerations! {
         SingleAvailabilityZone "SingleAvailabilityZone"
         SingleLocalZone "SingleLocalZone"
     }
+    DeleteMarkerReplicationStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
     EncodingType {
         Url "url"
+    }
+    EncryptionType {
+        None "NONE"
+        SseC "SSE-C"
+    }
+    Event {
+        S3ReducedRedundancyLostObject "s3:ReducedRedundancyLostObject"
+        S3ObjectCreated "s3:ObjectCreated:*"
+        S3ObjectCreatedPut "s3:ObjectCreated:Put"
+        S3ObjectCreatedPost "s3:ObjectCreated:Post"
+        S3ObjectCreatedCopy "s3:ObjectCreated:Copy"
+        S3ObjectCreatedCompleteMultipartUpload "s3:ObjectCreated:CompleteMultipartUpload"
+        S3ObjectRemoved "s3:ObjectRemoved:*"
+        S3ObjectRemovedDelete "s3:ObjectRemoved:Delete"
+        S3ObjectRemovedDeleteMarkerCreated "s3:ObjectRemoved:DeleteMarkerCreated"
+        S3ObjectRestore "s3:ObjectRestore:*"
+        S3ObjectRestorePost "s3:ObjectRestore:Post"
+        S3ObjectRestoreCompleted "s3:ObjectRestore:Completed"
+        S3Replication "s3:Replication:*"
+        S3ReplicationOperationFailedReplication "s3:Replication:OperationFailedReplication"
+        S3ReplicationOperationNotTracked "s3:Replication:OperationNotTracked"
+        S3ReplicationOperationMissedThreshold "s3:Replication:OperationMissedThreshold"
+        S3ReplicationOperationReplicatedAfterThreshold "s3:Replication:OperationReplicatedAfterThreshold"
+        S3ObjectRestoreDelete "s3:ObjectRestore:Delete"
+        S3LifecycleTransition "s3:LifecycleTransition"
+        S3IntelligentTiering "s3:IntelligentTiering"
+        S3ObjectAclPut "s3:ObjectAcl:Put"
+        S3LifecycleExpiration "s3:LifecycleExpiration:*"
+        S3LifecycleExpirationDelete "s3:LifecycleExpiration:Delete"
+        S3LifecycleExpirationDeleteMarkerCreated "s3:LifecycleExpiration:DeleteMarkerCreated"
+        S3ObjectTagging "s3:ObjectTagging:*"
+        S3ObjectTaggingPut "s3:ObjectTagging:Put"
+        S3ObjectTaggingDelete "s3:ObjectTagging:Delete"
+        S3ObjectAnnotation "s3:ObjectAnnotation:*"
+        S3ObjectAnnotationPut "s3:ObjectAnnotation:Put"
+        S3ObjectAnnotationDelete "s3:ObjectAnnotation:Delete"
+        S3ObjectRetentionPut "s3:ObjectRetention:Put"
+    }
+    ExistingObjectReplicationStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
+    ExpirationStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
     }
     ExpressionType {
         Sql "SQL"
@@ -1212,6 +2068,52 @@ wire::enumerations! {
         Ignore "IGNORE"
         None "NONE"
     }
+    FilterRuleName {
+        Prefix "prefix"
+        Suffix "suffix"
+    }
+    IntelligentTieringAccessTier {
+        ArchiveAccess "ARCHIVE_ACCESS"
+        DeepArchiveAccess "DEEP_ARCHIVE_ACCESS"
+    }
+    IntelligentTieringStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
+    InventoryFormat {
+        Csv "CSV"
+        Orc "ORC"
+        Parquet "Parquet"
+    }
+    InventoryFrequency {
+        Daily "Daily"
+        Weekly "Weekly"
+    }
+    InventoryIncludedObjectVersions {
+        All "All"
+        Current "Current"
+    }
+    InventoryOptionalField {
+        Size "Size"
+        LastModifiedDate "LastModifiedDate"
+        StorageClass "StorageClass"
+        ETag "ETag"
+        IsMultipartUploaded "IsMultipartUploaded"
+        ReplicationStatus "ReplicationStatus"
+        EncryptionStatus "EncryptionStatus"
+        ObjectLockRetainUntilDate "ObjectLockRetainUntilDate"
+        ObjectLockMode "ObjectLockMode"
+        ObjectLockLegalHoldStatus "ObjectLockLegalHoldStatus"
+        ObjectLockEventHoldStatus "ObjectLockEventHoldStatus"
+        ObjectLockEventHoldDuration "ObjectLockEventHoldDuration"
+        IntelligentTieringAccessTier "IntelligentTieringAccessTier"
+        BucketKeyStatus "BucketKeyStatus"
+        ChecksumAlgorithm "ChecksumAlgorithm"
+        ObjectAccessControlList "ObjectAccessControlList"
+        ObjectOwner "ObjectOwner"
+        LifecycleExpirationDate "LifecycleExpirationDate"
+        IntelligentTieringReferenceDate "IntelligentTieringReferenceDate"
+    }
     JSONType {
         Document "DOCUMENT"
         Lines "LINES"
@@ -1220,9 +2122,21 @@ wire::enumerations! {
         AvailabilityZone "AvailabilityZone"
         LocalZone "LocalZone"
     }
+    MFADelete {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
+    MFADeleteStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
     MetadataDirective {
         Copy "COPY"
         Replace "REPLACE"
+    }
+    MetricsStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
     }
     ObjectAttributes {
         ETag "ETag"
@@ -1239,6 +2153,9 @@ wire::enumerations! {
         AwsExecRead "aws-exec-read"
         BucketOwnerRead "bucket-owner-read"
         BucketOwnerFullControl "bucket-owner-full-control"
+    }
+    ObjectLockEnabled {
+        Enabled "Enabled"
     }
     ObjectLockEventHold {
         On "ON"
@@ -1284,6 +2201,17 @@ wire::enumerations! {
     OptionalObjectAttributes {
         RestoreStatus "RestoreStatus"
     }
+    OwnerOverride {
+        Destination "Destination"
+    }
+    PartitionDateSource {
+        EventTime "EventTime"
+        DeliveryTime "DeliveryTime"
+    }
+    Payer {
+        Requester "Requester"
+        BucketOwner "BucketOwner"
+    }
     Permission {
         FullControl "FULL_CONTROL"
         Write "WRITE"
@@ -1291,9 +2219,21 @@ wire::enumerations! {
         Read "READ"
         ReadAcp "READ_ACP"
     }
+    Protocol {
+        Http "http"
+        Https "https"
+    }
     QuoteFields {
         Always "ALWAYS"
         Asneeded "ASNEEDED"
+    }
+    ReplicaModificationsStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
+    }
+    ReplicationRuleStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
     }
     ReplicationStatus {
         Complete "COMPLETE"
@@ -1301,6 +2241,10 @@ wire::enumerations! {
         Failed "FAILED"
         Replica "REPLICA"
         Completed "COMPLETED"
+    }
+    ReplicationTimeStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
     }
     RequestCharged {
         Requester "requester"
@@ -1317,6 +2261,10 @@ wire::enumerations! {
         AwsBackup "aws:backup"
         AwsKms "aws:kms"
         AwsKmsDsse "aws:kms:dsse"
+    }
+    SseKmsEncryptedObjectsStatus {
+        Enabled "Enabled"
+        Disabled "Disabled"
     }
     StorageClass {
         Standard "STANDARD"
@@ -1335,6 +2283,9 @@ wire::enumerations! {
         AwsBackupWarm "AWS_BACKUP_WARM"
         AwsBackupLowCostWarm "AWS_BACKUP_LOW_COST_WARM"
     }
+    StorageClassAnalysisSchemaVersion {
+        V1 "V_1"
+    }
     TaggingDirective {
         Copy "COPY"
         Replace "REPLACE"
@@ -1343,6 +2294,18 @@ wire::enumerations! {
         Standard "Standard"
         Bulk "Bulk"
         Expedited "Expedited"
+    }
+    TransitionDefaultMinimumObjectSize {
+        VariesByStorageClass "varies_by_storage_class"
+        AllStorageClasses128K "all_storage_classes_128K"
+    }
+    TransitionStorageClass {
+        Glacier "GLACIER"
+        StandardIa "STANDARD_IA"
+        OnezoneIa "ONEZONE_IA"
+        IntelligentTiering "INTELLIGENT_TIERING"
+        DeepArchive "DEEP_ARCHIVE"
+        GlacierIr "GLACIER_IR"
     }
     Type {
         CanonicalUser "CanonicalUser"

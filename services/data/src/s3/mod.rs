@@ -10,11 +10,14 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
 pub mod acl;
+pub mod acl_request;
 pub mod bucket;
 pub mod canonical;
+pub mod configuration;
 pub mod emptiness;
 mod encryption;
 pub mod fault;
+pub mod inventory;
 pub mod listing;
 pub mod locate;
 pub mod multipart;
@@ -29,7 +32,25 @@ pub static TRAIL: TrailRules = TrailRules {
 
 /// S3's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["s3";
-    bucket::{CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets},
+    bucket::{
+        CreateBucket, DeleteBucket, DeleteBucketAnalyticsConfiguration, DeleteBucketCors, DeleteBucketEncryption,
+        DeleteBucketIntelligentTieringConfiguration, DeleteBucketInventoryConfiguration, DeleteBucketLifecycle,
+        DeleteBucketMetricsConfiguration, DeleteBucketOwnershipControls, DeleteBucketPolicy, DeleteBucketReplication,
+        DeleteBucketTagging, DeleteBucketWebsite, DeletePublicAccessBlock, GetBucketAbac,
+        GetBucketAccelerateConfiguration, GetBucketAcl, GetBucketAnalyticsConfiguration, GetBucketCors,
+        GetBucketEncryption, GetBucketIntelligentTieringConfiguration, GetBucketInventoryConfiguration,
+        GetBucketLifecycleConfiguration, GetBucketLocation, GetBucketLogging, GetBucketMetricsConfiguration,
+        GetBucketNotificationConfiguration, GetBucketOwnershipControls, GetBucketPolicy, GetBucketPolicyStatus,
+        GetBucketReplication, GetBucketRequestPayment, GetBucketTagging, GetBucketVersioning, GetBucketWebsite,
+        GetObjectLockConfiguration, GetPublicAccessBlock, HeadBucket, ListBucketAnalyticsConfigurations,
+        ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
+        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl, PutBucketAnalyticsConfiguration,
+        PutBucketCors, PutBucketEncryption, PutBucketIntelligentTieringConfiguration, PutBucketInventoryConfiguration,
+        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
+        PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
+        PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
+        PutPublicAccessBlock,
+    },
     object::{
         CopyObject, DeleteObject, DeleteObjectTagging, DeleteObjects, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectLegalHold,
         GetObjectRetention, GetObjectTagging, HeadObject, PutObject, PutObjectAcl, PutObjectLegalHold, PutObjectRetention,

@@ -23,6 +23,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            data::s3::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,

@@ -47,6 +47,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
+        data::s3::JOBS,
     ]
 }
 

@@ -261,12 +261,12 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Members of an error whose shape the model does not tell: S3's error documents name what they are about. A header's name makes
-    /// a header.
+    /// Members of an error whose shape the model does not tell: S3's error documents name what they are about. A header's name, which
+    /// has no capital, makes a header.
     fn loose_members(&self, answer: &mut Encoded) {
         for (name, value) in self.members() {
             let Document::String(text) = value else { continue };
-            if name.starts_with("x-amz-") {
+            if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
                 if let Ok(value) = HeaderValue::from_str(&text) {
                     answer.headers.insert(HeaderName::from_static(name), value);
                 }

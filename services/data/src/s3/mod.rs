@@ -5,6 +5,7 @@
 //!
 //! Invariant: a bucket's name belongs to one account in the whole installation.
 
+use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
@@ -14,9 +15,13 @@ pub mod bucket;
 pub mod canonical;
 pub mod configuration;
 pub mod emptiness;
+mod encryption;
 pub mod fault;
 pub mod inventory;
+pub mod listing;
 pub mod locate;
+pub mod multipart;
+pub mod object;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
@@ -46,4 +51,17 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
         PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
         PutPublicAccessBlock,
     },
+    object::{
+        CopyObject, DeleteObject, DeleteObjectTagging, DeleteObjects, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectLegalHold,
+        GetObjectRetention, GetObjectTagging, HeadObject, PutObject, PutObjectAcl, PutObjectLegalHold, PutObjectRetention,
+        PutObjectTagging, RestoreObject,
+    },
+    listing::{ListObjectVersions, ListObjects, ListObjectsV2},
+    multipart::{
+        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+        UploadPartCopy,
+    },
 ];
+
+/// What S3 does later.
+pub static JOBS: &[JobKind] = &[object::RESTORED];

@@ -13,6 +13,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
         ],
         jobs: vec![
@@ -22,6 +23,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            platform::lambda::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -31,11 +33,13 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &platform::lambda::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
+            &platform::lambda::inventory::FUNCTIONS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
@@ -43,11 +47,12 @@ pub(crate) fn tables() -> Tables {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "organizations",
     "secretsmanager",
     "ssm",

@@ -1,6 +1,7 @@
 //! Every service that this binary serves.
 
 use pipeline::gateway::Tables;
+use pipeline::{Dependents, Quotas};
 
 /// The tables of all services.
 pub(crate) fn tables() -> Tables {
@@ -14,6 +15,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            data::s3::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -31,6 +33,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &data::s3::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -38,16 +41,31 @@ pub(crate) fn tables() -> Tables {
             &keys::secretsmanager::inventory::SECRETS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+        readiness: vec![&keys::kms::managed::READINESS],
     }
 }
 
+/// What services keep encrypted under keys.
+pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+    [
+        &keys::secretsmanager::dependents::DEPENDENTS,
+        &keys::ssm::dependents::DEPENDENTS,
+    ]
+}
+
+/// The request quotas of the services that have some.
+pub(crate) fn quotas() -> Vec<&'static Quotas> {
+    vec![&keys::kms::quota::QUOTAS]
+}
+
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
+    "s3",
     "secretsmanager",
     "ssm",
     "sts",

@@ -39,6 +39,7 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     let answered = running.is_ok();
+    findings.extend(running.as_ref().ok().map(memory));
     findings.push(match running {
         Ok(report) => Finding {
             check: "server",
@@ -74,6 +75,23 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
             "{bad} of {} checks failed",
             findings.len()
         )))
+    }
+}
+
+/// Whether keys in the server's memory can reach a disk.
+fn memory(report: &StatusReport) -> Finding {
+    let (ok, detail) = match (report.memory_locked, crate::memory::swaps()) {
+        (true, _) => (true, "locked, never swapped out"),
+        (false, false) => (true, "not locked, but this machine has no swap"),
+        (false, true) => (
+            false,
+            "keys in memory may be swapped out: lift the limit on locked memory (ulimit -l unlimited, LimitMEMLOCK=infinity), or encrypt the swap",
+        ),
+    };
+    Finding {
+        check: "memory",
+        ok,
+        detail: detail.to_owned(),
     }
 }
 

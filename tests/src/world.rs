@@ -34,6 +34,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        data::s3::OPERATIONS,
     ]
 }
 
@@ -59,6 +60,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &data::s3::TRAIL,
     ]
 }
 
@@ -148,6 +150,7 @@ impl World {
                 &keys::secretsmanager::inventory::SECRETS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+            readiness: vec![&keys::kms::managed::READINESS],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

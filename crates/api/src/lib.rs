@@ -8,6 +8,7 @@ pub mod iam;
 pub mod kms;
 pub mod models;
 pub mod organizations;
+pub mod s3;
 pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;

@@ -1,4 +1,4 @@
-# Builds what a function sees of the file system, in namespaces of its own, and becomes the function's program there.
+# Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
 # $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 working folder inside; then the program.
 set -eu
 root=$1 code=$2 runtime=$3 tmp=$4 work=$5
@@ -49,4 +49,8 @@ mount -o remount,bind,ro .  2>/dev/null || true
 pivot_root . old
 umount -l /old
 cd "$work"
-exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@"
+# This shell stays, as the first process of its namespace: it takes care of processes that others leave, and signals end the program
+# as they do elsewhere.
+status=0
+setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" || status=$?
+exit "$status"

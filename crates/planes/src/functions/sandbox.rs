@@ -532,12 +532,19 @@ fn exit_words(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt as _;
     match status {
         Some(status) if status.success() => "Runtime exited without providing a reason".to_owned(),
-        Some(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => format!("Runtime exited with error: exit status {code}"),
+        // A jail's shell tells of a signal by a number above 128.
+        Some(status) => match (
+            status.code(),
+            status.signal().or(status.code().map(|code| code - 128)),
+        ) {
+            (Some(code), _) if code <= 128 || code > 128 + 31 => {
+                format!("Runtime exited with error: exit status {code}")
+            }
             (_, Some(9)) => "Runtime exited with error: signal: killed".to_owned(),
             (_, Some(11)) => "Runtime exited with error: signal: segmentation fault".to_owned(),
             (_, Some(6)) => "Runtime exited with error: signal: aborted".to_owned(),
             (_, Some(15)) => "Runtime exited with error: signal: terminated".to_owned(),
+            (_, Some(7)) => "Runtime exited with error: signal: bus error".to_owned(),
             (_, signal) => format!(
                 "Runtime exited with error: signal: {}",
                 signal.unwrap_or_default()

@@ -33,8 +33,8 @@ use self::pool::Runner;
 pub struct Endpoint {
     /// `http://127.0.0.1:4566`: their `AWS_ENDPOINT_URL`.
     pub url: String,
-    /// The certificate of its authority, if the endpoint speaks TLS.
-    pub authority: Option<PathBuf>,
+    /// The certificate of its authority in PEM, if the endpoint speaks TLS: their `AWS_CA_BUNDLE`.
+    pub authority: Option<String>,
 }
 
 /// Runs functions in processes of this host.

@@ -38,6 +38,8 @@ const STOP_TIME: Duration = Duration::from_secs(10);
 /// How often a run that has not begun is given to another sandbox.
 const TRIES: usize = 4;
 
+/// The file of the server's authority among those of the runtimes.
+const AUTHORITY: &str = "ca.pem";
 const PYTHON: &str = include_str!("bootstrap/python.py");
 const NODE: &str = include_str!("bootstrap/node.mjs");
 
@@ -137,6 +139,9 @@ impl Runner {
     }
 
     pub(super) fn serve_at(&self, endpoint: Endpoint) {
+        if let Some(pem) = &endpoint.authority {
+            let _ = std::fs::write(self.folder.join("runtime").join(AUTHORITY), pem);
+        }
         *self.endpoint.lock() = Some(endpoint);
     }
 
@@ -411,6 +416,11 @@ impl Runner {
         set("PYTHONDONTWRITEBYTECODE", plain("1"));
         if let Some(endpoint) = self.endpoint.lock().as_ref() {
             set("AWS_ENDPOINT_URL", plain(&endpoint.url));
+            if endpoint.authority.is_some() {
+                let file = || Value::Plain(seen.runtime.join(AUTHORITY).into_os_string());
+                set("AWS_CA_BUNDLE", file());
+                set("NODE_EXTRA_CA_CERTS", file());
+            }
         }
         for (name, value) in &invocation.environment {
             set(name, Value::Secret(value.clone()));

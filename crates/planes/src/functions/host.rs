@@ -27,6 +27,8 @@ const PYTHONS: [&str; 8] = [
     "python3.8",
     "python3",
 ];
+const NODE_ASK: &str = "const path = require('path'), program = fs.realpathSync(process.execPath); \
+                        [process.versions.node, program, path.dirname(path.dirname(program))].join('\\n')";
 const NODES: [&str; 2] = ["node", "nodejs"];
 
 /// What runs a function.
@@ -58,7 +60,10 @@ const RUNTIMES: [(&str, Language, (u32, u32)); 13] = [
 /// A program that was asked for its version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Program {
+    /// Without links and scripts that stand in for it.
     path: PathBuf,
+    /// The folder with all that it needs.
+    prefix: PathBuf,
     version: (u32, u32),
     /// As the program says it.
     text: String,
@@ -77,7 +82,9 @@ pub(super) struct Usable {
     pub(super) language: Language,
     /// Empty for an executable of the function's own.
     pub(super) program: PathBuf,
-    /// `python 3.11.7`.
+    /// The folder of the program and its libraries.
+    pub(super) prefix: PathBuf,
+    /// `Python 3.11.7`.
     pub(super) version: String,
 }
 
@@ -89,7 +96,8 @@ impl Host {
         let mut host = Self::default();
         for name in PYTHONS {
             for folder in &all {
-                let ask = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+                let ask = "import os, sys; print('%d.%d.%d' % sys.version_info[:3], os.path.realpath(sys.executable), \
+                           os.path.realpath(sys.base_prefix), sep='\\n')";
                 if let Some(found) = program(&folder.join(name), &["-I", "-c", ask]).await {
                     keep(&mut host.pythons, found, |found| found.version);
                 }
@@ -97,7 +105,7 @@ impl Host {
         }
         for name in NODES {
             for folder in &all {
-                if let Some(found) = program(&folder.join(name), &["--version"]).await {
+                if let Some(found) = program(&folder.join(name), &["-p", NODE_ASK]).await {
                     keep(&mut host.nodes, found, |found| (found.version.0, 0));
                 }
             }
@@ -122,6 +130,7 @@ impl Host {
                 return Ok(Usable {
                     language: *language,
                     program: PathBuf::new(),
+                    prefix: PathBuf::new(),
                     version: id.to_owned(),
                 });
             }
@@ -139,6 +148,7 @@ impl Host {
         Ok(Usable {
             language: *language,
             program: found.path.clone(),
+            prefix: found.prefix.clone(),
             version: format!("{name} {}", found.text),
         })
     }
@@ -183,15 +193,23 @@ async fn program(path: &Path, arguments: &[&str]) -> Option<Program> {
     let text = String::from_utf8(answer.stdout)
         .ok()
         .filter(|_| answer.status.success())?;
-    let text = text.trim().trim_start_matches('v').to_owned();
-    let mut numbers = text.split('.').map(str::parse);
+    let mut lines = text.lines();
+    let (Some(version), Some(program), Some(prefix)) = (lines.next(), lines.next(), lines.next()) else {
+        return None;
+    };
+    // A jail shows the folder, so it must be the program's own.
+    if !program.starts_with(prefix) || Path::new(prefix).components().count() < 2 {
+        return None;
+    }
+    let mut numbers = version.split('.').map(str::parse);
     let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
         return None;
     };
     Some(Program {
-        path: path.to_owned(),
+        path: program.into(),
+        prefix: prefix.into(),
         version: (major, minor),
-        text,
+        text: version.to_owned(),
     })
 }
 
@@ -214,6 +232,7 @@ mod tests {
     fn found(path: &str, version: (u32, u32)) -> Program {
         Program {
             path: path.into(),
+            prefix: PathBuf::new(),
             version,
             text: format!("{}.{}.0", version.0, version.1),
         }

@@ -57,7 +57,7 @@ impl Jail {
         for place in [&places.tmp, &places.code, &places.runtime, &trial.join("root")] {
             std::fs::create_dir_all(place).map_err(failed)?;
         }
-        let prefix = jail.prefix(&places);
+        let prefix = jail.prefix(&places, Path::new(""));
         let mut words = prefix.into_iter();
         let Some(program) = words.next() else {
             return Err("namespaces cannot be tried".to_owned());
@@ -93,8 +93,8 @@ impl Jail {
         }
     }
 
-    /// What comes before a program so that it runs in a jail.
-    pub(super) fn prefix(&self, places: &Places) -> Vec<OsString> {
+    /// What comes before a program so that it runs in a jail, where `shown` can be read besides.
+    pub(super) fn prefix(&self, places: &Places, shown: &Path) -> Vec<OsString> {
         let mut words: Vec<OsString> = UNSHARE.map(OsString::from).to_vec();
         words.push("/bin/sh".into());
         words.push(self.script.clone().into());
@@ -102,7 +102,13 @@ impl Jail {
         words.push(places.code.clone().into());
         words.push(places.runtime.clone().into());
         words.push(places.tmp.clone().into());
-        words.push("/var/task".into());
+        let system = ["", "/usr", "/bin", "/lib"].map(Path::new);
+        let shown = if system.contains(&shown) {
+            Path::new("")
+        } else {
+            shown
+        };
+        words.push(shown.into());
         words
     }
 }

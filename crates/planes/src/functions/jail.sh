@@ -1,7 +1,7 @@
 # Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
-# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 working folder inside; then the program.
+# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing; then the program.
 set -eu
-root=$1 code=$2 runtime=$3 tmp=$4 work=$5
+root=$1 code=$2 runtime=$3 tmp=$4 shown=$5
 shift 5
 # What is mounted here stays here.
 mount --make-rprivate /
@@ -44,11 +44,15 @@ mount -t tmpfs -o mode=1777,size=16m shm dev/shm
 read_only "$code" var/task
 read_only "$runtime" var/runtime
 mount --bind "$tmp" tmp
+if [ -n "$shown" ]; then
+    mkdir -p ".$shown"
+    read_only "$shown" ".$shown"
+fi
 mount -t proc proc proc
 mount -o remount,bind,ro .  2>/dev/null || true
 pivot_root . old
 umount -l /old
-cd "$work"
+cd /var/task
 # This shell stays, as the first process of its namespace: it takes care of processes that others leave, and signals end the program
 # as they do elsewhere.
 status=0

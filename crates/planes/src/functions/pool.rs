@@ -145,6 +145,11 @@ impl Runner {
         *self.endpoint.lock() = Some(endpoint);
     }
 
+    #[cfg(test)]
+    pub(super) fn without_jail(&self) {
+        self.jail.set(None).ok();
+    }
+
     pub(super) fn holds(&self, sha256: &str) -> bool {
         let mut codes = self.codes.lock();
         let known = codes.get_mut(sha256);
@@ -362,6 +367,7 @@ impl Runner {
         }
         let launch = Launch {
             program,
+            prefix: usable.prefix.clone(),
             arguments,
             environment,
             places,

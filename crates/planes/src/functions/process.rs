@@ -51,6 +51,8 @@ impl Value {
 /// What is started.
 pub(super) struct Launch<'a> {
     pub(super) program: PathBuf,
+    /// What the program needs.
+    pub(super) prefix: PathBuf,
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(String, Value)>,
     pub(super) places: &'a Places,
@@ -110,7 +112,7 @@ pub(super) async fn start(launch: Launch<'_>) -> io::Result<Started> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", WAIT, "sandbox"]);
     if let Some(jail) = launch.jail {
-        command.args(jail.prefix(launch.places));
+        command.args(jail.prefix(launch.places, &launch.prefix));
     }
     command.args(["/bin/sh", "-s", "--"]);
     command.arg(&launch.program).args(&launch.arguments);

@@ -37,6 +37,15 @@ impl Place {
         }
     }
 
+    /// One whose functions are shut in with or without namespaces.
+    fn jailed(jailed: bool) -> Self {
+        let place = Self::new();
+        if !jailed {
+            place.sandboxes.0.without_jail();
+        }
+        place
+    }
+
     async fn run(&self, invocation: &Invocation) -> Ran {
         self.sandboxes.invoke(invocation).await.unwrap()
     }
@@ -381,7 +390,12 @@ async fn node_errors_have_the_form_that_aws_gives_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_long_is_killed_with_all_its_processes() {
-    let place = Place::new();
+    for jailed in [true, false] {
+        times_out(Place::jailed(jailed)).await;
+    }
+}
+
+async fn times_out(place: Place) {
     let source = r#"
 import os, subprocess
 def handler(event, context):
@@ -445,7 +459,12 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_are_told_and_leave_nothing() {
-    let place = Place::new();
+    for jailed in [true, false] {
+        crashes(Place::jailed(jailed)).await;
+    }
+}
+
+async fn crashes(place: Place) {
     let id = "RequestId: 8d1f3f0e-0000-4000-8000-000000000001 Error: ";
     let cases = [
         (
@@ -508,7 +527,12 @@ async fn crashes_are_told_and_leave_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_sees_nothing_that_is_not_its_own() {
-    let place = Place::new();
+    for jailed in [true, false] {
+        sees_its_own(Place::jailed(jailed)).await;
+    }
+}
+
+async fn sees_its_own(place: Place) {
     // Something of the server's that no function may see.
     std::fs::write(place.folder.path().join("secret"), "data").unwrap();
     let source = r#"
@@ -674,6 +698,32 @@ def handler(event, context):
     // Both gave their places back.
     let again = place.run(&python("free", "def handler(e, c): return 1\n")).await;
     assert_eq!(told(&again), 1);
+}
+
+/// A Python that is no part of the system, such as those of version managers, is shown to functions too.
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_outside_the_system_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("python/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let stand_in = format!(
+        "#!/bin/sh\nif [ \"$1\" = -I ]; then printf '3.14.1\\n%s\\n%s\\n' \"{0}/python3.14\" \"{1}/python\"; else exec python3 \"$@\"; fi\n",
+        bin.display(),
+        folder.path().display()
+    );
+    std::fs::write(bin.join("python3.14"), stand_in).unwrap();
+    std::fs::set_permissions(
+        bin.join("python3.14"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let sandboxes = Sandboxes::open(&folder.path().join("functions"), vec![bin]).unwrap();
+    let mut invocation = python("outside", "def handler(e, c): return 1\n");
+    invocation.runtime = "python3.14".to_owned();
+    let ran = sandboxes.invoke(&invocation).await.unwrap();
+    assert_eq!(told(&ran), 1, "{}", tail(&ran));
+    assert!(tail(&ran).starts_with("INIT_START Runtime Version: Python 3.14.1\n"));
+    sandboxes.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

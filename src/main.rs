@@ -11,6 +11,8 @@ mod control;
 mod error;
 mod folder;
 mod front;
+mod functions;
+mod memory;
 mod seed;
 mod serve;
 mod services;
@@ -47,6 +49,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
         Command::Who(options) => runtime.block_on(command::reach::who(&options)),
         Command::What(options) => runtime.block_on(command::reach::what(&options)),
+        Command::Keys(options) => runtime.block_on(command::keys::run(&options)),
         Command::Policy(options) => runtime.block_on(command::policy::run(&options)),
         Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),

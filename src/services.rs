@@ -1,6 +1,7 @@
 //! Every service that this binary serves.
 
 use pipeline::gateway::Tables;
+use pipeline::{Dependents, Quotas};
 
 /// The tables of all services.
 pub(crate) fn tables() -> Tables {
@@ -15,6 +16,7 @@ pub(crate) fn tables() -> Tables {
             keys::ssm::OPERATIONS,
             platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            data::s3::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -34,6 +36,7 @@ pub(crate) fn tables() -> Tables {
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
             &platform::lambda::TRAIL,
+            &data::s3::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -46,14 +49,28 @@ pub(crate) fn tables() -> Tables {
     }
 }
 
+/// What services keep encrypted under keys.
+pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+    [
+        &keys::secretsmanager::dependents::DEPENDENTS,
+        &keys::ssm::dependents::DEPENDENTS,
+    ]
+}
+
+/// The request quotas of the services that have some.
+pub(crate) fn quotas() -> Vec<&'static Quotas> {
+    vec![&keys::kms::quota::QUOTAS]
+}
+
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "lambda",
     "organizations",
+    "s3",
     "secretsmanager",
     "ssm",
     "sts",

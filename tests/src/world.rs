@@ -35,6 +35,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::ssm::OPERATIONS,
         platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        data::s3::OPERATIONS,
     ]
 }
 
@@ -62,6 +63,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
+        &data::s3::TRAIL,
     ]
 }
 

@@ -11,6 +11,7 @@ use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
 use crate::authorize::{self, Judgement};
+use crate::blobs::{Carried, Delivery, Fresh};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -136,6 +137,18 @@ impl<'a> Look<'a> {
         self.stored(read)
     }
 
+    /// The same downwards, below `before`.
+    pub fn range_rev<K: Key, V: Record>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, Arc<V>)>> {
+        let read = self.tx.range_rev(table, prefix, before, limit);
+        self.stored(read)
+    }
+
     /// Opens what `Call::seal` sealed for the same table and key.
     pub fn open(&self, table: &str, key: &[u8], sealed: &[u8]) -> Result<Secret> {
         self.environment
@@ -205,6 +218,12 @@ pub struct Call<'a> {
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
     pub(crate) unkept: Unkept,
+    /// The request's body and what earlier runs made of it; `None` for calls that have no body.
+    pub(crate) carried: Option<&'a Carried>,
+    /// Contents that this run took in and nothing names yet.
+    pub(crate) fresh: Vec<Fresh>,
+    /// The answer's payload.
+    pub(crate) delivery: Option<Delivery>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -243,6 +262,9 @@ impl<'a> Call<'a> {
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
+            carried: None,
+            fresh: Vec::new(),
+            delivery: None,
         }
     }
 

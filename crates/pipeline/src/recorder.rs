@@ -372,6 +372,57 @@ pub(crate) fn append(record: &Record) -> Append {
     }
 }
 
+/// What a service tells of itself, in its own name.
+pub(crate) struct Told {
+    pub(crate) service: &'static str,
+    pub(crate) event: &'static str,
+    /// A word for why it failed.
+    pub(crate) error: Option<String>,
+    pub(crate) details: serde_json::Map<String, Value>,
+    pub(crate) resources: Vec<ResourceFacts>,
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+/// Its record: CloudTrail's `AwsServiceEvent` of a service that names itself (`RotationFailed` of Secrets Manager).
+pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
+    let name = format!("{}.amazonaws.com", told.service);
+    let mut caller = Caller::unknown("");
+    caller.kind = IdentityType::AwsService;
+    caller.account.clone_from(&told.account);
+    caller.invoked_by = Some(name.clone());
+    Record {
+        id,
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: told.account,
+        region: told.region,
+        service: told.service.to_owned(),
+        source: name.clone(),
+        operation: told.event.to_owned(),
+        event_name: None,
+        data: false,
+        read_only: false,
+        kind: EventKind::AwsServiceEvent,
+        caller,
+        source_ip: name.clone(),
+        user_agent: Some(name),
+        tls: None,
+        request: None,
+        response: None,
+        error: told.error.map(|message| ErrorFacts {
+            code: String::new(),
+            message,
+        }),
+        resources: told.resources,
+        names_resources: false,
+        additional: told.details,
+        judgements: Vec::new(),
+        shared: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::is_region;

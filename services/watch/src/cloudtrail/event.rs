@@ -150,6 +150,8 @@ pub fn text(record: &Record) -> String {
 
 fn event(record: &Record) -> Event<'_> {
     let service_event = record.kind == EventKind::AwsServiceEvent;
+    // What AWS tells without a name has its own member; a service that names itself uses the calls' one.
+    let internal = service_event && record.source_ip == "AWS Internal";
     let additional = Some(&record.additional).filter(|members| !members.is_empty());
     let named = if record.names_resources {
         record.resources.as_slice()
@@ -165,7 +167,11 @@ fn event(record: &Record) -> Event<'_> {
         aws_region: &record.region,
         source_ip_address: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
-        error_code: record.error.as_ref().map(|error| error.code.as_str()),
+        error_code: record
+            .error
+            .as_ref()
+            .map(|error| error.code.as_str())
+            .filter(|code| !code.is_empty()),
         error_message: record
             .error
             .as_ref()
@@ -173,7 +179,7 @@ fn event(record: &Record) -> Event<'_> {
             .filter(|message| !message.is_empty()),
         request_parameters: record.request.as_ref(),
         response_elements: record.response.as_ref(),
-        additional_event_data: additional.filter(|_| !service_event),
+        additional_event_data: additional.filter(|_| !internal),
         request_id: Some(record.id.as_str()).filter(|_| !service_event),
         event_id: &record.event,
         read_only: record.read_only,
@@ -185,7 +191,7 @@ fn event(record: &Record) -> Event<'_> {
         },
         management_event: !record.data,
         recipient_account_id: &record.account,
-        service_event_details: additional.filter(|_| service_event),
+        service_event_details: additional.filter(|_| internal),
         shared_event_id: record.shared.as_deref(),
         event_category: if record.data { "Data" } else { "Management" },
         tls_details: record.tls.as_ref().map(tls_details),

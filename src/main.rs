@@ -11,6 +11,7 @@ mod control;
 mod error;
 mod folder;
 mod front;
+mod functions;
 mod memory;
 mod seed;
 mod serve;

@@ -14,6 +14,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
         ],
@@ -25,6 +26,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
             data::s3::JOBS,
+            platform::lambda::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -34,6 +36,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &platform::lambda::TRAIL,
             &data::s3::TRAIL,
         ],
         inventories: vec![
@@ -41,6 +44,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
             &data::s3::inventory::BUCKETS,
+            &platform::lambda::inventory::FUNCTIONS,
         ],
         providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
@@ -62,11 +66,12 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "organizations",
     "s3",
     "secretsmanager",

@@ -38,6 +38,7 @@ pub(crate) fn tables() -> Tables {
             &keys::secretsmanager::inventory::SECRETS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+        readiness: vec![&keys::kms::managed::READINESS],
     }
 }
 

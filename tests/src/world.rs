@@ -148,6 +148,7 @@ impl World {
                 &keys::secretsmanager::inventory::SECRETS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+            readiness: vec![&keys::kms::managed::READINESS],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

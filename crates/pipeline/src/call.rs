@@ -211,6 +211,8 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The resource for which a service calls by itself: its ARN and its account.
+    pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
@@ -250,6 +252,7 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
         }
@@ -394,7 +397,7 @@ impl<'a> Call<'a> {
         crate::jobs::unschedule(self, job)
     }
 
-    /// The service that makes this call for its own caller, such as `rds.amazonaws.com`.
+    /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
     }

@@ -44,4 +44,5 @@ pub use identity::{Directory, Identity};
 pub use inventory::{Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
+pub use services::Readiness;
 pub use trail::TrailRules;

@@ -169,6 +169,8 @@ fn record(
         service: service.name.to_owned(),
         source: event_source(service),
         operation: operation.name.to_owned(),
+        event_name: outcome.rules.event_name(operation.name),
+        data: outcome.rules.data_events.contains(&operation.name),
         read_only: outcome.read_only,
         kind: EventKind::AwsApiCall,
         caller: Caller::of(identity),
@@ -229,6 +231,8 @@ pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment
             .service
             .map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
         operation: operation.map_or("Unknown", |operation| operation.name).to_owned(),
+        event_name: operation.and_then(|operation| refusal.rules.event_name(operation.name)),
+        data: operation.is_some_and(|operation| refusal.rules.data_events.contains(&operation.name)),
         read_only: refusal
             .read_only
             .unwrap_or_else(|| operation.is_some_and(|operation| reads_by_name(operation.name))),
@@ -316,6 +320,7 @@ fn error(service: Option<&'static Service>, protocol: Protocol, fault: &Fault) -
 /// The record of what a service did by itself: CloudTrail's `AwsServiceEvent`. It came of no request, which CloudTrail
 /// says with `AWS Internal` (KMS Developer Guide, "RotateKey").
 pub(crate) fn service_event(
+    rules: &TrailRules,
     kind: &JobKind,
     job: &Job,
     facts: &RequestFacts,
@@ -338,6 +343,8 @@ pub(crate) fn service_event(
         service: kind.service.to_owned(),
         source: facts.source_ip.clone(),
         operation: kind.event.to_owned(),
+        event_name: None,
+        data: rules.data_events.contains(&kind.event),
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,
@@ -394,6 +401,8 @@ pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
         service: told.service.to_owned(),
         source: name.clone(),
         operation: told.event.to_owned(),
+        event_name: None,
+        data: false,
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,

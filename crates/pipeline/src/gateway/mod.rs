@@ -32,7 +32,7 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
-use crate::services::Services;
+use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -53,6 +53,8 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// Who makes something ready before services' calls of theirs.
+    pub readiness: Vec<&'static Readiness>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.

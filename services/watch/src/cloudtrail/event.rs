@@ -163,7 +163,7 @@ fn event(record: &Record) -> Event<'_> {
         user_identity: user_identity(record),
         event_time: Timestamp(record.time).iso8601(),
         event_source: &record.source,
-        event_name: &record.operation,
+        event_name: record.event_name(),
         aws_region: &record.region,
         source_ip_address: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
@@ -189,11 +189,11 @@ fn event(record: &Record) -> Event<'_> {
         } else {
             "AwsApiCall"
         },
-        management_event: true,
+        management_event: !record.data,
         recipient_account_id: &record.account,
         service_event_details: additional.filter(|_| internal),
         shared_event_id: record.shared.as_deref(),
-        event_category: "Management",
+        event_category: if record.data { "Data" } else { "Management" },
         tls_details: record.tls.as_ref().map(tls_details),
     }
 }
@@ -334,7 +334,7 @@ pub fn listed(record: &Record) -> api::cloudtrail::Event {
         access_key_id: record.access_key_id().map(str::to_owned),
         cloud_trail_event: Some(text(record)),
         event_id: Some(record.event.clone()),
-        event_name: Some(record.operation.clone()),
+        event_name: Some(record.event_name().to_owned()),
         event_source: Some(record.source.clone()),
         event_time: Some(Timestamp::from_seconds(Timestamp(record.time).seconds())),
         read_only: Some(record.read_only.to_string()),

@@ -7,6 +7,7 @@ pub(crate) mod env;
 pub(crate) mod policy;
 pub(crate) mod reach;
 pub(crate) mod replay;
+pub(crate) mod rotation_function;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod status;

@@ -3,6 +3,7 @@
 mod agreement;
 mod alias;
 mod asymmetric;
+mod bad_input;
 mod data_key;
 mod data_key_pair;
 mod deletion;

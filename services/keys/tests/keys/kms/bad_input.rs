@@ -332,6 +332,7 @@ fn every_dry_run_tells_that_it_would_have_worked() {
         make("ECC_NIST_P256", "SIGN_VERIFY"),
         make("ECC_NIST_P256", "KEY_AGREEMENT"),
     );
+    let lattice = make("ML_KEM_512", "ENCAPSULATE_DECAPSULATE");
     let m = b64(b"m");
     let blob = here.encrypt(&here.root(), &key, b"x").unwrap();
     let signed = here.ok(
@@ -390,6 +391,14 @@ fn every_dry_run_tells_that_it_would_have_worked() {
         (
             "DeriveSharedSecret",
             json!({ "KeyId": agreeing, "KeyAgreementAlgorithm": "ECDH", "PublicKey": peer["PublicKey"] }),
+        ),
+        (
+            "Encapsulate",
+            json!({ "KeyId": lattice, "EncapsulationAlgorithm": "ML_KEM" }),
+        ),
+        (
+            "Decapsulate",
+            json!({ "KeyId": lattice, "EncapsulationAlgorithm": "ML_KEM", "SharedSecretCiphertextBlob": b64(&[7; 768]) }),
         ),
         ("CreateGrant", grant),
         (

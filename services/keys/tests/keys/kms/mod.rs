@@ -7,6 +7,7 @@ mod bad_input;
 mod data_key;
 mod data_key_pair;
 mod deletion;
+mod encapsulation;
 mod encryption;
 mod grant;
 pub(crate) mod import;

@@ -17,6 +17,7 @@ use crate::authenticate::{self, Proven};
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
 use crate::identity::Identity;
+use crate::integrity;
 use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
 use crate::payload::{self, Payload};
@@ -84,7 +85,9 @@ impl Gateway {
             .map(|claim| claim.access_key_id.to_string())
             .unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
-        let identity = if endpoint.is_some_and(Endpoint::is_bearer) {
+        // S3 serves strangers too: what the policies say of them decides.
+        let stranger = claim.is_none() && route.service.bare_errors;
+        let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
             let stranger = Identity::anonymous(&self.environment.management_account);
             Ok((Arc::new(stranger), None))
         } else {
@@ -107,7 +110,9 @@ impl Gateway {
             body: received.bytes(parts.body),
             ..*parts
         };
-        let input = protocol::decode(route.service, route.operation, route.protocol, parts)
+        let whole = integrity::check(route.service, route.operation, parts.headers, parts.body);
+        let input = whole
+            .and_then(|()| protocol::decode(route.service, route.operation, route.protocol, parts))
             .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         if let Some(shape) = route.operation.input
             && let Err(fault) = wire::constraints::check(route.service, shape, &input)

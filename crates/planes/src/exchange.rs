@@ -16,7 +16,7 @@ use pipeline::blobs::{STREAM_MEMORY_BYTES, STREAMED_FROM_BYTES};
 use pipeline::{Answer, Incoming, TlsFacts};
 use tokio::time::Instant;
 
-use crate::body::{self, Room, Share, Shortfall};
+use crate::body::{self, Place, Room, Share, Shortfall};
 use crate::front::{Front, Head, plain};
 use crate::gauge::{Gauge, Reply, Running};
 use crate::health;
@@ -42,7 +42,21 @@ impl<F: Front> Exchange<F> {
         let answer = caught(self.dispatch(request))
             .await
             .unwrap_or_else(|Panicked| plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"));
-        respond(answer, without_body, running)
+        let place = match &answer.body {
+            pipeline::Body::Stream(_) if !without_body => Some(Place::take(&self.room, STREAM_MEMORY_BYTES)),
+            _ => None,
+        };
+        match place {
+            None => respond(answer, without_body, running, None),
+            Some(Some(place)) => respond(answer, without_body, running, Some(place)),
+            // What was asked for is not begun, so that the client may ask again.
+            Some(None) => respond(
+                self.refuse(refusal(Shortfall::NoRoom)),
+                without_body,
+                running,
+                None,
+            ),
+        }
     }
 
     async fn dispatch(&self, request: Request<Arriving>) -> Answer {
@@ -200,7 +214,7 @@ fn refusal(shortfall: Shortfall) -> Refusal {
     }
 }
 
-fn respond(answer: Answer, without_body: bool, running: Running) -> Response<Reply> {
+fn respond(answer: Answer, without_body: bool, running: Running, place: Option<Place>) -> Response<Reply> {
     let Answer {
         status,
         mut headers,
@@ -220,7 +234,7 @@ fn respond(answer: Answer, without_body: bool, running: Running) -> Response<Rep
             .or_insert_with(|| HeaderValue::from(size));
         body = Bytes::new().into();
     }
-    let mut response = Response::new(running.answered(body));
+    let mut response = Response::new(running.answered(body, place));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
     response

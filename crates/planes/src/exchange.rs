@@ -139,7 +139,7 @@ impl<F: Front> Exchange<F> {
         if let Err(shortfall) = share.grow(STREAM_MEMORY_BYTES) {
             return self.refuse(refusal(shortfall));
         }
-        let begun = Instant::now();
+        let (begun, awaits_continue) = (Instant::now(), awaits_continue(&parts));
         let (upload, leavings) = Upload::new(body, Arc::clone(&self.limits));
         let incoming = self.incoming(parts, target, pipeline::Body::Stream(Box::new(upload)));
         let front = Arc::clone(&self.front);
@@ -149,8 +149,9 @@ impl<F: Front> Exchange<F> {
             Err(_panicked) => plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"),
         };
         if let Some(mut unread) = upload::left(&leavings) {
-            let all =
-                unread.asked && body::discard(&mut unread.body, &self.limits, begun, unread.received).await;
+            // A client that still waits sends nothing; another sends on, and sees the answer only when it has.
+            let waits = awaits_continue && !unread.asked;
+            let all = !waits && body::discard(&mut unread.body, &self.limits, begun, unread.received).await;
             if !all {
                 self.gauge.leave_unread();
                 answer
@@ -170,11 +171,7 @@ impl<F: Front> Exchange<F> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let awaits_continue = parts
-            .headers
-            .get(header::EXPECT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        body::receive(body, &self.limits, share, awaits_continue)
+        body::receive(body, &self.limits, share, awaits_continue(parts))
             .await
             .map_err(refusal)
     }
@@ -189,6 +186,12 @@ impl<F: Front> Exchange<F> {
         }
         answer
     }
+}
+
+/// Whether the client holds its body back until it is told to go on.
+fn awaits_continue(parts: &http::request::Parts) -> bool {
+    let expected = parts.headers.get(header::EXPECT);
+    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn refusal(shortfall: Shortfall) -> Refusal {

@@ -51,6 +51,7 @@ impl World {
         world.furnish_secret(name);
         let parameter = json!({"Name": name, "Value": "v", "Type": "String"});
         world.call("ssm", "PutParameter", parameter).expect("a parameter");
+        world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
         if world
             .gateway
@@ -206,6 +207,27 @@ impl World {
             ("CreateAccountRequestId", asked),
             ("PolicyId", policy),
         ]);
+    }
+
+    /// A bucket that keeps versions and locks.
+    fn furnish_bucket(&mut self, name: &str) {
+        if self.gateway.endpoint("s3", "CreateBucket").is_none() {
+            return;
+        }
+        let place = json!({"LocationConstraint": REGION});
+        let input =
+            json!({"Bucket": name, "ObjectLockEnabledForBucket": true, "CreateBucketConfiguration": place});
+        self.call("s3", "CreateBucket", input).expect("a bucket");
+        let root = format!("arn:aws:iam::{ACCOUNT}:root");
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": root}, "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/*"),
+        }]});
+        let policy = vec![("Policy", Document::String(policy.to_string()))];
+        self.existing.pairs.insert("PutBucketPolicy", policy);
+        self.existing.pairs.insert(
+            "CreateBucket",
+            vec![("Bucket", Document::String("another".to_owned()))],
+        );
     }
 
     /// A secret under the key that exists.

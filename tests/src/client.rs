@@ -442,8 +442,15 @@ fn xml_body(
 fn xml(service: &Service, of: &Member, name: &str, value: &Document, out: &mut String) {
     let shape = service.shape(of.shape).unwrap();
     match (&shape.kind, value) {
-        (Kind::List { member: item, .. }, Document::List(items)) => {
-            if of.flattened {
+        (
+            Kind::List {
+                member: item,
+                flattened,
+                ..
+            },
+            Document::List(items),
+        ) => {
+            if of.flattened || *flattened {
                 // A flattened list's elements bear the list's own name.
                 let name = of.wire_name.unwrap_or(name);
                 items.iter().for_each(|one| xml(service, item, name, one, out));

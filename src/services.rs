@@ -15,6 +15,7 @@ pub(crate) fn tables() -> Tables {
             keys::ssm::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
+            data::s3control::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -34,6 +35,7 @@ pub(crate) fn tables() -> Tables {
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
             &data::s3::TRAIL,
+            &data::s3control::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -46,13 +48,14 @@ pub(crate) fn tables() -> Tables {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
     "organizations",
     "s3",
+    "s3control",
     "secretsmanager",
     "ssm",
     "sts",

@@ -35,6 +35,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::ssm::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
+        data::s3control::OPERATIONS,
     ]
 }
 
@@ -62,6 +63,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
         &data::s3::TRAIL,
+        &data::s3control::TRAIL,
     ]
 }
 

@@ -36,6 +36,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
+        data::s3control::OPERATIONS,
     ]
 }
 
@@ -65,6 +66,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
         &data::s3::TRAIL,
+        &data::s3control::TRAIL,
     ]
 }
 

@@ -86,9 +86,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
             clock_turn: tokio::sync::Mutex::default(),
         },
     });
+    let tending = tokio::spawn(tend(Arc::clone(&gateway)));
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    tending.abort();
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off
@@ -199,6 +201,7 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         let saved = Folder::at(from);
         let (seal, _) = open_seal(&saved, None, None, false)?;
         store.load(&saved.store_file()).map_err(store_error)?;
+        store.blobs().load(saved.path()).map_err(store_error)?;
         return Ok((store, seal, "ephemeral, from a snapshot"));
     }
     let fresh = !settings.folder.store_file().exists();
@@ -404,13 +407,14 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it.
+/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
+/// that has an errand done holds up none.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
     loop {
         let now = gateway.clock().now();
-        let wait = match gateway.run_due(now).await.and_then(|_| gateway.next_due()) {
+        let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
                 eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
                 PAUSE
@@ -420,6 +424,19 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         };
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
+    }
+}
+
+/// Removes what calls left in the folder of contents whose process died: at the start, and every now and then.
+async fn tend(gateway: Arc<Gateway>) {
+    const PAUSE: Duration = Duration::from_secs(6 * 3600);
+    loop {
+        let sweeper = Arc::clone(&gateway);
+        let swept = tokio::task::spawn_blocking(move || sweeper.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            eprintln!("ringwork: the contents could not be swept: {error}");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -11,7 +11,7 @@ use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
 use crate::authorize::{self, Judgement};
-use crate::blobs::{Carried, Delivery, Fresh};
+use crate::blobs::{Delivery, Moves};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -48,9 +48,9 @@ pub struct Look<'a> {
     pub(crate) caller: Option<&'a Identity>,
     /// Set when the store asks for another run, whatever the handler makes of the error.
     pub(crate) conflict: bool,
-    /// What earlier runs of the call fetched; `None` where nothing can be fetched.
+    /// What earlier runs of the call had brought; `None` where nothing can be brought.
     pub(crate) brought: Option<&'a Brought>,
-    /// Set when the run cannot go on without a page from outside, whatever the handler makes of the error.
+    /// Set when the run cannot go on without something from outside, whatever the handler makes of the error.
     pub(crate) wanted: Option<Wanted>,
 }
 
@@ -204,10 +204,8 @@ pub struct Call<'a> {
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
     pub(crate) unkept: Unkept,
-    /// The request's body and what earlier runs made of it; `None` for calls that have no body.
-    pub(crate) carried: Option<&'a Carried>,
-    /// Contents that this run took in and nothing names yet.
-    pub(crate) fresh: Vec<Fresh>,
+    /// What this run did to contents.
+    pub(crate) moves: Moves,
     /// The answer's payload.
     pub(crate) delivery: Option<Delivery>,
 }
@@ -247,8 +245,7 @@ impl<'a> Call<'a> {
             via: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
-            carried: None,
-            fresh: Vec::new(),
+            moves: Moves::default(),
             delivery: None,
         }
     }

@@ -7,7 +7,9 @@ use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
 
 use crate::authenticate::SigningKeys;
+use crate::blobs::Yard;
 use crate::clock::Clock;
+use crate::gateway::Tables;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
@@ -29,6 +31,7 @@ pub(crate) struct Environment {
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
+    pub(crate) yard: Arc<Yard>,
 }
 
 impl Environment {
@@ -38,8 +41,8 @@ impl Environment {
         clock: Clock,
         directory: Box<dyn Directory>,
         management_account: &str,
-        inventories: Vec<&'static Inventory>,
-        services: Services,
+        tables: &Tables,
+        yard: Arc<Yard>,
     ) -> Self {
         Self {
             seal,
@@ -51,10 +54,11 @@ impl Environment {
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
             known_policies: KnownPolicies::default(),
-            inventories,
+            inventories: tables.inventories.clone(),
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
-            services,
+            services: Services::of(tables),
+            yard,
         }
     }
 

@@ -14,6 +14,7 @@ use wire::{Document, Fault};
 
 use crate::call::Look;
 use crate::clock::Clock;
+use crate::functions::Functions;
 use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
 use crate::ledger::{self, LedgerChain, Record};
@@ -61,6 +62,18 @@ impl Cloud {
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
         self.gateway = Arc::new(gateway.with_outside(outside));
+        self
+    }
+
+    /// The same, with a runner of functions.
+    ///
+    /// # Panics
+    /// As `new`, or if the cloud is in use already.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
         self
     }
 
@@ -174,6 +187,17 @@ impl Cloud {
     /// Serves a whole HTTP request.
     pub fn serve(&self, incoming: crate::Incoming) -> crate::Answer {
         self.runtime.block_on(self.gateway.serve(incoming))
+    }
+
+    /// Waits for a future on the cloud's own runtime.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits until the files of contents are gone that nobody reads any more.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        self.gateway.environment.yard.settle();
     }
 
     /// Moves the clock and runs what falls due on the way.

@@ -61,14 +61,14 @@ fn text(body: impl Into<Bytes>) -> Answer {
     Answer {
         status: 200,
         headers: HeaderMap::new(),
-        body: body.into(),
+        body: body.into().into(),
     }
 }
 
 impl Front for Probe {
     async fn serve(&self, request: Incoming) -> Answer {
         match request.path.as_str() {
-            "/echo" => text(request.body),
+            "/echo" => text(request.body.at_hand().to_vec()),
             "/host" => text(request.headers[http::header::HOST].as_bytes().to_vec()),
             "/tls" => text(request.tls.map_or("none".to_owned(), |tls| {
                 format!("{} {}", tls.version, tls.cipher_suite)

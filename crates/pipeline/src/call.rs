@@ -137,6 +137,18 @@ impl<'a> Look<'a> {
         self.stored(read)
     }
 
+    /// The same downwards, below `before`.
+    pub fn range_rev<K: Key, V: Record>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, Arc<V>)>> {
+        let read = self.tx.range_rev(table, prefix, before, limit);
+        self.stored(read)
+    }
+
     /// Opens what `Call::seal` sealed for the same table and key.
     pub fn open(&self, table: &str, key: &[u8], sealed: &[u8]) -> Result<Secret> {
         self.environment
@@ -200,6 +212,8 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The resource for which a service calls by itself: its ARN and its account.
+    pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
@@ -243,6 +257,7 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
@@ -387,6 +402,11 @@ impl<'a> Call<'a> {
     /// Takes a planned job back; no error if it ran already.
     pub fn unschedule(&mut self, job: &JobId) -> Result<()> {
         crate::jobs::unschedule(self, job)
+    }
+
+    /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
+    pub const fn via(&self) -> Option<&'static str> {
+        self.via
     }
 
     /// The service whose operation runs.

@@ -342,12 +342,15 @@ impl Gateway {
             ..
         } = call;
         unkept.write(tx).map_err(Fault::internal)?;
-        let record = recorder::service_event(kind, job, facts, resources, additional, moment);
+        let own = (!kind.event.is_empty()).then(|| {
+            let rules = self.environment.services.trail(kind.service);
+            recorder::service_event(rules, kind, job, facts, resources, additional, moment)
+        });
         let invoked = invoked.into_iter();
         let mut appends: Vec<_> = invoked
             .flat_map(|invoked| self.appends(invoked.record, &invoked.shared_with))
             .collect();
-        appends.push(recorder::append(&record));
+        appends.extend(own.as_ref().map(recorder::append));
         let planned = pending.iter().map(|pending| pending.due).min();
         Ok(Ran::Ended(appends, planned, moves))
     }

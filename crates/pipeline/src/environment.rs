@@ -14,6 +14,8 @@ use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 use crate::outside::Outdoors;
+use crate::quota::Enforced;
+use crate::remembered::Remembered;
 use crate::services::Services;
 
 /// Given once at start.
@@ -32,6 +34,8 @@ pub(crate) struct Environment {
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
     pub(crate) yard: Arc<Yard>,
+    pub(crate) quotas: Option<Enforced>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Environment {
@@ -59,6 +63,8 @@ impl Environment {
             outdoors: Outdoors::default(),
             services: Services::of(tables),
             yard,
+            quotas: None,
+            remembered: Remembered::default(),
         }
     }
 

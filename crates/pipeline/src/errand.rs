@@ -3,6 +3,8 @@
 //! An operation asks by `Call::errand`. What is not done yet suspends the run, which keeps nothing; the gateway does the errand in
 //! no transaction and runs the operation again, which then finds the outcome. A conflict runs it once more with the same outcome.
 //!
+//! What `make` asked of other services (credentials of a role) is recorded with the outcome, since the run that asked keeps nothing.
+//!
 //! Invariant: within one call an errand is done once. A job whose server stops before the job's last transaction does it again:
 //! errands of jobs are done at least once.
 
@@ -14,6 +16,8 @@ use wire::Fault;
 
 use crate::call::Call;
 use crate::functions::{Ended, Functions, Invocation, NotRun};
+use crate::invoke::Invoked;
+use crate::kept::Unkept;
 use crate::operation::Result;
 use crate::outside::Wanted;
 
@@ -57,12 +61,27 @@ const fn refused() -> Outcome {
 pub(crate) struct Sent {
     name: String,
     errand: Errand,
+    told: Told,
+}
+
+/// The calls that were made for an errand, to be recorded by the run that finds the outcome.
+#[derive(Clone, Default)]
+struct Told {
+    invoked: Vec<Invoked>,
+    unkept: Unkept,
+}
+
+/// An errand that is done.
+struct Done {
+    name: String,
+    outcome: Arc<Outcome>,
+    told: Told,
 }
 
 /// What the errands of one call came to, by all its runs.
 #[derive(Default)]
 pub(crate) struct Outcomes {
-    done: Vec<(String, Arc<Outcome>)>,
+    done: Vec<Done>,
     /// How often the present run has asked under each name.
     asked: Mutex<HashMap<String, usize>>,
 }
@@ -79,16 +98,20 @@ impl Outcomes {
         } else {
             refused()
         };
-        self.done.push((sent.name, Arc::new(outcome)));
+        self.done.push(Done {
+            name: sent.name,
+            outcome: Arc::new(outcome),
+            told: sent.told,
+        });
     }
 
     /// The outcome of the run's next errand of this name, if it is done.
-    fn next(&self, name: &str) -> Option<Arc<Outcome>> {
+    fn next(&self, name: &str) -> Option<&Done> {
         let mut asked = self.asked.lock();
         let count = asked.entry(name.to_owned()).or_default();
-        let found = self.done.iter().filter(|(done, _)| done == name).nth(*count)?;
+        let found = self.done.iter().filter(|done| done.name == name).nth(*count)?;
         *count += 1;
-        Some(Arc::clone(&found.1))
+        Some(found)
     }
 }
 
@@ -109,12 +132,27 @@ impl Call<'_> {
         let Some(brought) = self.look.brought else {
             return Ok(Arc::new(refused()));
         };
-        if let Some(outcome) = brought.outcomes.next(name) {
-            return Ok(outcome);
+        if let Some(done) = brought.outcomes.next(name) {
+            self.invoked.extend(done.told.invoked.iter().cloned());
+            self.unkept.extend(done.told.unkept.clone());
+            return Ok(Arc::clone(&done.outcome));
         }
-        let errand = make(self)?;
+        let (before, own) = (self.invoked.len(), std::mem::take(&mut self.unkept));
+        let made = make(self);
+        let unkept = std::mem::replace(&mut self.unkept, own);
+        let errand = match made {
+            Ok(errand) => errand,
+            Err(fault) => {
+                self.unkept.extend(unkept);
+                return Err(fault);
+            }
+        };
+        let told = Told {
+            invoked: self.invoked.split_off(before),
+            unkept,
+        };
         let name = name.to_owned();
-        self.look.wanted = Some(Wanted::Errand(Sent { name, errand }));
+        self.look.wanted = Some(Wanted::Errand(Sent { name, errand, told }));
         Err(Fault::internal("an errand must be done first"))
     }
 

@@ -15,7 +15,8 @@ pub struct JobKind {
     pub name: &'static str,
     /// botocore's name of the service that runs it.
     pub service: &'static str,
-    /// The name of the event that the trail shows (`DeleteKey`).
+    /// The name of the event that the trail shows (`DeleteKey`); empty where the job itself tells what it did, by
+    /// `Call::service_event`.
     pub event: &'static str,
     /// Runs as the service itself, in the account and region that scheduled it. May run again after a conflict. What it wants from
     /// outside (`Call::errand`) is done beside other jobs, at least once.

@@ -28,12 +28,15 @@ use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Body, Incoming};
-use crate::functions::Functions;
+use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::provider::Provider;
+use crate::quota::{Enforced, Quotas, Rates};
+use crate::services::Readiness;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -54,6 +57,10 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// Who makes something ready before services' calls of theirs.
+    pub readiness: Vec<&'static Readiness>,
+    /// What services have ready for others.
+    pub providers: Vec<&'static Provider>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -120,6 +127,22 @@ impl Gateway {
         self
     }
 
+    /// The log of a function, without a version in its ARN, oldest line first, as far as the runner keeps it.
+    pub fn function_log(&self, function_arn: &str) -> Vec<LogLine> {
+        let functions = &self.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .map(|functions| functions.log(function_arn))
+            .unwrap_or_default()
+    }
+
+    /// Enforces request quotas, at the services' own rates unless others are set.
+    #[must_use]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        self.environment.quotas = Some(Enforced::new(tables, rates));
+        self
+    }
+
     /// The row of an operation, if it is built.
     pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
         self.environment.services.endpoint(service, operation)
@@ -153,6 +176,7 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
+        self.environment.directory.forget();
         self.replanned.notify_one();
     }
 

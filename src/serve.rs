@@ -97,9 +97,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
             clock_turn: tokio::sync::Mutex::default(),
         },
     });
+    let tending = tokio::spawn(tend(Arc::clone(&gateway)));
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    tending.abort();
     sandboxes.stop().await;
     println!(
         "Stopped after {} requests; {} connections were cut off.",
@@ -213,6 +215,7 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         let saved = Folder::at(from);
         let (seal, _) = open_seal(&saved, None, None, false)?;
         store.load(&saved.store_file()).map_err(store_error)?;
+        store.blobs().load(saved.path()).map_err(store_error)?;
         return Ok((store, seal, "ephemeral, from a snapshot"));
     }
     let fresh = !settings.folder.store_file().exists();
@@ -435,6 +438,19 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         };
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
+    }
+}
+
+/// Removes what calls left in the folder of contents whose process died: at the start, and every now and then.
+async fn tend(gateway: Arc<Gateway>) {
+    const PAUSE: Duration = Duration::from_secs(6 * 3600);
+    loop {
+        let sweeper = Arc::clone(&gateway);
+        let swept = tokio::task::spawn_blocking(move || sweeper.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            eprintln!("ringwork: the contents could not be swept: {error}");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

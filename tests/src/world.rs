@@ -267,7 +267,7 @@ impl World {
             path: request.path,
             query: request.query,
             headers: request.headers,
-            body: request.body,
+            body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
         };

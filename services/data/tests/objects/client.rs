@@ -4,9 +4,9 @@ use bytes::Bytes;
 use data::s3;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
-use pipeline::Incoming;
 use pipeline::gateway::Tables;
 use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
+use pipeline::Incoming;
 use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
@@ -258,7 +258,7 @@ impl Here {
         Reply {
             status: answer.status,
             headers: answer.headers,
-            body: answer.body,
+            body: self.cloud.take(answer.body),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn tables() -> Tables {
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
+            &data::s3::inventory::BUCKETS,
         ],
         providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],

@@ -149,6 +149,7 @@ impl World {
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
+                &data::s3::inventory::BUCKETS,
             ],
             providers: vec![&keys::kms::managed::PROVIDER],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],

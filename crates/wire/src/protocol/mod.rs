@@ -155,6 +155,29 @@ fn streams(output: &Document) -> bool {
 const HEADERS: usize = 8;
 const BODY_BYTES: usize = 512;
 
+/// A value by a shape of the model, in the form that stores keep what has the shape: JSON by the model's names.
+///
+/// # Errors
+/// An internal fault for a value that is not of the shape, or a shape that there is not.
+pub fn kept(service: &Service, shape: &str, value: &Document) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::new();
+    json_write::value(&mut out, service, named(service, shape)?, None, value)?;
+    Ok(out)
+}
+
+/// Reads what `kept` wrote.
+///
+/// # Errors
+/// As `decode`.
+pub fn read_kept(service: &Service, shape: &str, bytes: &[u8]) -> Result<Document, Fault> {
+    json_read::body(service, named(service, shape)?, bytes)
+}
+
+fn named<'m>(service: &'m Service, shape: &str) -> Result<&'m Shape, Fault> {
+    let found = service.shapes.iter().find(|known| known.name == shape);
+    found.ok_or_else(|| Fault::internal("a shape that the model does not have"))
+}
+
 /// Encodes an operation's output. Fails, as an internal fault, only if the document does not have the shape's types.
 ///
 /// Where the output is `Document::Stream` the body is left empty, for the caller to stream.

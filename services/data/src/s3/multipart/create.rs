@@ -10,7 +10,7 @@ use crate::s3::encryption::{self, Plan};
 use crate::s3::object::checksum::Algorithm;
 use crate::s3::object::metadata::{self, expect_key};
 use crate::s3::object::target::{self, ObjectTarget};
-use crate::s3::object::{access_list, class, lock, refusal, tag_set, version_id, write};
+use crate::s3::object::{access_list, class, lock, refusal, tag_set, version_id, whole_second, write};
 
 /// Begins an upload.
 pub struct CreateMultipartUpload;
@@ -66,7 +66,7 @@ impl Operation for CreateMultipartUpload {
         let sequence = draw(call)?;
         let upload = Upload {
             id: version_id::issue(call.random(), sequence)?,
-            initiated: call.now.0,
+            initiated: whole_second(call.now),
             initiator: call.identity.arn.to_string(),
             account: call.account().to_owned(),
             owner,

@@ -14,7 +14,7 @@ use crate::s3::object::copy_source;
 use crate::s3::object::get::GET_VERSION;
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::write::{self, PUT_BYTES_MAX};
-use crate::s3::object::{range, refusal, source};
+use crate::s3::object::{range, refusal, source, whole_second};
 
 /// Takes in one part.
 pub struct UploadPart;
@@ -61,7 +61,7 @@ impl Operation for UploadPart {
             e_tag: Some(format!("\"{}\"", part.etag)),
             ..Default::default()
         };
-        checksum::show!(output, Some(&part.checksum));
+        checksum::show!(output, Some(&kept));
         encryption::show!(output, upload.encryption);
         Ok(output)
     }
@@ -161,18 +161,19 @@ fn intake(plan: &Plan, upload: &Upload, declared: ChecksumSet) -> Intake {
     }
 }
 
-/// A part's checksum is of the upload's algorithm; of a composite one every part has it.
+/// Where the upload names an algorithm, a part's checksum is of that one. Where it names none, parts are checked by whatever their
+/// client declares, as clients do that know no better than to send one always.
 fn expect_agreed(upload: &Upload, declared: Option<Algorithm>) -> Result<()> {
-    let named = |algorithm: Option<Algorithm>| algorithm.map_or("null".to_owned(), Algorithm::lower);
-    let expected = upload.summed.map(|summed| summed.algorithm);
-    if declared.is_none() || declared == expected {
-        return Ok(());
+    match (upload.summed, declared) {
+        (Some(summed), Some(declared)) if summed.algorithm != declared => {
+            Err(refusal::invalid_request(format!(
+                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                summed.algorithm.lower(),
+                declared.lower()
+            )))
+        }
+        _ => Ok(()),
     }
-    Err(refusal::invalid_request(format!(
-        "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
-        named(expected),
-        named(declared)
-    )))
 }
 
 /// Keeps a part, over the one of the same number.
@@ -198,7 +199,7 @@ fn keep(
     let algorithm = algorithm(upload);
     let digest = received.digests.get(algorithm.checksum()).unwrap_or_default();
     let part = Part {
-        modified: call.now.0,
+        modified: whole_second(call.now),
         etag: write::etag(call, plan.applied(), &received.digests)?,
         checksum: Kept::full(algorithm, digest),
         content: received.content.clone(),

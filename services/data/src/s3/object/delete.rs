@@ -14,7 +14,7 @@ use super::tag_set::TagSet;
 use super::target::{self, ObjectTarget};
 use super::version_id::{self, NULL};
 use super::write::GET;
-use super::{Body, Version, precondition};
+use super::{Body, Version, precondition, whole_second};
 use crate::s3::bucket::Versioning;
 use crate::s3::encryption::Applied;
 
@@ -153,7 +153,7 @@ pub(crate) fn marker(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Version> {
     Ok(Version {
         sequence,
         id,
-        modified: call.now.0,
+        modified: whole_second(call.now),
         size: 0,
         etag: String::new(),
         checksum: None,

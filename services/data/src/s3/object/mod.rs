@@ -188,6 +188,11 @@ impl Version {
     }
 }
 
+/// A moment as S3 keeps it: dates of objects have no fractions.
+pub(crate) const fn whole_second(at: Timestamp) -> i64 {
+    at.seconds() * 1000
+}
+
 /// A row's key: the bucket, and the key's bytes, which sort as S3 lists them.
 pub(crate) type ObjectKey = (String, Vec<u8>);
 /// The same with the version's number turned over, so that newer ones come first.

@@ -14,7 +14,7 @@ use super::precondition;
 use super::refusal;
 use super::tag_set::TagSet;
 use super::target::ObjectTarget;
-use super::{Body, Version};
+use super::{Body, Version, whole_second};
 use crate::s3::acl::Acl;
 use crate::s3::encryption::Applied;
 
@@ -139,7 +139,7 @@ impl Draft {
         Version {
             sequence,
             id,
-            modified: call.now.0,
+            modified: whole_second(call.now),
             size: stored.size,
             etag: stored.etag,
             checksum: stored.checksum,

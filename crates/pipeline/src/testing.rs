@@ -250,6 +250,19 @@ pub fn read(
             members.push((member.name, value));
         }
     }
+    let payload = structure.payload.and_then(|index| structure.members.get(index));
+    if let Some(member) = payload
+        && let Some(value) = input.get(member.name)
+        && let Some(shape) = model.shape(member.shape)
+    {
+        let read = match (&shape.kind, located_value(value)) {
+            (Kind::Structure(_), _) => {
+                protocol::read_kept(model, shape.name, value.to_string().as_bytes()).map(Some)?
+            }
+            (_, simple) => simple,
+        };
+        members.extend(read.map(|read| (member.name, read)));
+    }
     Ok(document)
 }
 

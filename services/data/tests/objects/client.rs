@@ -4,9 +4,9 @@ use bytes::Bytes;
 use data::s3;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
-use pipeline::gateway::Tables;
-use pipeline::testing::{BEGINNING, Cloud, REGION};
 use pipeline::Incoming;
+use pipeline::gateway::Tables;
+use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
 use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
@@ -62,10 +62,22 @@ impl Reply {
         self
     }
 
+    /// The same, of a success, whatever its status.
+    #[track_caller]
+    pub(crate) fn fine(self) -> Self {
+        assert!(self.status < 300, "{}", self.text());
+        self
+    }
+
     /// The same, of a refusal.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text());
+        assert_eq!(
+            (self.status, self.code().as_str()),
+            (status, code),
+            "{}",
+            self.text()
+        );
         self
     }
 }
@@ -108,9 +120,14 @@ impl Here {
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
         let made = cloud
-            .call(&cloud.root(), "iam", "CreateAccessKey", json!({}))
+            .gateway
+            .system("us-east-1", |call| identity::bootstrap(call, ACCOUNT, None))
+            .ok()
             .unwrap();
-        let root = Keys::of(&made);
+        let root = Keys {
+            id: made.access_key_id,
+            secret: made.secret_access_key.expose_text().unwrap().to_owned(),
+        };
         Self {
             cloud,
             root,
@@ -194,7 +211,10 @@ impl Here {
         all.insert("x-amz-content-sha256", digest.parse().unwrap());
         all.insert("content-length", body.len().to_string().parse().unwrap());
         for (name, value) in headers {
-            all.insert(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            all.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
         }
         let signer = Signer {
             access_key_id: &keys.id,

@@ -110,19 +110,11 @@ fn choose(
     named: Vec<model::CompletedPart>,
     there: &mut BTreeMap<u16, Arc<Part>>,
 ) -> Result<Vec<(u16, Arc<Part>)>> {
-    let (mut chosen, mut before) = (Vec::with_capacity(named.len()), 0);
     let count = named.len();
+    let mut chosen = Vec::with_capacity(count);
+    expect_order(upload, &named)?;
     for (at, mut asked) in named.into_iter().enumerate() {
         let number = asked.part_number.ok_or_else(malformed_xml)?;
-        if number <= before {
-            return Err(Fault::plain(
-                "InvalidPartOrder",
-                400,
-                "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
-            )
-            .with("UploadId", Document::String(upload.id.clone())));
-        }
-        before = number;
         let etag = asked.e_tag.take().unwrap_or_default();
         let absent = || refusal::invalid_part(&upload.id, number, precondition::bare(&etag));
         let place = u16::try_from(number).map_err(|_| absent())?;
@@ -145,6 +137,20 @@ fn choose(
         chosen.push((place, part));
     }
     Ok(chosen)
+}
+
+/// Parts are named by ascending numbers.
+fn expect_order(upload: &Upload, named: &[model::CompletedPart]) -> Result<()> {
+    let ascends = named.is_sorted_by(|one, next| one.part_number < next.part_number);
+    if ascends {
+        return Ok(());
+    }
+    Err(Fault::plain(
+        "InvalidPartOrder",
+        400,
+        "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+    )
+    .with("UploadId", Document::String(upload.id.clone())))
 }
 
 /// The checksum that the request gives for a part must be the part's; of a composite checksum every part is given one.

@@ -18,7 +18,7 @@ impl Operation for ListParts {
     type Input = model::ListPartsRequest;
     type Output = model::ListPartsOutput;
     type Target = ObjectTarget;
-    const ACCESS: Access = Access::read("s3:ListMultipartUploadParts");
+    const ACCESS: Access = Access::list("s3:ListMultipartUploadParts");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let owner = input.expected_bucket_owner.as_deref();

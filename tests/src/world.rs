@@ -33,6 +33,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
     ]
@@ -48,6 +49,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
         data::s3::JOBS,
+        platform::lambda::JOBS,
     ]
 }
 
@@ -61,6 +63,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &platform::lambda::TRAIL,
         &data::s3::TRAIL,
     ]
 }
@@ -150,9 +153,11 @@ impl World {
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
                 &data::s3::inventory::BUCKETS,
+                &platform::lambda::inventory::FUNCTIONS,
             ],
             providers: vec![&keys::kms::managed::PROVIDER],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+            readiness: vec![&keys::kms::managed::READINESS],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

@@ -12,6 +12,7 @@ use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 use crate::outside::Outdoors;
+use crate::quota::Enforced;
 use crate::remembered::Remembered;
 use crate::services::Services;
 
@@ -30,6 +31,7 @@ pub(crate) struct Environment {
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
+    pub(crate) quotas: Option<Enforced>,
     pub(crate) remembered: Remembered,
 }
 
@@ -57,6 +59,7 @@ impl Environment {
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
             services,
+            quotas: None,
             remembered: Remembered::default(),
         }
     }

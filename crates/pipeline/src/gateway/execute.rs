@@ -30,7 +30,7 @@ enum Run {
     Done(Box<Ran>),
     /// It saw what has changed since, and must be run again.
     Again,
-    /// It must be run again with a page from outside.
+    /// It must be run again with something from outside.
     Wants(Wanted),
 }
 
@@ -100,6 +100,7 @@ impl Gateway {
                     Err(fault) => return Answered::of(fault),
                 },
             };
+            brought.begin_run();
             let run = || self.run_once(&mut tx, &prepared, facts, document, (&brought, carried));
             let run = if self.store.blocking() {
                 tokio::task::block_in_place(run)
@@ -349,7 +350,7 @@ fn cut_short(look: &mut Look<'_>) -> Option<Run> {
 }
 
 /// A bug in a service is a fault of this one call.
-fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn caught<T>(run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Fault::internal("a handler panicked")))
 }
 

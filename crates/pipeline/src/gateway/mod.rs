@@ -9,6 +9,8 @@ mod admit;
 mod execute;
 mod system;
 
+pub(crate) use execute::caught;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,15 +24,18 @@ use wire::route::Route;
 use crate::blobs::Carried;
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
+use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
 use crate::provider::Provider;
-use crate::services::Services;
+use crate::quota::{Enforced, Quotas, Rates};
+use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -51,6 +56,8 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// Who makes something ready before services' calls of theirs.
+    pub readiness: Vec<&'static Readiness>,
     /// What services have ready for others.
     pub providers: Vec<&'static Provider>,
 }
@@ -61,6 +68,7 @@ pub struct Gateway {
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
+    pub(crate) underway: Underway,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -101,6 +109,7 @@ impl Gateway {
             environment,
             jobs,
             replanned: Notify::new(),
+            underway: Underway::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -109,6 +118,29 @@ impl Gateway {
     #[must_use]
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         self.environment.outdoors.open(outside);
+        self
+    }
+
+    /// Gives operations and jobs a runner of functions. Without one they run none.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.environment.outdoors.errands.functions = Some(functions);
+        self
+    }
+
+    /// The log of a function, without a version in its ARN, oldest line first, as far as the runner keeps it.
+    pub fn function_log(&self, function_arn: &str) -> Vec<LogLine> {
+        let functions = &self.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .map(|functions| functions.log(function_arn))
+            .unwrap_or_default()
+    }
+
+    /// Enforces request quotas, at the services' own rates unless others are set.
+    #[must_use]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        self.environment.quotas = Some(Enforced::new(tables, rates));
         self
     }
 
@@ -145,6 +177,7 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
+        self.environment.directory.forget();
         self.replanned.notify_one();
     }
 

@@ -12,6 +12,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 use wire::redact::Sensitive;
 
 pub mod delete;
+pub mod dependents;
 pub mod describe;
 mod filter;
 pub mod history;

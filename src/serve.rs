@@ -68,11 +68,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let listener = Listener::bind(&settings.listen, config)
         .await
         .map_err(Error::Listen)?;
-    let endpoints: Vec<String> = listener
-        .addresses()
-        .iter()
-        .map(|address| format!("http://{address}"))
-        .collect();
+    let addresses = listener.addresses().iter();
+    let endpoints: Vec<String> = addresses.map(|address| format!("http://{address}")).collect();
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }

@@ -1,11 +1,12 @@
 //! The runner of functions: real processes, over Lambda's Runtime API, with the runtimes that this host has.
 //!
-//! `pool` finds or starts a sandbox for each run, `sandbox` is the life of one, `runtime_api` what it speaks, `process` and `jail` how it
+//! `pool` finds a sandbox for each run or has `starting` make one, `sandbox` is the life of one and `ending` how its runs end, `runtime_api` what it speaks, `process` and `jail` how it
 //! is shut in, `host` what runs it, `archive` its code, `log` what it wrote.
 //!
 //! Invariant: a function runs in processes of its own, which are gone when the server has stopped, or before the next one runs any.
 
 mod archive;
+mod ending;
 mod family;
 mod host;
 mod jail;
@@ -14,6 +15,7 @@ mod pool;
 mod process;
 mod runtime_api;
 mod sandbox;
+mod starting;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
         ],
@@ -24,6 +25,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            platform::lambda::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -33,12 +35,14 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &platform::lambda::TRAIL,
             &data::s3::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
+            &platform::lambda::inventory::FUNCTIONS,
         ],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
@@ -59,11 +63,12 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "organizations",
     "s3",
     "secretsmanager",

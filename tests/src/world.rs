@@ -33,6 +33,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
     ]
@@ -47,6 +48,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
+        platform::lambda::JOBS,
     ]
 }
 
@@ -60,6 +62,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &platform::lambda::TRAIL,
         &data::s3::TRAIL,
     ]
 }
@@ -148,6 +151,7 @@ impl World {
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
+                &platform::lambda::inventory::FUNCTIONS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],

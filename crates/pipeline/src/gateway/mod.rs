@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
-use crate::functions::Functions;
+use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
@@ -123,6 +123,15 @@ impl Gateway {
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         self.environment.outdoors.errands.functions = Some(functions);
         self
+    }
+
+    /// The log of a function, without a version in its ARN, oldest line first, as far as the runner keeps it.
+    pub fn function_log(&self, function_arn: &str) -> Vec<LogLine> {
+        let functions = &self.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .map(|functions| functions.log(function_arn))
+            .unwrap_or_default()
     }
 
     /// Enforces request quotas, at the services' own rates unless others are set.

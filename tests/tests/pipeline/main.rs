@@ -20,5 +20,6 @@ mod jobs;
 mod nothing;
 mod panics;
 mod principals;
+mod remembered;
 mod secrets;
 mod why;

@@ -16,11 +16,11 @@ use pipeline::functions::{Concurrency, Ended, Invocation, LogLine, NotRun};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, timeout};
 
+use super::ground::{self, Ground};
 use super::host::Host;
-use super::jail::Jail;
 use super::log::Logs;
 use super::sandbox::{Handle, Work};
-use super::{Endpoint, archive, family};
+use super::{Endpoint, archive};
 
 /// Sandboxes that run at a time, of all functions.
 const BUSY_MAX: usize = 256;
@@ -37,15 +37,15 @@ const TRIES: usize = 4;
 
 /// The file of the server's authority among those of the runtimes.
 pub(super) const AUTHORITY: &str = "ca.pem";
-const PYTHON: &str = include_str!("bootstrap/python.py");
-const NODE: &str = include_str!("bootstrap/node.mjs");
 
 /// The runner's own state.
 pub(super) struct Runner {
     pub(super) folder: PathBuf,
     pub(super) search: Vec<PathBuf>,
+    /// Functions may run with the server's rights where nothing shuts them in.
+    pub(super) unconfined: bool,
     pub(super) host: OnceCell<Host>,
-    pub(super) jail: OnceCell<Option<Jail>>,
+    pub(super) ground: OnceCell<Ground>,
     pub(super) endpoint: Mutex<Option<Endpoint>>,
     idle: Mutex<Vec<Handle>>,
     running: Arc<Mutex<HashMap<String, usize>>>,
@@ -108,23 +108,19 @@ impl Drop for Slots {
 }
 
 impl Runner {
-    pub(super) fn open(folder: &Path, search: Vec<PathBuf>) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, search: Vec<PathBuf>, unconfined: bool) -> io::Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(folder)?;
         let folder = folder.canonicalize()?;
-        family::sweep(&folder);
-        archive::remove(&folder)?;
-        for place in ["codes", "sandboxes", "runtime"] {
-            builder.create(folder.join(place))?;
-        }
-        std::fs::write(folder.join("runtime/python.py"), PYTHON)?;
-        std::fs::write(folder.join("runtime/node.mjs"), NODE)?;
+        ground::clear(&folder)?;
+        builder.create(&folder)?;
         Ok(Self {
             folder,
             search,
+            unconfined,
             host: OnceCell::new(),
-            jail: OnceCell::new(),
+            ground: OnceCell::new(),
             endpoint: Mutex::default(),
             idle: Mutex::default(),
             running: Arc::default(),
@@ -136,15 +132,7 @@ impl Runner {
     }
 
     pub(super) fn serve_at(&self, endpoint: Endpoint) {
-        if let Some(pem) = &endpoint.authority {
-            let _ = std::fs::write(self.folder.join("runtime").join(AUTHORITY), pem);
-        }
         *self.endpoint.lock() = Some(endpoint);
-    }
-
-    #[cfg(test)]
-    pub(super) fn without_jail(&self) {
-        self.jail.set(None).ok();
     }
 
     pub(super) fn holds(&self, sha256: &str) -> bool {
@@ -165,10 +153,7 @@ impl Runner {
         self.idle.lock().clear();
         let _ = timeout(STOP_TIME, self.stopping.closed()).await;
         let folder = self.folder.clone();
-        let cleaned = tokio::task::spawn_blocking(move || {
-            family::sweep(&folder);
-            let _ = archive::remove(&folder);
-        });
+        let cleaned = tokio::task::spawn_blocking(move || ground::clear(&folder));
         let _ = cleaned.await;
     }
 
@@ -233,13 +218,17 @@ impl Runner {
     }
 
     /// The folder of the unpacked code, which stays as long as the second value is held.
-    pub(super) async fn code(&self, invocation: &Invocation) -> Result<(PathBuf, Arc<OnceCell<()>>), NotRun> {
+    pub(super) async fn code(
+        &self,
+        invocation: &Invocation,
+        base: &Path,
+    ) -> Result<(PathBuf, Arc<OnceCell<()>>), NotRun> {
         let digest = &invocation.code_sha256;
-        let folder = self.folder.join("codes").join(folder_name(digest));
+        let folder = base.join("codes").join(folder_name(digest));
         let unpacked = {
             let mut codes = self.codes.lock();
             if codes.len() >= CODES_MAX && !codes.contains_key(digest) {
-                self.forget_a_code(&mut codes);
+                forget_a_code(&mut codes, base);
             }
             let known = codes.entry(digest.clone()).or_insert_with(|| Code {
                 unpacked: Arc::default(),
@@ -267,21 +256,21 @@ impl Runner {
         unpacked.get_or_try_init(unpack).await?;
         Ok((folder, unpacked))
     }
+}
 
-    /// Removes the code that was not used for longest and that no sandbox has.
-    fn forget_a_code(&self, codes: &mut HashMap<String, Code>) {
-        let unused = codes
-            .iter()
-            .filter(|(_, code)| code.used.elapsed() > CODE_KEPT && Arc::strong_count(&code.unpacked) == 1);
-        let Some(oldest) = unused
-            .min_by_key(|(_, code)| code.used)
-            .map(|(name, _)| name.clone())
-        else {
-            return;
-        };
-        codes.remove(&oldest);
-        let _ = archive::remove(&self.folder.join("codes").join(folder_name(&oldest)));
-    }
+/// Removes the code that was not used for longest and that no sandbox has.
+fn forget_a_code(codes: &mut HashMap<String, Code>, base: &Path) {
+    let unused = codes
+        .iter()
+        .filter(|(_, code)| code.used.elapsed() > CODE_KEPT && Arc::strong_count(&code.unpacked) == 1);
+    let Some(oldest) = unused
+        .min_by_key(|(_, code)| code.used)
+        .map(|(name, _)| name.clone())
+    else {
+        return;
+    };
+    codes.remove(&oldest);
+    let _ = archive::remove(&base.join("codes").join(folder_name(&oldest)));
 }
 
 pub(super) fn failed(error: &io::Error) -> NotRun {

@@ -120,22 +120,29 @@ pub(super) struct Sandbox {
 /// The process, until it has ended.
 pub(super) struct Process {
     child: Child,
-    pub(super) pid: Pid,
+    pid: Pid,
+    /// Its own, if it has one.
+    user: Option<u32>,
     log: pipe::Receiver,
 }
 
 impl Process {
-    pub(super) fn new(started: Started, known: &OnceLock<Pid>) -> Self {
+    pub(super) fn new(started: Started, user: Option<u32>, known: &OnceLock<Pid>) -> Self {
         let Started { child, pid, log } = started;
         let _ = known.set(pid);
-        Self { child, pid, log }
+        Self {
+            child,
+            pid,
+            user,
+            log,
+        }
     }
 }
 
 impl Sandbox {
     /// Works until there is nothing to do for long, or the process ends. Dropped early, it kills what runs and leaves its folder.
     pub(super) async fn live(mut self, mut works: mpsc::Receiver<Work>, mut stopping: watch::Receiver<bool>) {
-        let guard = Guard(self.process.pid, self.places.clone());
+        let guard = Guard(self.process.pid, self.process.user, self.places.clone());
         tokio::select! {
             () = self.work(&mut works) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -362,7 +369,7 @@ impl Sandbox {
         deadline: Instant,
     ) -> bool {
         if !survives {
-            family::kill(self.process.pid, &self.places.folder);
+            family::kill(self.process.pid, self.process.user, &self.places.folder);
             let _ = self.process.child.wait().await;
             drop(slots);
             let _ = answer.send(ran);
@@ -382,7 +389,7 @@ impl Sandbox {
         }
         self.ready = end.is_none();
         if !self.ready {
-            family::kill(self.process.pid, &self.places.folder);
+            family::kill(self.process.pid, self.process.user, &self.places.folder);
         }
         drop(slots);
         let kept = self.ready && self.runner.upgrade().is_some_and(|runner| runner.rest(home));
@@ -394,11 +401,11 @@ impl Sandbox {
 }
 
 /// Kills what runs, however the task ends.
-struct Guard(Pid, Places);
+struct Guard(Pid, Option<u32>, Places);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        family::kill(self.0, &self.1.folder);
+        family::kill(self.0, self.1, &self.2.folder);
     }
 }
 

@@ -5,9 +5,9 @@
 //! Source: Lambda Developer Guide, "Defined runtime environment variables".
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,8 @@ use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
 
 use super::ending;
+use super::ground::Ground;
 use super::host::{Host, Language, Usable, search_path};
-use super::jail::Jail;
 use super::log::Stream;
 use super::pool::{AUTHORITY, Runner, failed};
 use super::process::{Launch, Places, Seen, Value, is_executable, start};
@@ -31,7 +31,9 @@ struct Parts<'a> {
     invocation: &'a Invocation,
     usable: Usable,
     places: Places,
-    jail: Option<&'a Jail>,
+    ground: &'a Ground,
+    /// As whom it runs, if not as the server.
+    user: Option<u32>,
     /// Unique.
     id: String,
     code: Arc<OnceCell<()>>,
@@ -43,34 +45,34 @@ impl Runner {
         self: &Arc<Self>,
         invocation: &Invocation,
     ) -> Result<Result<Handle, Ran>, NotRun> {
-        let host = self.host.get_or_init(|| Host::inspect(&self.search)).await;
+        let lay = || Ground::lay(&self.folder, self.unconfined);
+        let ground = self.ground.get_or_try_init(lay).await;
+        let ground = ground.map_err(|reason| NotRun::StartFailed { reason })?;
+        let user = ground.confinement.user(0);
+        let host = self.host.get_or_init(|| Host::inspect(&self.search, user)).await;
         let usable = host
             .runtime(&invocation.runtime)
             .map_err(|what| NotRun::RuntimeMissing { what })?;
-        let (folder, code) = self.code(invocation).await?;
+        let (folder, code) = self.code(invocation, &ground.base).await?;
         if usable.language == Language::Provided && !is_executable(&folder.join("bootstrap")) {
             return Ok(Err(ending::without_bootstrap(&invocation.request_id)));
         }
-        let jail = self
-            .jail
-            .get_or_init(|| async { Jail::prepare(&self.folder).await.ok() })
-            .await
-            .as_ref();
         let number = self.drawn.fetch_add(1, Ordering::Relaxed);
         let id = crypto::random::uuid(&crypto::SystemRandomness)
             .map_err(|error| failed(&io::Error::other(error)))?
             .replace('-', "");
-        let own = self.folder.join("sandboxes").join(format!("{number}-{id}"));
+        let own = ground.base.join("sandboxes").join(format!("{number}-{id}"));
         let parts = Parts {
             invocation,
             usable,
             places: Places {
                 tmp: own.join("tmp"),
-                runtime: self.folder.join("runtime"),
+                runtime: ground.base.join("runtime"),
                 code: folder,
                 folder: own.clone(),
             },
-            jail,
+            user: ground.confinement.user(number),
+            ground,
             id,
             code,
         };
@@ -86,14 +88,21 @@ impl Runner {
             invocation,
             usable,
             places,
-            jail,
+            ground,
+            user,
             id,
             code,
         } = parts;
-        let mut builder = DirBuilder::new();
-        builder.mode(0o700).create(&places.folder)?;
-        builder.create(&places.tmp)?;
-        builder.create(places.folder.join("root"))?;
+        let jail = ground.confinement.jail();
+        make_folders(&places, user)?;
+        let authority = self
+            .endpoint
+            .lock()
+            .as_ref()
+            .and_then(|endpoint| endpoint.authority.clone());
+        if let Some(pem) = authority {
+            ground.write(AUTHORITY, &pem)?;
+        }
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let seen = places.seen(jail.is_some());
@@ -115,11 +124,17 @@ impl Runner {
             memory_mb: invocation.memory_mb,
             storage_mb: invocation.storage_mb,
             jail,
+            user,
         };
         let (events, coming) = mpsc::channel(1);
         let (say, said) = mpsc::unbounded_channel();
         let process = Arc::new(OnceLock::new());
-        let api = tokio::spawn(runtime_api::serve(listener, Arc::clone(&process), coming, say));
+        let api = tokio::spawn(runtime_api::serve(
+            listener,
+            (Arc::clone(&process), user),
+            coming,
+            say,
+        ));
         let began = Instant::now();
         let started = start(launch).await.inspect_err(|_| api.abort())?;
         let credentials = invocation.credentials.as_ref();
@@ -137,7 +152,7 @@ impl Runner {
             runner: Arc::downgrade(self),
             traits: Arc::clone(&traits),
             places,
-            process: Process::new(started, &process),
+            process: Process::new(started, user, &process),
             log: Stream::new(log, stream),
             events,
             said,
@@ -213,6 +228,20 @@ impl Runner {
             );
         }
         variables
+    }
+}
+
+/// The folders of a sandbox. What it runs as may write to its temporary folder, and no other user to any.
+fn make_folders(places: &Places, user: Option<u32>) -> io::Result<()> {
+    let mode = if user.is_some() { 0o711 } else { 0o700 };
+    let mut builder = DirBuilder::new();
+    builder.mode(mode).create(&places.folder)?;
+    std::fs::set_permissions(&places.folder, Permissions::from_mode(mode))?;
+    builder.mode(0o700).create(&places.tmp)?;
+    builder.create(places.folder.join("root"))?;
+    match user {
+        Some(user) => chown(&places.tmp, Some(user), Some(user)),
+        None => Ok(()),
     }
 }
 

@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_long_is_killed_with_all_its_processes() {
-    for jailed in [true, false] {
-        times_out(Place::jailed(jailed)).await;
+    for place in Place::all() {
+        times_out(place).await;
     }
 }
 
@@ -61,8 +61,8 @@ def handler(event, context):
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_are_told_and_leave_nothing() {
-    for jailed in [true, false] {
-        crashes(Place::jailed(jailed)).await;
+    for place in Place::all() {
+        crashes(place).await;
     }
 }
 
@@ -151,7 +151,7 @@ async fn stopping_ends_what_runs_and_starting_removes_what_is_left() {
         .env("TMPDIR", &left)
         .spawn()
         .unwrap();
-    let next = Sandboxes::open(&folder, Vec::new()).unwrap();
+    let next = Sandboxes::open(&folder, Vec::new(), false).unwrap();
     assert!(!child.wait().unwrap().success());
     assert!(!left.exists());
     next.stop().await;

@@ -33,12 +33,15 @@ const VARIABLES: [&str; 25] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sandbox_sees_nothing_that_is_not_its_own() {
-    for jailed in [true, false] {
-        sees_its_own(Place::jailed(jailed)).await;
+    for place in Place::all() {
+        sees_its_own(place).await;
     }
 }
 
 async fn sees_its_own(place: Place) {
+    let ground = place.sandboxes.0.ground.get();
+    let unconfined = ground.is_some_and(|ground| matches!(ground.confinement, Confinement::Nothing));
+    let user = ground.and_then(|ground| ground.confinement.user(0));
     // Something of the server's that no function may see.
     std::fs::write(place.folder.path().join("secret"), "data").unwrap();
     let source = r#"
@@ -52,7 +55,12 @@ def handler(event, context):
         written = False
     with open(os.path.join(os.environ["TMPDIR"], "mine"), "w") as file:
         file.write("x")
+    try:
+        listed = os.listdir(event["folders"])
+    except OSError:
+        listed = None
     return {
+        "listed": listed, "user": os.getuid(),
         "environment": sorted(os.environ),
         "descriptors": {fd: os.readlink(f"/proc/self/fd/{fd}").split(":")[0] for fd in os.listdir("/proc/self/fd") if os.path.islink(f"/proc/self/fd/{fd}")},
         "cwd": os.getcwd() == task, "written": written, "group": os.getpgrp() == os.getpgid(0),
@@ -106,6 +114,15 @@ def handler(event, context):
         ["/dev/null", "pipe", "pipe", "socket"],
         "its log and its Runtime API alone"
     );
+    if let Some(user) = user {
+        assert_eq!(
+            (&answer["user"], &answer["written"]),
+            (&json!(user), &json!(false))
+        );
+    }
+    if !unconfined {
+        assert_eq!(answer["listed"], Value::Null, "other sandboxes");
+    }
     if answer["task"] == "/var/task" {
         // In a jail it sees neither the data folder nor other processes, and its code is read-only even for root.
         assert_eq!(

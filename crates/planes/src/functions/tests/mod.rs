@@ -6,7 +6,9 @@ mod node;
 mod python;
 mod warm;
 
+use std::fs::Permissions;
 use std::io::{Cursor, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use wire::Timestamp;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::ground::{self, Confinement, Ground};
 use super::{Endpoint, Sandboxes};
 
 const ARN: &str = "arn:aws:lambda:eu-central-1:111122223333:function";
@@ -32,7 +35,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sandboxes = Sandboxes::open(&folder.path().join("functions"), Vec::new()).unwrap();
+        let sandboxes = Sandboxes::open(&folder.path().join("functions"), Vec::new(), false).unwrap();
         sandboxes.serve_at(Endpoint {
             url: "http://127.0.0.1:4566".to_owned(),
             authority: None,
@@ -43,13 +46,28 @@ impl Place {
         }
     }
 
-    /// One whose functions are shut in with or without namespaces.
-    fn jailed(jailed: bool) -> Self {
-        let place = Self::new();
-        if !jailed {
-            place.sandboxes.0.without_jail();
+    /// One for each way of shutting functions in that this machine has.
+    fn all() -> Vec<Self> {
+        let nothing = Self::new();
+        nothing.lay(Confinement::Nothing);
+        let mut all = vec![Self::new(), nothing];
+        if rustix::process::geteuid().is_root() {
+            let users = Self::new();
+            std::fs::set_permissions(users.folder.path(), Permissions::from_mode(0o711)).unwrap();
+            users.lay(Confinement::Users {
+                first: ground::users(users.folder.path()),
+                lacking: String::new(),
+            });
+            all.push(users);
         }
-        place
+        all
+    }
+
+    fn lay(&self, confinement: Confinement) {
+        let base = self.folder.path().join("functions").canonicalize().unwrap();
+        let ground = Ground { confinement, base };
+        ground.make_folders().unwrap();
+        self.sandboxes.0.ground.set(ground).unwrap();
     }
 
     async fn run(&self, invocation: &Invocation) -> Ran {

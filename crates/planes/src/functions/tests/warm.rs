@@ -75,7 +75,7 @@ async fn programs_outside_the_system_are_used() {
         std::os::unix::fs::PermissionsExt::from_mode(0o755),
     )
     .unwrap();
-    let sandboxes = Sandboxes::open(&folder.path().join("functions"), vec![bin]).unwrap();
+    let sandboxes = Sandboxes::open(&folder.path().join("functions"), vec![bin], false).unwrap();
     let mut invocation = python("outside", "def handler(e, c): return 1\n");
     invocation.runtime = "python3.14".to_owned();
     let ran = sandboxes.invoke(&invocation).await.unwrap();

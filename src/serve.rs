@@ -41,7 +41,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let sandboxes = functions::open(&settings.folder)?;
+    let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
     let mut gateway = gateway
         .with_outside(Arc::new(Https::default()))
@@ -68,11 +68,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let listener = Listener::bind(&settings.listen, config)
         .await
         .map_err(Error::Listen)?;
-    let endpoints: Vec<String> = listener
-        .addresses()
-        .iter()
-        .map(|address| format!("http://{address}"))
-        .collect();
+    let addresses = listener.addresses().iter();
+    let endpoints: Vec<String> = addresses.map(|address| format!("http://{address}")).collect();
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
@@ -124,6 +121,7 @@ struct Settings {
     seed: Option<PathBuf>,
     from: Option<PathBuf>,
     clock_control: bool,
+    unconfined_functions: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -173,6 +171,7 @@ impl Settings {
             seed: options.seed,
             from: options.from,
             clock_control: options.clock_control,
+            unconfined_functions: options.unconfined_functions,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })

@@ -183,6 +183,14 @@ impl World {
         }
     }
 
+    /// The same, with a runner of functions. Nobody else may use the gateway yet.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn pipeline::functions::Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
     /// The wall's time in Unix seconds.
     pub fn wall_seconds(&self) -> i64 {
         self.wall.load(Ordering::Relaxed) / 1000

@@ -25,6 +25,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            data::s3::JOBS,
             platform::lambda::JOBS,
         ],
         trails: vec![
@@ -42,8 +43,10 @@ pub(crate) fn tables() -> Tables {
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
+            &data::s3::inventory::BUCKETS,
             &platform::lambda::inventory::FUNCTIONS,
         ],
+        providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
     }

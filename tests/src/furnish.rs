@@ -141,6 +141,7 @@ impl World {
             ("ECC_NIST_P256", "SIGN_VERIFY", &["GetPublicKey", "Sign"][..]),
             ("HMAC_224", "GENERATE_VERIFY_MAC", &["GenerateMac"]),
             ("ECC_NIST_P256", "KEY_AGREEMENT", &["DeriveSharedSecret"]),
+            ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE", &["Encapsulate"]),
         ] {
             let made = self
                 .call("kms", "CreateKey", json!({"KeySpec": spec, "KeyUsage": usage}))

@@ -48,6 +48,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
+        data::s3::JOBS,
         platform::lambda::JOBS,
     ]
 }
@@ -151,8 +152,10 @@ impl World {
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
+                &data::s3::inventory::BUCKETS,
                 &platform::lambda::inventory::FUNCTIONS,
             ],
+            providers: vec![&keys::kms::managed::PROVIDER],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
         };

@@ -57,6 +57,18 @@ wire::structures! {
     CreateKeyResponse {
         key_metadata "KeyMetadata" Option<KeyMetadata>;
     }
+    DecapsulateRequest {
+        dry_run "DryRun" Option<bool>;
+        encapsulation_algorithm "EncapsulationAlgorithm" EncapsulationAlgorithmSpec;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        shared_secret_ciphertext_blob "SharedSecretCiphertextBlob" Blob;
+    }
+    DecapsulateResponse {
+        encapsulation_algorithm "EncapsulationAlgorithm" Option<EncapsulationAlgorithmSpec>;
+        key_id "KeyId" Option<String>;
+        shared_secret "SharedSecret" Option<Blob>;
+    }
     DecryptRequest {
         ciphertext_blob "CiphertextBlob" Option<Blob>;
         dry_run "DryRun" Option<bool>;
@@ -119,6 +131,18 @@ wire::structures! {
     EnableKeyRotationRequest {
         key_id "KeyId" String;
         rotation_period_in_days "RotationPeriodInDays" Option<i32>;
+    }
+    EncapsulateRequest {
+        dry_run "DryRun" Option<bool>;
+        encapsulation_algorithm "EncapsulationAlgorithm" EncapsulationAlgorithmSpec;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+    }
+    EncapsulateResponse {
+        encapsulation_algorithm "EncapsulationAlgorithm" Option<EncapsulationAlgorithmSpec>;
+        key_id "KeyId" Option<String>;
+        shared_secret "SharedSecret" Option<Blob>;
+        shared_secret_ciphertext_blob "SharedSecretCiphertextBlob" Option<Blob>;
     }
     EncryptRequest {
         dry_run "DryRun" Option<bool>;

@@ -158,8 +158,15 @@ impl Checksums {
 
 enum Running {
     Md5(Md5),
-    Crc(Checksum, crc_fast::Digest),
+    // Boxed, since it carries its tables' folding keys.
+    Crc(Checksum, Box<crc_fast::Digest>),
     Sha(Checksum, digest::Context),
+}
+
+impl Running {
+    fn crc(checksum: Checksum, algorithm: CrcAlgorithm) -> Self {
+        Self::Crc(checksum, Box::new(crc_fast::Digest::new(algorithm)))
+    }
 }
 
 /// Computes the algorithms of a set over bytes that come in pieces.
@@ -174,9 +181,9 @@ impl Summer {
             Checksum::Md5 => Running::Md5(Md5::new()),
             Checksum::Sha1 => Running::Sha(checksum, digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
             Checksum::Sha256 => Running::Sha(checksum, digest::Context::new(&digest::SHA256)),
-            Checksum::Crc32 => Running::Crc(checksum, crc_fast::Digest::new(CrcAlgorithm::Crc32IsoHdlc)),
-            Checksum::Crc32c => Running::Crc(checksum, crc_fast::Digest::new(CrcAlgorithm::Crc32Iscsi)),
-            Checksum::Crc64Nvme => Running::Crc(checksum, crc_fast::Digest::new(CrcAlgorithm::Crc64Nvme)),
+            Checksum::Crc32 => Running::crc(checksum, CrcAlgorithm::Crc32IsoHdlc),
+            Checksum::Crc32c => Running::crc(checksum, CrcAlgorithm::Crc32Iscsi),
+            Checksum::Crc64Nvme => Running::crc(checksum, CrcAlgorithm::Crc64Nvme),
         });
         Self(running.collect())
     }

@@ -342,6 +342,9 @@ pub(crate) fn judge(
             access.action
         )));
     }
+    if call.identity.kind == IdentityType::Unknown {
+        return Err(Fault::access_denied("Access Denied"));
+    }
     Err(Fault::access_denied(format!(
         "User: {} is not authorized to perform: {} on resource: {arn} {because}",
         call.identity.arn, access.action

@@ -52,8 +52,11 @@ pub struct Dependents {
     /// CloudFormation's type name: `AWS::SecretsManager::Secret`.
     pub kind: &'static str,
     /// A page over all accounts and regions: at most `limit`, behind the place `after`.
-    pub page: fn(&mut Look<'_>, after: Option<&[String]>, limit: usize) -> Result<Vec<Dependent>>,
+    pub page: DependentsPage,
 }
+
+/// At most so many, behind a place.
+pub type DependentsPage = fn(&mut Look<'_>, Option<&[String]>, usize) -> Result<Vec<Dependent>>;
 
 /// A resource and the keys that it cannot be read without.
 pub struct Dependent {

@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
+use crate::provider::Provider;
 use crate::trail::{self, TrailRules};
 use wire::Document;
 
@@ -15,6 +16,7 @@ pub(crate) struct Services {
     trails: HashMap<&'static str, &'static TrailRules>,
     observers: Vec<&'static Observer>,
     readiness: Vec<&'static Readiness>,
+    providers: Vec<&'static Provider>,
 }
 
 /// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
@@ -40,6 +42,7 @@ impl Services {
             trails: trails.collect(),
             observers: tables.observers.clone(),
             readiness: tables.readiness.clone(),
+            providers: tables.providers.clone(),
         }
     }
 
@@ -56,6 +59,14 @@ impl Services {
         self.endpoints
             .values()
             .flat_map(|operations| operations.values().copied())
+    }
+
+    /// What a service has ready for others.
+    pub(crate) fn provider(&self, name: &str) -> Option<&'static Provider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.name == name)
+            .copied()
     }
 
     /// How a service's calls look in the trail.

@@ -33,6 +33,7 @@ use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::provider::Provider;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
@@ -57,6 +58,8 @@ pub struct Tables {
     pub observers: Vec<&'static Observer>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// What services have ready for others.
+    pub providers: Vec<&'static Provider>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.

@@ -71,6 +71,17 @@ impl Acl {
             .all(|grant| grant.grantee == Grantee::Account(self.owner.clone()))
     }
 
+    /// Whether the list gives one account all, and nobody else anything.
+    pub fn is_private_to(&self, account: &str) -> bool {
+        self.grants
+            .iter()
+            .all(|grant| grant.grantee == Grantee::Account(account.to_owned()))
+            && self
+                .grants
+                .iter()
+                .any(|grant| grant.permission == Permission::FullControl)
+    }
+
     /// Whether something is granted to the public.
     pub fn is_public(&self) -> bool {
         self.grants.iter().any(|grant| grant.grantee.is_public())

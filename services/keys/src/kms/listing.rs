@@ -164,6 +164,7 @@ const fn action(usage: KeyUsageType) -> &'static str {
     match usage {
         KeyUsageType::SignVerify => "kms:Sign",
         KeyUsageType::GenerateVerifyMac => "kms:GenerateMac",
+        KeyUsageType::EncapsulateDecapsulate => "kms:Decapsulate",
         KeyUsageType::KeyAgreement => "kms:DeriveSharedSecret",
         _ => "kms:Decrypt",
     }

@@ -17,6 +17,7 @@ pub mod data_key;
 pub mod data_key_pair;
 pub mod deletion;
 pub mod described;
+pub mod encapsulation;
 pub mod encryption;
 pub mod grant;
 pub mod imported;
@@ -73,6 +74,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["kms";
     sign::{Sign, Verify},
     public_key::{GetPublicKey},
     agreement::{DeriveSharedSecret},
+    encapsulation::{Decapsulate, Encapsulate},
     rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
     imported::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial},
     multi_region::{ReplicateKey, UpdatePrimaryRegion},

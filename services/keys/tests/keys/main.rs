@@ -8,3 +8,5 @@ mod kms;
 mod secretsmanager;
 #[cfg(test)]
 mod ssm;
+#[cfg(test)]
+mod year;

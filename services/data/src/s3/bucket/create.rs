@@ -2,20 +2,21 @@
 //!
 //! Source: S3 API Reference, "CreateBucket".
 
-use std::collections::BTreeMap;
-
+use ::policy::Context;
 use api::s3 as model;
 use api::s3::fault::{bucket_already_exists, bucket_already_owned_by_you};
 use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Result};
-use policy::Context;
 use wire::Fault;
 
-use super::{BUCKETS, Bucket, OWNED, ObjectLock, Owned, Versioning, arn, name};
+use super::{BUCKETS, Bucket, OWNED, ObjectLock, Owned, Versioning, arn, name, tagging};
+use crate::s3::acl::{Acl, Permission};
+use crate::s3::acl_request::Asked;
 use crate::s3::fault::text;
 
 const LOCK: Access = Access::write("s3:PutBucketObjectLockConfiguration");
 const VERSIONING: Access = Access::write("s3:PutBucketVersioning");
-const OWNERSHIP: Access = Access::write("s3:PutBucketOwnershipControls");
+const OWNERSHIP: Access = Access::permissions("s3:PutBucketOwnershipControls");
+const ACL: Access = Access::permissions("s3:PutBucketAcl");
 const TAG: Access = Access::tagging("s3:TagResource");
 /// Buckets of one account (S3 User Guide, "Quotas").
 const BUCKETS_MAX: usize = 10_000;
@@ -34,9 +35,14 @@ impl Operation for CreateBucket {
         "aws:TagKeys",
         "s3:locationconstraint",
         "s3:x-amz-acl",
+        "s3:x-amz-grant-full-control",
+        "s3:x-amz-grant-read",
+        "s3:x-amz-grant-read-acp",
+        "s3:x-amz-grant-write",
+        "s3:x-amz-grant-write-acp",
         "s3:x-amz-object-ownership",
     ];
-    const ALSO: &'static [Access] = &[LOCK, VERSIONING, OWNERSHIP, TAG];
+    const ALSO: &'static [Access] = &[ACL, LOCK, VERSIONING, OWNERSHIP, TAG];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Denoted>> {
         Ok(Denoted::new(look, arn(&input.bucket)))
@@ -48,6 +54,17 @@ impl Operation for CreateBucket {
         }
         if let Some(acl) = &input.acl {
             context.insert("s3:x-amz-acl", acl.as_str());
+        }
+        for (key, value) in [
+            ("s3:x-amz-grant-full-control", &input.grant_full_control),
+            ("s3:x-amz-grant-read", &input.grant_read),
+            ("s3:x-amz-grant-read-acp", &input.grant_read_acp),
+            ("s3:x-amz-grant-write", &input.grant_write),
+            ("s3:x-amz-grant-write-acp", &input.grant_write_acp),
+        ] {
+            if let Some(value) = value {
+                context.insert(key, value.clone());
+            }
         }
         if let Some(ownership) = &input.object_ownership {
             context.insert("s3:x-amz-object-ownership", ownership.as_str());
@@ -82,7 +99,15 @@ impl Operation for CreateBucket {
         }
         if !tags(&input).is_empty() {
             also(call, TAG)?;
-            bucket.tags = collected(tags(&input));
+            bucket.tags = tagging::collect(tags(&input), 50)?;
+        }
+        let asked = asked_list(&input);
+        if asked.is_some() {
+            also(call, ACL)?;
+        }
+        if let Some(list) = asked.read(call, &account, &account)? {
+            expect_list(&bucket, &list)?;
+            bucket.acl = list;
         }
         if let Some(present) = call.get(&BUCKETS, &input.bucket)? {
             return taken(&present, &account, &region);
@@ -138,10 +163,38 @@ fn tags(input: &model::CreateBucketRequest) -> &[model::Tag] {
     tags.map_or(&[], Vec::as_slice)
 }
 
-fn collected(tags: &[model::Tag]) -> BTreeMap<String, String> {
-    tags.iter()
-        .map(|tag| (tag.key.clone(), tag.value.clone()))
-        .collect()
+fn asked_list(input: &model::CreateBucketRequest) -> Asked<'_> {
+    Asked::new(
+        input.acl.map(model::BucketCannedACL::as_str),
+        [
+            (Permission::FullControl, input.grant_full_control.as_ref()),
+            (Permission::Read, input.grant_read.as_ref()),
+            (Permission::ReadAcp, input.grant_read_acp.as_ref()),
+            (Permission::Write, input.grant_write.as_ref()),
+            (Permission::WriteAcp, input.grant_write_acp.as_ref()),
+        ],
+    )
+}
+
+/// A bucket is made with a list that grants to others only where lists count, and never open to the public.
+fn expect_list(bucket: &Bucket, list: &Acl) -> Result<()> {
+    if !bucket.has_acls() && !list.is_private_to(&bucket.account) {
+        return Err(Fault::plain(
+            "InvalidBucketAclWithObjectOwnership",
+            400,
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
+        .with("BucketName", text(&bucket.name)));
+    }
+    if list.is_public() {
+        return Err(Fault::plain(
+            "InvalidBucketAclWithBlockPublicAccessError",
+            400,
+            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+        )
+        .with("BucketName", text(&bucket.name)));
+    }
+    Ok(())
 }
 
 /// The region of a new bucket, which is the endpoint's, but that the oldest endpoint makes buckets everywhere.
@@ -159,14 +212,34 @@ fn region(endpoint: &str, constraint: Option<&str>) -> Result<String> {
         None | Some("") if endpoint == OLDEST_REGION => Ok(OLDEST_REGION.to_owned()),
         None | Some("") => illegal("unspecified"),
         Some("EU") if matches!(endpoint, OLDEST_REGION | "eu-west-1") => Ok("eu-west-1".to_owned()),
-        Some(OLDEST_REGION) if endpoint == OLDEST_REGION => Err(Fault::plain(
-            "InvalidLocationConstraint",
-            400,
-            "The specified location-constraint is not valid",
-        )
-        .with("LocationConstraint", text(OLDEST_REGION))),
+        Some(OLDEST_REGION) if endpoint == OLDEST_REGION => Err(unknown(OLDEST_REGION)),
+        Some(named) if !is_region(named) => Err(unknown(named)),
         Some(named) if endpoint == OLDEST_REGION || named == endpoint => Ok(named.to_owned()),
         Some(named) => illegal(named),
+    }
+}
+
+fn unknown(constraint: &str) -> Fault {
+    Fault::plain(
+        "InvalidLocationConstraint",
+        400,
+        "The specified location-constraint is not valid",
+    )
+    .with("LocationConstraint", text(constraint))
+}
+
+/// Whether a name is formed as a region's.
+fn is_region(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    match parts.split_last() {
+        Some((number, words)) => {
+            (2..=3).contains(&words.len())
+                && words.iter().all(letters)
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        None => false,
     }
 }
 

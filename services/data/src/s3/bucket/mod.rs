@@ -10,25 +10,54 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ::policy::Context;
 use api::s3 as model;
 use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
-use policy::Context;
 use serde::{Deserialize, Serialize};
 use store::Table;
 
 use super::access::{self, Kept};
-use super::acl::Acl;
+use super::acl::{Acl, Grantee};
 
+mod acl;
+mod cors;
 mod create;
 mod delete;
+mod encryption;
 mod head;
+mod lifecycle;
 mod list;
+mod logging;
 pub(crate) mod name;
+mod notification;
+mod on_bucket;
+mod policy;
+mod public_block;
+mod replication;
+mod reports;
+mod settings;
+pub mod tagging;
+mod versioning;
+mod website;
 
+pub use acl::*;
+pub use cors::*;
 pub use create::CreateBucket;
 pub use delete::DeleteBucket;
+pub use encryption::*;
 pub use head::{GetBucketLocation, HeadBucket};
+pub use lifecycle::*;
 pub use list::ListBuckets;
+pub use logging::*;
+pub use notification::*;
+pub use policy::*;
+pub use public_block::*;
+pub use replication::*;
+pub use reports::*;
+pub use settings::*;
+pub use tagging::{DeleteBucketTagging, GetBucketTagging, PutBucketTagging};
+pub use versioning::*;
+pub use website::*;
 
 /// Whether a bucket keeps older versions of its objects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -58,6 +87,16 @@ impl From<model::ObjectOwnership> for Ownership {
             model::ObjectOwnership::BucketOwnerEnforced => Self::BucketOwnerEnforced,
             model::ObjectOwnership::BucketOwnerPreferred => Self::BucketOwnerPreferred,
             model::ObjectOwnership::ObjectWriter => Self::ObjectWriter,
+        }
+    }
+}
+
+impl From<Ownership> for model::ObjectOwnership {
+    fn from(ownership: Ownership) -> Self {
+        match ownership {
+            Ownership::BucketOwnerEnforced => Self::BucketOwnerEnforced,
+            Ownership::BucketOwnerPreferred => Self::BucketOwnerPreferred,
+            Ownership::ObjectWriter => Self::ObjectWriter,
         }
     }
 }
@@ -142,8 +181,17 @@ pub struct Logging {
     pub target: String,
     pub prefix: String,
     pub format: LogKeys,
-    /// Grants on the logs: the grantee as the request gave it (JSON of the model's shape), for targets with access control lists.
-    pub grants: Option<String>,
+    /// Grants on the logs, for targets whose access control lists count.
+    #[serde(default)]
+    pub grants: Vec<LogGrant>,
+}
+
+/// A grant on the logs that a bucket writes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogGrant {
+    pub grantee: Grantee,
+    /// `FULL_CONTROL`, `READ` or `WRITE`.
+    pub permission: String,
 }
 
 /// How keys of access logs are made.
@@ -185,6 +233,9 @@ pub struct Bucket {
     pub versioning: Versioning,
     #[serde(default)]
     pub ownership: Ownership,
+    /// The setting was deleted, so that nothing shows it.
+    #[serde(default)]
+    pub ownership_unsaid: bool,
     /// `None` where the setting was deleted.
     #[serde(default)]
     pub public_access_block: Option<PublicAccessBlock>,
@@ -194,9 +245,12 @@ pub struct Bucket {
     pub object_lock: Option<ObjectLock>,
     #[serde(default)]
     pub acl: Acl,
-    /// The bucket policy as it was given.
+    /// The bucket policy, with unique ids for users and roles.
     #[serde(default)]
     pub policy: Option<String>,
+    /// The ARN that each of those ids was given by.
+    #[serde(default)]
+    pub policy_names: BTreeMap<String, String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
@@ -207,6 +261,9 @@ pub struct Bucket {
     /// Tags count for policies (`GetBucketAbac`).
     #[serde(default)]
     pub abac: bool,
+    /// Which objects are too small to move by themselves.
+    #[serde(default)]
+    pub least_moved: LeastMoved,
     #[serde(default)]
     pub configured: BTreeSet<Configured>,
     #[serde(skip)]
@@ -241,6 +298,7 @@ impl Bucket {
             created: look.now.0,
             versioning: Versioning::Never,
             ownership: Ownership::BucketOwnerEnforced,
+            ownership_unsaid: false,
             public_access_block: Some(PublicAccessBlock::ALL),
             encryption: Encryption {
                 blocks_customer_keys: true,
@@ -249,10 +307,12 @@ impl Bucket {
             object_lock: None,
             acl: Acl::private(look.account()),
             policy: None,
+            policy_names: BTreeMap::new(),
             tags: BTreeMap::new(),
             logging: None,
             requester_pays: false,
             abac: false,
+            least_moved: LeastMoved::default(),
             configured: BTreeSet::new(),
             kept: Kept::default(),
         }

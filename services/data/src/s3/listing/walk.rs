@@ -230,14 +230,24 @@ mod tests {
 
     #[test]
     fn prefixes_are_rolled_up_across_pages() {
-        let keys = ["asdf", "boo/bar", "boo/baz/xyzzy", "cquux/thud", "cquux/bla", "foo"];
+        let keys = [
+            "asdf",
+            "boo/bar",
+            "boo/baz/xyzzy",
+            "cquux/thud",
+            "cquux/bla",
+            "foo",
+        ];
         for limit in 1..6 {
             let (found, commons, _) = all(&keys, "", Some("/"), limit);
             assert_eq!(found, ["asdf", "foo"]);
             assert_eq!(commons, ["boo/", "cquux/"]);
         }
         let (found, commons, _) = all(&keys, "boo/", Some("/"), 1);
-        assert_eq!((found, commons), (vec!["boo/bar".into()], vec!["boo/baz/".into()]));
+        assert_eq!(
+            (found, commons),
+            (vec!["boo/bar".into()], vec!["boo/baz/".into()])
+        );
     }
 
     #[test]

@@ -26,12 +26,15 @@ pub(crate) fn read(asked: Option<Class>) -> Result<Class> {
     if general {
         return Ok(class);
     }
-    Err(
-        Fault::plain("InvalidStorageClass", 400, "The storage class you specified is not valid").with(
-            "StorageClassRequested",
-            wire::Document::String(class.as_str().to_owned()),
-        ),
+    Err(Fault::plain(
+        "InvalidStorageClass",
+        400,
+        "The storage class you specified is not valid",
     )
+    .with(
+        "StorageClassRequested",
+        wire::Document::String(class.as_str().to_owned()),
+    ))
 }
 
 /// The class under a name that was stored.

@@ -42,12 +42,18 @@ pub(crate) struct Metadata {
 impl Metadata {
     /// What the object is served as.
     pub(crate) fn content_type(&self) -> String {
-        self.content_type.clone().unwrap_or_else(|| CONTENT_TYPE.to_owned())
+        self.content_type
+            .clone()
+            .unwrap_or_else(|| CONTENT_TYPE.to_owned())
     }
 
     /// Refuses what is too large or cannot be.
     pub(crate) fn expect_fitting(&self) -> Result<()> {
-        let size: usize = self.user.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let size: usize = self
+            .user
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
         if size > BYTES_MAX {
             return Err(Fault::plain(
                 "MetadataTooLarge",

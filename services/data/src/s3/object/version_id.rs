@@ -22,7 +22,9 @@ pub(crate) fn issue(source: &dyn Randomness, sequence: u64) -> Result<String> {
     let mut rest = sequence ^ mask(&id);
     for _ in 0..DIGITS {
         let digit = usize::try_from(rest & 63).unwrap_or_default();
-        id.push(char::from(ALPHABET.as_bytes().get(digit).copied().unwrap_or(b'A')));
+        id.push(char::from(
+            ALPHABET.as_bytes().get(digit).copied().unwrap_or(b'A'),
+        ));
         rest >>= 6;
     }
     Ok(id)

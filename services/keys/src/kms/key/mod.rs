@@ -348,6 +348,7 @@ impl Resource for KeyTarget {
             None => "symmetric",
             Some(pair) if pair.modulus().is_some() => "RSA",
             Some(PairSpec::MlDsa44 | PairSpec::MlDsa65 | PairSpec::MlDsa87) => "ML-DSA",
+            Some(pair) if pair.encapsulates() => "ML-KEM",
             Some(_) => "ECC",
         }
     }

@@ -71,6 +71,31 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Save the server's state, or make a data folder from a saved one
     Snapshot(Snapshot),
+    /// Write the deployment package of the functions that rotate the passwords of databases
+    #[command(after_help = ROTATION_EXAMPLES)]
+    RotationFunction(RotationFunction),
+}
+
+const ROTATION_EXAMPLES: &str = "The handler's name says which function it is:
+  postgresql.single-user         a PostgreSQL user changes its own password
+  postgresql.alternating-users   two PostgreSQL users take turns, changed by a superuser
+  mysql.single-user              a MySQL or MariaDB user changes its own password
+  mysql.alternating-users        two MySQL or MariaDB users take turns, changed by a superuser
+
+Example:
+  ringwork rotation-function --output rotation.zip
+  aws lambda create-function --function-name rotate --runtime provided.al2023 --handler postgresql.single-user \\
+    --role arn:aws:iam::000000000000:role/rotation --timeout 30 --zip-file fileb://rotation.zip
+  aws lambda add-permission --function-name rotate --statement-id rotation --action lambda:InvokeFunction \\
+    --principal secretsmanager.amazonaws.com
+  aws secretsmanager rotate-secret --secret-id db --rotation-rules AutomaticallyAfterDays=30 \\
+    --rotation-lambda-arn arn:aws:lambda:us-east-1:000000000000:function:rotate";
+
+#[derive(Args)]
+pub(crate) struct RotationFunction {
+    /// The zip to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 const SERVE_EXAMPLES: &str = "Examples:

@@ -11,6 +11,8 @@ mod control;
 mod error;
 mod folder;
 mod front;
+mod function;
+mod functions;
 mod memory;
 mod seed;
 mod serve;
@@ -27,7 +29,11 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(arguments::command()) {
+    let ended = match function::asked_for() {
+        Some(environment) => function::run(environment),
+        None => run(arguments::command()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ringwork: {}", error.chain());
@@ -55,6 +61,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),
         Command::Clock(options) => runtime.block_on(command::clock::run(&options)),
         Command::Seal(options) => command::seal::run(&options),
+        Command::RotationFunction(options) => command::rotation_function::run(&options),
         Command::Snapshot(options) => runtime.block_on(command::snapshot::run(&options)),
     }
 }

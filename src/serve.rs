@@ -18,7 +18,7 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, memory, seed, services};
+use crate::{account, functions, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
@@ -41,7 +41,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let mut gateway = gateway.with_outside(Arc::new(Https::default()));
+    let sandboxes = functions::open(&settings.folder)?;
+    let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
+    let mut gateway = gateway
+        .with_outside(Arc::new(Https::default()))
+        .with_functions(runner);
     if let Some(rates) = settings.quotas.take() {
         gateway = gateway.with_quotas(services::quotas(), rates);
     }
@@ -72,6 +76,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
+    sandboxes.serve_at(functions::endpoint(listener.addresses(), &settings.folder));
+    functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
@@ -94,6 +100,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    sandboxes.stop().await;
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off
@@ -411,13 +418,14 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it.
+/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
+/// that has an errand done holds up none.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
     loop {
         let now = gateway.clock().now();
-        let wait = match gateway.run_due(now).await.and_then(|_| gateway.next_due()) {
+        let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
                 eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
                 PAUSE

@@ -14,7 +14,9 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            data::s3::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -23,6 +25,8 @@ pub(crate) fn tables() -> Tables {
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
+            data::s3::JOBS,
+            platform::lambda::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -32,13 +36,19 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &platform::lambda::TRAIL,
+            &data::s3::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
+            &data::s3::inventory::BUCKETS,
+            &platform::lambda::inventory::FUNCTIONS,
         ],
+        providers: vec![&keys::kms::managed::PROVIDER],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+        readiness: vec![&keys::kms::managed::READINESS],
     }
 }
 
@@ -56,12 +66,14 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 10] = [
     "accessanalyzer",
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "organizations",
+    "s3",
     "secretsmanager",
     "ssm",
     "sts",

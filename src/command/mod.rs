@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod reach;
 pub(crate) mod replay;
+pub(crate) mod rotation_function;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod status;

@@ -11,7 +11,7 @@ use wire::fault::Common;
 use wire::protocol::Parts;
 use wire::route::Route;
 use wire::sigv4::{self, Claim, PathStyle, PayloadRule};
-use wire::{Fault, Timestamp};
+use wire::{Document, Fault, Timestamp};
 
 use crate::call::Look;
 use crate::identity::{Identity, Refusal};
@@ -112,7 +112,7 @@ pub(crate) fn verify(
     route: Option<Route>,
     wall: Timestamp,
 ) -> Result<Arc<Identity>, Refused> {
-    let style = path_style(route);
+    let style = path_style(route, claim);
     sigv4::check_time(claim, wall.seconds(), style)?;
     if let Some(Route {
         service, operation, ..
@@ -120,6 +120,9 @@ pub(crate) fn verify(
     {
         sigv4::check_scope(claim, &[service.signing_name], &[])?;
         if !recorder::is_region(&claim.scope.region) {
+            if style == PathStyle::Raw {
+                return Err(sigv4::wrong_region(&claim.scope.region, "us-east-1").into());
+            }
             let message = "Credential should be scoped to a valid region. ";
             return Err(Fault::common(Common::SignatureDoesNotMatch, message).into());
         }
@@ -143,34 +146,58 @@ pub(crate) fn verify(
     let directory = look.directory();
     let credential = directory
         .credential(look, &claim.access_key_id, claim.session_token.as_deref())
-        .map_err(|refusal| Refused::from(refusal_fault(refusal)))?;
+        .map_err(|refusal| {
+            let key_id = (style == PathStyle::Raw).then_some(&*claim.access_key_id);
+            Refused::from(refusal_fault(refusal, key_id))
+        })?;
     let text = sigv4::string_to_sign(claim, parts, style, crypto::digest::sha256);
     let key = look.environment.signing_keys.get(claim, &credential.secret);
     if key.verify_hex(&text.text, &claim.signature) {
         return Ok(credential.identity);
     }
-    let fault = sigv4::signature_mismatch(&text.canonical_request, &text.text);
+    let fault = match style {
+        PathStyle::Raw => sigv4::signature_mismatch_of_objects(claim, &text),
+        PathStyle::Normalised => sigv4::signature_mismatch(&text.canonical_request, &text.text),
+    };
     Err(Refused {
         fault,
         identity: Some(credential.identity),
     })
 }
 
-fn refusal_fault(refusal: Refusal) -> Fault {
+/// `of_objects` is the access key id of a request to S3, which has words of its own.
+fn refusal_fault(refusal: Refusal, of_objects: Option<&str>) -> Fault {
     const INVALID: &str = "The security token included in the request is invalid.";
     match refusal {
+        Refusal::Fault(fault) => fault,
+        Refusal::Unknown if of_objects.is_some() => Fault::common(
+            Common::InvalidClientTokenId,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        )
+        .with(
+            "AWSAccessKeyId",
+            Document::String(of_objects.unwrap_or_default().to_owned()),
+        ),
+        Refusal::BadToken if of_objects.is_some() => Fault::plain(
+            "InvalidToken",
+            400,
+            "The provided token is malformed or otherwise invalid.",
+        ),
+        Refusal::Expired if of_objects.is_some() => {
+            Fault::common(Common::ExpiredToken, "The provided token has expired.")
+        }
         Refusal::Unknown | Refusal::BadToken => Fault::common(Common::InvalidClientTokenId, INVALID),
         Refusal::Expired => Fault::common(
             Common::ExpiredToken,
             "The security token included in the request is expired",
         ),
-        Refusal::Fault(fault) => fault,
     }
 }
 
 /// S3 signs paths as they are; every other service normalises them first.
-fn path_style(route: Option<Route>) -> PathStyle {
+fn path_style(route: Option<Route>, claim: &Claim<'_>) -> PathStyle {
     match route {
+        None if claim.scope.service == "s3" => PathStyle::Raw,
         Some(route) if route.service.signing_name == "s3" => PathStyle::Raw,
         _ => PathStyle::Normalised,
     }

@@ -342,6 +342,9 @@ pub(crate) fn judge(
             access.action
         )));
     }
+    if call.identity.kind == IdentityType::Unknown {
+        return Err(Fault::access_denied("Access Denied"));
+    }
     Err(Fault::access_denied(format!(
         "User: {} is not authorized to perform: {} on resource: {arn} {because}",
         call.identity.arn, access.action
@@ -400,6 +403,10 @@ fn decide(
     }
     if let Some(by) = call.via {
         via(call.region(), by, access.action, &mut context);
+    }
+    if let Some((arn, account)) = &call.cause {
+        context.insert("aws:SourceArn", arn.clone());
+        context.insert("aws:SourceAccount", account.clone());
     }
     let asked = (access.action, arn, owner);
     let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;

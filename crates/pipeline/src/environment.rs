@@ -13,6 +13,7 @@ use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 use crate::outside::Outdoors;
 use crate::quota::Enforced;
+use crate::remembered::Remembered;
 use crate::services::Services;
 
 /// Given once at start.
@@ -31,6 +32,7 @@ pub(crate) struct Environment {
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
     pub(crate) quotas: Option<Enforced>,
+    pub(crate) remembered: Remembered,
 }
 
 impl Environment {
@@ -58,6 +60,7 @@ impl Environment {
             outdoors: Outdoors::default(),
             services,
             quotas: None,
+            remembered: Remembered::default(),
         }
     }
 

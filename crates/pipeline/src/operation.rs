@@ -107,6 +107,12 @@ pub trait Operation: 'static {
         ))
     }
 
+    /// What this input needs. It is `ACCESS`, but where AWS asks for another action by the input (`s3:GetObjectVersion` where a version
+    /// is named); such an action is declared in `ALSO`.
+    fn access(_input: &Self::Input) -> Access {
+        Self::ACCESS
+    }
+
     /// Finds what the input names, inside the transaction. It may refuse a name that cannot be one, but must not
     /// refuse for absence: that is `Found::Absent`, which is judged first.
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Self::Target>>;
@@ -180,7 +186,7 @@ fn run<O: Operation>(call: &mut Call<'_>, name: &'static str, input: Document) -
         Found::Absent { .. } => "",
     };
     quota::spend(call, name, class, &context)?;
-    let target = authorize::admit(call, O::ACCESS, found, context)?;
+    let target = authorize::admit(call, O::access(&input), found, context)?;
     O::handle(call, target, input).map(IntoDocument::into_document)
 }
 

@@ -14,6 +14,7 @@ use wire::{Document, Fault};
 
 use crate::call::Look;
 use crate::clock::Clock;
+use crate::functions::Functions;
 use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
 use crate::ledger::{self, LedgerChain, Record};
@@ -62,6 +63,18 @@ impl Cloud {
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
         self.gateway = Arc::new(gateway.with_outside(outside));
+        self
+    }
+
+    /// The same, with a runner of functions.
+    ///
+    /// # Panics
+    /// As `new`, or if the cloud is in use already.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
         self
     }
 

@@ -17,6 +17,9 @@ const SHARDS: usize = 16;
 /// The weight of all entries together. Decoded records take about twice their stored bytes; see [`weight`].
 const WEIGHT_MAX: usize = 8 << 20;
 
+/// The weight of what is not to be kept at all.
+pub(crate) const UNCACHED: usize = usize::MAX;
+
 /// What an entry is reckoned to take: key, decoded value, and the maps' own bookkeeping.
 pub(crate) fn weight(key: &[u8], stored: usize) -> usize {
     key.len() + 2 * stored + 160

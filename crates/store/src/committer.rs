@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::cache::{Value, weight};
+use crate::cache::{UNCACHED, Value, weight};
 use crate::conflict::Reads;
 use crate::engine::{Direction, END, STREAMS};
 use crate::key::end_of;
@@ -295,9 +295,12 @@ impl Committer {
                 let key: Arc<[u8]> = Arc::from(key);
                 if write.table {
                     let size = write.stored.as_ref().map_or(0, Vec::len);
-                    group
-                        .values
-                        .insert(Arc::clone(&key), (write.value, weight(&key, size)));
+                    let weight = if write.cached {
+                        weight(&key, size)
+                    } else {
+                        UNCACHED
+                    };
+                    group.values.insert(Arc::clone(&key), (write.value, weight));
                     keys.push(Arc::clone(&key));
                 }
                 group.batch.writes.insert(key, write.stored);

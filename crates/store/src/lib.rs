@@ -1,6 +1,8 @@
 //! The store: typed tables inside serializable transactions, and append-only streams that become durable with them. Memory and
-//! disk engines stand behind one small trait. A commit is acknowledged only when it is durable; commits share flushes.
+//! disk engines stand behind one small trait. A commit is acknowledged only when it is durable; commits share flushes. Beside the rows lie
+//! blobs, which are too large for one.
 
+pub mod blobs;
 mod cache;
 mod committer;
 mod conflict;

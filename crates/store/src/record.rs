@@ -9,6 +9,8 @@ use crate::{Error, Key, Result};
 pub trait Record: Clone + Send + Sync + 'static {
     /// The version that [`Record::encode`] writes.
     const VERSION: u8;
+    /// Whether records stay in the cache once they are decoded. Not for large ones that would push out what many calls need.
+    const CACHED: bool = true;
 
     /// Appends the record's bytes.
     ///

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
+use crate::blobs::{Blobs, DiskBlobs, MemoryBlobs};
 use crate::cache::Cache;
 use crate::committer::{self, Queue, Request, Submission};
 use crate::conflict::Recent;
@@ -51,6 +52,7 @@ pub(crate) struct Counters {
 /// What transactions, the committer and the handles have in common.
 pub(crate) struct Shared {
     pub(crate) engine: Box<dyn Engine>,
+    pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) cache: Cache,
     pub(crate) ranges: Ranges,
     pub(crate) recent: Mutex<Recent>,
@@ -94,7 +96,7 @@ impl Store {
     /// A store in memory, gone with the process.
     #[must_use]
     pub fn memory(chain: Box<dyn Chain>) -> Store {
-        Store::assemble(Box::<Memory>::default(), 0, chain)
+        Store::assemble(Box::<Memory>::default(), Arc::<MemoryBlobs>::default(), 0, chain)
     }
 
     /// The store in the folder `dir`, made if it is not there.
@@ -102,7 +104,10 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`], [`Error::NewerFormat`], [`Error::Foreign`], [`Error::Corrupt`] and [`Error::Io`] name the file.
     pub fn open(dir: &Path, chain: Box<dyn Chain>) -> Result<Store> {
-        Store::with_engine(Box::new(Disk::open(dir)?), chain)
+        // The engine first: its lock keeps a second process from emptying the staging folder.
+        let engine = Box::new(Disk::open(dir)?);
+        let blobs = Arc::new(DiskBlobs::open(dir)?);
+        Store::with_engine_and_blobs(engine, blobs, chain)
     }
 
     /// The engine of [`Store::memory`], for a wrapper around it.
@@ -119,18 +124,50 @@ impl Store {
         Ok(Box::new(Disk::open(dir)?))
     }
 
-    /// A store over any engine.
+    /// The blobs of [`Store::open`], for a wrapper around them. Only for who holds the engine of the same folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] names the folder.
+    pub fn disk_blobs(dir: &Path) -> Result<Arc<dyn Blobs>> {
+        Ok(Arc::new(DiskBlobs::open(dir)?))
+    }
+
+    /// The blobs of [`Store::memory`], for a wrapper around them.
+    #[must_use]
+    pub fn memory_blobs() -> Arc<dyn Blobs> {
+        Arc::<MemoryBlobs>::default()
+    }
+
+    /// A store over any engine, with its blobs in memory.
     ///
     /// # Errors
     /// When the engine's version cannot be read.
     pub fn with_engine(engine: Box<dyn Engine>, chain: Box<dyn Chain>) -> Result<Store> {
-        let version = engine.snapshot()?.version();
-        Ok(Store::assemble(engine, version, chain))
+        Store::with_engine_and_blobs(engine, Arc::<MemoryBlobs>::default(), chain)
     }
 
-    fn assemble(engine: Box<dyn Engine>, version: Version, chain: Box<dyn Chain>) -> Store {
+    /// A store over any engine and any blobs.
+    ///
+    /// # Errors
+    /// When the engine's version cannot be read.
+    pub fn with_engine_and_blobs(
+        engine: Box<dyn Engine>,
+        blobs: Arc<dyn Blobs>,
+        chain: Box<dyn Chain>,
+    ) -> Result<Store> {
+        let version = engine.snapshot()?.version();
+        Ok(Store::assemble(engine, blobs, version, chain))
+    }
+
+    fn assemble(
+        engine: Box<dyn Engine>,
+        blobs: Arc<dyn Blobs>,
+        version: Version,
+        chain: Box<dyn Chain>,
+    ) -> Store {
         let shared = Arc::new(Shared {
             engine,
+            blobs,
             cache: Cache::new(),
             ranges: Ranges::default(),
             recent: Mutex::new(Recent::new(version)),
@@ -150,6 +187,12 @@ impl Store {
             shared,
             _closer: Arc::new(closer),
         }
+    }
+
+    /// The blobs that lie beside the rows. No transaction holds them: whoever publishes and deletes them sees to the order.
+    #[must_use]
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::clone(&self.shared.blobs)
     }
 
     /// Begins a transaction at the last published version. Costs nothing until the cache misses.

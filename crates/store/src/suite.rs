@@ -1,5 +1,6 @@
 //! What every engine must do, seen through the store: each behaviour is one function, run once for each engine.
 
+mod blobs;
 mod crash;
 mod faults;
 mod serial;
@@ -97,6 +98,7 @@ each_engine! {
     run_repeats_until_every_increment_counts
     a_hot_record_costs_no_engine_read
     an_own_commit_keeps_its_records_hot
+    a_record_that_is_not_cached_is_read_each_time
     a_range_decodes_what_the_cache_holds_only_once
     a_hot_range_costs_no_engine_read
     concurrent_commits_share_flushes
@@ -390,6 +392,43 @@ fn an_own_commit_keeps_its_records_hot(store: &Store, _dir: &Path) {
     store.run(|tx| tx.delete(&USERS, &("1", "a"))).unwrap();
     assert_eq!(age(store, "1", "a"), None);
     assert_eq!(store.statistics().engine_reads, before);
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Bulk(Vec<u8>);
+
+impl crate::Record for Bulk {
+    const VERSION: u8 = 1;
+    const CACHED: bool = false;
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        out.extend_from_slice(&self.0);
+        Ok(())
+    }
+
+    fn decode(_version: u8, bytes: &[u8]) -> Result<Self> {
+        Ok(Bulk(bytes.to_vec()))
+    }
+}
+
+static BULK: Table<(String, u64), Bulk> = Table::new(0x0103, "bulk");
+
+fn a_record_that_is_not_cached_is_read_each_time(store: &Store, _dir: &Path) {
+    let read = |expected: Option<&[u8]>| {
+        let before = store.statistics().engine_reads;
+        let found = store.begin().get(&BULK, &("1", 1)).unwrap();
+        assert_eq!(found.as_ref().map(|bulk| bulk.0.as_slice()), expected);
+        assert_eq!(store.statistics().engine_reads, before + 1);
+    };
+    for value in [b"old", b"new"] {
+        store
+            .run(|tx| tx.put(&BULK, &("1", 1), Bulk(value.to_vec())))
+            .unwrap();
+        read(Some(value));
+        read(Some(value));
+    }
+    store.run(|tx| tx.delete(&BULK, &("1", 1))).unwrap();
+    read(None);
 }
 
 fn a_range_decodes_what_the_cache_holds_only_once(store: &Store, _dir: &Path) {

@@ -24,6 +24,8 @@ pub(crate) struct Write {
     pub(crate) value: Option<Value>,
     /// Whether the row belongs to a table: only those are validated and cached.
     pub(crate) table: bool,
+    /// Whether the record may stay in the cache.
+    pub(crate) cached: bool,
 }
 
 /// A transaction under way. Dropping it leaves no trace.
@@ -119,10 +121,12 @@ impl Tx {
         let value = stored
             .map(|stored| unpack::<V>(table.name(), &stored).map(Arc::new))
             .transpose()?;
-        let kept = value.clone().map(|value| value as Arc<dyn Any + Send + Sync>);
-        self.shared
-            .cache
-            .install(key, kept, weight(key, size), self.version);
+        if V::CACHED {
+            let kept = value.clone().map(|value| value as Arc<dyn Any + Send + Sync>);
+            self.shared
+                .cache
+                .install(key, kept, weight(key, size), self.version);
+        }
         Ok(value)
     }
 
@@ -153,6 +157,7 @@ impl Tx {
             stored,
             value: Some(Arc::new(value)),
             table: true,
+            cached: V::CACHED,
         };
         self.writes.insert(row_key(table, key), write);
         Ok(())
@@ -173,6 +178,7 @@ impl Tx {
                 stored: None,
                 value: None,
                 table: true,
+                cached: V::CACHED,
             },
         );
         Ok(())
@@ -342,10 +348,12 @@ impl Tx {
             return typed(table.name(), value);
         }
         let value = Arc::new(unpack::<V>(table.name(), stored)?);
-        let kept = Arc::clone(&value) as Arc<dyn Any + Send + Sync>;
-        self.shared
-            .cache
-            .install(key, Some(kept), weight(key, stored.len()), self.version);
+        if V::CACHED {
+            let kept = Arc::clone(&value) as Arc<dyn Any + Send + Sync>;
+            self.shared
+                .cache
+                .install(key, Some(kept), weight(key, stored.len()), self.version);
+        }
         Ok(value)
     }
 
@@ -466,6 +474,7 @@ impl Tx {
                     stored: None,
                     value: None,
                     table: false,
+                    cached: false,
                 },
             );
             trimmed += 1;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use aws_lc_rs::{digest, hmac};
+use bytes::Bytes;
 use proptest::prelude::*;
 use wire::sigv4::{ChunkedDecoder, ChunkedError, Piece, Streaming, hex, signing_key};
 
@@ -44,17 +45,24 @@ fn the_chunked_example_of_the_s3_reference_verifies() {
     let mut previous = "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9".to_owned();
     let mut decoder = ChunkedDecoder::new(Streaming::Signed);
     let mut sizes = Vec::new();
+    let mut chunk = Vec::new();
     for slice in body.chunks(1000) {
-        decoder.push(slice);
+        decoder.push(Bytes::copy_from_slice(slice));
         while let Some(piece) = decoder.next_piece().unwrap() {
-            let Piece::Chunk { bytes, signature } = piece else {
-                panic!("no trailers here")
+            let signature = match piece {
+                Piece::Data(bytes) => {
+                    chunk.extend_from_slice(&bytes);
+                    continue;
+                }
+                Piece::End { signature } => signature,
+                Piece::Trailer { .. } => panic!("no trailers here"),
             };
             let (time, scope) = ("20130524T000000Z", "20130524/us-east-1/s3/aws4_request");
-            let text = ChunkedDecoder::chunk_string_to_sign(time, scope, &previous, &bytes, sha256);
+            let text = ChunkedDecoder::chunk_string_to_sign(time, scope, &previous, &sha256(&chunk), sha256);
             previous = hex(&hmac_sha256(&key[..], text.as_bytes()));
             assert_eq!(signature.as_ref(), Some(&previous));
-            sizes.push(bytes.len());
+            sizes.push(chunk.len());
+            chunk.clear();
         }
     }
     assert_eq!(sizes, [65536, 1024, 0]);
@@ -85,11 +93,22 @@ fn the_trailer_example_of_the_s3_reference_verifies() {
     let (time, scope) = ("20130524T000000Z", "20130524/us-east-1/s3/aws4_request");
     let mut previous = "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e".to_owned();
     let mut decoder = ChunkedDecoder::new(Streaming::SignedTrailer);
-    decoder.push(&body);
+    decoder.push(body.into());
+    let mut chunk = Vec::new();
     while let Some(piece) = decoder.next_piece().unwrap() {
         let (text, signature) = match &piece {
-            Piece::Chunk { bytes, signature } => (
-                ChunkedDecoder::chunk_string_to_sign(time, scope, &previous, bytes, sha256),
+            Piece::Data(bytes) => {
+                chunk.extend_from_slice(bytes);
+                continue;
+            }
+            Piece::End { signature } => (
+                ChunkedDecoder::chunk_string_to_sign(
+                    time,
+                    scope,
+                    &previous,
+                    &sha256(&std::mem::take(&mut chunk)),
+                    sha256,
+                ),
                 signature,
             ),
             Piece::Trailer { headers, signature } => (
@@ -107,21 +126,13 @@ fn the_trailer_example_of_the_s3_reference_verifies() {
 #[test]
 fn trailers_are_read_and_damaged_chunks_are_refused() {
     let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);
-    decoder.push(b"4\r\nWiki\r\n0\r\nx-amz-checksum-crc32: abc=\r\n\r\n");
-    assert_eq!(
-        decoder.next_piece(),
-        Ok(Some(Piece::Chunk {
-            bytes: b"Wiki".to_vec(),
-            signature: None
-        }))
-    );
-    assert_eq!(
-        decoder.next_piece(),
-        Ok(Some(Piece::Chunk {
-            bytes: Vec::new(),
-            signature: None
-        }))
-    );
+    decoder.push(Bytes::from_static(
+        b"4\r\nWiki\r\n0\r\nx-amz-checksum-crc32: abc=\r\n\r\n",
+    ));
+    let wiki = Bytes::from_static(b"Wiki");
+    assert_eq!(decoder.next_piece(), Ok(Some(Piece::Data(wiki))));
+    assert_eq!(decoder.next_piece(), Ok(Some(Piece::End { signature: None })));
+    assert_eq!(decoder.next_piece(), Ok(Some(Piece::End { signature: None })));
     let headers = vec![("x-amz-checksum-crc32".to_owned(), "abc=".to_owned())];
     assert_eq!(
         decoder.next_piece(),
@@ -138,11 +149,18 @@ fn trailers_are_read_and_damaged_chunks_are_refused() {
         (b"4\nWiki\r\n", ChunkedError::Head),
     ] {
         let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);
-        decoder.push(bytes);
-        assert_eq!(decoder.next_piece(), Err(error));
+        decoder.push(Bytes::from_static(bytes));
+        let refused = loop {
+            match decoder.next_piece() {
+                Ok(Some(_)) => {}
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        assert_eq!(refused, Some(error));
     }
     let mut decoder = ChunkedDecoder::new(Streaming::Signed);
-    decoder.push(b"4\r\nWiki\r\n");
+    decoder.push(Bytes::from_static(b"4\r\nWiki\r\n"));
     assert_eq!(decoder.next_piece(), Err(ChunkedError::Unsigned));
     assert_eq!(
         ChunkedDecoder::new(Streaming::Signed).finish(),
@@ -156,10 +174,36 @@ proptest! {
         for kind in [Streaming::Signed, Streaming::SignedTrailer, Streaming::UnsignedTrailer] {
             let mut decoder = ChunkedDecoder::new(kind);
             for piece in &pieces {
-                decoder.push(piece.as_bytes());
+                decoder.push(Bytes::copy_from_slice(piece.as_bytes()));
                 while let Ok(Some(_)) = decoder.next_piece() {}
             }
             let _ = decoder.finish();
         }
+    }
+
+    #[test]
+    fn a_cut_anywhere_changes_nothing(text in prop::collection::vec(any::<u8>(), 0..200), size in 1..50_usize, cut in 1..20_usize) {
+        let mut body = Vec::new();
+        for chunk in text.chunks(size) {
+            body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            body.extend_from_slice(chunk);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"0\r\na: b\r\n\r\n");
+        let mut decoder = ChunkedDecoder::new(Streaming::UnsignedTrailer);
+        let (mut decoded, mut ends) = (Vec::new(), 0);
+        for slice in body.chunks(cut) {
+            decoder.push(Bytes::copy_from_slice(slice));
+            while let Some(piece) = decoder.next_piece().unwrap() {
+                match piece {
+                    Piece::Data(bytes) => decoded.extend_from_slice(&bytes),
+                    Piece::End { .. } => ends += 1,
+                    Piece::Trailer { headers, .. } => prop_assert_eq!(headers.len(), 1),
+                }
+            }
+        }
+        prop_assert_eq!(decoder.finish(), Ok(()));
+        prop_assert_eq!(ends, text.len().div_ceil(size) + 1);
+        prop_assert_eq!(decoded, text);
     }
 }

@@ -15,6 +15,7 @@ use crate::authenticate;
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
 use crate::identity::Identity;
+use crate::integrity;
 use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
 use crate::recorder::{self, Moment};
@@ -76,7 +77,9 @@ impl Gateway {
             .map(|claim| claim.access_key_id.to_string())
             .unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
-        let identity = if endpoint.is_some_and(Endpoint::is_bearer) {
+        // S3 serves strangers too: what the policies say of them decides.
+        let stranger = claim.is_none() && route.service.bare_errors;
+        let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
             Ok(Arc::new(Identity::anonymous(
                 &self.environment.management_account,
             )))
@@ -93,7 +96,9 @@ impl Gateway {
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
-        let input = protocol::decode(route.service, route.operation, route.protocol, parts)
+        let whole = integrity::check(route.service, route.operation, parts.headers, parts.body);
+        let input = whole
+            .and_then(|()| protocol::decode(route.service, route.operation, route.protocol, parts))
             .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         if let Some(shape) = route.operation.input
             && let Err(fault) = wire::constraints::check(route.service, shape, &input)

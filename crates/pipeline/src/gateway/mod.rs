@@ -9,6 +9,8 @@ mod admit;
 mod execute;
 mod system;
 
+pub(crate) use execute::caught;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -19,17 +21,21 @@ use wire::Fault;
 use wire::protocol::{self, Parts};
 use wire::route::Route;
 
+use crate::blobs::Carried;
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
+use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::provider::Provider;
 use crate::quota::{Enforced, Quotas, Rates};
-use crate::services::Services;
+use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -50,6 +56,10 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// Who makes something ready before services' calls of theirs.
+    pub readiness: Vec<&'static Readiness>,
+    /// What services have ready for others.
+    pub providers: Vec<&'static Provider>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -58,6 +68,7 @@ pub struct Gateway {
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
+    pub(crate) underway: Underway,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -98,6 +109,7 @@ impl Gateway {
             environment,
             jobs,
             replanned: Notify::new(),
+            underway: Underway::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -107,6 +119,22 @@ impl Gateway {
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         self.environment.outdoors.open(outside);
         self
+    }
+
+    /// Gives operations and jobs a runner of functions. Without one they run none.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        self.environment.outdoors.errands.functions = Some(functions);
+        self
+    }
+
+    /// The log of a function, without a version in its ARN, oldest line first, as far as the runner keeps it.
+    pub fn function_log(&self, function_arn: &str) -> Vec<LogLine> {
+        let functions = &self.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .map(|functions| functions.log(function_arn))
+            .unwrap_or_default()
     }
 
     /// Enforces request quotas, at the services' own rates unless others are set.
@@ -171,18 +199,23 @@ impl Gateway {
                     operation,
                     protocol,
                 } = prepared.route;
-                let (result, denial) = self
-                    .execute(prepared, &facts, || {
+                let carried = Carried::whole(incoming.body.clone(), Vec::new());
+                let answered = self
+                    .execute(prepared, &facts, &carried, || {
                         protocol::decode(service, operation, protocol, &parts)
                     })
                     .await;
-                let encoded = result
+                let mut encoded = answered
+                    .outcome
                     .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
                     .unwrap_or_else(|fault| {
                         report(&fault, &facts.id);
                         protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
                     });
-                answer(encoded, denial)
+                if let Some(delivery) = answered.delivery {
+                    encoded.body = delivery.bytes.into();
+                }
+                answer(encoded, answered.denial)
             }
             Err(refused) => self.refuse(*refused, &facts).await,
         }

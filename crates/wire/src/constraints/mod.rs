@@ -40,6 +40,7 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
         patterns,
         count: 0,
         first: None,
+        member: None,
         shown: Vec::new(),
     };
     walk.value(
@@ -58,6 +59,9 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
     if let Some(fault) = walk.first.and_then(|reason| own::fault(service, reason)) {
         return Err(fault);
     }
+    if service.bare_errors {
+        return Err(own::of_objects(service, shape, walk.member, &walk.shown));
+    }
     let plural = if walk.count == 1 { "" } else { "s" };
     Err(Fault::validation(format!(
         "{} validation error{plural} detected: {}",
@@ -72,6 +76,8 @@ struct Walk {
     count: usize,
     /// What was broken first.
     first: Option<Reason>,
+    /// The member of the input in which the first was broken.
+    member: Option<&'static str>,
     shown: Vec<String>,
 }
 
@@ -115,6 +121,17 @@ impl fmt::Display for Constraint<'_> {
 struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     step: Step<'a>,
+}
+
+impl Path<'_> {
+    /// The member of the input that the place is in.
+    fn member(&self) -> Option<&'static str> {
+        let above = self.parent.and_then(Path::member);
+        above.or(match self.step {
+            Step::Member(name) => Some(name),
+            _ => None,
+        })
+    }
 }
 
 enum Step<'a> {
@@ -362,6 +379,7 @@ impl Walk {
 
     fn null(&mut self, path: &Path<'_>) {
         self.first.get_or_insert(Reason::Required);
+        self.member = self.member.or_else(|| path.member());
         self.count += 1;
         if self.shown.len() < VIOLATIONS_SHOWN_MAX {
             self.shown.push(format!(
@@ -372,6 +390,7 @@ impl Walk {
 
     /// Reports a violation by a value, which is echoed unless it is sensitive.
     fn report(&mut self, value: Option<(&Document, bool)>, path: &Path<'_>, constraint: &dyn fmt::Display) {
+        self.member = self.member.or_else(|| path.member());
         self.count += 1;
         if self.shown.len() >= VIOLATIONS_SHOWN_MAX {
             return;

@@ -3,7 +3,7 @@
 //! Source: Organizations API Reference, `InvalidInputException`; its model lists the reasons.
 
 use crate::fault::Side;
-use crate::model::{Kind, Service};
+use crate::model::{Kind, Service, ShapeId};
 use crate::protocol::error_shape;
 use crate::{Document, Fault};
 
@@ -56,6 +56,28 @@ impl Reason {
                 "You provided a numeric parameter that has a smaller value than allowed.",
             ),
         }
+    }
+}
+
+/// S3's answer: what is wrong in a body is malformed, what is wrong elsewhere is an argument.
+pub(super) fn of_objects(service: &Service, shape: ShapeId, member: Option<&str>, shown: &[String]) -> Fault {
+    let structure = service.shape(shape).and_then(|shape| match &shape.kind {
+        Kind::Structure(structure) => Some(structure),
+        _ => None,
+    });
+    let broken =
+        structure.and_then(|structure| structure.members.iter().find(|known| Some(known.name) == member));
+    match broken {
+        Some(broken) if broken.location.is_some() => Fault::plain("InvalidArgument", 400, shown.join("; "))
+            .with(
+                "ArgumentName",
+                Document::String(broken.wire_name.unwrap_or(broken.name).to_owned()),
+            ),
+        _ => Fault::plain(
+            "MalformedXML",
+            400,
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ),
     }
 }
 

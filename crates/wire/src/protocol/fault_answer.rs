@@ -12,8 +12,8 @@ use crate::{Document, Fault};
 
 use super::spelling::{Spelling, error_shape, query_code, spell};
 use super::{
-    Encoded, Unwritable, cbor_write, content_type, json_content_type, json_write, name_request, rest_write,
-    xml_write,
+    Encoded, Unwritable, cbor_write, content_type, host_id, json_content_type, json_write, name_request,
+    rest_write, xml_write,
 };
 
 /// What a `__type` of JSON 1.0 starts with for faults that no service's model names.
@@ -73,6 +73,11 @@ pub(super) fn message_member(shape: &Shape) -> Option<&'static str> {
         .iter()
         .find(|member| member.name.eq_ignore_ascii_case("message"))?;
     Some(member.wire_name.unwrap_or(member.name))
+}
+
+/// Whether the model says nothing of what an error carries.
+fn has_no_members(shape: &Shape) -> bool {
+    matches!(&shape.kind, Kind::Structure(structure) if structure.members.is_empty())
 }
 
 struct Telling<'a> {
@@ -241,14 +246,33 @@ impl<'a> Telling<'a> {
                 answer.body.extend_from_slice(&inner);
             }
         }
+        if bare && self.modeled().is_none_or(|(_, shape)| has_no_members(shape)) {
+            self.loose_members(answer);
+        }
         let out = &mut answer.body;
         if bare {
             xml_write::leaf(out, "RequestId", self.request_id);
+            xml_write::leaf(out, "HostId", &host_id(self.request_id));
             xml_write::close(out, "Error");
         } else {
             xml_write::close(out, "Error");
             xml_write::leaf(out, "RequestId", self.request_id);
             xml_write::close(out, "ErrorResponse");
+        }
+    }
+
+    /// Members of an error whose shape the model does not tell: S3's error documents name what they are about. A header's name, which
+    /// has no capital, makes a header.
+    fn loose_members(&self, answer: &mut Encoded) {
+        for (name, value) in self.members() {
+            let Document::String(text) = value else { continue };
+            if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                if let Ok(value) = HeaderValue::from_str(&text) {
+                    answer.headers.insert(HeaderName::from_static(name), value);
+                }
+            } else {
+                xml_write::leaf(&mut answer.body, name, &text);
+            }
         }
     }
 

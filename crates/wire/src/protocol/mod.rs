@@ -22,6 +22,7 @@ mod xml_write;
 
 use std::io::Read;
 
+use base64::Engine as _;
 use flate2::read::GzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
@@ -44,6 +45,14 @@ const INFLATED_MAX: u64 = 16 * 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// What S3 calls its request id.
 const BARE_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// What S3 sends beside it, for those who look into a problem.
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+
+/// The extended request id: the request id once more, in the form that S3's has.
+fn host_id(request_id: &str) -> String {
+    text::BASE64.encode(request_id)
+}
 
 /// A request's parts, as they arrived.
 pub struct Parts<'a> {
@@ -146,6 +155,29 @@ fn streams(output: &Document) -> bool {
 const HEADERS: usize = 8;
 const BODY_BYTES: usize = 512;
 
+/// A value by a shape of the model, in the form that stores keep what has the shape: JSON by the model's names.
+///
+/// # Errors
+/// An internal fault for a value that is not of the shape, or a shape that there is not.
+pub fn kept(service: &Service, shape: &str, value: &Document) -> Result<Vec<u8>, Fault> {
+    let mut out = Vec::new();
+    json_write::value(&mut out, service, named(service, shape)?, None, value)?;
+    Ok(out)
+}
+
+/// Reads what `kept` wrote.
+///
+/// # Errors
+/// As `decode`.
+pub fn read_kept(service: &Service, shape: &str, bytes: &[u8]) -> Result<Document, Fault> {
+    json_read::body(service, named(service, shape)?, bytes)
+}
+
+fn named<'m>(service: &'m Service, shape: &str) -> Result<&'m Shape, Fault> {
+    let found = service.shapes.iter().find(|known| known.name == shape);
+    found.ok_or_else(|| Fault::internal("a shape that the model does not have"))
+}
+
 /// Encodes an operation's output. Fails, as an internal fault, only if the document does not have the shape's types.
 ///
 /// Where the output is `Document::Stream` the body is left empty, for the caller to stream.
@@ -212,6 +244,9 @@ fn content_type(headers: &mut HeaderMap, value: &'static str) {
 
 /// Puts the request id into the headers. An id that no header can carry is left out, since an answer matters more.
 fn name_request(bare: bool, headers: &mut HeaderMap, request_id: &str) {
+    if bare && let Ok(value) = HeaderValue::from_str(&host_id(request_id)) {
+        headers.insert(HOST_ID, value);
+    }
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(if bare { BARE_REQUEST_ID } else { REQUEST_ID }, value);
     }

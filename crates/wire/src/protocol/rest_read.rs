@@ -11,6 +11,7 @@ use http::HeaderMap;
 use crate::model::{
     Kind, Location, Member, Operation, Segment, Service, Shape, Structure, TimestampFormat, UriPattern,
 };
+use crate::route::bucket;
 use crate::{Document, Fault};
 
 use super::{Parts, json_read, malformed, percent, put, text, xml_read};
@@ -42,12 +43,17 @@ pub(super) fn request(
     {
         percent::pairs(parts.query, &mut query)?;
     }
-    let labels = labels(&operation.uri, parts.path);
+    let path = if service.bare_errors {
+        bucket::path_style(parts.path, parts.headers)
+    } else {
+        Cow::Borrowed(parts.path)
+    };
+    let labels = labels(&operation.uri, &path);
     for member in &structure.members {
         let Some(location) = member.location else { continue };
         let of = shape_of(service, member)?;
         let value = match location {
-            Location::Label => label(of, member, &labels)?,
+            Location::Label => label(of, member, &labels).map_err(|fault| unparsed(service, fault))?,
             Location::Query => query_value(service, of, member, &query)?,
             Location::QueryMap => query_map(service, of, &query)?,
             Location::Header => header(service, of, member, parts.headers)?,
@@ -60,6 +66,14 @@ pub(super) fn request(
     }
     from_body(service, shape, structure, parts.body, body, &mut members)?;
     Ok(Document::Structure(members))
+}
+
+/// What S3 says of a path that is no text.
+fn unparsed(service: &Service, fault: Fault) -> Fault {
+    if service.bare_errors {
+        return Fault::plain("InvalidURI", 400, "Couldn't parse the specified URI.");
+    }
+    fault
 }
 
 fn from_body(

@@ -9,14 +9,16 @@ use std::borrow::Cow;
 
 use http::header::{CONTENT_TYPE, HOST, HeaderName};
 
-use crate::Fault;
 use crate::fault::Common;
 use crate::model::{Operation, Protocol, Service};
 use crate::protocol::Parts;
 use crate::sigv4::percent_decode;
+use crate::{Document, Fault};
 
+pub(crate) mod bucket;
 mod host;
 mod rest;
+mod s3;
 
 static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -98,8 +100,21 @@ pub fn route(
     if rest.is_empty() {
         return Err(nowhere(&candidates, wanted.as_ref(), scope_service));
     }
-    let found = rest::find(parts, &rest);
+    let found = match objects(parts, &rest) {
+        Some(service) => {
+            let path = bucket::path_style(parts.path, parts.headers);
+            s3::find(service, parts, &path).map(|operation| (service, operation))
+        }
+        None => rest::find(parts, &rest),
+    };
     let Some((service, operation)) = found else {
+        if let Some(service) = objects(parts, &rest) {
+            let message = "The specified method is not allowed against this resource.";
+            let mut refusal = Refusal::unknown(message, Some(service), Protocol::RestXml);
+            let method = Document::String(parts.method.chars().take(32).collect());
+            refusal.fault.members.push(("Method", method));
+            return Err(refusal);
+        }
         let service = rest.first().copied();
         let protocol = service.and_then(rest_protocol).unwrap_or(Protocol::RestJson1);
         let shown: String = parts.path.chars().take(256).collect();
@@ -115,6 +130,12 @@ pub fn route(
         operation,
         protocol,
     })
+}
+
+/// S3, if the request is for it and not for its control plane.
+fn objects(parts: &Parts<'_>, services: &[&'static Service]) -> Option<&'static Service> {
+    let service = services.iter().copied().find(|service| service.bare_errors)?;
+    (services.len() == 1 || !parts.path.starts_with(bucket::CONTROL)).then_some(service)
 }
 
 fn header<'a>(parts: &Parts<'a>, name: &HeaderName) -> Option<&'a str> {
@@ -272,6 +293,9 @@ fn candidates(
         .map(|host| host::services(host, catalog))
         .unwrap_or_default();
     let Some(scope) = scope_service else {
+        if let Some(objects) = unsigned_objects(parts, hosted, catalog) {
+            return vec![objects];
+        }
         return hosted.iter().filter_map(|name| catalog.service(name)).collect();
     };
     let signed = catalog.by_signing_name(scope);
@@ -285,6 +309,24 @@ fn candidates(
         return narrowed;
     }
     signed.iter().filter_map(|name| catalog.service(name)).collect()
+}
+
+/// S3, for a request without a signature whose host names one of its buckets, or names nothing while the request is none of another
+/// protocol: S3 alone serves strangers.
+fn unsigned_objects(parts: &Parts<'_>, hosted: &[&str], catalog: &dyn Catalog) -> Option<&'static Service> {
+    let service = catalog
+        .by_signing_name("s3")
+        .iter()
+        .filter_map(|name| catalog.service(name))
+        .find(|service| service.bare_errors)?;
+    let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
+    let called = QueryCall::find(parts).is_some();
+    let named = hosted.contains(&service.name) || hosted.is_empty() && host.and_then(bucket::named).is_some();
+    let json = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-amz-json"));
+    (named || hosted.is_empty() && !called && !json).then_some(service)
 }
 
 /// `Action` and `Version` of a query call.

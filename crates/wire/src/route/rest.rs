@@ -71,10 +71,10 @@ fn split(path: &str) -> Vec<&str> {
 }
 
 /// The decoded names and values of a query string, as far as routing looks at them.
-struct QueryNames<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub(super) struct QueryNames<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> QueryNames<'a> {
-    fn of(query: &'a str) -> Self {
+    pub(super) fn of(query: &'a str) -> Self {
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(512);
         Self(
             pairs
@@ -84,11 +84,11 @@ impl<'a> QueryNames<'a> {
         )
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 
-    fn has_value(&self, name: &str, value: &str) -> bool {
+    pub(super) fn has_value(&self, name: &str, value: &str) -> bool {
         self.0
             .iter()
             .any(|(known, found)| known == name && (value.is_empty() || found == value))
@@ -171,7 +171,11 @@ impl Table {
     }
 }
 
-fn needs(service: &'static Service, operation: &'static Operation) -> Vec<(Location, &'static str)> {
+/// Header and query names that an operation's input requires.
+pub(super) fn needs(
+    service: &'static Service,
+    operation: &'static Operation,
+) -> Vec<(Location, &'static str)> {
     let shape = operation.input.and_then(|id| service.shape(id));
     let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) else {
         return Vec::new();

@@ -3,7 +3,9 @@
 //! Invariant: each check is pure and says AWS's message; none of them needs the key.
 
 use super::encoding::{basic_time, hex};
-use super::{Claim, PRESIGNED_SECONDS_MAX, PathStyle, PayloadHash, Sha256, Streaming, WINDOW_SECONDS};
+use super::{
+    Claim, PRESIGNED_SECONDS_MAX, PathStyle, PayloadHash, Sha256, Streaming, StringToSign, WINDOW_SECONDS,
+};
 use crate::fault::Common;
 use crate::protocol::Parts;
 use crate::{Document, Fault};
@@ -191,6 +193,40 @@ pub fn mismatch_message(canonical_request: &str, string_to_sign: &str) -> String
         "{MISMATCH}\n\nThe Canonical String for this request should have been\n'{canonical_request}'\n\nThe \
          String-to-Sign should have been\n'{string_to_sign}'\n"
     )
+}
+
+/// S3's refusal of a wrong signature: what should have been signed stands beside the message.
+pub fn signature_mismatch_of_objects(claim: &Claim<'_>, should: &StringToSign) -> Fault {
+    let message = "The request signature we calculated does not match the signature you provided. Check your key and signing \
+                   method.";
+    let bytes = |text: &str| {
+        let pairs: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        pairs.join(" ")
+    };
+    Fault::common(Common::SignatureDoesNotMatch, message)
+        .with(
+            "AWSAccessKeyId",
+            Document::String(claim.access_key_id.to_string()),
+        )
+        .with("StringToSign", Document::String(should.text.clone()))
+        .with("SignatureProvided", Document::String(claim.signature.to_string()))
+        .with("StringToSignBytes", Document::String(bytes(&should.text)))
+        .with(
+            "CanonicalRequest",
+            Document::String(should.canonical_request.clone()),
+        )
+        .with(
+            "CanonicalRequestBytes",
+            Document::String(bytes(&should.canonical_request)),
+        )
+}
+
+/// S3's refusal of a scope that names another region than the endpoint's.
+pub fn wrong_region(said: &str, expected: &str) -> Fault {
+    let message = format!(
+        "The authorization header is malformed; the region '{said}' is wrong; expecting '{expected}'"
+    );
+    Fault::common(Common::IncompleteSignature, message).with("Region", Document::String(expected.to_owned()))
 }
 
 /// The refusal of a wrong signature, with AWS's text.

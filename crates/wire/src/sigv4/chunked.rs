@@ -1,10 +1,12 @@
 //! Decodes `aws-chunked` bodies: chunks of `size[;chunk-signature=…]`, then trailers, each part with what it signs.
 //!
-//! Invariant: incremental and bounded. The decoder holds at most one chunk and one trailer section, whatever the
-//! client sends, and hands a chunk out only when it is whole, with the text that its signature must cover.
+//! Invariant: incremental and bounded. Bytes are handed on as they arrive, without a copy; what is held is one line and one
+//! trailer section. Bytes of a chunk prove nothing until its end was reached and its signature found right.
 //!
 //! Source: S3 API Reference, "Signature Calculations for the Authorization Header: Transferring Payload in Multiple
 //! Chunks (Chunked Upload)", and "… Including Trailing Headers".
+
+use bytes::{Buf, Bytes};
 
 use super::encoding::hex;
 use super::{Sha256, Streaming};
@@ -13,9 +15,11 @@ use super::{Sha256, Streaming};
 const LINE_BYTES_MAX: usize = 8 * 1024;
 /// The longest chunk. Clients send 64 KiB to 1 MiB; some send whole parts of up to 16 MiB.
 pub(super) const CHUNK_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Trailing headers at most; clients send one or two.
+const TRAILERS_MAX: usize = 16;
 
 /// A body that is not `aws-chunked`, or beyond the bounds.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, PartialEq, Eq, Clone, Copy)]
 pub enum ChunkedError {
     #[error("the chunk's head is malformed")]
     Head,
@@ -34,12 +38,11 @@ pub enum ChunkedError {
 /// One decoded part of the body.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Piece {
-    /// A whole chunk; the last one is empty. `signature` is the client's, to be compared with the keyed hash of
-    /// `ChunkedDecoder::chunk_string_to_sign`; `None` for unsigned payloads.
-    Chunk {
-        bytes: Vec<u8>,
-        signature: Option<String>,
-    },
+    /// The next bytes of the chunk that arrives; never none.
+    Data(Bytes),
+    /// The end of a chunk: all its data were handed out. The last chunk of a body has none. `signature` is the client's, to be
+    /// compared with the keyed hash of `ChunkedDecoder::chunk_string_to_sign`; `None` for unsigned payloads.
+    End { signature: Option<String> },
     /// The trailing headers (names in lower case) and, for signed payloads, their signature.
     Trailer {
         headers: Vec<(String, String)>,
@@ -49,17 +52,25 @@ pub enum Piece {
 
 enum State {
     Head,
-    Bytes { size: usize, signature: Option<String> },
-    Trailer { headers: Vec<(String, String)> },
+    Bytes {
+        left: usize,
+        last: bool,
+        signature: Option<String>,
+    },
+    Trailer {
+        headers: Vec<(String, String)>,
+    },
     Done,
 }
 
-/// The incremental decoder. Feed bytes with `push`, take parts with `next`, then ask `finish`.
+/// The incremental decoder. Feed bytes with `push`, take parts with `next_piece` until there is none, then ask `finish`.
 pub struct ChunkedDecoder {
     kind: Streaming,
     state: State,
-    buffer: Vec<u8>,
-    start: usize,
+    /// What has arrived and was not looked at yet.
+    arrived: Bytes,
+    /// The beginning of a line whose end has not arrived.
+    line: Vec<u8>,
 }
 
 impl ChunkedDecoder {
@@ -68,47 +79,66 @@ impl ChunkedDecoder {
         Self {
             kind,
             state: State::Head,
-            buffer: Vec::new(),
-            start: 0,
+            arrived: Bytes::new(),
+            line: Vec::new(),
         }
     }
 
-    /// Adds bytes as they arrive. Take all parts before adding more, so that the buffer stays bounded.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.start.min(self.buffer.len()));
-        self.start = 0;
-        self.buffer.extend_from_slice(bytes);
+    /// Adds bytes as they arrive. All parts must have been taken before.
+    pub fn push(&mut self, bytes: Bytes) {
+        self.arrived = if self.arrived.is_empty() {
+            bytes
+        } else {
+            [self.arrived.as_ref(), bytes.as_ref()].concat().into()
+        };
     }
 
-    /// The next whole part, or `None` if more bytes are needed or the body has ended.
+    /// The next part, or `None` if more bytes are needed or the body has ended.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, ChunkedError> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Done => {
-                if self.rest().is_empty() {
-                    Ok(None)
-                } else {
-                    Err(ChunkedError::Trailing)
+        loop {
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Done if self.arrived.is_empty() => return Ok(None),
+                State::Done => return Err(ChunkedError::Trailing),
+                State::Head => {
+                    let Some(line) = self.line(ChunkedError::Head)? else {
+                        self.state = State::Head;
+                        return Ok(None);
+                    };
+                    let (left, signature) = head(&line, self.kind)?;
+                    let last = left == 0;
+                    if last && self.kind != Streaming::Signed {
+                        // With trailers, the last chunk's head is followed by the trailing headers at once.
+                        self.state = State::Trailer { headers: Vec::new() };
+                        return Ok(Some(Piece::End { signature }));
+                    }
+                    self.state = State::Bytes {
+                        left,
+                        last,
+                        signature,
+                    };
                 }
+                State::Bytes {
+                    left,
+                    last,
+                    signature,
+                } if left > 0 => {
+                    let bytes = self.arrived.split_to(left.min(self.arrived.len()));
+                    self.state = State::Bytes {
+                        left: left.saturating_sub(bytes.len()),
+                        last,
+                        signature,
+                    };
+                    return Ok((!bytes.is_empty()).then_some(Piece::Data(bytes)));
+                }
+                State::Bytes { last, signature, .. } => return self.end(last, signature),
+                State::Trailer { headers } => return self.trailer(headers),
             }
-            State::Head => match self.line(ChunkedError::Head)? {
-                None => {
-                    self.state = State::Head;
-                    Ok(None)
-                }
-                Some(line) => {
-                    let (size, signature) = head(&line, self.kind)?;
-                    self.state = State::Bytes { size, signature };
-                    self.next_piece()
-                }
-            },
-            State::Bytes { size, signature } => self.bytes(size, signature),
-            State::Trailer { headers } => self.trailer(headers),
         }
     }
 
     /// Whether the body has ended where it may.
     pub fn finish(&self) -> Result<(), ChunkedError> {
-        match (&self.state, self.rest().is_empty()) {
+        match (&self.state, self.arrived.is_empty()) {
             (State::Done, true) => Ok(()),
             (State::Done, false) => Err(ChunkedError::Trailing),
             _ => Err(ChunkedError::Truncated),
@@ -116,15 +146,15 @@ impl ChunkedDecoder {
     }
 
     /// What a chunk's signature covers. `time` and `scope` are the request's, `previous` is the signature before this
-    /// one: the request's own for the first chunk.
+    /// one: the request's own for the first chunk. `hash` is the SHA-256 of the chunk's bytes.
     pub fn chunk_string_to_sign(
         time: &str,
         scope: &str,
         previous: &str,
-        bytes: &[u8],
+        hash: &[u8; 32],
         sha256: Sha256,
     ) -> String {
-        let (empty, hash) = (hex(&sha256(b"")), hex(&sha256(bytes)));
+        let (empty, hash) = (hex(&sha256(b"")), hex(hash));
         format!("AWS4-HMAC-SHA256-PAYLOAD\n{time}\n{scope}\n{previous}\n{empty}\n{hash}")
     }
 
@@ -146,53 +176,42 @@ impl ChunkedDecoder {
         )
     }
 
-    fn rest(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
-    }
-
     /// The next line without its end, once it is there. Lines end with CRLF; a bare LF is refused.
     fn line(&mut self, error: ChunkedError) -> Result<Option<String>, ChunkedError> {
-        let rest = self.rest();
-        let Some(end) = rest.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n') else {
-            return if rest.len() >= LINE_BYTES_MAX {
-                Err(error)
-            } else {
-                Ok(None)
-            };
-        };
-        let line = rest.get(..end).and_then(|line| line.strip_suffix(b"\r"));
-        let Some(line) = line
-            .and_then(|line| std::str::from_utf8(line).ok())
-            .map(str::to_owned)
-        else {
+        let end = self.arrived.iter().position(|byte| *byte == b'\n');
+        let taken = end.map_or(self.arrived.len(), |end| end.saturating_add(1));
+        if self.line.len().saturating_add(taken) > LINE_BYTES_MAX {
             return Err(error);
-        };
-        self.start += end + 1;
-        Ok(Some(line))
+        }
+        self.line.extend_from_slice(&self.arrived.split_to(taken));
+        if end.is_none() {
+            return Ok(None);
+        }
+        let line = std::mem::take(&mut self.line);
+        let line = line.strip_suffix(b"\r\n").ok_or(error)?;
+        let line = std::str::from_utf8(line).map_err(|_| error)?;
+        Ok(Some(line.to_owned()))
     }
 
-    fn bytes(&mut self, size: usize, signature: Option<String>) -> Result<Option<Piece>, ChunkedError> {
-        let trailing = self.kind != Streaming::Signed;
-        if size == 0 && trailing {
-            // With trailers, the last chunk's head is followed by the trailing headers at once.
-            self.state = State::Trailer { headers: Vec::new() };
-            return Ok(Some(Piece::Chunk {
-                bytes: Vec::new(),
-                signature,
-            }));
+    /// The line end behind a chunk's bytes.
+    fn end(&mut self, last: bool, signature: Option<String>) -> Result<Option<Piece>, ChunkedError> {
+        while self.line.len() < 2 && self.arrived.has_remaining() {
+            self.line.push(self.arrived.get_u8());
         }
-        let rest = self.rest();
-        let (Some(bytes), Some(end)) = (rest.get(..size), rest.get(size..size + 2)) else {
-            self.state = State::Bytes { size, signature };
-            return Ok(None);
-        };
-        if end != b"\r\n" {
+        if !b"\r\n".starts_with(&self.line) {
             return Err(ChunkedError::Head);
         }
-        let bytes = bytes.to_vec();
-        self.start += size + 2;
-        self.state = if size == 0 { State::Done } else { State::Head };
-        Ok(Some(Piece::Chunk { bytes, signature }))
+        if self.line.len() < 2 {
+            self.state = State::Bytes {
+                left: 0,
+                last,
+                signature,
+            };
+            return Ok(None);
+        }
+        self.line.clear();
+        self.state = if last { State::Done } else { State::Head };
+        Ok(Some(Piece::End { signature }))
     }
 
     fn trailer(&mut self, mut headers: Vec<(String, String)>) -> Result<Option<Piece>, ChunkedError> {
@@ -212,7 +231,7 @@ impl ChunkedDecoder {
                 return Ok(Some(Piece::Trailer { headers, signature }));
             }
             let (name, value) = line.split_once(':').ok_or(ChunkedError::Trailer)?;
-            if headers.len() >= 16 {
+            if headers.len() >= TRAILERS_MAX {
                 return Err(ChunkedError::Trailer);
             }
             headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));

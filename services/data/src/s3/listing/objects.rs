@@ -1,0 +1,222 @@
+//! The list of a bucket's objects, in the older form and the newer.
+
+use std::sync::Arc;
+
+use api::s3 as model;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use policy::Context;
+use wire::Timestamp;
+
+use super::page::{self, Names};
+use super::rows::{Objects, Under};
+use super::walk::{Line, Page, Position, walk};
+use crate::s3::bucket::BucketTarget;
+use crate::s3::locate;
+use crate::s3::object::Version;
+use crate::s3::object::access_list::owner;
+use crate::s3::object::target::LIST;
+
+const CONDITIONS: &[&str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
+
+/// Sets the condition keys of a list.
+pub(super) fn conditions(
+    context: &mut Context,
+    prefix: Option<&String>,
+    delimiter: Option<&String>,
+    size: Option<i32>,
+) {
+    if let Some(prefix) = prefix {
+        context.insert("s3:prefix", prefix.clone());
+    }
+    if let Some(delimiter) = delimiter {
+        context.insert("s3:delimiter", delimiter.clone());
+    }
+    if let Some(size) = size {
+        context.insert("s3:max-keys", size.to_string());
+    }
+}
+
+/// Lists objects, a page behind a key.
+pub struct ListObjects;
+
+impl Operation for ListObjects {
+    type Input = model::ListObjectsRequest;
+    type Output = model::ListObjectsOutput;
+    type Target = BucketTarget;
+    const ACCESS: Access = LIST;
+    const CONDITIONS: &'static [&'static str] = CONDITIONS;
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
+        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        conditions(
+            context,
+            input.prefix.as_ref(),
+            input.delimiter.as_ref(),
+            input.max_keys,
+        );
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        bucket: Authorized<BucketTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
+        let names = Names(input.encoding_type);
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let delimiter = input.delimiter.as_deref();
+        let from = match &input.marker {
+            Some(marker) if !marker.is_empty() => Position::behind_marker(marker, &prefix, delimiter),
+            _ => Position::default(),
+        };
+        let page = read(call, &bucket.name, &prefix, delimiter, from, limit)?;
+        // Without a delimiter the last key is the marker of the next page, and AWS does not say it twice.
+        let last = match page.lines.last() {
+            Some(Line::Row(key, _) | Line::Common(key)) => Some(names.show(key)),
+            None => None,
+        };
+        let truncated = page.next.is_some();
+        let shown = |version: &Version| Some(owner(&version.owner));
+        let (contents, common_prefixes) = lines(page, names, call.now, shown);
+        Ok(model::ListObjectsOutput {
+            name: Some(bucket.name.clone()),
+            prefix: Some(names.show(&prefix)),
+            marker: Some(names.show(&input.marker.unwrap_or_default())),
+            max_keys: Some(max_keys),
+            delimiter: names.show_given(input.delimiter.as_ref()),
+            encoding_type: input.encoding_type,
+            is_truncated: Some(truncated),
+            next_marker: last.filter(|_| truncated && delimiter.is_some()),
+            contents,
+            common_prefixes,
+            ..Default::default()
+        })
+    }
+}
+
+/// Lists objects, a page behind a token or a key.
+pub struct ListObjectsV2;
+
+impl Operation for ListObjectsV2 {
+    type Input = model::ListObjectsV2Request;
+    type Output = model::ListObjectsV2Output;
+    type Target = BucketTarget;
+    const ACCESS: Access = LIST;
+    const CONDITIONS: &'static [&'static str] = CONDITIONS;
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
+        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        conditions(
+            context,
+            input.prefix.as_ref(),
+            input.delimiter.as_ref(),
+            input.max_keys,
+        );
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        bucket: Authorized<BucketTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
+        let names = Names(input.encoding_type);
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let delimiter = input.delimiter.as_deref();
+        let from = match (&input.continuation_token, &input.start_after) {
+            (Some(token), _) => page::open_token(call, &bucket.name, token)?,
+            (None, Some(key)) if !key.is_empty() => Position::behind_marker(key, &prefix, delimiter),
+            (None, _) => Position::default(),
+        };
+        let page = read(call, &bucket.name, &prefix, delimiter, from, limit)?;
+        let next = page.next.as_ref();
+        let next = next
+            .map(|next| page::token(call, &bucket.name, next))
+            .transpose()?;
+        let count = i32::try_from(page.lines.len()).ok();
+        let wanted = input.fetch_owner == Some(true);
+        let shown = |version: &Version| wanted.then(|| owner(&version.owner));
+        let (contents, common_prefixes) = lines(page, names, call.now, shown);
+        Ok(model::ListObjectsV2Output {
+            name: Some(bucket.name.clone()),
+            prefix: Some(names.show(&prefix)),
+            max_keys: Some(max_keys),
+            key_count: count,
+            delimiter: names.show_given(input.delimiter.as_ref()),
+            encoding_type: input.encoding_type,
+            is_truncated: Some(next.is_some()),
+            continuation_token: input.continuation_token,
+            start_after: names.show_given(input.start_after.as_ref()),
+            next_continuation_token: next,
+            contents,
+            common_prefixes,
+            ..Default::default()
+        })
+    }
+}
+
+fn read(
+    look: &mut Look<'_>,
+    bucket: &str,
+    prefix: &str,
+    delimiter: Option<&str>,
+    from: Position,
+    limit: usize,
+) -> Result<Page<Arc<Version>>> {
+    let under = Under { bucket, prefix };
+    walk(&mut Objects { look, under }, prefix, delimiter, from, limit)
+}
+
+type Shown = (Option<Vec<model::Object>>, Option<Vec<model::CommonPrefix>>);
+
+fn lines(
+    page: Page<Arc<Version>>,
+    names: Names,
+    now: Timestamp,
+    owner: impl Fn(&Version) -> Option<model::Owner>,
+) -> Shown {
+    let (mut contents, mut commons) = (Vec::new(), Vec::new());
+    for line in page.lines {
+        match line {
+            Line::Row(key, version) => contents.push(model::Object {
+                key: Some(names.show(&key)),
+                owner: owner(&version),
+                ..entry(&version, now)
+            }),
+            Line::Common(prefix) => commons.push(model::CommonPrefix {
+                prefix: Some(names.show(&prefix)),
+            }),
+        }
+    }
+    (
+        Some(contents).filter(|contents| !contents.is_empty()),
+        Some(commons).filter(|commons| !commons.is_empty()),
+    )
+}
+
+fn entry(version: &Version, now: Timestamp) -> model::Object {
+    let restore = version.restoration.as_ref();
+    let restore = restore.filter(|copy| copy.ongoing || copy.until > now.0);
+    model::Object {
+        e_tag: Some(version.quoted_etag()),
+        last_modified: Some(version.modified()),
+        size: i64::try_from(version.size).ok(),
+        storage_class: model::ObjectStorageClass::parse(&version.class),
+        checksum_algorithm: version.checksum.as_ref().map(|kept| vec![kept.algorithm.model()]),
+        checksum_type: version
+            .checksum
+            .as_ref()
+            .map(crate::s3::object::checksum::Kept::kind),
+        restore_status: restore.map(|copy| model::RestoreStatus {
+            is_restore_in_progress: Some(copy.ongoing),
+            restore_expiry_date: (!copy.ongoing).then_some(Timestamp(copy.until)),
+        }),
+        ..Default::default()
+    }
+}

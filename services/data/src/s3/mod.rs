@@ -1,0 +1,68 @@
+//! S3: buckets, and the objects in them. It protects everybody's logs, evidence and files.
+//!
+//! A bucket's row carries all that every request to it needs: its policy, who owns its objects, what it blocks from the public, how
+//! it encrypts. Read `bucket` for the record and how requests name it, then `access` for who may reach it.
+//!
+//! Invariant: a bucket's name belongs to one account in the whole installation.
+
+use pipeline::jobs::JobKind;
+use pipeline::{Endpoint, TrailRules, operations};
+
+pub mod access;
+pub mod acl;
+pub mod acl_request;
+pub mod bucket;
+pub mod canonical;
+pub mod configuration;
+pub mod emptiness;
+pub mod encryption;
+pub mod fault;
+pub mod inventory;
+pub mod listing;
+pub mod locate;
+pub mod multipart;
+pub mod object;
+
+/// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
+pub static TRAIL: TrailRules = TrailRules {
+    drop: &["SSECustomerKey", "CopySourceSSECustomerKey"],
+    names_resources: true,
+    ..TrailRules::new("s3")
+};
+
+/// S3's operations.
+pub static OPERATIONS: &[Endpoint] = operations!["s3";
+    bucket::{
+        CreateBucket, DeleteBucket, DeleteBucketAnalyticsConfiguration, DeleteBucketCors, DeleteBucketEncryption,
+        DeleteBucketIntelligentTieringConfiguration, DeleteBucketInventoryConfiguration, DeleteBucketLifecycle,
+        DeleteBucketMetricsConfiguration, DeleteBucketOwnershipControls, DeleteBucketPolicy, DeleteBucketReplication,
+        DeleteBucketTagging, DeleteBucketWebsite, DeletePublicAccessBlock, GetBucketAbac,
+        GetBucketAccelerateConfiguration, GetBucketAcl, GetBucketAnalyticsConfiguration, GetBucketCors,
+        GetBucketEncryption, GetBucketIntelligentTieringConfiguration, GetBucketInventoryConfiguration,
+        GetBucketLifecycleConfiguration, GetBucketLocation, GetBucketLogging, GetBucketMetricsConfiguration,
+        GetBucketNotificationConfiguration, GetBucketOwnershipControls, GetBucketPolicy, GetBucketPolicyStatus,
+        GetBucketReplication, GetBucketRequestPayment, GetBucketTagging, GetBucketVersioning, GetBucketWebsite,
+        GetObjectLockConfiguration, GetPublicAccessBlock, HeadBucket, ListBucketAnalyticsConfigurations,
+        ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
+        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl, PutBucketAnalyticsConfiguration,
+        PutBucketCors, PutBucketEncryption, PutBucketIntelligentTieringConfiguration, PutBucketInventoryConfiguration,
+        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
+        PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
+        PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
+        PutPublicAccessBlock,
+    },
+    object::{
+        CopyObject, DeleteObject, DeleteObjectTagging, DeleteObjects, GetObject, GetObjectAcl, GetObjectAttributes, GetObjectLegalHold,
+        GetObjectRetention, GetObjectTagging, HeadObject, PutObject, PutObjectAcl, PutObjectLegalHold, PutObjectRetention,
+        PutObjectTagging, RestoreObject,
+    },
+    listing::{ListObjectVersions, ListObjects, ListObjectsV2},
+    encryption::{UpdateObjectEncryption},
+    multipart::{
+        AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
+        UploadPartCopy,
+    },
+];
+
+/// What S3 does later.
+pub static JOBS: &[JobKind] = &[object::RESTORED];

@@ -1,0 +1,114 @@
+//! The deletion of many objects at once: each is judged, and refused, for itself.
+
+use api::s3 as model;
+use pipeline::operation::Level;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use policy::Context;
+use wire::Fault;
+use wire::fault::{Code, Common};
+
+use super::delete::{BYPASS, DELETE, DELETE_VERSION, Gone, Wish, delete};
+use super::metadata::expect_key;
+use super::target::ObjectTarget;
+use super::write::GET;
+use crate::s3::bucket::BucketTarget;
+use crate::s3::{fault, locate};
+
+/// Keys of one request.
+const OBJECTS_MAX: usize = 1000;
+
+/// Deletes many objects, or versions of them.
+pub struct DeleteObjects;
+
+impl Operation for DeleteObjects {
+    type Input = model::DeleteObjectsRequest;
+    type Output = model::DeleteObjectsOutput;
+    type Target = BucketTarget;
+    /// Nothing is asked for the bucket: every key is asked for by itself.
+    const ACCESS: Access = Access {
+        action: "s3:DeleteObject",
+        level: Level::Write,
+        open: true,
+    };
+    const CONDITIONS: &'static [&'static str] = &["s3:if-match", "s3:versionid"];
+    const ALSO: &'static [Access] = &[DELETE_VERSION, BYPASS, GET];
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
+        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        bucket: Authorized<BucketTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let objects = input.delete.objects;
+        if objects.is_empty() || objects.len() > OBJECTS_MAX {
+            return Err(fault::malformed_xml());
+        }
+        let quiet = input.delete.quiet == Some(true);
+        let bypass = input.bypass_governance_retention == Some(true);
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for object in objects {
+            let version = object.version_id.clone().filter(|id| !id.is_empty());
+            match one(call, &bucket, &object, bypass) {
+                Ok(_) if quiet => {}
+                Ok(gone) => deleted.push(model::DeletedObject {
+                    delete_marker: gone.marker.then_some(true),
+                    delete_marker_version_id: gone.version.filter(|_| gone.marker),
+                    key: Some(object.key),
+                    version_id: version,
+                }),
+                // Whether the store asks for another run is known to the pipeline; the answer is then thrown away.
+                Err(refused) => errors.push(model::Error {
+                    code: Some(code(&refused)),
+                    key: Some(object.key),
+                    message: Some(refused.message),
+                    version_id: version,
+                }),
+            }
+        }
+        Ok(model::DeleteObjectsOutput {
+            deleted: Some(deleted).filter(|deleted| !deleted.is_empty()),
+            errors: Some(errors).filter(|errors| !errors.is_empty()),
+            ..Default::default()
+        })
+    }
+}
+
+fn one(
+    call: &mut Call<'_>,
+    bucket: &BucketTarget,
+    named: &model::ObjectIdentifier,
+    bypass: bool,
+) -> Result<Gone> {
+    expect_key(&named.key)?;
+    let version = named.version_id.as_deref().filter(|id| !id.is_empty());
+    let object = ObjectTarget::of_key(bucket, &named.key);
+    let mut context = Context::default();
+    if let Some(tag) = &named.e_tag {
+        context.insert("s3:if-match", tag.clone());
+    }
+    if let Some(id) = version {
+        context.insert("s3:versionid", id.to_owned());
+    }
+    let access = if version.is_some() { DELETE_VERSION } else { DELETE };
+    let object = call.authorize(access, Found::Here(object), context)?;
+    let wish = Wish {
+        version,
+        matches: named.e_tag.as_deref(),
+        bypass,
+    };
+    delete(call, &object, wish)
+}
+
+/// The code of a refusal, as the answer's lines have it.
+fn code(refused: &Fault) -> String {
+    match &refused.code {
+        Code::Modeled { code, .. } => (*code).to_owned(),
+        Code::Plain { code, .. } => code.to_string(),
+        Code::Common(Common::AccessDenied) => "AccessDenied".to_owned(),
+        Code::Common(Common::NotImplemented) => "NotImplemented".to_owned(),
+        Code::Common(_) => "InternalError".to_owned(),
+    }
+}

@@ -1,0 +1,254 @@
+//! A cloud with S3 and IAM, and a plain client that signs.
+
+use bytes::Bytes;
+use data::s3;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use identity::IdentityDirectory;
+use pipeline::gateway::Tables;
+use pipeline::testing::{BEGINNING, Cloud, REGION};
+use pipeline::Incoming;
+use serde_json::json;
+use wire::protocol::Parts;
+use wire::sigv4::{PathStyle, Signer, sign_request};
+
+/// Milliseconds of a day.
+pub(crate) const DAY: i64 = 86_400_000;
+
+/// An answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The code of an error document.
+    pub(crate) fn code(&self) -> String {
+        self.all("Code").into_iter().next().unwrap_or_default()
+    }
+
+    /// The texts of all elements of a name, in their order.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let open = format!("<{name}>");
+        text.split(&open)
+            .skip(1)
+            .filter_map(|rest| rest.split_once(&format!("</{name}>")))
+            .map(|(inner, _)| inner.replace("&quot;", "\"").replace("&amp;", "&"))
+            .collect()
+    }
+
+    /// The text of the first element of a name.
+    pub(crate) fn one(&self, name: &str) -> String {
+        self.all(name).into_iter().next().unwrap_or_default()
+    }
+
+    /// The same, of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// The same, of a refusal.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text());
+        self
+    }
+}
+
+/// An access key.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    id: String,
+    secret: String,
+}
+
+/// A cloud with a bucket named `bucket`.
+pub(crate) struct Here {
+    pub(crate) cloud: Cloud,
+    pub(crate) root: Keys,
+    passed: std::cell::Cell<i64>,
+}
+
+impl Here {
+    pub(crate) fn new() -> Self {
+        let here = Self::bare();
+        here.make_bucket("bucket");
+        here
+    }
+
+    /// One whose bucket keeps versions.
+    pub(crate) fn versioned() -> Self {
+        let here = Self::new();
+        here.versioning("Enabled");
+        here
+    }
+
+    fn bare() -> Self {
+        let tables = Tables {
+            operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
+            jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
+            trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
+            ..Tables::default()
+        };
+        let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
+        let made = cloud
+            .call(&cloud.root(), "iam", "CreateAccessKey", json!({}))
+            .unwrap();
+        let root = Keys::of(&made);
+        Self {
+            cloud,
+            root,
+            passed: std::cell::Cell::new(0),
+        }
+    }
+
+    pub(crate) fn make_bucket(&self, name: &str) {
+        let body = format!(
+            "<CreateBucketConfiguration><LocationConstraint>{REGION}</LocationConstraint></CreateBucketConfiguration>"
+        );
+        self.put(&format!("/{name}"), "", body.as_bytes()).expect(200);
+    }
+
+    pub(crate) fn versioning(&self, status: &str) {
+        let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+        self.put("/bucket", "versioning", body.as_bytes()).expect(200);
+    }
+
+    /// A user with one statement.
+    pub(crate) fn user(&self, name: &str, actions: &[&str], resources: &[&str]) -> Keys {
+        let root = self.cloud.root();
+        let call = |operation: &str, input| self.cloud.call(&root, "iam", operation, input).unwrap();
+        call("CreateUser", json!({"UserName": name}));
+        let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": resources}});
+        call(
+            "PutUserPolicy",
+            json!({"UserName": name, "PolicyName": "own", "PolicyDocument": policy.to_string()}),
+        );
+        Keys::of(&call("CreateAccessKey", json!({"UserName": name})))
+    }
+
+    pub(crate) fn advance(&self, milliseconds: i64) {
+        self.passed.set(self.passed.get() + milliseconds);
+        self.cloud.advance(milliseconds);
+    }
+
+    pub(crate) fn put(&self, path: &str, query: &str, body: &[u8]) -> Reply {
+        self.send("PUT", path, query, &[], body)
+    }
+
+    pub(crate) fn get(&self, path: &str, query: &str) -> Reply {
+        self.send("GET", path, query, &[], b"")
+    }
+
+    pub(crate) fn head(&self, path: &str) -> Reply {
+        self.send("HEAD", path, "", &[], b"")
+    }
+
+    pub(crate) fn delete(&self, path: &str, query: &str) -> Reply {
+        self.send("DELETE", path, query, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, query: &str, body: &str) -> Reply {
+        self.send("POST", path, query, &[], body.as_bytes())
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        self.send_as(&self.root, method, path, query, headers, body)
+    }
+
+    pub(crate) fn send_as(
+        &self,
+        keys: &Keys,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut all = HeaderMap::new();
+        all.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
+        let digest = crypto::digest::hex(&crypto::digest::sha256(body));
+        all.insert("x-amz-content-sha256", digest.parse().unwrap());
+        all.insert("content-length", body.len().to_string().parse().unwrap());
+        for (name, value) in headers {
+            all.insert(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        let signer = Signer {
+            access_key_id: &keys.id,
+            secret_access_key: &keys.secret,
+            session_token: None,
+            region: REGION,
+            service: "s3",
+        };
+        let parts = Parts {
+            method,
+            path,
+            query,
+            headers: &all,
+            body,
+        };
+        let at = (BEGINNING + self.passed.get()) / 1000;
+        let (sha256, hmac) = (crypto::digest::sha256, crypto::digest::hmac_sha256);
+        let added = sign_request(&signer, &parts, PathStyle::Raw, at, sha256, hmac).unwrap();
+        for (name, value) in added {
+            all.insert(name, value);
+        }
+        self.serve(method, path, query, all, body)
+    }
+
+    /// A request that nobody signed.
+    pub(crate) fn anonymous(&self, method: &str, path: &str) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
+        self.serve(method, path, "", headers, b"")
+    }
+
+    fn serve(&self, method: &str, path: &str, query: &str, headers: HeaderMap, body: &[u8]) -> Reply {
+        let answer = self.cloud.serve(Incoming {
+            method: Method::from_bytes(method.as_bytes()).unwrap(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: Bytes::copy_from_slice(body).into(),
+            peer: "127.0.0.1:50000".parse().unwrap(),
+            tls: None,
+        });
+        Reply {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+        }
+    }
+}
+
+impl Keys {
+    fn of(made: &serde_json::Value) -> Self {
+        let text = |name: &str| made["AccessKey"][name].as_str().unwrap().to_owned();
+        Self {
+            id: text("AccessKeyId"),
+            secret: text("SecretAccessKey"),
+        }
+    }
+}

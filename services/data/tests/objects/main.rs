@@ -1,0 +1,24 @@
+//! Objects, their lists and uploads in parts, through the whole way of a signed request.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod conditional;
+#[cfg(test)]
+mod copying;
+#[cfg(test)]
+mod listing;
+#[cfg(test)]
+mod locking;
+#[cfg(test)]
+mod multipart;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod permission;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod versions;
+#[cfg(test)]
+mod writing;

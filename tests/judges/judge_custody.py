@@ -5,6 +5,7 @@ raw, in hexadecimal and in Base64.
 """
 
 import base64
+import io
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 import unittest
+import zipfile
 
 from server import BINARY, Credentials, Judge, Server, StartRefused, clean_environment
 
@@ -38,6 +40,7 @@ class Vault:
         self.pairs()
         self.imported()
         self.values()
+        self.objects()
         self.credentials()
 
     def keep(self, name, secret):
@@ -105,6 +108,27 @@ class Vault:
             secrets.create_secret(Name="s", SecretString=refused)
         except secrets.exceptions.ResourceExistsException:
             self.keep("refused secret", refused)
+
+    def objects(self):
+        s3, functions = self.server.client("s3"), self.server.client("lambda")
+        s3.create_bucket(Bucket="custody")
+        for name, more in (("default", {}), ("kms", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.key})):
+            body = os.urandom(3000)
+            s3.put_object(Bucket="custody", Key=name, Body=body, **more)
+            assert s3.get_object(Bucket="custody", Key=name)["Body"].read() == body
+            self.keep(f"object ({name})", body[:64])
+            self.keep(f"object's end ({name})", body[-64:])
+        role = self.iam.create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
+        code, variable = io.BytesIO(), base64.b32encode(os.urandom(20)).decode()
+        with zipfile.ZipFile(code, "w") as packed:
+            packed.writestr("app.py", "def handler(event, context):\n    return {}\n")
+        functions.create_function(
+            FunctionName="f", Runtime="python3.12", Role=role, Handler="app.handler", Code={"ZipFile": code.getvalue()},
+            Environment={"Variables": {"TOKEN": variable}},
+        )
+        assert functions.get_function_configuration(FunctionName="f")["Environment"]["Variables"]["TOKEN"] == variable
+        self.keep("function's variable", variable)
 
     def credentials(self):
         self.iam.create_user(UserName="ana")
@@ -212,7 +236,8 @@ class Custody(Judge):
 
     def test_what_only_root_needs_is_readable_by_its_owner_alone(self):
         for path in (*self.files(self.server.data), self.server.data.with_name(self.server.data.name + ".key")):
-            if path.name in ("ca.pem", "endpoint"):
+            # What everybody may know: the certificate, the address, and the program that runs functions.
+            if path.name in ("ca.pem", "endpoint") or path.parent.name == "runtime":
                 continue
             self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path)
 

@@ -29,27 +29,9 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
-    let tables = services::tables();
-    let directory = Box::new(IdentityDirectory::default());
-    let random = Arc::new(SystemRandomness);
-    let gateway = Gateway::new(
-        store,
-        seal,
-        random,
-        Clock::system(),
-        directory,
-        &settings.account,
-        &tables,
-    );
     let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
-    let mut gateway = gateway
-        .with_outside(Arc::new(Https::default()))
-        .with_functions(runner);
-    if let Some(rates) = settings.quotas.take() {
-        gateway = gateway.with_quotas(services::quotas(), rates);
-    }
-    let gateway = Arc::new(gateway);
+    let gateway = Arc::new(gateway(store, seal, &settings).with_functions(runner));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -105,6 +87,18 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         served.requests, served.cut_off
     );
     Ok(())
+}
+
+/// The pipeline, with its way out and the quotas that are asked for.
+fn gateway(store: Store, seal: Seal, settings: &Settings) -> Gateway {
+    let directory = Box::new(IdentityDirectory::default());
+    let (random, clock, tables) = (Arc::new(SystemRandomness), Clock::system(), services::tables());
+    let gateway = Gateway::new(store, seal, random, clock, directory, &settings.account, &tables);
+    let gateway = gateway.with_outside(Arc::new(Https::default()));
+    match &settings.quotas {
+        Some(rates) => gateway.with_quotas(services::quotas(), rates.clone()),
+        None => gateway,
+    }
 }
 
 /// The options, checked and completed.

@@ -55,10 +55,12 @@ pub(crate) fn tables() -> Tables {
 }
 
 /// What services keep encrypted under keys.
-pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+pub(crate) const fn dependents() -> [&'static Dependents; 4] {
     [
         &keys::secretsmanager::dependents::DEPENDENTS,
         &keys::ssm::dependents::DEPENDENTS,
+        &data::s3::dependents::DEPENDENTS,
+        &platform::lambda::dependents::DEPENDENTS,
     ]
 }
 

@@ -9,7 +9,7 @@ use crypto::certificate::Authority;
 use crypto::{KeyFile, Opener, Seal, SealHeader, Secret, SystemRandomness};
 use identity::iam::directory::IdentityDirectory;
 use pipeline::ledger::LedgerChain;
-use pipeline::{Clock, Gateway};
+use pipeline::{Clock, Gateway, Rates};
 use planes::{Https, Listener, ListenerConfig, TlsMaterial};
 use store::Store;
 
@@ -18,14 +18,14 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, seed, services};
+use crate::{account, functions, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn run(options: Serve) -> Result<(), Error> {
-    forbid_core_files()?;
+    let memory_locked = memory::shield()?;
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
@@ -41,7 +41,15 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let gateway = Arc::new(gateway.with_outside(Arc::new(Https::default())));
+    let sandboxes = functions::open(&settings.folder)?;
+    let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
+    let mut gateway = gateway
+        .with_outside(Arc::new(Https::default()))
+        .with_functions(runner);
+    if let Some(rates) = settings.quotas.take() {
+        gateway = gateway.with_quotas(services::quotas(), rates);
+    }
+    let gateway = Arc::new(gateway);
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -68,6 +76,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
+    sandboxes.serve_at(functions::endpoint(listener.addresses(), &settings.folder));
+    functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
@@ -76,6 +86,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         seal: seal_words,
         endpoints,
         root,
+        memory_locked,
     };
     banner(&posture);
     let front = Arc::new(Front {
@@ -89,6 +100,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    sandboxes.stop().await;
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off
@@ -111,6 +123,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     names: Vec<String>,
+    quotas: Option<Rates>,
 }
 
 impl Settings {
@@ -159,18 +172,19 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             names: options.names,
+            quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
     }
 }
 
-/// Secrets are in this process's memory, so it leaves no core file.
-fn forbid_core_files() -> Result<(), Error> {
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)
-        .map_err(|error| Error::Usage(format!("cannot forbid core files: {error}")))
+/// `aws`, and the rates that differ from AWS's.
+fn quotas(text: &str) -> Result<Rates, Error> {
+    let wrong = |message: String| Error::Usage(format!("--request-quotas: {message}"));
+    let (first, rest) = text.split_once(',').unwrap_or((text, ""));
+    if first != "aws" {
+        return Err(wrong("it begins with aws".to_owned()));
+    }
+    Rates::parse(rest, &services::quotas()).map_err(wrong)
 }
 
 fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {

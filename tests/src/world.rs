@@ -33,7 +33,9 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        data::s3::OPERATIONS,
     ]
 }
 
@@ -46,6 +48,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
+        platform::lambda::JOBS,
     ]
 }
 
@@ -59,6 +62,8 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &platform::lambda::TRAIL,
+        &data::s3::TRAIL,
     ]
 }
 
@@ -146,6 +151,7 @@ impl World {
                 &identity::accessanalyzer::inventory::ROLES,
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
+                &platform::lambda::inventory::FUNCTIONS,
             ],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],

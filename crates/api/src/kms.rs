@@ -214,6 +214,15 @@ wire::structures! {
         ciphertext_for_recipient "CiphertextForRecipient" Option<Blob>;
         plaintext "Plaintext" Option<Blob>;
     }
+    GetKeyLastUsageRequest {
+        key_id "KeyId" String;
+    }
+    GetKeyLastUsageResponse {
+        key_creation_date "KeyCreationDate" Option<Timestamp>;
+        key_id "KeyId" Option<String>;
+        key_last_usage "KeyLastUsage" Option<KeyLastUsageData>;
+        tracking_start_date "TrackingStartDate" Option<Timestamp>;
+    }
     GetKeyPolicyRequest {
         key_id "KeyId" String;
         policy_name "PolicyName" Option<String>;
@@ -289,6 +298,12 @@ wire::structures! {
     ImportKeyMaterialResponse {
         key_id "KeyId" Option<String>;
         key_material_id "KeyMaterialId" Option<String>;
+    }
+    KeyLastUsageData {
+        cloud_trail_event_id "CloudTrailEventId" Option<String>;
+        kms_request_id "KmsRequestId" Option<String>;
+        operation "Operation" Option<KeyLastUsageTrackingOperation>;
+        timestamp "Timestamp" Option<Timestamp>;
     }
     KeyListEntry {
         key_arn "KeyArn" Option<String>;
@@ -649,6 +664,22 @@ wire::enumerations! {
     }
     KeyEncryptionMechanism {
         RsaesOaepSha256 "RSAES_OAEP_SHA_256"
+    }
+    KeyLastUsageTrackingOperation {
+        Decrypt "Decrypt"
+        DeriveSharedSecret "DeriveSharedSecret"
+        Encrypt "Encrypt"
+        GenerateDataKey "GenerateDataKey"
+        GenerateDataKeyPair "GenerateDataKeyPair"
+        GenerateDataKeyPairWithoutPlaintext "GenerateDataKeyPairWithoutPlaintext"
+        GenerateDataKeyWithoutPlaintext "GenerateDataKeyWithoutPlaintext"
+        GenerateMac "GenerateMac"
+        ReEncrypt "ReEncrypt"
+        Sign "Sign"
+        Verify "Verify"
+        VerifyMac "VerifyMac"
+        Encapsulate "Encapsulate"
+        Decapsulate "Decapsulate"
     }
     KeyManagerType {
         Aws "AWS"

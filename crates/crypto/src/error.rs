@@ -123,6 +123,10 @@ pub enum Error {
         table: String,
     },
 
+    /// A chunk of a content that was altered, truncated, moved or belongs to another content, or a wrong key. Deliberately one error.
+    #[error("a stored content was altered, or is not opened by this key")]
+    ContentAltered,
+
     /// Not the id of a KMS key: a UUID, or `mrk-` and 32 hexadecimal digits.
     #[error("not the id of a KMS key")]
     KeyId,

@@ -4,7 +4,9 @@
 //! when dropped. Nonces are always drawn here, never passed in. Bytes from outside never cause a panic.
 
 pub mod certificate;
+pub mod checksum;
 mod cipher;
+pub mod content;
 pub mod digest;
 pub mod envelope;
 mod error;

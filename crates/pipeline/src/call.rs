@@ -11,6 +11,7 @@ use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
 use crate::authorize::{self, Judgement};
+use crate::blobs::{Carried, Delivery, Fresh};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -217,6 +218,12 @@ pub struct Call<'a> {
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
     pub(crate) unkept: Unkept,
+    /// The request's body and what earlier runs made of it; `None` for calls that have no body.
+    pub(crate) carried: Option<&'a Carried>,
+    /// Contents that this run took in and nothing names yet.
+    pub(crate) fresh: Vec<Fresh>,
+    /// The answer's payload.
+    pub(crate) delivery: Option<Delivery>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -255,6 +262,9 @@ impl<'a> Call<'a> {
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
+            carried: None,
+            fresh: Vec::new(),
+            delivery: None,
         }
     }
 

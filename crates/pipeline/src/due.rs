@@ -333,9 +333,10 @@ impl Gateway {
             ..
         } = call;
         unkept.write(tx).map_err(Fault::internal)?;
-        let rules = self.environment.services.trail(kind.service);
-        let own = (!kind.event.is_empty())
-            .then(|| recorder::service_event(rules, kind, job, facts, resources, additional, moment));
+        let own = (!kind.event.is_empty()).then(|| {
+            let rules = self.environment.services.trail(kind.service);
+            recorder::service_event(rules, kind, job, facts, resources, additional, moment)
+        });
         let invoked = invoked.into_iter();
         let mut appends: Vec<_> = invoked
             .flat_map(|invoked| self.appends(invoked.record, &invoked.shared_with))

@@ -12,6 +12,7 @@ use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
 use crate::outside::Outdoors;
+use crate::quota::Enforced;
 use crate::services::Services;
 
 /// Given once at start.
@@ -29,6 +30,7 @@ pub(crate) struct Environment {
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
+    pub(crate) quotas: Option<Enforced>,
 }
 
 impl Environment {
@@ -55,6 +57,7 @@ impl Environment {
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
             services,
+            quotas: None,
         }
     }
 

@@ -14,7 +14,7 @@ use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
-use crate::identity::Identity;
+use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
 use crate::recorder::{self, Asked};
@@ -71,6 +71,35 @@ impl Call<'_> {
             (arn.to_owned(), account.unwrap_or_default())
         });
         self.ask(&identity, None, cause, by, service, operation, input)
+    }
+
+    /// Runs another service's operation as a session that was issued a moment ago: what Lambda does with a function's role, for which
+    /// the caller's own permissions count nothing. `credential` is the session's access key id and its token; `by` is who acts, as in
+    /// `invoke`.
+    ///
+    /// # Errors
+    /// As `invoke`, and a denial for a session that is not known or has expired.
+    pub fn invoke_as_session(
+        &mut self,
+        by: &'static str,
+        (access_key_id, token): (&str, &crypto::Secret),
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        let directory = self.look.directory();
+        let token = token.expose_text().map_err(Fault::internal)?;
+        let credential = directory.credential(&mut self.look, access_key_id, Some(token));
+        let identity = match credential {
+            Ok(credential) => credential.identity,
+            Err(Refusal::Fault(fault)) => return Err(fault),
+            Err(_) => {
+                return Err(Fault::access_denied(
+                    "The security token of the session is not valid.",
+                ));
+            }
+        };
+        self.ask(&identity, Some(by), None, by, service, operation, input)
     }
 
     #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]

@@ -7,6 +7,7 @@
 
 pub mod authenticate;
 pub mod authorize;
+pub mod blobs;
 pub mod call;
 pub mod clock;
 pub mod described;
@@ -26,6 +27,7 @@ pub mod ledger;
 pub mod operation;
 pub mod organization;
 pub mod outside;
+pub mod quota;
 mod recorder;
 pub mod replay;
 pub mod resource;
@@ -36,13 +38,15 @@ pub mod testing;
 mod trail;
 pub mod why;
 
+pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
 pub use call::{Call, Look};
 pub use clock::Clock;
 pub use front::{Answer, Incoming, TlsFacts};
 pub use gateway::Gateway;
 pub use identity::{Directory, Identity};
-pub use inventory::{Inventoried, Inventory, Observer, Placed, Stretch};
+pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
+pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
 pub use services::Readiness;
 pub use trail::TrailRules;

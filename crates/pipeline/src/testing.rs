@@ -19,6 +19,7 @@ use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
 use crate::ledger::{self, LedgerChain, Record};
 use crate::outside::Outside;
+use crate::quota::{Quotas, Rates};
 
 /// The account of every test cloud.
 pub const ACCOUNT: &str = "111122223333";
@@ -74,6 +75,18 @@ impl Cloud {
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
         self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
+    /// The same, with request quotas.
+    ///
+    /// # Panics
+    /// As `with_outside`.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_quotas(tables, rates));
         self
     }
 

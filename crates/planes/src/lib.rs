@@ -1,4 +1,5 @@
-//! Listeners: the AWS endpoint, the small client that the command line speaks to it with, and the way out to other places.
+//! Listeners: the AWS endpoint, the small client that the command line speaks to it with, and the way out to other places; and the
+//! processes of functions.
 //!
 //! Invariant: planes open sockets and know no service. A plane hands a whole, bounded request to a [`Front`] and sends
 //! back what the front answers; nothing that a peer sends can hold memory, time or a connection beyond [`Limits`].
@@ -10,6 +11,7 @@ mod connection;
 mod error;
 mod exchange;
 mod front;
+pub mod functions;
 mod gauge;
 mod health;
 mod limits;

@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use store::{Append, Tx};
 use wire::fault::{Code, Common};
 use wire::model::Protocol;
@@ -14,6 +15,7 @@ use wire::{Document, Fault, Timestamp};
 use super::admit::{Prepared, Refused, not_implemented};
 use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
 use crate::authorize;
+use crate::blobs::{Carried, Delivery};
 use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -42,6 +44,26 @@ struct Ran {
     denial: Option<String>,
     /// The call was refused, and its transaction holds the note of that alone.
     noted: bool,
+    delivery: Option<Delivery>,
+}
+
+/// What a call is answered with, once that is durable.
+pub(super) struct Answered {
+    pub(super) outcome: Result<Document>,
+    /// The encoded authorization message of a denial.
+    pub(super) denial: Option<String>,
+    /// The payload, if it is not part of the outcome.
+    pub(super) delivery: Option<Delivery>,
+}
+
+impl Answered {
+    fn of(fault: Fault) -> Self {
+        Self {
+            outcome: Err(fault),
+            denial: None,
+            delivery: None,
+        }
+    }
 }
 
 impl Gateway {
@@ -50,8 +72,9 @@ impl Gateway {
         &self,
         mut prepared: Prepared,
         facts: &RequestFacts,
+        carried: &Carried,
         again: impl Fn() -> Result<Document>,
-    ) -> (Result<Document>, Option<String>) {
+    ) -> Answered {
         let Route {
             service, protocol, ..
         } = prepared.route;
@@ -68,17 +91,17 @@ impl Gateway {
             };
             let mut tx = match tx {
                 Ok(tx) => tx,
-                Err(error) => return (Err(Fault::internal(error)), None),
+                Err(error) => return Answered::of(Fault::internal(error)),
             };
             let document = match input.take() {
                 Some(document) => document,
                 None => match again() {
                     Ok(document) => document,
-                    Err(fault) => return (Err(fault), None),
+                    Err(fault) => return Answered::of(fault),
                 },
             };
             brought.begin_run();
-            let run = || self.run_once(&mut tx, &prepared, facts, document, &brought);
+            let run = || self.run_once(&mut tx, &prepared, facts, document, (&brought, carried));
             let run = if self.store.blocking() {
                 tokio::task::block_in_place(run)
             } else {
@@ -88,7 +111,7 @@ impl Gateway {
                 Run::Done(ran) => match self.finish(tx, *ran).await {
                     Ok(done) => return done,
                     Err(error) if error.is_conflict() => attempt += 1,
-                    Err(error) => return (Err(Fault::internal(error)), None),
+                    Err(error) => return Answered::of(Fault::internal(error)),
                 },
                 Run::Again => attempt += 1,
                 Run::Wants(wanted) => {
@@ -115,7 +138,7 @@ impl Gateway {
             caller,
             input: None,
         };
-        (Err(self.record_refusal(refused, facts).await), None)
+        Answered::of(self.record_refusal(refused, facts).await)
     }
 
     /// One run: authorize, handle, and the record of it.
@@ -125,7 +148,7 @@ impl Gateway {
         prepared: &Prepared,
         facts: &RequestFacts,
         input: Document,
-        brought: &Brought,
+        (brought, carried): (&Brought, &Carried),
     ) -> Run {
         let Route {
             service,
@@ -152,6 +175,7 @@ impl Gateway {
         let look =
             Look::new(&mut *tx, &self.environment, now, &prepared.region, account).with_brought(brought);
         let mut call = Call::new(look, identity, facts, service.name);
+        call.carried = Some(carried);
         let outcome = match refused {
             Some(fault) => Err(fault),
             None => caught(|| endpoint.run(&mut call, input)),
@@ -185,6 +209,7 @@ impl Gateway {
         let unkept = std::mem::take(&mut call.unkept);
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
+        let delivery = call.delivery.take().filter(|_| outcome.is_ok());
         let invoked = std::mem::take(&mut call.invoked);
         let mut appends = self.invoked_appends(invoked, record.error.is_some());
         appends.extend(self.appends(record, &shared));
@@ -199,6 +224,7 @@ impl Gateway {
             planned,
             denial,
             noted,
+            delivery,
         }))
     }
 
@@ -245,7 +271,7 @@ impl Gateway {
     }
 
     /// Makes a run durable. A refused one keeps its record, and the note that it was tried, alone.
-    async fn finish(&self, tx: Tx, ran: Ran) -> store::Result<(Result<Document>, Option<String>)> {
+    async fn finish(&self, tx: Tx, ran: Ran) -> store::Result<Answered> {
         let keeps = (ran.outcome.is_ok() || ran.noted) && tx.changed();
         let mut tx = if keeps { tx } else { self.store.begin() };
         ran.unkept.write(&mut tx)?;
@@ -254,7 +280,11 @@ impl Gateway {
         if keeps && !ran.noted && ran.planned.is_some() {
             self.replanned.notify_one();
         }
-        Ok((ran.outcome, ran.denial))
+        Ok(Answered {
+            outcome: ran.outcome,
+            denial: ran.denial,
+            delivery: ran.delivery,
+        })
     }
 
     /// Runs one operation for a caller who is known already: the seed, jobs and tests come this way. The call is
@@ -304,7 +334,10 @@ impl Gateway {
             region: region.to_owned(),
             input: input.clone(),
         };
-        self.execute(prepared, &facts, || Ok(input.clone())).await.0
+        let carried = Carried::whole(Bytes::new(), Vec::new());
+        self.execute(prepared, &facts, &carried, || Ok(input.clone()))
+            .await
+            .outcome
     }
 }
 

@@ -21,17 +21,19 @@ use wire::Fault;
 use wire::protocol::{self, Parts};
 use wire::route::Route;
 
+use crate::blobs::Carried;
 use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::front::{Answer, Incoming};
-use crate::functions::Functions;
+use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::outside::Outside;
+use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::{Readiness, Services};
 use crate::trail::TrailRules;
 
@@ -123,6 +125,22 @@ impl Gateway {
         self
     }
 
+    /// The log of a function, without a version in its ARN, oldest line first, as far as the runner keeps it.
+    pub fn function_log(&self, function_arn: &str) -> Vec<LogLine> {
+        let functions = &self.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .map(|functions| functions.log(function_arn))
+            .unwrap_or_default()
+    }
+
+    /// Enforces request quotas, at the services' own rates unless others are set.
+    #[must_use]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        self.environment.quotas = Some(Enforced::new(tables, rates));
+        self
+    }
+
     /// The row of an operation, if it is built.
     pub fn endpoint(&self, service: &str, operation: &str) -> Option<&'static Endpoint> {
         self.environment.services.endpoint(service, operation)
@@ -156,6 +174,7 @@ impl Gateway {
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
         self.environment.known_policies.clear();
+        self.environment.directory.forget();
         self.replanned.notify_one();
     }
 
@@ -177,18 +196,23 @@ impl Gateway {
                     operation,
                     protocol,
                 } = prepared.route;
-                let (result, denial) = self
-                    .execute(prepared, &facts, || {
+                let carried = Carried::whole(incoming.body.clone(), Vec::new());
+                let answered = self
+                    .execute(prepared, &facts, &carried, || {
                         protocol::decode(service, operation, protocol, &parts)
                     })
                     .await;
-                let encoded = result
+                let mut encoded = answered
+                    .outcome
                     .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
                     .unwrap_or_else(|fault| {
                         report(&fault, &facts.id);
                         protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
                     });
-                answer(encoded, denial)
+                if let Some(delivery) = answered.delivery {
+                    encoded.body = delivery.bytes.into();
+                }
+                answer(encoded, answered.denial)
             }
             Err(refused) => self.refuse(*refused, &facts).await,
         }

@@ -22,6 +22,7 @@ pub mod grant;
 pub mod imported;
 pub mod inventory;
 pub mod key;
+pub mod listing;
 pub mod mac;
 pub mod managed;
 mod material;
@@ -31,11 +32,13 @@ mod page;
 pub mod policy;
 mod principal;
 pub mod public_key;
+pub mod quota;
 pub mod rotation;
 mod scheme;
 pub mod sign;
 pub mod state;
 pub mod tag;
+pub mod usage;
 
 /// How KMS's calls look in the trail (KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail").
 pub static TRAIL: TrailRules = TrailRules {
@@ -58,6 +61,7 @@ pub static TRAIL: TrailRules = TrailRules {
 pub static OPERATIONS: &[Endpoint] = operations!["kms";
     key::{CreateKey, DescribeKey, ListKeys, UpdateKeyDescription},
     state::{DisableKey, EnableKey},
+    usage::{GetKeyLastUsage},
     deletion::{CancelKeyDeletion, ScheduleKeyDeletion},
     policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy},
     tag::{ListResourceTags, TagResource, UntagResource},

@@ -13,6 +13,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 pub mod batch;
 pub mod create;
 pub mod deletion;
+pub mod dependents;
 pub mod describe;
 mod envelope;
 mod filter;

@@ -79,6 +79,12 @@ const VALUES_NAME: &str = "secretsmanager.values";
 /// By account, region, name of the secret, and version id.
 pub static VALUES: Table<(String, String, String, String), Value> = Table::new(0x0261, VALUES_NAME);
 
+/// The data key of a version, encrypted; `None` if the version has no value.
+pub(crate) fn data_key(look: &mut Look<'_>, secret: &Secret, id: &str) -> Result<Option<Vec<u8>>> {
+    let held = look.get(&VALUES, &row(secret, id))?;
+    Ok(held.map(|held| held.sealed.data_key.clone()))
+}
+
 /// The value of a request, if it gives one.
 pub(crate) fn given(text: Option<String>, binary: Option<Blob>) -> Result<Option<Plain>> {
     let plain = match (text, binary) {

@@ -6,4 +6,5 @@ mod cloud;
 mod kms;
 #[cfg(test)]
 mod secretsmanager;
+#[cfg(test)]
 mod ssm;

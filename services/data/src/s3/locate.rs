@@ -1,0 +1,49 @@
+//! From the name in a request to the bucket that it denotes.
+//!
+//! Invariant: a bucket is handed out only to requests of its own region; whoever names another owner than it has is refused.
+
+use pipeline::{Found, Look, Result};
+use policy::Principal;
+use wire::Fault;
+
+use super::bucket::{self, BUCKETS, BucketTarget};
+use super::fault::{no_such_bucket, permanent_redirect};
+
+/// The bucket of a name, for operations on it and on its objects. `expected_owner` is `x-amz-expected-bucket-owner`.
+pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
+    if let Some(found) = look.get(&BUCKETS, name)?
+        // A request without a signature names no region.
+        && found.region != look.region()
+        && !anonymous(look)
+    {
+        return Err(permanent_redirect(&found));
+    }
+    bucket_anywhere(look, name, expected_owner)
+}
+
+/// The same, whatever region the request was signed for.
+pub fn bucket_anywhere(
+    look: &mut Look<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Found<BucketTarget>> {
+    let found = look.get(&BUCKETS, name)?.map(BucketTarget::new);
+    if found.is_none() && anonymous(look) {
+        // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
+        return Err(no_such_bucket(name));
+    }
+    if let (Some(found), Some(owner)) = (&found, expected_owner)
+        && owner != found.account
+    {
+        return Err(Fault::access_denied("Access Denied"));
+    }
+    Ok(Found::or_absent(found, || {
+        (bucket::arn(name), no_such_bucket(name))
+    }))
+}
+
+/// Whether nobody signed the request.
+pub fn anonymous(look: &Look<'_>) -> bool {
+    look.caller()
+        .is_some_and(|caller| matches!(caller.principal, Principal::Anonymous))
+}

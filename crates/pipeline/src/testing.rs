@@ -185,6 +185,23 @@ impl Cloud {
         Ok(serde_json::from_slice(&encoded.body).unwrap_or_default())
     }
 
+    /// Calls an operation in `REGION` with a document, which tells of members that have no place in JSON: payloads and headers.
+    ///
+    /// # Errors
+    /// The fault, by code and message.
+    pub fn ask(
+        &self,
+        caller: &Caller,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document, Failure> {
+        let asked = self.gateway.call(caller, REGION, service, operation, input);
+        self.runtime
+            .block_on(asked)
+            .map_err(|fault| failure(api::models::service(service), &fault))
+    }
+
     /// JSON as the operation's input document.
     ///
     /// # Errors
@@ -304,6 +321,19 @@ pub fn read(
         if let Some(value) = input.get(member.name).and_then(located_value) {
             members.push((member.name, value));
         }
+    }
+    let payload = structure.payload.and_then(|index| structure.members.get(index));
+    if let Some(member) = payload
+        && let Some(value) = input.get(member.name)
+        && let Some(shape) = model.shape(member.shape)
+    {
+        let read = match (&shape.kind, located_value(value)) {
+            (Kind::Structure(_), _) => {
+                protocol::read_kept(model, shape.name, value.to_string().as_bytes()).map(Some)?
+            }
+            (_, simple) => simple,
+        };
+        members.extend(read.map(|read| (member.name, read)));
     }
     Ok(document)
 }

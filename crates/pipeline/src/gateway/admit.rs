@@ -89,7 +89,7 @@ impl Gateway {
             .unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
         // S3 serves strangers too: what the policies say of them decides.
-        let stranger = claim.is_none() && route.service.bare_errors;
+        let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
         let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
             let stranger = Identity::anonymous(&self.environment.management_account);
             Ok((Arc::new(stranger), None))

@@ -9,7 +9,21 @@ import pathlib
 import tempfile
 import unittest
 
-from server import Judge, statement
+from server import Credentials, Judge, statement
+
+OTHER = "222233334444"
+DORA = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+SEED = f"""\
+accounts:
+- id: "{OTHER}"
+  name: Partner
+  users:
+  - name: dora
+    inline:
+      all: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Action: ["s3:*", "kms:*"], Resource: "*"}}]}}
+    access_keys:
+    - {{id: {DORA.key}, secret: {DORA.secret}}}
+"""
 
 TEXT = b"The quick brown fox guards the payroll of November. " * 3000
 PART = 5 << 20
@@ -69,7 +83,7 @@ class Sealed(Judge):
 
 class Default(Sealed):
     def test_every_object_is_encrypted_though_nobody_asked(self):
-        """S21.1, S21.3, S21.5, S21.6, S21.7, S21.8: answers say AES256, reads give the bytes back, the disk has none of them."""
+        """S21.1, S21.2, S21.3, S21.5, S21.6, S21.7, S21.8: answers say AES256, reads give the bytes back, who has but the disk reads none."""
         made = self.put("plain")
         self.assertEqual(made["ServerSideEncryption"], "AES256")
         self.assertEqual(made["ETag"].strip('"'), hashlib.md5(TEXT).hexdigest())
@@ -227,6 +241,75 @@ class Kms(Sealed):
         mine = [event for event in self.events("Decrypt") if event["resources"][0]["ARN"] == key]
         through = sorted(event["userIdentity"]["invokedBy"] for event in mine)
         self.assertEqual(through, ["s3.amazonaws.com", "secretsmanager.amazonaws.com", "ssm.amazonaws.com"])
+
+    def test_the_key_of_an_object_is_changed_in_place(self):
+        """UpdateObjectEncryption: other keys for bytes that stay; from then on the new key alone opens."""
+        old, new = (self.kms.create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+        bodies = [os.urandom(PART), b"the end"]
+        upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key="moved", **self.by_kms(SSEKMSKeyId=old))["UploadId"]
+        parts = [{"PartNumber": number, "ETag": self.s3.upload_part(
+            Bucket=self.bucket, Key="moved", UploadId=upload, PartNumber=number, Body=body)["ETag"]}
+            for number, body in enumerate(bodies, 1)]
+        before = self.s3.complete_multipart_upload(
+            Bucket=self.bucket, Key="moved", UploadId=upload, MultipartUpload={"Parts": parts})
+        change = lambda name, key, **more: self.s3.update_object_encryption(
+            Bucket=self.bucket, Key=name, ObjectEncryption={"SSEKMS": {"KMSKeyArn": key, **more}})
+        change("moved", new)
+        self.kms.disable_key(KeyId=old)
+        self.assertEqual(self.get("moved"), b"".join(bodies))
+        after = self.head("moved")
+        self.assertEqual((after["SSEKMSKeyId"], after["ETag"]), (new, before["ETag"]))
+        self.put("promoted")
+        change("promoted", new, BucketKeyEnabled=True)
+        self.assertEqual((self.get("promoted"), self.head("promoted")["BucketKeyEnabled"]), (TEXT, True))
+        self.refused("KMS.DisabledException", change, "promoted", old, status=400)
+        self.refused("AccessDenied", change, "promoted", new.replace(self.server.account, "111122223333"), status=403)
+        self.assertEqual(self.get("promoted"), TEXT)
+
+    def test_a_large_object_asks_kms_once(self):
+        """S21.12, S21.13: however long the bytes take, one data key for the write and one opening for the read."""
+        large = os.urandom(12 << 20)
+        self.put("large", large, **self.by_kms())
+        self.assertEqual(self.get("large"), large)
+        self.assertEqual(self.get("large", Range="bytes=7000000-7000100"), large[7000000:7000101])
+        asked = tuple(len(self.asked(operation, self.arn("large"))) for operation in ("GenerateDataKey", "Decrypt"))
+        self.assertEqual(asked, (1, 2))
+        self.unreadable(large[:64], large[6 << 20:(6 << 20) + 64], large[-64:])
+
+
+class Accounts(Sealed):
+    """A bucket, a key and a caller of two accounts."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as folder:
+            seed = pathlib.Path(folder) / "seed.yaml"
+            seed.write_text(SEED)
+            cls.OPTIONS = ("--clock-control", "--seed", str(seed))
+            super().setUpClass()
+
+    def test_another_account_needs_bucket_and_key(self):
+        """S20.4, S21.13: the bucket's policy, the key's policy and the caller's own must all agree."""
+        theirs = self.server.client("s3", DORA)
+        self.put("ours", **self.by_kms())
+        self.refused("AccessDenied", self.get, "ours", client=theirs, status=403)
+        shared = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"},
+                  "Action": ["s3:GetObject", "s3:PutObject"], "Resource": self.arn("*")}
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [shared]}))
+        denied = self.refused("AccessDenied", self.get, "ours", client=theirs, status=403)
+        self.assertIn("kms:Decrypt", denied["Error"]["Message"])
+        own = json.loads(self.kms.get_key_policy(KeyId=self.key, PolicyName="default")["Policy"])
+        own["Statement"].append({"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"},
+                                 "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": "*"})
+        self.kms.put_key_policy(KeyId=self.key, PolicyName="default", Policy=json.dumps(own))
+        self.assertEqual(self.get("ours", client=theirs), TEXT)
+        self.put("from-there", client=theirs, **self.by_kms())
+        self.assertEqual(self.get("from-there"), TEXT)
+        # Without a key of anybody's, it is the uploader's own account's key for S3, which the bucket's account has no use of.
+        made = self.put("closed", client=theirs, ServerSideEncryption="aws:kms")
+        self.assertIn(f":{OTHER}:key/", made["SSEKMSKeyId"])
+        self.assertEqual(self.get("closed", client=theirs), TEXT)
+        self.refused("AccessDenied", self.get, "closed", status=403)
 
 
 class BucketKeys(Sealed):

@@ -477,6 +477,7 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_SEAL_PASSPHRASE_FILE",
         "RINGWORK_SEED",
         "RINGWORK_CLOCK_CONTROL",
+        "RINGWORK_UNCONFINED_FUNCTIONS",
         "RINGWORK_NAMES",
         "RINGWORK_REQUEST_QUOTAS",
     ];

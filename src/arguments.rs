@@ -468,7 +468,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -477,6 +477,7 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_SEAL_PASSPHRASE_FILE",
         "RINGWORK_SEED",
         "RINGWORK_CLOCK_CONTROL",
+        "RINGWORK_UNCONFINED_FUNCTIONS",
         "RINGWORK_NAMES",
         "RINGWORK_REQUEST_QUOTAS",
     ];

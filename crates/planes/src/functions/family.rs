@@ -84,15 +84,33 @@ pub(super) fn holds_connection(first: Pid, user: Option<u32>, from: u16, to: u16
 /// Kills a sandbox: its group, its descendants, all of its user if it has one of its own, and whatever left these but still carries
 /// `folder` in its environment.
 pub(super) fn kill(first: Pid, user: Option<u32>, folder: &Path) {
-    let descendants = members(first);
-    let _ = kill_process_group(first, Signal::KILL);
-    for pid in descendants.into_iter().filter_map(Pid::from_raw) {
+    for pid in stopped(first).into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::KILL);
     }
+    let _ = kill_process_group(first, Signal::KILL);
     if let Some(user) = user {
         sweep_users(user..user + 1);
     }
     sweep(folder);
+}
+
+/// Stops a process and its descendants until none is new: what is stopped starts no more of them, and what is not dead yet still tells
+/// its children.
+fn stopped(first: Pid) -> BTreeSet<i32> {
+    const ROUNDS: usize = 64;
+    let mut all = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let found = members(first);
+        let new: Vec<i32> = found.difference(&all).copied().collect();
+        if new.is_empty() {
+            break;
+        }
+        for pid in new.iter().copied().filter_map(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::STOP);
+        }
+        all.extend(new);
+    }
+    all
 }
 
 /// All processes, with their folders in `/proc`.

@@ -108,13 +108,7 @@ impl Runner {
         let seen = places.seen(jail.is_some());
         let (program, arguments) = program(&usable, &seen, invocation.memory_mb);
         let stream = stream_name(invocation, &id);
-        let mut environment = self.environment(invocation, &seen);
-        for (name, value) in [
-            ("AWS_LAMBDA_LOG_STREAM_NAME", stream.clone()),
-            ("AWS_LAMBDA_RUNTIME_API", address),
-        ] {
-            environment.push((name.to_owned(), Value::Plain(value.into())));
-        }
+        let environment = self.environment(invocation, &seen, (&stream, &address));
         let launch = Launch {
             program,
             prefix: usable.prefix,
@@ -137,15 +131,7 @@ impl Runner {
         ));
         let began = Instant::now();
         let started = start(launch).await.inspect_err(|_| api.abort())?;
-        let credentials = invocation.credentials.as_ref();
-        let traits = Arc::new(Traits {
-            function: invocation.function_arn.clone(),
-            configuration: invocation.configuration.clone(),
-            expires: credentials.map(|credentials| credentials.expires),
-            memory_mb: invocation.memory_mb,
-            runtime: usable.version,
-            _code: code,
-        });
+        let traits = Arc::new(traits(invocation, usable.version, code));
         let unversioned = invocation.function_arn.rsplit_once(':');
         let log = self.logs.of(unversioned.map_or("", |(arn, _)| arn));
         let sandbox = Sandbox {
@@ -167,7 +153,12 @@ impl Runner {
     }
 
     /// The variables of a sandbox: first what the function's own may replace, then its own, then what nobody may.
-    fn environment(&self, invocation: &Invocation, seen: &Seen) -> Vec<(String, Value)> {
+    fn environment(
+        &self,
+        invocation: &Invocation,
+        seen: &Seen,
+        (stream, address): (&str, &str),
+    ) -> Vec<(String, Value)> {
         let mut variables = Vec::new();
         let plain = |value: &str| Value::Plain(value.into());
         let mut set = |name: &str, value: Value| variables.push((name.to_owned(), value));
@@ -200,6 +191,8 @@ impl Runner {
             ),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", &invocation.log_group),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
+            ("AWS_LAMBDA_RUNTIME_API", address),
             ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", invocation.runtime)),
             ("AWS_REGION", &invocation.region),
             ("AWS_DEFAULT_REGION", &invocation.region),
@@ -228,6 +221,18 @@ impl Runner {
             );
         }
         variables
+    }
+}
+
+fn traits(invocation: &Invocation, runtime: String, code: Arc<OnceCell<()>>) -> Traits {
+    let credentials = invocation.credentials.as_ref();
+    Traits {
+        function: invocation.function_arn.clone(),
+        configuration: invocation.configuration.clone(),
+        expires: credentials.map(|credentials| credentials.expires),
+        memory_mb: invocation.memory_mb,
+        runtime,
+        _code: code,
     }
 }
 

@@ -31,20 +31,8 @@ const VARIABLES: [&str; 25] = [
     "_HANDLER",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_sees_nothing_that_is_not_its_own() {
-    for place in Place::all() {
-        sees_its_own(place).await;
-    }
-}
-
-async fn sees_its_own(place: Place) {
-    let ground = place.sandboxes.0.ground.get();
-    let unconfined = ground.is_some_and(|ground| matches!(ground.confinement, Confinement::Nothing));
-    let user = ground.and_then(|ground| ground.confinement.user(0));
-    // Something of the server's that no function may see.
-    std::fs::write(place.folder.path().join("secret"), "data").unwrap();
-    let source = r#"
+/// Tells what it sees.
+const LOOKS: &str = r#"
 import os, resource, sys
 def handler(event, context):
     task = os.environ["LAMBDA_TASK_ROOT"]
@@ -71,7 +59,21 @@ def handler(event, context):
         "pids": [pid for pid in os.listdir("/proc") if pid.isdigit()], "shown": open("/proc/self/cmdline").read(),
     }
 "#;
-    let mut invocation = python("alone", source);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_sees_nothing_that_is_not_its_own() {
+    for place in Place::all() {
+        sees_its_own(place).await;
+    }
+}
+
+async fn sees_its_own(place: Place) {
+    let ground = place.sandboxes.0.ground.get();
+    let unconfined = ground.is_some_and(|ground| matches!(ground.confinement, Confinement::Nothing));
+    let user = ground.and_then(|ground| ground.confinement.user(0));
+    // Something of the server's that no function may see.
+    std::fs::write(place.folder.path().join("secret"), "data").unwrap();
+    let mut invocation = python("alone", LOOKS);
     let folders = place.folder.path().join("functions/sandboxes");
     let secret = place.folder.path().join("secret");
     let payload = json!({"secret": secret, "folders": folders}).to_string();

@@ -219,7 +219,7 @@ impl Sampler<'_> {
             "SecretId" | "SecretIdList" => Some(name.to_owned()),
             "MoveToVersionId" => Some(SECRET_VERSION.to_owned()),
             "AliasName" => Some(format!("alias/{name}")),
-            "ReplicaRegion" => Some("us-west-2".to_owned()),
+            "ReplicaRegion" | "Region" | "RemoveReplicaRegions" => Some("us-west-2".to_owned()),
             "PrimaryRegion" => Some("eu-west-1".to_owned()),
             "AccessKeyId" => id(&self.existing.access_key_id, "AKIAIOSFODNN7MISSING"),
             "KeyId" | "TargetKeyId" | "DestinationKeyId" | "SourceKeyId" => {

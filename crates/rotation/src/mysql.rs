@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(maria.password("a'b\\"), "PASSWORD('a''b\\')");
         assert_eq!(new.password("p"), "'p'");
         assert_eq!(Dialect::of("9.1.0", ""), new);
-        assert_eq!(Dialect::of("11.4.2-MariaDB", "").hashes, true);
+        assert!(Dialect::of("11.4.2-MariaDB", "").hashes);
     }
 
     #[test]

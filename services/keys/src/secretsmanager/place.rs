@@ -40,8 +40,11 @@ type Key = (String, String, u8, i64, String);
 /// By account, region, order, moment and name.
 pub static PLACES: Table<Key, Place> = Table::new(0x0262, "secretsmanager.places");
 
-/// The orders by a moment, as keys number them, with the secret's moment.
-const ORDERS: [(u8, fn(&Secret) -> i64); 3] = [
+/// Reads a secret's moment, in milliseconds since the epoch.
+type Moment = fn(&Secret) -> i64;
+
+/// The orders by a moment, as keys number them.
+const ORDERS: [(u8, Moment); 3] = [
     (CREATED, |secret| secret.created),
     (ACCESSED, |secret| secret.accessed.unwrap_or_default()),
     (CHANGED, |secret| secret.changed),

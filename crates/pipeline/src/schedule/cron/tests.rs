@@ -7,7 +7,7 @@ use crate::schedule::day::{first_of, year_and_month};
 
 /// `2026-11-22T08:00` in milliseconds.
 fn at(text: &str) -> i64 {
-    let number = |from: usize, to: usize| text[from..to].parse::<i64>().unwrap();
+    let number = |from: usize, to: usize| text.get(from..to).unwrap().parse::<i64>().unwrap();
     let month = u32::try_from(number(5, 7)).unwrap();
     let days = first_of(number(0, 4), month) + number(8, 10) - 1;
     days * DAY + number(11, 13) * HOUR + number(14, 16) * MINUTE

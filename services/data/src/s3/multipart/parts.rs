@@ -32,7 +32,9 @@ impl Operation for ListParts {
     ) -> Result<Self::Output> {
         let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
         let customer = encryption::customer!(input);
-        encryption::expect_no_customer(&customer)?;
+        if customer.is_given() {
+            upload.encryption.expect_customer(&customer)?;
+        }
         let (limit, max_parts) = page::size(input.max_parts, "max-parts")?;
         let marker = input.part_number_marker.unwrap_or(0);
         let behind = (

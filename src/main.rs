@@ -6,12 +6,12 @@
 
 mod account;
 mod arguments;
+mod bootstrap;
 mod command;
 mod control;
 mod error;
 mod folder;
 mod front;
-mod function;
 mod functions;
 mod memory;
 mod seed;
@@ -29,8 +29,8 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let ended = match function::asked_for() {
-        Some(environment) => function::run(environment),
+    let ended = match bootstrap::asked_for() {
+        Some(environment) => bootstrap::run(environment),
         None => run(arguments::command()),
     };
     match ended {
@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Who(options) => runtime.block_on(command::reach::who(&options)),
         Command::What(options) => runtime.block_on(command::reach::what(&options)),
         Command::Keys(options) => runtime.block_on(command::keys::run(&options)),
+        Command::Logs(options) => runtime.block_on(command::logs::run(&options)),
         Command::Policy(options) => runtime.block_on(command::policy::run(&options)),
         Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),

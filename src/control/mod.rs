@@ -3,6 +3,7 @@
 
 mod clock;
 mod keys;
+mod logs;
 mod policy;
 mod reach;
 mod reset;
@@ -12,6 +13,7 @@ mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
 pub(crate) use keys::{KeyReport, KeysReport, Which};
+pub(crate) use logs::{LogReport, Whose};
 pub(crate) use policy::{Did, Made};
 pub(crate) use reach::{What, Who};
 pub(crate) use status::StatusReport;
@@ -105,6 +107,7 @@ impl Control {
             ("POST", "/_ringwork/what-can") => written(&self.what_can(request.body.at_hand())?),
             ("POST", "/_ringwork/policy") => written(&self.policy(request.body.at_hand())?),
             ("POST", "/_ringwork/keys") => written(&self.keys(request.body.at_hand())?),
+            ("POST", "/_ringwork/logs") => written(&self.logs(request.body.at_hand())?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
             ("POST", "/_ringwork/clock") => written(&self.change_clock(request.body.at_hand()).await?),

@@ -185,6 +185,23 @@ impl Cloud {
         Ok(serde_json::from_slice(&encoded.body).unwrap_or_default())
     }
 
+    /// Calls an operation in `REGION` with a document, which tells of members that have no place in JSON: payloads and headers.
+    ///
+    /// # Errors
+    /// The fault, by code and message.
+    pub fn ask(
+        &self,
+        caller: &Caller,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document, Failure> {
+        let asked = self.gateway.call(caller, REGION, service, operation, input);
+        self.runtime
+            .block_on(asked)
+            .map_err(|fault| failure(api::models::service(service), &fault))
+    }
+
     /// JSON as the operation's input document.
     ///
     /// # Errors

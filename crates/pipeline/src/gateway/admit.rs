@@ -33,8 +33,11 @@ pub(super) struct Prepared {
     /// What a payload has to prove that is still arriving.
     pub(super) payload: Option<Payload>,
     /// What a payload in chunks carries that was at hand, with its trailing headers.
-    pub(super) unchunked: Option<(Bytes, Vec<(String, String)>)>,
+    pub(super) unchunked: Option<Unchunked>,
 }
+
+/// What a payload in chunks carries, and its trailing headers.
+type Unchunked = (Bytes, Vec<(String, String)>);
 
 /// A request that ends before a handler.
 pub(super) struct Refused {
@@ -124,11 +127,7 @@ impl Gateway {
         } else {
             region
         };
-        let (payload, unchunked) = match received {
-            Received::AsItIs => (None, None),
-            Received::Arriving(payload) => (Some(payload), None),
-            Received::Unchunked(bytes, trailers) => (None, Some((bytes, trailers))),
-        };
+        let (payload, unchunked) = received.split();
         Ok(Prepared {
             route,
             endpoint,
@@ -278,13 +277,21 @@ enum Received {
     /// It is verified while it arrives.
     Arriving(Payload),
     /// It came in chunks, whose signatures and trailing headers were verified.
-    Unchunked(Bytes, Vec<(String, String)>),
+    Unchunked(Unchunked),
 }
 
 impl Received {
+    fn split(self) -> (Option<Payload>, Option<Unchunked>) {
+        match self {
+            Self::AsItIs => (None, None),
+            Self::Arriving(payload) => (Some(payload), None),
+            Self::Unchunked(unchunked) => (None, Some(unchunked)),
+        }
+    }
+
     fn bytes<'a>(&'a self, body: &'a [u8]) -> &'a [u8] {
         match self {
-            Self::Unchunked(bytes, _) => bytes,
+            Self::Unchunked((bytes, _)) => bytes,
             Self::AsItIs | Self::Arriving(_) => body,
         }
     }
@@ -298,8 +305,8 @@ fn receive(
     match body {
         None => Payload::of(parts.headers, proven).map(Received::Arriving),
         Some(body) if payload::is_chunked(parts.headers) => {
-            let (bytes, trailers) = Payload::of(parts.headers, proven)?.decode(body.clone())?;
-            Ok(Received::Unchunked(bytes, trailers))
+            let unchunked = Payload::of(parts.headers, proven)?.decode(body.clone())?;
+            Ok(Received::Unchunked(unchunked))
         }
         Some(_) => Ok(Received::AsItIs),
     }

@@ -51,6 +51,11 @@ pub(crate) enum Command {
     /// Say what a principal can do and become: what can ARN do
     #[command(after_help = "Example:\n  ringwork what can arn:aws:iam::000000000000:user/ana do")]
     What(Reach),
+    /// List the keys: state, age, next rotation, last use, who may use them, and what is encrypted under each
+    #[command(
+        after_help = "Examples:\n  ringwork keys\n  ringwork keys alias/orders\n  ringwork keys --account 000000000000 --region eu-central-1 --json"
+    )]
+    Keys(Keys),
     /// Check and test policies without a server, or say what a changed policy changes
     Policy(Policy),
     /// Say which recorded calls would have another verdict under changed policies
@@ -66,6 +71,31 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Save the server's state, or make a data folder from a saved one
     Snapshot(Snapshot),
+    /// Write the deployment package of the functions that rotate the passwords of databases
+    #[command(after_help = ROTATION_EXAMPLES)]
+    RotationFunction(RotationFunction),
+}
+
+const ROTATION_EXAMPLES: &str = "The handler's name says which function it is:
+  postgresql.single-user         a PostgreSQL user changes its own password
+  postgresql.alternating-users   two PostgreSQL users take turns, changed by a superuser
+  mysql.single-user              a MySQL or MariaDB user changes its own password
+  mysql.alternating-users        two MySQL or MariaDB users take turns, changed by a superuser
+
+Example:
+  ringwork rotation-function --output rotation.zip
+  aws lambda create-function --function-name rotate --runtime provided.al2023 --handler postgresql.single-user \\
+    --role arn:aws:iam::000000000000:role/rotation --timeout 30 --zip-file fileb://rotation.zip
+  aws lambda add-permission --function-name rotate --statement-id rotation --action lambda:InvokeFunction \\
+    --principal secretsmanager.amazonaws.com
+  aws secretsmanager rotate-secret --secret-id db --rotation-rules AutomaticallyAfterDays=30 \\
+    --rotation-lambda-arn arn:aws:lambda:us-east-1:000000000000:function:rotate";
+
+#[derive(Args)]
+pub(crate) struct RotationFunction {
+    /// The zip to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
 }
 
 const SERVE_EXAMPLES: &str = "Examples:
@@ -116,6 +146,13 @@ pub(crate) struct Serve {
     /// Let root move the cloud's clock (for tests)
     #[arg(long, env = "RINGWORK_CLOCK_CONTROL")]
     pub(crate) clock_control: bool,
+    /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
+    #[arg(
+        long,
+        value_name = "aws[,SERVICE.QUOTA=RATE]",
+        env = "RINGWORK_REQUEST_QUOTAS"
+    )]
+    pub(crate) request_quotas: Option<String>,
     /// Further names for the server's certificate, separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',', env = "RINGWORK_NAMES")]
     pub(crate) names: Vec<String>,
@@ -294,6 +331,26 @@ pub(crate) struct Reach {
 }
 
 #[derive(Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// One key, by its id, alias or ARN: everything that is known of it
+    #[arg(conflicts_with_all = ["account", "region", "limit"])]
+    pub(crate) key: Option<String>,
+    /// Only those of an account
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// Only those of a region
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// So many keys at most [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
 #[command(after_help = "Example:\n  ringwork status --json --data /var/lib/ringwork")]
 pub(crate) struct Status {
     #[command(flatten)]
@@ -384,7 +441,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -394,6 +451,7 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_SEED",
         "RINGWORK_CLOCK_CONTROL",
         "RINGWORK_NAMES",
+        "RINGWORK_REQUEST_QUOTAS",
     ];
     for (name, _) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with("RINGWORK_")) else {

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub(crate) enum Error {
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
+    #[error("the rotation function cannot run")]
+    Function(#[source] rotation::Error),
     #[error("{0}")]
     Usage(String),
     #[error("cannot {doing} {path}")]

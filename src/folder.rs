@@ -69,6 +69,11 @@ impl Folder {
         self.0.join("endpoint")
     }
 
+    /// What functions run in; the runner's own.
+    pub(crate) fn functions(&self) -> PathBuf {
+        self.0.join("functions")
+    }
+
     pub(crate) fn authority(&self) -> PathBuf {
         self.0.join("ca.pem")
     }

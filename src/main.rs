@@ -11,6 +11,9 @@ mod control;
 mod error;
 mod folder;
 mod front;
+mod function;
+mod functions;
+mod memory;
 mod seed;
 mod serve;
 mod services;
@@ -26,7 +29,11 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(arguments::command()) {
+    let ended = match function::asked_for() {
+        Some(environment) => function::run(environment),
+        None => run(arguments::command()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("ringwork: {}", error.chain());
@@ -47,12 +54,14 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
         Command::Who(options) => runtime.block_on(command::reach::who(&options)),
         Command::What(options) => runtime.block_on(command::reach::what(&options)),
+        Command::Keys(options) => runtime.block_on(command::keys::run(&options)),
         Command::Policy(options) => runtime.block_on(command::policy::run(&options)),
         Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),
         Command::Doctor(options) => runtime.block_on(command::doctor::run(&options)),
         Command::Clock(options) => runtime.block_on(command::clock::run(&options)),
         Command::Seal(options) => command::seal::run(&options),
+        Command::RotationFunction(options) => command::rotation_function::run(&options),
         Command::Snapshot(options) => runtime.block_on(command::snapshot::run(&options)),
     }
 }

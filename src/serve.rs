@@ -9,7 +9,7 @@ use crypto::certificate::Authority;
 use crypto::{KeyFile, Opener, Seal, SealHeader, Secret, SystemRandomness};
 use identity::iam::directory::IdentityDirectory;
 use pipeline::ledger::LedgerChain;
-use pipeline::{Clock, Gateway};
+use pipeline::{Clock, Gateway, Rates};
 use planes::{Https, Listener, ListenerConfig, TlsMaterial};
 use store::Store;
 
@@ -18,14 +18,14 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, seed, services};
+use crate::{account, functions, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 
 /// Runs the server until it is asked to stop.
 pub(crate) async fn run(options: Serve) -> Result<(), Error> {
-    forbid_core_files()?;
+    let memory_locked = memory::shield()?;
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
@@ -41,7 +41,15 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         &settings.account,
         &tables,
     );
-    let gateway = Arc::new(gateway.with_outside(Arc::new(Https::default())));
+    let sandboxes = functions::open(&settings.folder)?;
+    let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
+    let mut gateway = gateway
+        .with_outside(Arc::new(Https::default()))
+        .with_functions(runner);
+    if let Some(rates) = settings.quotas.take() {
+        gateway = gateway.with_quotas(services::quotas(), rates);
+    }
+    let gateway = Arc::new(gateway);
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -68,6 +76,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
+    sandboxes.serve_at(functions::endpoint(listener.addresses(), &settings.folder));
+    functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
@@ -76,6 +86,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         seal: seal_words,
         endpoints,
         root,
+        memory_locked,
     };
     banner(&posture);
     let front = Arc::new(Front {
@@ -86,9 +97,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
             clock_turn: tokio::sync::Mutex::default(),
         },
     });
+    let tending = tokio::spawn(tend(Arc::clone(&gateway)));
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    tending.abort();
+    sandboxes.stop().await;
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off
@@ -111,6 +125,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     names: Vec<String>,
+    quotas: Option<Rates>,
 }
 
 impl Settings {
@@ -159,18 +174,19 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             names: options.names,
+            quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
     }
 }
 
-/// Secrets are in this process's memory, so it leaves no core file.
-fn forbid_core_files() -> Result<(), Error> {
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(rustix::process::Resource::Core, none)
-        .map_err(|error| Error::Usage(format!("cannot forbid core files: {error}")))
+/// `aws`, and the rates that differ from AWS's.
+fn quotas(text: &str) -> Result<Rates, Error> {
+    let wrong = |message: String| Error::Usage(format!("--request-quotas: {message}"));
+    let (first, rest) = text.split_once(',').unwrap_or((text, ""));
+    if first != "aws" {
+        return Err(wrong("it begins with aws".to_owned()));
+    }
+    Rates::parse(rest, &services::quotas()).map_err(wrong)
 }
 
 fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
@@ -199,6 +215,7 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         let saved = Folder::at(from);
         let (seal, _) = open_seal(&saved, None, None, false)?;
         store.load(&saved.store_file()).map_err(store_error)?;
+        store.blobs().load(saved.path()).map_err(store_error)?;
         return Ok((store, seal, "ephemeral, from a snapshot"));
     }
     let fresh = !settings.folder.store_file().exists();
@@ -404,13 +421,14 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it.
+/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
+/// that has an errand done holds up none.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
     loop {
         let now = gateway.clock().now();
-        let wait = match gateway.run_due(now).await.and_then(|_| gateway.next_due()) {
+        let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
                 eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
                 PAUSE
@@ -420,6 +438,19 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         };
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
+    }
+}
+
+/// Removes what calls left in the folder of contents whose process died: at the start, and every now and then.
+async fn tend(gateway: Arc<Gateway>) {
+    const PAUSE: Duration = Duration::from_secs(6 * 3600);
+    loop {
+        let sweeper = Arc::clone(&gateway);
+        let swept = tokio::task::spawn_blocking(move || sweeper.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            eprintln!("ringwork: the contents could not be swept: {error}");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every service that this binary serves.
 
 use pipeline::gateway::Tables;
+use pipeline::{Dependents, Quotas};
 
 /// The tables of all services.
 pub(crate) fn tables() -> Tables {
@@ -13,6 +14,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
             data::s3control::OPERATIONS,
@@ -25,6 +27,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
             data::s3::JOBS,
+            platform::lambda::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -34,6 +37,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &platform::lambda::TRAIL,
             &data::s3::TRAIL,
             &data::s3control::TRAIL,
         ],
@@ -42,9 +46,26 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::inventory::KEYS,
             &keys::secretsmanager::inventory::SECRETS,
             &data::s3::inventory::BUCKETS,
+            &platform::lambda::inventory::FUNCTIONS,
         ],
+        providers: vec![&keys::kms::managed::PROVIDER],
+        origins: vec![&data::s3::bucket::ORIGINS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+        readiness: vec![&keys::kms::managed::READINESS],
     }
+}
+
+/// What services keep encrypted under keys.
+pub(crate) const fn dependents() -> [&'static Dependents; 2] {
+    [
+        &keys::secretsmanager::dependents::DEPENDENTS,
+        &keys::ssm::dependents::DEPENDENTS,
+    ]
+}
+
+/// The request quotas of the services that have some.
+pub(crate) fn quotas() -> Vec<&'static Quotas> {
+    vec![&keys::kms::quota::QUOTAS]
 }
 
 /// The services' names for `/_ringwork/health`.
@@ -53,6 +74,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "cloudtrail",
     "iam",
     "kms",
+    "lambda",
     "organizations",
     "s3",
     "s3control",

@@ -21,6 +21,12 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
     println!("  account     {}", report.account);
     println!("  engine      {}", report.engine);
     println!("  seal        {}", report.seal);
+    let memory = if report.memory_locked {
+        "locked, never swapped out"
+    } else {
+        "may be swapped out"
+    };
+    println!("  memory      {memory}");
     let clock = if report.clock.follows {
         "the wall's"
     } else {

@@ -2,6 +2,7 @@
 //! account's root user.
 
 mod clock;
+mod keys;
 mod policy;
 mod reach;
 mod reset;
@@ -10,6 +11,7 @@ mod status;
 mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
+pub(crate) use keys::{KeyReport, KeysReport, Which};
 pub(crate) use policy::{Did, Made};
 pub(crate) use reach::{What, Who};
 pub(crate) use status::StatusReport;
@@ -31,6 +33,8 @@ pub(crate) struct Posture {
     pub(crate) account: String,
     pub(crate) data: PathBuf,
     pub(crate) seal: &'static str,
+    /// No page of the process is ever swapped out.
+    pub(crate) memory_locked: bool,
     pub(crate) endpoints: Vec<String>,
     /// Root's credentials as they were at the start, which a reset gives back.
     pub(crate) root: (String, crypto::Secret),
@@ -96,15 +100,16 @@ impl Control {
         let query = Query(&request.query);
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/_ringwork/why") => written(&self.why(query.required("id")?)?),
-            ("POST", "/_ringwork/why") => written(&self.why_described(&request.body)?),
-            ("POST", "/_ringwork/who-can") => written(&self.who_can(&request.body)?),
-            ("POST", "/_ringwork/what-can") => written(&self.what_can(&request.body)?),
-            ("POST", "/_ringwork/policy") => written(&self.policy(&request.body)?),
+            ("POST", "/_ringwork/why") => written(&self.why_described(request.body.at_hand())?),
+            ("POST", "/_ringwork/who-can") => written(&self.who_can(request.body.at_hand())?),
+            ("POST", "/_ringwork/what-can") => written(&self.what_can(request.body.at_hand())?),
+            ("POST", "/_ringwork/policy") => written(&self.policy(request.body.at_hand())?),
+            ("POST", "/_ringwork/keys") => written(&self.keys(request.body.at_hand())?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
-            ("POST", "/_ringwork/clock") => written(&self.change_clock(&request.body).await?),
+            ("POST", "/_ringwork/clock") => written(&self.change_clock(request.body.at_hand()).await?),
             ("POST", "/_ringwork/reset") => written(&self.reset(query.get("account")?.as_deref())?),
-            ("POST", "/_ringwork/snapshot") => written(&self.save_snapshot(&request.body)?),
+            ("POST", "/_ringwork/snapshot") => written(&self.save_snapshot(request.body.at_hand())?),
             _ => Err(Refusal::new(
                 StatusCode::NOT_FOUND,
                 "There is no such control path.",
@@ -152,6 +157,6 @@ fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     Answer {
         status: status.as_u16(),
         headers,
-        body: Bytes::from(body),
+        body: Bytes::from(body).into(),
     }
 }

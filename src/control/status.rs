@@ -14,6 +14,8 @@ pub(crate) struct StatusReport {
     /// `memory` or `disk`
     pub(crate) engine: String,
     pub(crate) seal: String,
+    /// No page of the process is ever swapped out.
+    pub(crate) memory_locked: bool,
     pub(crate) clock: super::ClockReport,
     pub(crate) operations: usize,
     /// The store's version: the number of commits so far.
@@ -32,6 +34,7 @@ impl Control {
             data: self.posture.data.display().to_string(),
             engine: if self.posture.memory { "memory" } else { "disk" }.to_owned(),
             seal: self.posture.seal.to_owned(),
+            memory_locked: self.posture.memory_locked,
             clock: self.clock(),
             operations: self.gateway.endpoints().count(),
             version_of_store: self.gateway.store().version(),

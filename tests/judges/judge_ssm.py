@@ -155,6 +155,41 @@ class Parameters(Judge):
         self.assertEqual(self.put("/size/default", "v" * 5000)["Tier"], "Advanced")
         self.assertEqual(self.ssm.reset_service_setting(SettingId=tier)["ServiceSetting"]["Status"], "Default")
 
+    def test_a_parameter_is_shared_with_another_account(self):
+        """By a resource policy, for reading alone, and by its ARN."""
+        self.put("/shared/a", "ours", Tier="Advanced")
+        arn = f"arn:aws:ssm:us-east-1:{self.server.account}:parameter/shared/a"
+        allowed = statement(["ssm:GetParameter", "ssm:GetParameters"], arn, Principal={"AWS": self.server.account})
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        made = self.ssm.put_resource_policy(ResourceArn=arn, Policy=policy)
+        held = self.ssm.get_resource_policies(ResourceArn=arn)["Policies"]
+        self.assertEqual([(one["PolicyId"], one["Policy"]) for one in held], [(made["PolicyId"], policy)])
+        # Of the same account, whoever the policy names needs no policy of their own.
+        named = json.dumps({"Version": "2012-10-17", "Statement": [
+            {**allowed, "Principal": {"AWS": f"arn:aws:iam::{self.server.account}:user/sharer"}}]})
+        sharer = self.server.client("ssm", self.user("sharer"))
+        self.refused("AccessDeniedException", sharer.get_parameter, Name=arn)
+        self.ssm.put_resource_policy(ResourceArn=arn, Policy=named, PolicyId=made["PolicyId"], PolicyHash=made["PolicyHash"])
+        self.assertEqual(self.value(arn, sharer), "ours")
+        self.refused("AccessDeniedException", sharer.delete_parameter, Name="/shared/a")
+        self.refused("ResourcePolicyConflictException", self.ssm.delete_resource_policy, ResourceArn=arn, **{
+            name: made[name] for name in ("PolicyId", "PolicyHash")})
+        now = self.ssm.get_resource_policies(ResourceArn=arn)["Policies"][0]
+        self.ssm.delete_resource_policy(ResourceArn=arn, PolicyId=now["PolicyId"], PolicyHash=now["PolicyHash"])
+        self.refused("AccessDeniedException", sharer.get_parameter, Name=arn)
+
+    def test_the_id_of_an_image_is_validated_after_the_answer(self):
+        wrong = self.put("/golden/wrong", "ami-golden", DataType="aws:ec2:image")
+        right = self.put("/golden/right", "ami-0abcdef1234567890", DataType="aws:ec2:image")
+        self.assertEqual((wrong["Version"], right["Version"]), (1, 1))
+        # The clock ends what is due before it answers.
+        self.server.ringwork("clock", "advance", "1s")
+        self.assertEqual(self.value("/golden/right"), "ami-0abcdef1234567890")
+        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/golden/wrong")
+        told = {event["serviceEventDetails"]["name"]: event["serviceEventDetails"] for event in self.events("ParameterStoreChange")}
+        self.assertIn("exception", told["/golden/wrong"])
+        self.assertNotIn("exception", told["/golden/right"])
+
 
 class CommandLine(Judge):
     def test_the_story_of_a_parameter(self):

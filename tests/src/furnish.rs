@@ -49,8 +49,7 @@ impl World {
         world.furnish_credentials(name);
         world.furnish_keys(name);
         world.furnish_secret(name);
-        let parameter = json!({"Name": name, "Value": "v", "Type": "String"});
-        world.call("ssm", "PutParameter", parameter).expect("a parameter");
+        world.furnish_parameter(name);
         world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
         if world
@@ -110,12 +109,40 @@ impl World {
             base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
     }
 
+    /// A parameter that is shared with another account.
+    fn furnish_parameter(&mut self, name: &str) {
+        let parameter = json!({"Name": name, "Value": "v", "Type": "String", "Tier": "Advanced"});
+        self.call("ssm", "PutParameter", parameter).expect("a parameter");
+        let arn = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}");
+        let allowed = json!({"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "ssm:GetParameter", "Resource": arn});
+        let policy = json!({"Version": "2012-10-17", "Statement": [allowed]}).to_string();
+        let put = json!({"ResourceArn": arn, "Policy": policy});
+        let held = self
+            .call("ssm", "PutResourcePolicy", put)
+            .expect("a resource policy");
+        let text = |member: &str| Document::String(held[member].as_str().unwrap_or_default().to_owned());
+        let named = ("ResourceArn", Document::String(arn));
+        let deleted = vec![
+            named.clone(),
+            ("PolicyId", text("PolicyId")),
+            ("PolicyHash", text("PolicyHash")),
+        ];
+        let pairs = &mut self.existing.pairs;
+        pairs.insert(
+            "ssm:PutResourcePolicy",
+            vec![named.clone(), ("Policy", Document::String(policy))],
+        );
+        pairs.insert("ssm:DeleteResourcePolicy", deleted);
+        pairs.insert("GetResourcePolicies", vec![named]);
+    }
+
     /// Keys that sign, authenticate and agree.
     fn furnish_pairs(&mut self) {
         for (spec, usage, operations) in [
             ("ECC_NIST_P256", "SIGN_VERIFY", &["GetPublicKey", "Sign"][..]),
             ("HMAC_224", "GENERATE_VERIFY_MAC", &["GenerateMac"]),
             ("ECC_NIST_P256", "KEY_AGREEMENT", &["DeriveSharedSecret"]),
+            ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE", &["Encapsulate"]),
         ] {
             let made = self
                 .call("kms", "CreateKey", json!({"KeySpec": spec, "KeyUsage": usage}))

@@ -28,7 +28,7 @@ impl Said {
                 .unwrap_or_default()
         };
         let request_id = [header("x-amzn-requestid"), header("x-amz-request-id")].concat();
-        let body = answer.body.to_vec();
+        let body = answer.body.at_hand().to_vec();
         let (code, message) = if answer.status < 300 {
             (None, String::new())
         } else {

@@ -53,7 +53,12 @@ impl Sampler<'_> {
         let mut input = operation
             .input
             .map_or_else(Document::empty, |root| self.value(service, "", root, 0));
-        let special = self.existing.pairs.get(operation.name).filter(|_| self.present);
+        // Some names of operations are those of several services.
+        let whole = format!("{}:{}", service.name, operation.name);
+        let special = self.existing.pairs.get(whole.as_str());
+        let special = special
+            .or_else(|| self.existing.pairs.get(operation.name))
+            .filter(|_| self.present);
         if let (Document::Structure(members), Some(special)) = (&mut input, special) {
             for (name, value) in members {
                 if let Some((_, other)) = special.iter().find(|(special, _)| special == name) {
@@ -224,6 +229,7 @@ impl Sampler<'_> {
             ),
             "VersionId" => Some("v1".to_owned()),
             "Path" => Some("/".to_owned()),
+            "ResourceArn" => Some(format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}")),
             "SettingId" => Some("/ssm/parameter-store/default-parameter-tier".to_owned()),
             "SettingValue" => Some("Standard".to_owned()),
             "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),

@@ -33,6 +33,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
@@ -49,6 +50,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
         data::s3::JOBS,
+        platform::lambda::JOBS,
     ]
 }
 
@@ -62,6 +64,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &platform::lambda::TRAIL,
         &data::s3::TRAIL,
         &data::s3control::TRAIL,
     ]
@@ -152,8 +155,12 @@ impl World {
                 &keys::kms::inventory::KEYS,
                 &keys::secretsmanager::inventory::SECRETS,
                 &data::s3::inventory::BUCKETS,
+                &platform::lambda::inventory::FUNCTIONS,
             ],
+            providers: vec![&keys::kms::managed::PROVIDER],
+            origins: vec![&data::s3::bucket::ORIGINS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
+            readiness: vec![&keys::kms::managed::READINESS],
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
@@ -261,7 +268,7 @@ impl World {
             path: request.path,
             query: request.query,
             headers: request.headers,
-            body: request.body,
+            body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
         };

@@ -36,10 +36,10 @@ const OPERATIONS: [(Operation, &str); 4] = [
 ];
 
 /// A running cloud with an administrator.
-struct Cloud {
-    server: Server,
+pub(crate) struct Cloud {
+    pub(crate) server: Server,
     root: Client,
-    admin: Client,
+    pub(crate) admin: Client,
     /// Ids of KMS keys.
     keys: Vec<String>,
     /// Aliases made so far.
@@ -105,7 +105,7 @@ impl Line<'_> {
 
 impl Cloud {
     /// Starts the server, and makes an administrator by root's credentials.
-    async fn start(binary: &Path, data: &Path) -> Result<Self> {
+    pub(crate) async fn start(binary: &Path, data: &Path) -> Result<Self> {
         let mut server = Server::ringwork(binary, data, None)?;
         let mut connection = server.connect().await?;
         let root = Client {
@@ -266,7 +266,7 @@ fn numbers_offset(keys: &[String], end: usize, count: usize) -> usize {
 }
 
 /// Sends a request that must be answered with 200.
-async fn expect(connection: &mut Connection, request: &[u8]) -> Result<Vec<u8>> {
+pub(crate) async fn expect(connection: &mut Connection, request: &[u8]) -> Result<Vec<u8>> {
     let (status, body) = connection.exchange(request).await?;
     if status == 200 {
         return Ok(body.to_vec());

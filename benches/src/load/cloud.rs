@@ -51,7 +51,17 @@ impl Client {
 
     /// A call of KMS, which speaks JSON.
     pub(crate) fn kms(&self, operation: &str, body: &str) -> Result<Vec<u8>> {
-        let target = format!("TrentService.{operation}");
+        self.json("kms", operation, body)
+    }
+
+    /// A call of a service that speaks JSON: KMS, Secrets Manager, Systems Manager.
+    pub(crate) fn json(&self, service: &str, operation: &str, body: &str) -> Result<Vec<u8>> {
+        let prefix = match service {
+            "kms" => "TrentService",
+            "ssm" => "AmazonSSM",
+            other => other,
+        };
+        let target = format!("{prefix}.{operation}");
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", target.as_str()),
@@ -59,7 +69,7 @@ impl Client {
         self.sign(&Draft {
             method: "POST",
             path: "/",
-            service: "kms",
+            service,
             headers: &headers,
             body: body.as_bytes(),
         })

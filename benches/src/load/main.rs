@@ -8,6 +8,7 @@ mod calls;
 mod cell;
 mod cloud;
 mod connection;
+mod keys;
 mod process;
 mod start;
 
@@ -26,6 +27,7 @@ fn while_doing<E: Display>(what: &str) -> impl FnOnce(E) -> String + '_ {
 
 const USAGE: &str = "load start --binary FILE --scratch DIR [--repeats N] [--users N]
 load calls --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only OPERATION]
+load keys --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill N]
 load bare --bytes N";
 
 /// The options of every mode.
@@ -39,6 +41,8 @@ struct Options {
     connections: Vec<usize>,
     only: Option<String>,
     bytes: usize,
+    /// Keys, and secrets, that are made before the second table.
+    fill: usize,
 }
 
 fn number(text: &str) -> Result<usize> {
@@ -56,6 +60,7 @@ impl Options {
             connections: vec![1, 32],
             only: None,
             bytes: 0,
+            fill: 0,
         };
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} takes a value"))?;
@@ -69,6 +74,7 @@ impl Options {
                     options.connections = value.split(',').map(number).collect::<Result<_>>()?;
                 }
                 "--only" => options.only = Some(value),
+                "--fill" => options.fill = number(&value)?,
                 "--bytes" => options.bytes = number(&value)?,
                 _ => return Err(format!("there is no option {name}\n{USAGE}")),
             }
@@ -90,6 +96,7 @@ fn run() -> Result<()> {
     let local = tokio::task::LocalSet::new();
     match mode.as_str() {
         "start" => local.block_on(&runtime, start::run(&options)),
+        "keys" => local.block_on(&runtime, keys::run(&options)),
         "calls" => local.block_on(&runtime, calls::run(&options)),
         _ => Err(USAGE.to_owned()),
     }

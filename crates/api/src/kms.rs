@@ -57,6 +57,18 @@ wire::structures! {
     CreateKeyResponse {
         key_metadata "KeyMetadata" Option<KeyMetadata>;
     }
+    DecapsulateRequest {
+        dry_run "DryRun" Option<bool>;
+        encapsulation_algorithm "EncapsulationAlgorithm" EncapsulationAlgorithmSpec;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+        shared_secret_ciphertext_blob "SharedSecretCiphertextBlob" Blob;
+    }
+    DecapsulateResponse {
+        encapsulation_algorithm "EncapsulationAlgorithm" Option<EncapsulationAlgorithmSpec>;
+        key_id "KeyId" Option<String>;
+        shared_secret "SharedSecret" Option<Blob>;
+    }
     DecryptRequest {
         ciphertext_blob "CiphertextBlob" Option<Blob>;
         dry_run "DryRun" Option<bool>;
@@ -119,6 +131,18 @@ wire::structures! {
     EnableKeyRotationRequest {
         key_id "KeyId" String;
         rotation_period_in_days "RotationPeriodInDays" Option<i32>;
+    }
+    EncapsulateRequest {
+        dry_run "DryRun" Option<bool>;
+        encapsulation_algorithm "EncapsulationAlgorithm" EncapsulationAlgorithmSpec;
+        grant_tokens "GrantTokens" Option<Vec<String>>;
+        key_id "KeyId" String;
+    }
+    EncapsulateResponse {
+        encapsulation_algorithm "EncapsulationAlgorithm" Option<EncapsulationAlgorithmSpec>;
+        key_id "KeyId" Option<String>;
+        shared_secret "SharedSecret" Option<Blob>;
+        shared_secret_ciphertext_blob "SharedSecretCiphertextBlob" Option<Blob>;
     }
     EncryptRequest {
         dry_run "DryRun" Option<bool>;
@@ -214,6 +238,15 @@ wire::structures! {
         ciphertext_for_recipient "CiphertextForRecipient" Option<Blob>;
         plaintext "Plaintext" Option<Blob>;
     }
+    GetKeyLastUsageRequest {
+        key_id "KeyId" String;
+    }
+    GetKeyLastUsageResponse {
+        key_creation_date "KeyCreationDate" Option<Timestamp>;
+        key_id "KeyId" Option<String>;
+        key_last_usage "KeyLastUsage" Option<KeyLastUsageData>;
+        tracking_start_date "TrackingStartDate" Option<Timestamp>;
+    }
     GetKeyPolicyRequest {
         key_id "KeyId" String;
         policy_name "PolicyName" Option<String>;
@@ -289,6 +322,12 @@ wire::structures! {
     ImportKeyMaterialResponse {
         key_id "KeyId" Option<String>;
         key_material_id "KeyMaterialId" Option<String>;
+    }
+    KeyLastUsageData {
+        cloud_trail_event_id "CloudTrailEventId" Option<String>;
+        kms_request_id "KmsRequestId" Option<String>;
+        operation "Operation" Option<KeyLastUsageTrackingOperation>;
+        timestamp "Timestamp" Option<Timestamp>;
     }
     KeyListEntry {
         key_arn "KeyArn" Option<String>;
@@ -649,6 +688,22 @@ wire::enumerations! {
     }
     KeyEncryptionMechanism {
         RsaesOaepSha256 "RSAES_OAEP_SHA_256"
+    }
+    KeyLastUsageTrackingOperation {
+        Decrypt "Decrypt"
+        DeriveSharedSecret "DeriveSharedSecret"
+        Encrypt "Encrypt"
+        GenerateDataKey "GenerateDataKey"
+        GenerateDataKeyPair "GenerateDataKeyPair"
+        GenerateDataKeyPairWithoutPlaintext "GenerateDataKeyPairWithoutPlaintext"
+        GenerateDataKeyWithoutPlaintext "GenerateDataKeyWithoutPlaintext"
+        GenerateMac "GenerateMac"
+        ReEncrypt "ReEncrypt"
+        Sign "Sign"
+        Verify "Verify"
+        VerifyMac "VerifyMac"
+        Encapsulate "Encapsulate"
+        Decapsulate "Decapsulate"
     }
     KeyManagerType {
         Aws "AWS"

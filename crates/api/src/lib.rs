@@ -6,6 +6,7 @@ pub mod accessanalyzer;
 pub mod cloudtrail;
 pub mod iam;
 pub mod kms;
+pub mod lambda;
 pub mod models;
 pub mod organizations;
 pub mod s3;

@@ -1297,6 +1297,9 @@ wire::structures! {
         size "Size" Option<i64>;
         storage_class "StorageClass" Option<ObjectStorageClass>;
     }
+    ObjectEncryption {
+        sse_kms "SSEKMS" Option<SSEKMSEncryption>;
+    }
     ObjectIdentifier {
         e_tag "ETag" Option<String>;
         key "Key" String;
@@ -1785,6 +1788,10 @@ wire::structures! {
     SSEKMS {
         key_id "KeyId" String;
     }
+    SSEKMSEncryption {
+        bucket_key_enabled "BucketKeyEnabled" Option<bool>;
+        kms_key_arn "KMSKeyArn" String;
+    }
     SSES3 {}
     SelectParameters {
         expression "Expression" String;
@@ -1848,6 +1855,19 @@ wire::structures! {
         date "Date" Option<Timestamp>;
         days "Days" Option<i32>;
         storage_class "StorageClass" Option<TransitionStorageClass>;
+    }
+    UpdateObjectEncryptionRequest {
+        bucket "Bucket" String;
+        checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
+        content_md5 "ContentMD5" Option<String>;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        key "Key" String;
+        object_encryption "ObjectEncryption" ObjectEncryption;
+        request_payer "RequestPayer" Option<RequestPayer>;
+        version_id "VersionId" Option<String>;
+    }
+    UpdateObjectEncryptionResponse {
+        request_charged "RequestCharged" Option<RequestCharged>;
     }
     UploadPartCopyOutput {
         bucket_key_enabled "BucketKeyEnabled" Option<bool>;
@@ -2317,6 +2337,7 @@ wire::enumerations! {
 /// The service's own errors.
 pub mod fault {
     wire::faults! {
+        access_denied "AccessDenied" "AccessDenied" 403 Sender;
         bucket_already_exists "BucketAlreadyExists" "BucketAlreadyExists" 409 Sender;
         bucket_already_owned_by_you "BucketAlreadyOwnedByYou" "BucketAlreadyOwnedByYou" 409 Sender;
         encryption_type_mismatch "EncryptionTypeMismatch" "EncryptionTypeMismatch" 400 Sender;

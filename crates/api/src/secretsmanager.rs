@@ -24,6 +24,14 @@ wire::structures! {
         next_token "NextToken" Option<String>;
         secret_values "SecretValues" Option<Vec<SecretValueEntry>>;
     }
+    CancelRotateSecretRequest {
+        secret_id "SecretId" String;
+    }
+    CancelRotateSecretResponse {
+        arn "ARN" Option<String>;
+        name "Name" Option<String>;
+        version_id "VersionId" Option<String>;
+    }
     CreateSecretRequest {
         add_replica_regions "AddReplicaRegions" Option<Vec<ReplicaRegionType>>;
         client_request_token "ClientRequestToken" Option<String>;
@@ -195,9 +203,26 @@ wire::structures! {
         version_id "VersionId" Option<String>;
         version_stages "VersionStages" Option<Vec<String>>;
     }
+    RemoveRegionsFromReplicationRequest {
+        remove_replica_regions "RemoveReplicaRegions" Vec<String>;
+        secret_id "SecretId" String;
+    }
+    RemoveRegionsFromReplicationResponse {
+        arn "ARN" Option<String>;
+        replication_status "ReplicationStatus" Option<Vec<ReplicationStatusType>>;
+    }
     ReplicaRegionType {
         kms_key_id "KmsKeyId" Option<String>;
         region "Region" Option<String>;
+    }
+    ReplicateSecretToRegionsRequest {
+        add_replica_regions "AddReplicaRegions" Vec<ReplicaRegionType>;
+        force_overwrite_replica_secret "ForceOverwriteReplicaSecret" Option<bool>;
+        secret_id "SecretId" String;
+    }
+    ReplicateSecretToRegionsResponse {
+        arn "ARN" Option<String>;
+        replication_status "ReplicationStatus" Option<Vec<ReplicationStatusType>>;
     }
     ReplicationStatusType {
         kms_key_id "KmsKeyId" Option<String>;
@@ -212,6 +237,20 @@ wire::structures! {
     RestoreSecretResponse {
         arn "ARN" Option<String>;
         name "Name" Option<String>;
+    }
+    RotateSecretRequest {
+        client_request_token "ClientRequestToken" Option<String>;
+        external_secret_rotation_metadata "ExternalSecretRotationMetadata" Option<Vec<ExternalSecretRotationMetadataItem>>;
+        external_secret_rotation_role_arn "ExternalSecretRotationRoleArn" Option<String>;
+        rotate_immediately "RotateImmediately" Option<bool>;
+        rotation_lambda_arn "RotationLambdaARN" Option<String>;
+        rotation_rules "RotationRules" Option<RotationRulesType>;
+        secret_id "SecretId" String;
+    }
+    RotateSecretResponse {
+        arn "ARN" Option<String>;
+        name "Name" Option<String>;
+        version_id "VersionId" Option<String>;
     }
     RotationRulesType {
         automatically_after_days "AutomaticallyAfterDays" Option<i64>;
@@ -255,6 +294,12 @@ wire::structures! {
         last_accessed_date "LastAccessedDate" Option<Timestamp>;
         version_id "VersionId" Option<String>;
         version_stages "VersionStages" Option<Vec<String>>;
+    }
+    StopReplicationToReplicaRequest {
+        secret_id "SecretId" String;
+    }
+    StopReplicationToReplicaResponse {
+        arn "ARN" Option<String>;
     }
     Tag {
         key "Key" Option<String>;

@@ -23,6 +23,13 @@ wire::structures! {
         deleted_parameters "DeletedParameters" Option<Vec<String>>;
         invalid_parameters "InvalidParameters" Option<Vec<String>>;
     }
+    DeleteResourcePolicyRequest {
+        deletion_mode "DeletionMode" Option<DeletionMode>;
+        policy_hash "PolicyHash" String;
+        policy_id "PolicyId" String;
+        resource_arn "ResourceArn" String;
+    }
+    DeleteResourcePolicyResponse {}
     DescribeParametersRequest {
         filters "Filters" Option<Vec<ParametersFilter>>;
         max_results "MaxResults" Option<i32>;
@@ -70,6 +77,20 @@ wire::structures! {
     GetParametersResult {
         invalid_parameters "InvalidParameters" Option<Vec<String>>;
         parameters "Parameters" Option<Vec<Parameter>>;
+    }
+    GetResourcePoliciesRequest {
+        max_results "MaxResults" Option<i32>;
+        next_token "NextToken" Option<String>;
+        resource_arn "ResourceArn" String;
+    }
+    GetResourcePoliciesResponse {
+        next_token "NextToken" Option<String>;
+        policies "Policies" Option<Vec<GetResourcePoliciesResponseEntry>>;
+    }
+    GetResourcePoliciesResponseEntry {
+        policy "Policy" Option<String>;
+        policy_hash "PolicyHash" Option<String>;
+        policy_id "PolicyId" Option<String>;
     }
     GetServiceSettingRequest {
         setting_id "SettingId" String;
@@ -164,6 +185,16 @@ wire::structures! {
         tier "Tier" Option<ParameterTier>;
         version "Version" Option<i64>;
     }
+    PutResourcePolicyRequest {
+        policy "Policy" String;
+        policy_hash "PolicyHash" Option<String>;
+        policy_id "PolicyId" Option<String>;
+        resource_arn "ResourceArn" String;
+    }
+    PutResourcePolicyResponse {
+        policy_hash "PolicyHash" Option<String>;
+        policy_id "PolicyId" Option<String>;
+    }
     RemoveTagsFromResourceRequest {
         resource_id "ResourceId" String;
         resource_type "ResourceType" ResourceTypeForTagging;
@@ -205,6 +236,10 @@ wire::structures! {
 }
 
 wire::enumerations! {
+    DeletionMode {
+        RemoveSharing "RemoveSharing"
+        RollbackMigration "RollbackMigration"
+    }
     ParameterTier {
         Standard "Standard"
         Advanced "Advanced"
@@ -251,6 +286,7 @@ pub mod fault {
         invalid_policy_type_exception "InvalidPolicyTypeException" "InvalidPolicyTypeException" 400 Sender;
         invalid_resource_id "InvalidResourceId" "InvalidResourceId" 400 Sender;
         invalid_resource_type "InvalidResourceType" "InvalidResourceType" 400 Sender;
+        malformed_resource_policy_document_exception "MalformedResourcePolicyDocumentException" "MalformedResourcePolicyDocumentException" 400 Sender;
         parameter_already_exists "ParameterAlreadyExists" "ParameterAlreadyExists" 400 Sender;
         parameter_limit_exceeded "ParameterLimitExceeded" "ParameterLimitExceeded" 400 Sender;
         parameter_max_version_limit_exceeded "ParameterMaxVersionLimitExceeded" "ParameterMaxVersionLimitExceeded" 400 Sender;
@@ -259,6 +295,11 @@ pub mod fault {
         parameter_version_label_limit_exceeded "ParameterVersionLabelLimitExceeded" "ParameterVersionLabelLimitExceeded" 400 Sender;
         parameter_version_not_found "ParameterVersionNotFound" "ParameterVersionNotFound" 400 Sender;
         policies_limit_exceeded_exception "PoliciesLimitExceededException" "PoliciesLimitExceededException" 400 Sender;
+        resource_not_found_exception "ResourceNotFoundException" "ResourceNotFoundException" 400 Sender;
+        resource_policy_conflict_exception "ResourcePolicyConflictException" "ResourcePolicyConflictException" 400 Sender;
+        resource_policy_invalid_parameter_exception "ResourcePolicyInvalidParameterException" "ResourcePolicyInvalidParameterException" 400 Sender;
+        resource_policy_limit_exceeded_exception "ResourcePolicyLimitExceededException" "ResourcePolicyLimitExceededException" 400 Sender;
+        resource_policy_not_found_exception "ResourcePolicyNotFoundException" "ResourcePolicyNotFoundException" 400 Sender;
         service_setting_not_found "ServiceSettingNotFound" "ServiceSettingNotFound" 400 Sender;
         too_many_tags_error "TooManyTagsError" "TooManyTagsError" 400 Sender;
         too_many_updates "TooManyUpdates" "TooManyUpdates" 400 Sender;

@@ -345,3 +345,9 @@ fn a_report_in_progress_is_not_completed() {
         assert!(!completed.unwrap().required, "{name}");
     }
 }
+
+#[test]
+fn lambda_judges_runtimes_itself() {
+    let runtime = shape(service("lambda"), "Runtime");
+    assert!(matches!(&runtime.kind, Kind::String { values, .. } if values.is_empty()));
+}

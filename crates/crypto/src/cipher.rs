@@ -107,6 +107,9 @@ fn open(key: &[u8], iv: [u8; NONCE_LEN], aad: &[u8], ciphertext: &[u8]) -> Optio
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
@@ -18,6 +19,17 @@ pub fn wrapped(public_der: &[u8], material: &[u8]) -> Option<Vec<u8>> {
         .encrypt(&OAEP_SHA256_MGF1SHA256, material, &mut out, None)
         .ok()?;
     Some(wrapped.to_vec())
+}
+
+/// The same for `RSA_AES_KEY_WRAP_SHA_256`: a one-time key is wrapped, and wraps the material (RFC 5649).
+#[must_use]
+pub fn wrapped_twice(public_der: &[u8], material: &[u8]) -> Option<Vec<u8>> {
+    const ONE_TIME: [u8; 32] = [0x5a; 32];
+    let first = wrapped(public_der, &ONE_TIME)?;
+    let kek = AesKek::new(&AES_256, &ONE_TIME).ok()?;
+    let mut room = vec![0; material.len() + 15];
+    let rest = kek.wrap_with_padding(material, &mut room).ok()?;
+    Some([first.as_slice(), &*rest].concat())
 }
 
 /// A self-signed certificate with its private key, as an identity provider has one to sign with.

@@ -404,6 +404,10 @@ fn decide(
     if let Some(by) = call.via {
         via(call.region(), by, access.action, &mut context);
     }
+    if let Some((arn, account)) = &call.cause {
+        context.insert("aws:SourceArn", arn.clone());
+        context.insert("aws:SourceAccount", account.clone());
+    }
     let asked = (access.action, arn, owner);
     let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;
     let organizations = Organizations::consulted(&mut call.look, call.identity, owner, &gathered)?;

@@ -11,7 +11,7 @@ use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
 use crate::authorize::{self, Judgement};
-use crate::blobs::{Carried, Delivery, Fresh};
+use crate::blobs::{Delivery, Moves};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -48,9 +48,9 @@ pub struct Look<'a> {
     pub(crate) caller: Option<&'a Identity>,
     /// Set when the store asks for another run, whatever the handler makes of the error.
     pub(crate) conflict: bool,
-    /// What earlier runs of the call fetched; `None` where nothing can be fetched.
+    /// What earlier runs of the call had brought; `None` where nothing can be brought.
     pub(crate) brought: Option<&'a Brought>,
-    /// Set when the run cannot go on without a page from outside, whatever the handler makes of the error.
+    /// Set when the run cannot go on without something from outside, whatever the handler makes of the error.
     pub(crate) wanted: Option<Wanted>,
 }
 
@@ -137,6 +137,18 @@ impl<'a> Look<'a> {
         self.stored(read)
     }
 
+    /// The same downwards, below `before`.
+    pub fn range_rev<K: Key, V: Record>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &impl Prefix<K>,
+        before: Option<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, Arc<V>)>> {
+        let read = self.tx.range_rev(table, prefix, before, limit);
+        self.stored(read)
+    }
+
     /// Opens what `Call::seal` sealed for the same table and key.
     pub fn open(&self, table: &str, key: &[u8], sealed: &[u8]) -> Result<Secret> {
         self.environment
@@ -200,14 +212,14 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The resource for which a service calls by itself: its ARN and its account.
+    pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
     pub(crate) unkept: Unkept,
-    /// The request's body and what earlier runs made of it; `None` for calls that have no body.
-    pub(crate) carried: Option<&'a Carried>,
-    /// Contents that this run took in and nothing names yet.
-    pub(crate) fresh: Vec<Fresh>,
+    /// What this run did to contents.
+    pub(crate) moves: Moves,
     /// The answer's payload.
     pub(crate) delivery: Option<Delivery>,
 }
@@ -245,10 +257,10 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
-            carried: None,
-            fresh: Vec::new(),
+            moves: Moves::default(),
             delivery: None,
         }
     }
@@ -390,6 +402,11 @@ impl<'a> Call<'a> {
     /// Takes a planned job back; no error if it ran already.
     pub fn unschedule(&mut self, job: &JobId) -> Result<()> {
         crate::jobs::unschedule(self, job)
+    }
+
+    /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
+    pub const fn via(&self) -> Option<&'static str> {
+        self.via
     }
 
     /// The service whose operation runs.

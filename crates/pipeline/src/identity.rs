@@ -281,6 +281,9 @@ pub trait Directory: Send + Sync {
         Ok(())
     }
 
+    /// Forgets what is remembered of the store's content, after it was replaced.
+    fn forget(&self) {}
+
     /// Whether an account exists here.
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
 

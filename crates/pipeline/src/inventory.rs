@@ -46,6 +46,27 @@ pub struct Inventoried {
     pub tags: Vec<(String, String)>,
 }
 
+/// What one service keeps encrypted under keys of KMS: whoever asks what a key's end would take with it reads these lists without
+/// knowing the service. Only the ciphertexts tell the keys, whatever the resource says of itself by now.
+pub struct Dependents {
+    /// CloudFormation's type name: `AWS::SecretsManager::Secret`.
+    pub kind: &'static str,
+    /// A page over all accounts and regions: at most `limit`, behind the place `after`.
+    pub page: DependentsPage,
+}
+
+/// At most so many, behind a place.
+pub type DependentsPage = fn(&mut Look<'_>, Option<&[String]>, usize) -> Result<Vec<Dependent>>;
+
+/// A resource and the keys that it cannot be read without.
+pub struct Dependent {
+    /// Where it stands in its list.
+    pub place: Vec<String>,
+    pub arn: String,
+    /// ARNs of keys; more than one where its versions differ, none where nothing of it is encrypted.
+    pub keys: Vec<String>,
+}
+
 /// Hears, in the call's own transaction, that a call of a service changed something.
 pub struct Observer {
     pub changed: fn(&mut Call<'_>) -> Result<()>,

@@ -1,4 +1,4 @@
-//! A service that calls another for its caller: in the same transaction, as the same principal, judged and recorded like any call.
+//! A service that calls another, for its caller or by itself: in the same transaction, judged and recorded like any call.
 //!
 //! Invariant: what the other service lets nobody do, it lets no service do for them; what was written for a call that then fails is
 //! gone, and so is the record that would tell of it.
@@ -14,11 +14,13 @@ use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
+use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
 use crate::recorder::{self, Asked};
 
-/// The record of a call that a service made for its caller, and whose trails get it beside the caller's.
+/// The record of a call that a service made, and whose trails get it beside the caller's.
+#[derive(Clone)]
 pub(crate) struct Invoked {
     pub(crate) record: Record,
     pub(crate) shared_with: Vec<Arc<str>>,
@@ -39,6 +41,73 @@ impl Call<'_> {
     /// The other operation's fault, `NotImplemented` for one that is not built.
     pub fn invoke(
         &mut self,
+        by: &'static str,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        self.ask(self.identity, Some(by), None, by, service, operation, input)
+    }
+
+    /// Runs another service's operation as a service principal, in the account that the call runs in: Lambda that assumes a
+    /// function's role, Secrets Manager that invokes a rotation function. Resource policies and trust policies decide alone.
+    ///
+    /// `cause` is the resource for which the service acts, if the service names it: policies see its ARN as `aws:SourceArn` and its
+    /// account as `aws:SourceAccount` (IAM User Guide, "The confused deputy problem").
+    ///
+    /// # Errors
+    /// As `invoke`.
+    pub fn invoke_as_service(
+        &mut self,
+        by: &'static str,
+        cause: Option<&str>,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        let identity = Identity::service(by, self.look.account());
+        let cause = cause.map(|arn| {
+            let account = policy::Arn::parse(arn).map(|arn| arn.account().to_owned());
+            (arn.to_owned(), account.unwrap_or_default())
+        });
+        self.ask(&identity, None, cause, by, service, operation, input)
+    }
+
+    /// Runs another service's operation as a session that was issued a moment ago: what Lambda does with a function's role, for which
+    /// the caller's own permissions count nothing. `credential` is the session's access key id and its token; `by` is who acts, as in
+    /// `invoke`.
+    ///
+    /// # Errors
+    /// As `invoke`, and a denial for a session that is not known or has expired.
+    pub fn invoke_as_session(
+        &mut self,
+        by: &'static str,
+        (access_key_id, token): (&str, &crypto::Secret),
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        let directory = self.look.directory();
+        let token = token.expose_text().map_err(Fault::internal)?;
+        let credential = directory.credential(&mut self.look, access_key_id, Some(token));
+        let identity = match credential {
+            Ok(credential) => credential.identity,
+            Err(Refusal::Fault(fault)) => return Err(fault),
+            Err(_) => {
+                return Err(Fault::access_denied(
+                    "The security token of the session is not valid.",
+                ));
+            }
+        };
+        self.ask(&identity, Some(by), None, by, service, operation, input)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]
+    fn ask(
+        &mut self,
+        identity: &Identity,
+        via: Option<&'static str>,
+        cause: Option<(String, String)>,
         by: &'static str,
         service: &str,
         operation: &str,
@@ -72,14 +141,15 @@ impl Call<'_> {
         } else {
             self.look.region
         };
-        let identity = self.identity;
         let (now, account) = (self.look.now, self.look.account_shared());
         let mut look = Look::new(&mut *self.look.tx, environment, now, region, account);
         look.brought = self.look.brought;
         let mut inner = Call::new(look, identity, &facts, model.name);
-        inner.via = Some(by);
+        inner.via = via;
+        inner.cause = cause;
         inner.unkept = std::mem::take(&mut self.unkept);
-        let outcome = endpoint.run(&mut inner, input);
+        let ready = environment.services.made_ready(&mut inner, endpoint, &input);
+        let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));
         let outcome = outcome.and_then(|answer| {
             let observed = environment.services.observed(&mut inner, endpoint);
             observed.map(|()| answer)
@@ -101,12 +171,15 @@ impl Call<'_> {
             shared_with,
             invoked,
             unkept,
+            moves,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
         self.look.conflict |= conflict;
         self.look.wanted = self.look.wanted.take().or(wanted);
         self.unkept = unkept;
+        // As its writes, whatever became of it.
+        self.moves.join(moves);
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });

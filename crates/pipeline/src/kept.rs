@@ -103,7 +103,7 @@ fn address(attached: &Attached) -> Address {
 }
 
 /// Texts that the record's transaction has to write, to be marked once it is durable.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Unkept(Vec<(Attached, Arc<str>)>);
 
 impl Unkept {
@@ -144,6 +144,11 @@ impl Unkept {
             session_limited: judgement.gathered.principal.session.is_some(),
             grants: grants.unwrap_or_default(),
         }
+    }
+
+    /// Takes the texts of other records too.
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.0.extend(more.0);
     }
 
     /// Writes the missing texts in the record's transaction.

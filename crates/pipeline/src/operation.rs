@@ -8,6 +8,7 @@ use wire::{Document, Fault, FromDocument, IntoDocument};
 use crate::authorize;
 use crate::call::{Call, Look};
 use crate::identity::Identity;
+use crate::quota;
 use crate::resource::{Authorized, Found, Resource};
 
 /// What a handler answers.
@@ -127,7 +128,7 @@ pub trait Operation: 'static {
     ) -> Result<Self::Output>;
 }
 
-type Run = fn(&mut Call<'_>, Document) -> Result<Document>;
+type Run = fn(&mut Call<'_>, &'static str, Document) -> Result<Document>;
 type Prove = fn(&mut Look<'_>, &Document) -> Result<Identity>;
 
 /// One row of a service's `OPERATIONS`: an `Operation` without its types.
@@ -171,15 +172,20 @@ impl Endpoint {
 
     /// Authorizes and handles one decoded and checked input.
     pub(crate) fn run(&self, call: &mut Call<'_>, input: Document) -> Result<Document> {
-        (self.run)(call, input)
+        (self.run)(call, self.name, input)
     }
 }
 
-fn run<O: Operation>(call: &mut Call<'_>, input: Document) -> Result<Document> {
+fn run<O: Operation>(call: &mut Call<'_>, name: &'static str, input: Document) -> Result<Document> {
     let input = O::Input::from_document(input)?;
     let found = O::target(&mut call.look, &input)?;
     let mut context = Context::default();
     O::conditions(&input, &mut context);
+    let class = match &found {
+        Found::Here(target) => target.class(),
+        Found::Absent { .. } => "",
+    };
+    quota::spend(call, name, class, &context)?;
     let target = authorize::admit(call, O::access(&input), found, context)?;
     O::handle(call, target, input).map(IntoDocument::into_document)
 }

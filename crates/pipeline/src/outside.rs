@@ -15,7 +15,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use wire::{Fault, Timestamp};
 
+use crate::blobs::{Contents, Order};
 use crate::call::Look;
+use crate::errand::{Errands, Outcomes, Sent};
 use crate::operation::Result;
 
 /// Fetches of one call; more are refused, so that no chain of addresses leads on for ever.
@@ -102,6 +104,7 @@ pub(crate) struct Outdoors {
     kept: Mutex<HashMap<Fetch, Kept>>,
     /// One fetch of a page at a time: calls that need the same page wait for it together.
     going: Mutex<HashMap<Fetch, Arc<tokio::sync::Mutex<()>>>>,
+    pub(crate) errands: Errands,
 }
 
 impl Outdoors {
@@ -120,7 +123,7 @@ impl Outdoors {
     }
 
     /// Fetches what a run asked for. `now` is the cloud's time.
-    pub(crate) async fn go(&self, wanted: &Wanted, now: Timestamp) -> Arc<Fetched> {
+    pub(crate) async fn go(&self, wanted: &WantedPage, now: Timestamp) -> Arc<Fetched> {
         let Some(outside) = &self.outside else {
             return Arc::new(Err(Unreached::Refused));
         };
@@ -169,28 +172,58 @@ impl Outdoors {
 }
 
 /// What a run cannot go on without.
-pub(crate) struct Wanted {
+pub(crate) enum Wanted {
+    Page(WantedPage),
+    Errand(Sent),
+    Content(Box<Order>),
+}
+
+/// A page, and how old it may be at most, in milliseconds.
+pub(crate) struct WantedPage {
     pub(crate) fetch: Fetch,
     pub(crate) age_max: Option<i64>,
 }
 
-/// What was fetched for one call, by all its runs.
+/// What was brought for one call, by all its runs.
 #[derive(Default)]
-pub(crate) struct Brought(Vec<(Fetch, Arc<Fetched>)>);
+pub(crate) struct Brought {
+    pages: Vec<(Fetch, Arc<Fetched>)>,
+    pub(crate) outcomes: Outcomes,
+    pub(crate) contents: Contents,
+}
 
 impl Brought {
+    /// For a call that brings a body.
+    pub(crate) fn with(contents: Contents) -> Self {
+        Self {
+            contents,
+            ..Self::default()
+        }
+    }
+
+    /// A run begins, which asks for everything anew.
+    pub(crate) fn begin_run(&mut self) {
+        self.outcomes.begin_run();
+        self.contents.begin_run();
+    }
+
     /// Brings what a run wants; the next run finds it.
     pub(crate) async fn bring(&mut self, outdoors: &Outdoors, wanted: Wanted, now: Timestamp) {
-        let page = if self.0.len() < FETCHES_MAX {
+        let wanted = match wanted {
+            Wanted::Page(wanted) => wanted,
+            Wanted::Errand(sent) => return self.outcomes.send(&outdoors.errands, sent).await,
+            Wanted::Content(order) => return self.contents.fill(*order).await,
+        };
+        let page = if self.pages.len() < FETCHES_MAX {
             outdoors.go(&wanted, now).await
         } else {
             Arc::new(Err(Unreached::Refused))
         };
-        self.0.push((wanted.fetch, page));
+        self.pages.push((wanted.fetch, page));
     }
 
     fn find(&self, fetch: &Fetch) -> Option<Arc<Fetched>> {
-        let found = self.0.iter().find(|(known, _)| known == fetch);
+        let found = self.pages.iter().find(|(known, _)| known == fetch);
         found.map(|(_, page)| Arc::clone(page))
     }
 }
@@ -203,7 +236,7 @@ impl<'a> Look<'a> {
     }
 
     /// A page from outside, at most `age_max` milliseconds old, or as old as it may be. What is not at hand ends this run; the
-    /// gateway fetches it and runs the operation again. Only for operations that are called, not for jobs.
+    /// gateway fetches it and runs the operation again.
     ///
     /// # Errors
     /// An internal fault that no caller sees, when the page must be fetched first.
@@ -218,7 +251,7 @@ impl<'a> Look<'a> {
             return Ok(page);
         }
         let fetch = fetch.clone();
-        self.wanted = Some(Wanted { fetch, age_max });
+        self.wanted = Some(Wanted::Page(WantedPage { fetch, age_max }));
         Err(Fault::internal("a page from outside must be fetched first"))
     }
 }
@@ -253,7 +286,7 @@ mod tests {
         let fetch = Fetch::new("https://id.example/".to_owned(), Trust::AuthoritiesOr(Vec::new()));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         for (at, age_max) in asks {
-            let wanted = Wanted {
+            let wanted = WantedPage {
                 fetch: fetch.clone(),
                 age_max: *age_max,
             };
@@ -288,15 +321,15 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut brought = Brought::default();
         for _ in 0..=FETCHES_MAX {
-            let wanted = Wanted {
+            let wanted = WantedPage {
                 fetch: Fetch::new("https://id.example/".to_owned(), Trust::FirstUse),
                 age_max: None,
             };
-            runtime.block_on(brought.bring(&Outdoors::default(), wanted, Timestamp(0)));
+            runtime.block_on(brought.bring(&Outdoors::default(), Wanted::Page(wanted), Timestamp(0)));
         }
         assert!(
             brought
-                .0
+                .pages
                 .iter()
                 .all(|(_, page)| matches!(page.as_ref(), Err(Unreached::Refused)))
         );

@@ -169,6 +169,8 @@ fn record(
         service: service.name.to_owned(),
         source: event_source(service),
         operation: operation.name.to_owned(),
+        event_name: outcome.rules.event_name(operation.name),
+        data: outcome.rules.data_events.contains(&operation.name),
         read_only: outcome.read_only,
         kind: EventKind::AwsApiCall,
         caller: Caller::of(identity),
@@ -229,6 +231,8 @@ pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment
             .service
             .map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
         operation: operation.map_or("Unknown", |operation| operation.name).to_owned(),
+        event_name: operation.and_then(|operation| refusal.rules.event_name(operation.name)),
+        data: operation.is_some_and(|operation| refusal.rules.data_events.contains(&operation.name)),
         read_only: refusal
             .read_only
             .unwrap_or_else(|| operation.is_some_and(|operation| reads_by_name(operation.name))),
@@ -316,6 +320,7 @@ fn error(service: Option<&'static Service>, protocol: Protocol, fault: &Fault) -
 /// The record of what a service did by itself: CloudTrail's `AwsServiceEvent`. It came of no request, which CloudTrail
 /// says with `AWS Internal` (KMS Developer Guide, "RotateKey").
 pub(crate) fn service_event(
+    rules: &TrailRules,
     kind: &JobKind,
     job: &Job,
     facts: &RequestFacts,
@@ -338,6 +343,8 @@ pub(crate) fn service_event(
         service: kind.service.to_owned(),
         source: facts.source_ip.clone(),
         operation: kind.event.to_owned(),
+        event_name: None,
+        data: rules.data_events.contains(&kind.event),
         read_only: false,
         kind: EventKind::AwsServiceEvent,
         caller,
@@ -362,6 +369,57 @@ pub(crate) fn append(record: &Record) -> Append {
     Append {
         stream,
         record: record.encode().unwrap_or_default(),
+    }
+}
+
+/// What a service tells of itself, in its own name.
+pub(crate) struct Told {
+    pub(crate) service: &'static str,
+    pub(crate) event: &'static str,
+    /// A word for why it failed.
+    pub(crate) error: Option<String>,
+    pub(crate) details: serde_json::Map<String, Value>,
+    pub(crate) resources: Vec<ResourceFacts>,
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+/// Its record: CloudTrail's `AwsServiceEvent` of a service that names itself (`RotationFailed` of Secrets Manager).
+pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
+    let name = format!("{}.amazonaws.com", told.service);
+    let mut caller = Caller::unknown("");
+    caller.kind = IdentityType::AwsService;
+    caller.account.clone_from(&told.account);
+    caller.invoked_by = Some(name.clone());
+    Record {
+        id,
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: told.account,
+        region: told.region,
+        service: told.service.to_owned(),
+        source: name.clone(),
+        operation: told.event.to_owned(),
+        event_name: None,
+        data: false,
+        read_only: false,
+        kind: EventKind::AwsServiceEvent,
+        caller,
+        source_ip: name.clone(),
+        user_agent: Some(name),
+        tls: None,
+        request: None,
+        response: None,
+        error: told.error.map(|message| ErrorFacts {
+            code: String::new(),
+            message,
+        }),
+        resources: told.resources,
+        names_resources: false,
+        additional: told.details,
+        judgements: Vec::new(),
+        shared: None,
     }
 }
 

@@ -27,6 +27,11 @@ pub trait Resource {
         Ok(ResourcePolicies::None)
     }
 
+    /// What sort it is, as far as request quotas differ by it.
+    fn class(&self) -> &'static str {
+        ""
+    }
+
     /// The resource's condition keys: `aws:ResourceTag/…` and the service's own.
     fn conditions(&self, _context: &mut Context) {}
 }

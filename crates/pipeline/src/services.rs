@@ -6,13 +6,27 @@ use crate::call::Call;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
+use crate::origin::OriginRules;
+use crate::provider::Provider;
 use crate::trail::{self, TrailRules};
+use wire::Document;
 
 /// Every service's operations and how they are recorded.
 pub(crate) struct Services {
     endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
     trails: HashMap<&'static str, &'static TrailRules>,
     observers: Vec<&'static Observer>,
+    origins: Vec<&'static OriginRules>,
+    readiness: Vec<&'static Readiness>,
+    providers: Vec<&'static Provider>,
+}
+
+/// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
+pub struct Readiness {
+    /// botocore's name of the service that is called.
+    pub service: &'static str,
+    /// Runs in the call's own transaction, with its input. `Call::via` tells who calls.
+    pub make: fn(&mut Call<'_>, &Document) -> Result<()>,
 }
 
 impl Services {
@@ -29,6 +43,9 @@ impl Services {
             endpoints,
             trails: trails.collect(),
             observers: tables.observers.clone(),
+            origins: tables.origins.clone(),
+            readiness: tables.readiness.clone(),
+            providers: tables.providers.clone(),
         }
     }
 
@@ -47,9 +64,39 @@ impl Services {
             .flat_map(|operations| operations.values().copied())
     }
 
+    /// What a service has ready for others.
+    pub(crate) fn provider(&self, name: &str) -> Option<&'static Provider> {
+        self.providers
+            .iter()
+            .find(|provider| provider.name == name)
+            .copied()
+    }
+
     /// How a service's calls look in the trail.
     pub(crate) fn trail(&self, service: &str) -> &'static TrailRules {
         self.trails.get(service).copied().unwrap_or(&trail::ORDINARY)
+    }
+
+    /// Lets the service that is called make ready what the call names.
+    pub(crate) fn made_ready(
+        &self,
+        call: &mut Call<'_>,
+        endpoint: &Endpoint,
+        input: &Document,
+    ) -> Result<()> {
+        let own = self
+            .readiness
+            .iter()
+            .filter(|ready| ready.service == endpoint.service);
+        own.into_iter().try_for_each(|ready| (ready.make)(call, input))
+    }
+
+    /// What a service lets pages of other origins do; `None` where it serves none.
+    pub(crate) fn origins(&self, service: &str) -> Option<&'static OriginRules> {
+        self.origins
+            .iter()
+            .find(|rules| rules.service == service)
+            .copied()
     }
 
     /// Tells those who watch for changes of a call that changed something.

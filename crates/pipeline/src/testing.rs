@@ -14,10 +14,12 @@ use wire::{Document, Fault};
 
 use crate::call::Look;
 use crate::clock::Clock;
+use crate::functions::Functions;
 use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
 use crate::ledger::{self, LedgerChain, Record};
 use crate::outside::Outside;
+use crate::quota::{Quotas, Rates};
 
 /// The account of every test cloud.
 pub const ACCOUNT: &str = "111122223333";
@@ -61,6 +63,30 @@ impl Cloud {
     pub fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
         self.gateway = Arc::new(gateway.with_outside(outside));
+        self
+    }
+
+    /// The same, with a runner of functions.
+    ///
+    /// # Panics
+    /// As `new`, or if the cloud is in use already.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
+    /// The same, with request quotas.
+    ///
+    /// # Panics
+    /// As `with_outside`.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_quotas(tables, rates));
         self
     }
 
@@ -174,6 +200,35 @@ impl Cloud {
     /// Serves a whole HTTP request.
     pub fn serve(&self, incoming: crate::Incoming) -> crate::Answer {
         self.runtime.block_on(self.gateway.serve(incoming))
+    }
+
+    /// Takes an answer's body to its end.
+    ///
+    /// # Panics
+    /// If it breaks off: a test that expects that takes it itself.
+    #[expect(clippy::expect_used, reason = "a test whose answer breaks off must fail")]
+    pub fn take(&self, body: crate::Body<Box<dyn crate::Departing>>) -> bytes::Bytes {
+        match body {
+            crate::Body::Whole(bytes) => bytes,
+            crate::Body::Stream(mut stream) => {
+                let mut whole = Vec::new();
+                while let Some(next) = self.wait(std::future::poll_fn(|cx| stream.poll_next(cx))) {
+                    whole.extend_from_slice(&next.expect("the answer comes whole"));
+                }
+                whole.into()
+            }
+        }
+    }
+
+    /// Waits for a future on the cloud's own runtime.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits until the files of contents are gone that nobody reads any more.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        self.gateway.environment.yard.settle();
     }
 
     /// Moves the clock and runs what falls due on the way.

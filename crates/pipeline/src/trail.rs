@@ -25,6 +25,11 @@ pub struct TrailRules {
     pub subject: Option<&'static str>,
     /// What `requestParameters` say where a request does not: the operation, the member as records spell it, the value.
     pub defaults: &'static [(&'static str, &'static str, &'static str)],
+    /// Operations whose `eventName` is another than their name (`CreateFunction20150331`).
+    pub event_names: &'static [(&'static str, &'static str)],
+    /// Operations, and events of jobs, that are data events: what is done in or with a resource (`Invoke`). The event history does not
+    /// show them.
+    pub data_events: &'static [&'static str],
 }
 
 impl TrailRules {
@@ -40,7 +45,15 @@ impl TrailRules {
             names_resources: false,
             subject: None,
             defaults: &[],
+            event_names: &[],
+            data_events: &[],
         }
+    }
+
+    /// The `eventName` of an operation, where it is not the operation's name.
+    pub(crate) fn event_name(&self, operation: &str) -> Option<String> {
+        let named = self.event_names.iter().find(|(of, _)| *of == operation);
+        named.map(|(_, name)| (*name).to_owned())
     }
 
     pub(crate) const fn redactor(&self) -> Redactor<'static> {

@@ -37,29 +37,42 @@ pub async fn request(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(u16, HeaderMap, Bytes)> {
-    let place = Place::parse(endpoint)?;
-    let request = compose(&place, method, path, headers, body)?;
-    let exchange = async {
-        let stream = TcpStream::connect((place.host.as_str(), place.port))
-            .await
-            .map_err(|source| place.unreached(source))?;
-        let _ = stream.set_nodelay(true);
-        if !place.tls {
-            return converse(stream, request, REPLY_BYTES_MAX).await;
-        }
-        let name = ServerName::try_from(place.host.clone()).map_err(|_| place.unusable())?;
-        let connector = TlsConnector::from(trusting(authority_pem)?);
-        let stream = connector
-            .connect(name, stream)
-            .await
-            .map_err(|source| place.unreached(source))?;
-        converse(stream, request, REPLY_BYTES_MAX).await
-    };
+    let exchange = request_unhurried(endpoint, authority_pem, method, path, headers, body);
     timeout(EXCHANGE_TIME, exchange)
         .await
         .unwrap_or(Err(Error::TimedOut {
             seconds: EXCHANGE_TIME.as_secs(),
         }))
+}
+
+/// The same without a limit of time: for a peer that answers when it has something to say.
+///
+/// # Errors
+/// As `request`.
+pub async fn request_unhurried(
+    endpoint: &str,
+    authority_pem: Option<&[u8]>,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(u16, HeaderMap, Bytes)> {
+    let place = Place::parse(endpoint)?;
+    let request = compose(&place, method, path, headers, body)?;
+    let stream = TcpStream::connect((place.host.as_str(), place.port))
+        .await
+        .map_err(|source| place.unreached(source))?;
+    let _ = stream.set_nodelay(true);
+    if !place.tls {
+        return converse(stream, request, REPLY_BYTES_MAX).await;
+    }
+    let name = ServerName::try_from(place.host.clone()).map_err(|_| place.unusable())?;
+    let connector = TlsConnector::from(trusting(authority_pem)?);
+    let stream = connector
+        .connect(name, stream)
+        .await
+        .map_err(|source| place.unreached(source))?;
+    converse(stream, request, REPLY_BYTES_MAX).await
 }
 
 struct Place {

@@ -19,5 +19,6 @@ mod jobs;
 mod nothing;
 mod panics;
 mod principals;
+mod remembered;
 mod secrets;
 mod why;

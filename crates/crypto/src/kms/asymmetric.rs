@@ -1,9 +1,10 @@
-//! Key pairs: RSA, elliptic curves, Edwards curves and ML-DSA (S8.23, S8.27).
+//! Key pairs: RSA, elliptic curves, Edwards curves, ML-DSA and ML-KEM (S8.23, S8.27).
 //!
 //! Invariant: a private key leaves this module as [`Secret`](crate::Secret) in PKCS #8 only, to be sealed or encrypted; a public key
 //! as `SubjectPublicKeyInfo`, which is all that others need to verify and to encrypt (S8.25).
 
 mod algorithm;
+mod kem;
 mod pair;
 mod public;
 mod spec;

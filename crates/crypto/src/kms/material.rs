@@ -298,6 +298,9 @@ fn decode(clear: &[u8]) -> Option<(KeyReference, MaterialSpec, Secret)> {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

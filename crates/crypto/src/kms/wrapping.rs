@@ -159,6 +159,41 @@ mod tests {
         [encrypt(&[7; 32]), inner.to_vec()].concat()
     }
 
+    /// Project Wycheproof's vectors for AES key wrap with padding (NIST SP 800-38F, RFC 5649), behind a key that RSA wrapped.
+    #[test]
+    fn key_wrap_is_judged_as_wycheproof_does() {
+        use wycheproof::TestResult;
+        use wycheproof::keywrap::{TestName, TestSet};
+        let own = WrappingKey::generate("RSA_2048").unwrap().unwrap();
+        let private = own.private_der().unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        let groups = TestSet::load(TestName::AesKeyWrapWithPadding)
+            .unwrap()
+            .test_groups;
+        for test in groups
+            .iter()
+            .filter(|group| group.key_size == 256)
+            .flat_map(|group| &group.tests)
+        {
+            let head = wrapped(&own, WrappingAlgorithm::OaepSha256, &test.key);
+            let blob = [&head[..], &test.ct[..]].concat();
+            let key = WrappingKey::from_private_der(&private).unwrap();
+            let opened = key.unwrap(WrappingAlgorithm::AesKeyWrapSha256, &blob);
+            match test.result {
+                TestResult::Valid => {
+                    assert!(opened.unwrap().matches(&test.pt), "{}", test.tc_id);
+                    valid += 1;
+                }
+                TestResult::Invalid => {
+                    assert!(matches!(opened, Err(Error::CiphertextInvalid)), "{}", test.tc_id);
+                    invalid += 1;
+                }
+                TestResult::Acceptable => {}
+            }
+        }
+        assert!(valid >= 10 && invalid >= 20, "{valid} and {invalid}");
+    }
+
     #[test]
     fn what_is_wrapped_unwraps_and_nothing_else_does() {
         let key = WrappingKey::generate("RSA_2048").unwrap().unwrap();

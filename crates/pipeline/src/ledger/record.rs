@@ -27,6 +27,12 @@ pub struct Record {
     /// `kms.amazonaws.com`
     pub source: String,
     pub operation: String,
+    /// `eventName`, where it is not the operation's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<String>,
+    /// A data event: done in or with a resource, not to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data: bool,
     pub read_only: bool,
     #[serde(default, skip_serializing_if = "is_call")]
     pub kind: EventKind,
@@ -241,6 +247,11 @@ impl Record {
         !self.caller.account.is_empty() && self.caller.account != self.account
     }
 
+    /// `eventName`
+    pub fn event_name(&self) -> &str {
+        self.event_name.as_deref().unwrap_or(&self.operation)
+    }
+
     /// `Username`, as `LookupEvents` shows and finds it.
     pub fn user_name(&self) -> Option<&str> {
         if self.foreign() {
@@ -277,7 +288,7 @@ impl Record {
         let single = [
             (Attribute::RequestId, Some(self.id.as_str())),
             (Attribute::EventId, Some(self.event.as_str())),
-            (Attribute::EventName, Some(self.operation.as_str())),
+            (Attribute::EventName, Some(self.event_name())),
             (
                 Attribute::ReadOnly,
                 Some(if self.read_only { "true" } else { "false" }),

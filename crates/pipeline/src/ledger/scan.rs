@@ -104,6 +104,18 @@ fn bears(record: &Record, attribute: Attribute, wanted: &str) -> bool {
 /// # Errors
 /// The store's, as a fault; an internal fault for a batch that is damaged.
 pub fn page(look: &mut Look<'_>, query: &Query<'_>) -> Result<Page> {
+    page_of(look, query, true)
+}
+
+/// The same without data events: what the event history shows (CloudTrail User Guide, "Working with CloudTrail event history").
+///
+/// # Errors
+/// As `page`.
+pub fn management_page(look: &mut Look<'_>, query: &Query<'_>) -> Result<Page> {
+    page_of(look, query, false)
+}
+
+fn page_of(look: &mut Look<'_>, query: &Query<'_>, data: bool) -> Result<Page> {
     let stream = super::stream(query.account, query.region);
     let wanted = query.attribute.map(|(attribute, value)| hash(attribute, value));
     let mut page = Page {
@@ -130,7 +142,7 @@ pub fn page(look: &mut Look<'_>, query: &Query<'_>) -> Result<Page> {
                     "the ledger's batch {first} is not readable"
                 )));
             };
-            collect(&mut page, query, wanted, *first, &batch)?;
+            collect(&mut page, (query, data), wanted, *first, &batch)?;
             if page.next.is_some() {
                 return Ok(page);
             }
@@ -153,7 +165,7 @@ pub fn page(look: &mut Look<'_>, query: &Query<'_>) -> Result<Page> {
 /// Adds what fits of one batch to the page; sets `next` once the page is full.
 fn collect(
     page: &mut Page,
-    query: &Query<'_>,
+    (query, data): (&Query<'_>, bool),
     wanted: Option<u32>,
     first: u64,
     batch: &Batch<'_>,
@@ -173,7 +185,8 @@ fn collect(
     let texts = batch.open().ok_or_else(damaged)?;
     for position in positions.into_iter().rev() {
         let record = texts.record(position).ok_or_else(damaged)?;
-        let fits = (query.from..=query.to).contains(&record.time)
+        let fits = (data || !record.data)
+            && (query.from..=query.to).contains(&record.time)
             && query
                 .attribute
                 .is_none_or(|(attribute, value)| bears(&record, attribute, value));

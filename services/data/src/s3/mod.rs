@@ -15,7 +15,7 @@ pub mod bucket;
 pub mod canonical;
 pub mod configuration;
 pub mod emptiness;
-mod encryption;
+pub mod encryption;
 pub mod fault;
 pub mod inventory;
 pub mod listing;
@@ -57,6 +57,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
         PutObjectTagging, RestoreObject,
     },
     listing::{ListObjectVersions, ListObjects, ListObjectsV2},
+    encryption::{UpdateObjectEncryption},
     multipart::{
         AbortMultipartUpload, CompleteMultipartUpload, CreateMultipartUpload, ListMultipartUploads, ListParts, UploadPart,
         UploadPartCopy,

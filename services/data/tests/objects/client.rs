@@ -258,7 +258,7 @@ impl Here {
         Reply {
             status: answer.status,
             headers: answer.headers,
-            body: answer.body,
+            body: self.cloud.take(answer.body),
         }
     }
 }

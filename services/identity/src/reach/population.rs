@@ -72,6 +72,18 @@ impl Population {
         }
     }
 
+    /// How many principals there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.actors.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.actors.is_empty()
+    }
+
     pub(super) fn roles(&self) -> impl Iterator<Item = (usize, &Actor)> {
         let actors = self.actors.iter().enumerate();
         actors.filter(|(_, actor)| actor.kind == Kind::Role)

@@ -11,7 +11,7 @@ use wire::typed::Blob;
 use crate::kms::encryption::{dry_run, expect_no_recipient, refused};
 use crate::kms::key::KeyTarget;
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{grant, material};
+use crate::kms::{grant, material, usage};
 
 const ALGORITHM: &str = "kms:KeyAgreementAlgorithm";
 
@@ -50,10 +50,11 @@ impl Operation for DeriveSharedSecret {
             other => refused(other),
         })?;
         dry_run(input.dry_run)?;
+        usage::note(call, &key, "DeriveSharedSecret")?;
         Ok(model::DeriveSharedSecretResponse {
             key_agreement_algorithm: Some(input.key_agreement_algorithm),
             key_id: Some(key.arn()),
-            key_origin: Some(model::OriginType::AwsKms),
+            key_origin: model::OriginType::parse(key.origin.as_str()),
             shared_secret: Some(Blob(shared.expose().to_vec())),
             ..model::DeriveSharedSecretResponse::default()
         })

@@ -15,7 +15,7 @@ use crate::kms::encryption::{
 };
 use crate::kms::key::{KeyTarget, Ring};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{context, grant, material};
+use crate::kms::{context, grant, material, usage};
 
 /// How long a data key is to be, in bytes.
 fn length(spec: Option<model::DataKeySpec>, bytes: Option<i32>) -> Result<usize> {
@@ -77,6 +77,7 @@ impl Operation for GenerateDataKey {
         expect_encrypting(&key, "GenerateDataKey", None)?;
         dry_run(input.dry_run)?;
         let (plaintext, blob, material) = make(call, &key, length, input.encryption_context)?;
+        usage::note(call, &key, "GenerateDataKey")?;
         Ok(model::GenerateDataKeyResponse {
             ciphertext_blob: Some(Blob(blob)),
             key_id: Some(key.arn()),
@@ -115,6 +116,7 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
         expect_encrypting(&key, "GenerateDataKeyWithoutPlaintext", None)?;
         dry_run(input.dry_run)?;
         let (_, blob, material) = make(call, &key, length, input.encryption_context)?;
+        usage::note(call, &key, "GenerateDataKeyWithoutPlaintext")?;
         Ok(model::GenerateDataKeyWithoutPlaintextResponse {
             ciphertext_blob: Some(Blob(blob)),
             key_id: Some(key.arn()),

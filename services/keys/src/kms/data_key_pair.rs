@@ -18,9 +18,10 @@ use crate::kms::encryption::{
 };
 use crate::kms::key::KeyTarget;
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{context, grant};
+use crate::kms::{context, grant, usage};
 
-const SPEC: &str = "kms:DataKeyPairSpec";
+/// The condition key of the kind of pair.
+pub(crate) const SPEC: &str = "kms:DataKeyPairSpec";
 const CONDITIONS: &[&str] = &[SPEC, context::KEYS[0], context::KEYS[1], ALGORITHM];
 
 /// The kind of pair that is asked for.
@@ -45,7 +46,7 @@ struct Made {
 fn make(
     call: &mut Call<'_>,
     key: &KeyTarget,
-    operation: &str,
+    operation: &'static str,
     asked: model::DataKeyPairSpec,
     pairs: Option<BTreeMap<String, String>>,
     tried: Option<bool>,
@@ -59,6 +60,7 @@ fn make(
     if let Some(material) = &material {
         call.add_event_data(MATERIAL_ID, material.clone());
     }
+    usage::note(call, key, operation)?;
     Ok(Made {
         private,
         public: pair.public().der().to_vec(),

@@ -10,7 +10,7 @@ use wire::{Fault, Timestamp};
 use crate::kms::alias::ALIASES;
 use crate::kms::key::{DAY, Deletion, KEYS, KeyTarget, State, to_change};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{grant, imported, material, multi_region, rotation};
+use crate::kms::{grant, imported, material, multi_region, rotation, usage};
 
 /// The job that destroys a key.
 pub(crate) const JOB: &str = "kms.DeleteKey";
@@ -27,10 +27,12 @@ impl Operation for ScheduleKeyDeletion {
     type Output = model::ScheduleKeyDeletionResponse;
     type Target = KeyTarget;
     const ACCESS: Access = Access::write("kms:ScheduleKeyDeletion");
-    const CONDITIONS: &'static [&'static str] = &["kms:ScheduleKeyDeletionPendingWindowInDays"];
+    const CONDITIONS: &'static [&'static str] =
+        &["kms:ScheduleKeyDeletionPendingWindowInDays", usage::TRAILING];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Own)
+        let found = resolve(look, &input.key_id, Self::ACCESS, Reach::Own)?;
+        usage::idle(look, found)
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -129,6 +131,7 @@ pub(crate) fn delete_key(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     imported::forget(call, &key)?;
     multi_region::leave(call, &key)?;
     material::destroy(call, &key)?;
+    usage::forget(call, &key)?;
     call.mention(key.arn(), &key.account, KeyTarget::TYPE);
     call.delete(&KEYS, &row)
 }

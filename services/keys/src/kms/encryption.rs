@@ -1,6 +1,6 @@
 //! The use of keys on data of at most four kibibytes: `Encrypt`, `Decrypt`, `ReEncrypt` (S8.5, S8.17).
 //!
-//! Invariant: nothing here writes to the store, so that uses of one key never conflict.
+//! Invariant: a use writes nothing but the note of itself, once a minute and key, so that uses of one key hardly ever conflict.
 
 use api::kms as model;
 use api::kms::fault::{dry_run_operation_exception, incorrect_key_exception, invalid_ciphertext_exception};
@@ -15,7 +15,7 @@ use wire::typed::Blob;
 use crate::kms::key::{Key, KeyTarget};
 use crate::kms::naming::{Reach, by_id, peek, resolve};
 use crate::kms::scheme::{SYMMETRIC, Scheme};
-use crate::kms::{context, grant};
+use crate::kms::{context, grant, usage};
 
 /// The condition key of the algorithm.
 pub(crate) const ALGORITHM: &str = "kms:EncryptionAlgorithm";
@@ -103,6 +103,7 @@ impl Operation for Encrypt {
         dry_run(input.dry_run)?;
         let (blob, material) = scheme.encrypt(call, &key, input.encryption_context, &plaintext)?;
         note(call, MATERIAL_ID, material.as_ref());
+        usage::note(call, &key, "Encrypt")?;
         Ok(model::EncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             encryption_algorithm: scheme.algorithm(),
@@ -219,6 +220,7 @@ impl Operation for Decrypt {
         };
         dry_run(input.dry_run)?;
         note(call, MATERIAL_ID, material.as_ref());
+        usage::note(call, &key, "Decrypt")?;
         Ok(model::DecryptResponse {
             encryption_algorithm: scheme.algorithm(),
             key_id: Some(key.arn()),
@@ -301,6 +303,8 @@ impl Operation for ReEncrypt {
         let (blob, new) = closing.encrypt(call, &to, input.destination_encryption_context, &plaintext)?;
         note(call, "sourceKeyMaterialId", old.as_ref());
         note(call, "destinationKeyMaterialId", new.as_ref());
+        usage::note(call, &from, "ReEncrypt")?;
+        usage::note(call, &to, "ReEncrypt")?;
         Ok(model::ReEncryptResponse {
             ciphertext_blob: Some(Blob(blob)),
             destination_encryption_algorithm: closing.algorithm(),

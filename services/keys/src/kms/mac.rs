@@ -10,7 +10,7 @@ use wire::typed::Blob;
 use crate::kms::encryption::{dry_run, refused};
 use crate::kms::key::{Key, KeyTarget};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{grant, material};
+use crate::kms::{grant, material, usage};
 
 const ALGORITHM: &str = "kms:MacAlgorithm";
 
@@ -55,6 +55,7 @@ impl Operation for GenerateMac {
         let mac = material::current(call, &key)?
             .mac(message.expose())
             .map_err(refused)?;
+        usage::note(call, &key, "GenerateMac")?;
         Ok(model::GenerateMacResponse {
             key_id: Some(key.arn()),
             mac: Some(Blob(mac)),
@@ -95,6 +96,7 @@ impl Operation for VerifyMac {
             return Err(kms_invalid_mac_exception(""));
         }
         dry_run(input.dry_run)?;
+        usage::note(call, &key, "VerifyMac")?;
         Ok(model::VerifyMacResponse {
             key_id: Some(key.arn()),
             mac_algorithm: Some(input.mac_algorithm),

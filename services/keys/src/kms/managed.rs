@@ -6,12 +6,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::kms::MaterialSpec;
-use pipeline::{Call, Resource, Result};
-use wire::Fault;
+use pipeline::{AWS_MANAGED_KEY, Call, Provider, Readiness, Resource, Result};
+use wire::{Document, Fault};
 
 use crate::kms::alias::{ALIASES, Alias};
 use crate::kms::key::{self, KEYS, Kept, Key, KeyTarget, Origin, State};
 use crate::kms::{material, rotation};
+
+/// Makes the AWS managed key of a service whose call for its caller names it, so that services of other crates need not know how.
+pub static READINESS: Readiness = Readiness {
+    service: "kms",
+    make: make_named,
+};
+
+fn make_named(call: &mut Call<'_>, input: &Document) -> Result<()> {
+    let by = call.via().and_then(|by| by.strip_suffix(".amazonaws.com"));
+    let named = match input.member("KeyId") {
+        Some(Document::String(key)) => key.strip_prefix("alias/aws/"),
+        _ => None,
+    };
+    match (by, named) {
+        (Some(by), Some(named)) if by == named => aws_managed(call, named).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Makes them for services of other crates.
+pub static PROVIDER: Provider = Provider {
+    name: AWS_MANAGED_KEY,
+    make: aws_managed,
+};
 
 /// The ARN of the account's key for a service (`secretsmanager`) in the region of the call. The key is made if there is none yet.
 ///

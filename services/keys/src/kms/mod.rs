@@ -17,11 +17,13 @@ pub mod data_key;
 pub mod data_key_pair;
 pub mod deletion;
 pub mod described;
+pub mod encapsulation;
 pub mod encryption;
 pub mod grant;
 pub mod imported;
 pub mod inventory;
 pub mod key;
+pub mod listing;
 pub mod mac;
 pub mod managed;
 mod material;
@@ -31,11 +33,13 @@ mod page;
 pub mod policy;
 mod principal;
 pub mod public_key;
+pub mod quota;
 pub mod rotation;
 mod scheme;
 pub mod sign;
 pub mod state;
 pub mod tag;
+pub mod usage;
 
 /// How KMS's calls look in the trail (KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail").
 pub static TRAIL: TrailRules = TrailRules {
@@ -58,6 +62,7 @@ pub static TRAIL: TrailRules = TrailRules {
 pub static OPERATIONS: &[Endpoint] = operations!["kms";
     key::{CreateKey, DescribeKey, ListKeys, UpdateKeyDescription},
     state::{DisableKey, EnableKey},
+    usage::{GetKeyLastUsage},
     deletion::{CancelKeyDeletion, ScheduleKeyDeletion},
     policy::{GetKeyPolicy, ListKeyPolicies, PutKeyPolicy},
     tag::{ListResourceTags, TagResource, UntagResource},
@@ -69,6 +74,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["kms";
     sign::{Sign, Verify},
     public_key::{GetPublicKey},
     agreement::{DeriveSharedSecret},
+    encapsulation::{Decapsulate, Encapsulate},
     rotation::{DisableKeyRotation, EnableKeyRotation, GetKeyRotationStatus, ListKeyRotations, RotateKeyOnDemand},
     imported::{DeleteImportedKeyMaterial, GetParametersForImport, ImportKeyMaterial},
     multi_region::{ReplicateKey, UpdatePrimaryRegion},

@@ -39,6 +39,7 @@ impl Operation for GetPublicKey {
         let able = Abilities::of(&key);
         Ok(model::GetPublicKeyResponse {
             customer_master_key_spec: model::CustomerMasterKeySpec::parse(spec),
+            encapsulation_algorithms: able.encapsulate,
             encryption_algorithms: able.encrypt,
             key_agreement_algorithms: able.agree,
             key_id: Some(key.arn()),

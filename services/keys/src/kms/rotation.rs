@@ -76,6 +76,15 @@ impl Rotation {
         }
     }
 
+    /// Days between automatic rotations, and when the next one is due.
+    pub(crate) const fn plan(&self) -> (Option<i32>, Option<i64>) {
+        match &self.job {
+            Some(_) => (self.period_days, self.next),
+            // The plan is suspended, or its day belongs to the primary key.
+            None => (self.period_days, None),
+        }
+    }
+
     /// Whether the key encrypts with a material, or ever did.
     pub(crate) fn has(&self, material: &str) -> bool {
         self.turns.iter().any(|turn| turn.material == material)

@@ -15,7 +15,7 @@ use wire::typed::Blob;
 use crate::kms::encryption::{dry_run, refused};
 use crate::kms::key::{Key, KeyTarget};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::{grant, material};
+use crate::kms::{grant, material, usage};
 
 const ALGORITHM: &str = "kms:SigningAlgorithm";
 const MESSAGE_TYPE: &str = "kms:MessageType";
@@ -143,6 +143,7 @@ impl Operation for Sign {
             .sign(way.algorithm, way.message(&message))
             .map_err(refused_signing(way.algorithm))?;
         dry_run(input.dry_run)?;
+        usage::note(call, &key, "Sign")?;
         Ok(model::SignResponse {
             key_id: Some(key.arn()),
             signature: Some(Blob(signature)),
@@ -190,6 +191,7 @@ impl Operation for Verify {
             return Err(kms_invalid_signature_exception(""));
         }
         dry_run(input.dry_run)?;
+        usage::note(call, &key, "Verify")?;
         Ok(model::VerifyResponse {
             key_id: Some(key.arn()),
             signature_valid: Some(true),

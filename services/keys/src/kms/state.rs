@@ -6,7 +6,7 @@ use wire::typed::Empty;
 
 use crate::kms::key::{KeyTarget, State, to_change};
 use crate::kms::naming::{Reach, resolve};
-use crate::kms::rotation;
+use crate::kms::{rotation, usage};
 
 /// Forbids all use of a key until it is enabled again.
 pub struct DisableKey;
@@ -16,9 +16,11 @@ impl Operation for DisableKey {
     type Output = Empty;
     type Target = KeyTarget;
     const ACCESS: Access = Access::write("kms:DisableKey");
+    const CONDITIONS: &'static [&'static str] = &[usage::TRAILING];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Own)
+        let found = resolve(look, &input.key_id, Self::ACCESS, Reach::Own)?;
+        usage::idle(look, found)
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, _input: Self::Input) -> Result<Empty> {

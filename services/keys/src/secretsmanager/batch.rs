@@ -10,10 +10,11 @@ use wire::Fault;
 use wire::fault::{Code, Common};
 
 use super::filter::Filters;
-use super::list::{LIST, accepted};
+use super::list::LIST;
 use super::naming::resolve;
 use super::page::{self, Order};
-use super::secret::CURRENT;
+use super::place::Walk;
+use super::secret::{CURRENT, Secret};
 use super::value::{self, GET};
 
 /// Values of one answer.
@@ -59,14 +60,16 @@ impl Operation for BatchGetSecretValue {
                 let scope = AccountScope::of(call);
                 call.authorize(LIST, scope, Context::default())?;
                 let filters = Filters::read(Some(filters))?;
-                let found = accepted(call, &filters, false)?;
-                let placed = found.iter().map(|secret| (secret.name.clone(), secret.arn()));
-                let list = format!("BatchGetSecretValue {}", filters.told());
-                let asked = (
-                    input.next_token.as_deref(),
-                    page::size(input.max_results, VALUES_MAX),
-                );
-                page::take(call, &list, asked, Order::Ascending, placed.collect())?
+                let walk = Walk {
+                    told: format!("BatchGetSecretValue {}", filters.told()),
+                    by: model::SortByType::Name,
+                    order: Order::Ascending,
+                    token: input.next_token.as_deref(),
+                    limit: page::size(input.max_results, VALUES_MAX),
+                };
+                let accept = |secret: &Secret| secret.deletion.is_none() && filters.accept(secret);
+                let (found, next_token) = walk.take(call, accept)?;
+                (found.iter().map(|secret| secret.arn()).collect(), next_token)
             }
         };
         let (mut values, mut errors) = (Vec::new(), Vec::new());

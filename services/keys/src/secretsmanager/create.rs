@@ -9,6 +9,7 @@ use wire::Fault;
 use wire::fault::Common;
 
 use super::naming::{self, SUFFIX};
+use super::replica;
 use super::secret::{CURRENT, SECRETS, Secret, SecretTarget};
 use super::tag::{self, TAG};
 use super::value;
@@ -47,7 +48,9 @@ impl Operation for CreateSecret {
     const CONDITIONS: &'static [&'static str] = &[
         "aws:RequestTag/${TagKey}",
         "aws:TagKeys",
+        "secretsmanager:AddReplicaRegions",
         "secretsmanager:Description",
+        "secretsmanager:ForceOverwriteReplicaSecret",
         "secretsmanager:KmsKeyArn",
         "secretsmanager:KmsKeyId",
         "secretsmanager:Name",
@@ -65,12 +68,16 @@ impl Operation for CreateSecret {
             context.insert("secretsmanager:Description", description.clone());
         }
         key_conditions(input.kms_key_id.as_ref(), context);
+        replica::conditions(
+            input.add_replica_regions.as_deref(),
+            input.force_overwrite_replica_secret,
+            context,
+        );
         tag::requested(input.tags.as_deref(), context);
     }
 
     fn handle(call: &mut Call<'_>, target: Authorized<Denoted>, input: Self::Input) -> Result<Self::Output> {
         naming::expect_name(&input.name)?;
-        expect_none("AddReplicaRegions", input.add_replica_regions.is_some())?;
         expect_none("Type", input.r#type.is_some())?;
         expect_none(
             "CrossAccountPrimaryARN",
@@ -108,10 +115,24 @@ impl Operation for CreateSecret {
             None => None,
         };
         call.mention(secret.arn(), &secret.account, SecretTarget::TYPE);
-        let answer = answer(&secret, version_id);
-        secret.keep(call)?;
+        secret.owner = call.via().and_then(owner);
+        if let Some(regions) = input.add_replica_regions.filter(|regions| !regions.is_empty()) {
+            let force = input.force_overwrite_replica_secret == Some(true);
+            replica::add(call, &mut secret, regions, force)?;
+        }
+        let replication_status = replica::shown(call, &secret)?;
+        let answer = model::CreateSecretResponse {
+            replication_status,
+            ..answer(&secret, version_id)
+        };
+        secret.keep_here(call)?;
         Ok(answer)
     }
+}
+
+/// The name of the service that makes a secret for its own caller: `rds` of `rds.amazonaws.com`.
+fn owner(via: &str) -> Option<String> {
+    via.split('.').next().map(str::to_owned)
 }
 
 fn answer(secret: &Secret, version_id: Option<String>) -> model::CreateSecretResponse {

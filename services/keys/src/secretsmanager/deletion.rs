@@ -12,6 +12,7 @@ use wire::Timestamp;
 use super::naming::{resolve, resolve_or_ghost};
 use super::secret::{DAY, Deletion, SECRETS, Secret, SecretTarget, to_change};
 use super::value;
+use super::{replica, rotation};
 
 /// The job that deletes a secret.
 pub(crate) const JOB: &str = "secretsmanager.EndSecretVersionDelete";
@@ -57,6 +58,8 @@ impl Operation for DeleteSecret {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
+        secret.expect_primary()?;
+        replica::expect_none(&secret)?;
         let force = input.force_delete_without_recovery == Some(true);
         if force && input.recovery_window_in_days.is_some() {
             return Err(invalid_parameter_exception(
@@ -144,14 +147,11 @@ pub(crate) fn end(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     remove(call, &secret)
 }
 
-fn remove(call: &mut Call<'_>, secret: &Secret) -> Result<()> {
+/// Removes a secret with all that was planned for it.
+pub(crate) fn remove(call: &mut Call<'_>, secret: &Secret) -> Result<()> {
     for id in secret.versions.keys() {
         value::forget(call, secret, id)?;
     }
-    let row = (
-        secret.account.as_str(),
-        secret.region.as_str(),
-        secret.name.as_str(),
-    );
-    call.delete(&SECRETS, &row)
+    rotation::forget(call, secret)?;
+    secret.drop_row(call)
 }

@@ -5,6 +5,8 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::Timestamp;
 
 use super::naming::resolve;
+use super::replica;
+use super::rotation::Rotation;
 use super::secret::SecretTarget;
 
 /// Shows a secret's metadata.
@@ -26,6 +28,7 @@ impl Operation for DescribeSecret {
         _input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
+        let rotation = secret.rotation.as_ref();
         Ok(model::DescribeSecretResponse {
             arn: Some(secret.arn()),
             created_date: Some(Timestamp(secret.created)),
@@ -37,6 +40,14 @@ impl Operation for DescribeSecret {
             name: Some(secret.name.clone()),
             tags: Some(secret.shown_tags()).filter(|tags| !tags.is_empty()),
             version_ids_to_stages: secret.shown_stages(),
+            last_rotated_date: rotation.and_then(Rotation::shown_last),
+            next_rotation_date: rotation.and_then(Rotation::shown_next),
+            owning_service: secret.owner.clone(),
+            primary_region: secret.shown_primary(),
+            replication_status: replica::shown(call, &secret)?,
+            rotation_enabled: rotation.map(|rotation| rotation.enabled),
+            rotation_lambda_arn: rotation.map(|rotation| rotation.lambda.clone()),
+            rotation_rules: rotation.and_then(Rotation::shown_rules),
             ..model::DescribeSecretResponse::default()
         })
     }

@@ -55,8 +55,8 @@ fn matches(key: Key, value: &str, secret: &Secret) -> bool {
         Key::Name => starts(&secret.name),
         Key::TagKey => secret.tags.keys().any(|key| starts(key)),
         Key::TagValue => secret.tags.values().any(|value| starts(value)),
-        // Only replicas have a primary region elsewhere, and only other services own secrets.
-        Key::PrimaryRegion | Key::OwningService => false,
+        Key::PrimaryRegion => starts(secret.shown_primary().as_ref().unwrap_or(&secret.region)),
+        Key::OwningService => secret.owner.as_deref().is_some_and(starts),
         Key::Description => words(value).all(|word| has_word(description, &word)),
         Key::All => words(value).all(|word| {
             let tags = secret.tags.iter().flat_map(|(key, value)| [key.as_str(), value]);

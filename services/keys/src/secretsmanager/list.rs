@@ -1,39 +1,17 @@
 //! The list of an account's secrets in a region.
 
-use std::sync::Arc;
-
 use api::secretsmanager as model;
 use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
 use wire::Timestamp;
 
 use super::filter::Filters;
 use super::page::{self, Order};
-use super::secret::{SECRETS, Secret};
+use super::place::Walk;
+use super::rotation::Rotation;
+use super::secret::Secret;
 
 /// What it takes to list secrets, also as a part of `BatchGetSecretValue`.
 pub(crate) const LIST: Access = Access::list("secretsmanager:ListSecrets");
-/// Rows read at once.
-const STRETCH: usize = 500;
-
-/// All secrets that filters accept; those that are about to go only if asked for.
-pub(crate) fn accepted(look: &mut Look<'_>, filters: &Filters, leaving: bool) -> Result<Vec<Arc<Secret>>> {
-    let (account, region) = (look.account().to_owned(), look.region().to_owned());
-    let prefix = (account.as_str(), region.as_str());
-    let (mut accepted, mut after) = (Vec::new(), None);
-    loop {
-        let rows = look.range(&SECRETS, &prefix, after.as_ref(), STRETCH)?;
-        let more = rows.len() == STRETCH;
-        after = rows.last().map(|(row, _)| row.clone());
-        let secrets = rows.into_iter().map(|(_, secret)| secret);
-        accepted.extend(
-            secrets.filter(|secret| (leaving || secret.deletion.is_none()) && filters.accept(secret)),
-        );
-        if !more {
-            return Ok(accepted);
-        }
-    }
-}
-
 /// Lists secrets, without their values.
 pub struct ListSecrets;
 
@@ -60,16 +38,21 @@ impl Operation for ListSecrets {
             Some(model::SortOrderType::Asc) => Order::Ascending,
             _ => Order::Descending,
         };
-        let secrets = accepted(call, &filters, leaving)?;
-        let placed = secrets.into_iter().map(|secret| (place(by, &secret), secret));
-        let list = format!(
+        let told = format!(
             "ListSecrets {leaving} {} {} {}",
             by.as_str(),
             order == Order::Ascending,
             filters.told()
         );
-        let asked = (input.next_token.as_deref(), page::size(input.max_results, 100));
-        let (secrets, next_token) = page::take(call, &list, asked, order, placed.collect())?;
+        let walk = Walk {
+            told,
+            by,
+            order,
+            token: input.next_token.as_deref(),
+            limit: page::size(input.max_results, 100),
+        };
+        let accept = |secret: &Secret| (leaving || secret.deletion.is_none()) && filters.accept(secret);
+        let (secrets, next_token) = walk.take(call, accept)?;
         Ok(model::ListSecretsResponse {
             next_token,
             secret_list: Some(secrets.iter().map(|secret| entry(secret)).collect()),
@@ -77,18 +60,8 @@ impl Operation for ListSecrets {
     }
 }
 
-/// Where a secret stands; names tell those of one moment apart.
-fn place(by: model::SortByType, secret: &Secret) -> String {
-    let moment = match by {
-        model::SortByType::CreatedDate => secret.created,
-        model::SortByType::LastAccessedDate => secret.accessed.unwrap_or_default(),
-        model::SortByType::LastChangedDate => secret.changed,
-        model::SortByType::Name => return secret.name.clone(),
-    };
-    format!("{moment:020} {}", secret.name)
-}
-
 fn entry(secret: &Secret) -> model::SecretListEntry {
+    let rotation = secret.rotation.as_ref();
     model::SecretListEntry {
         arn: Some(secret.arn()),
         created_date: Some(Timestamp(secret.created)),
@@ -100,6 +73,13 @@ fn entry(secret: &Secret) -> model::SecretListEntry {
         name: Some(secret.name.clone()),
         secret_versions_to_stages: secret.shown_stages(),
         tags: Some(secret.shown_tags()).filter(|tags| !tags.is_empty()),
+        last_rotated_date: rotation.and_then(Rotation::shown_last),
+        next_rotation_date: rotation.and_then(Rotation::shown_next),
+        owning_service: secret.owner.clone(),
+        primary_region: secret.shown_primary(),
+        rotation_enabled: rotation.map(|rotation| rotation.enabled),
+        rotation_lambda_arn: rotation.map(|rotation| rotation.lambda.clone()),
+        rotation_rules: rotation.and_then(Rotation::shown_rules),
         ..model::SecretListEntry::default()
     }
 }

@@ -13,6 +13,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 pub mod batch;
 pub mod create;
 pub mod deletion;
+pub mod dependents;
 pub mod describe;
 mod envelope;
 mod filter;
@@ -21,7 +22,10 @@ pub mod list;
 mod naming;
 mod page;
 pub mod password;
+pub mod place;
 pub mod policy;
+pub mod replica;
+pub mod rotation;
 pub mod secret;
 pub mod tag;
 pub mod update;
@@ -44,15 +48,31 @@ pub static OPERATIONS: &[Endpoint] = operations!["secretsmanager";
     batch::{BatchGetSecretValue},
     version::{ListSecretVersionIds, UpdateSecretVersionStage},
     deletion::{DeleteSecret, RestoreSecret},
+    replica::{RemoveRegionsFromReplication, ReplicateSecretToRegions, StopReplicationToReplica},
+    rotation::{CancelRotateSecret, RotateSecret},
     password::{GetRandomPassword},
     tag::{TagResource, UntagResource},
     policy::{DeleteResourcePolicy, GetResourcePolicy, PutResourcePolicy, ValidateResourcePolicy},
 ];
 
 /// What Secrets Manager does later.
-pub static JOBS: &[JobKind] = &[JobKind {
-    name: deletion::JOB,
-    service: "secretsmanager",
-    event: "EndSecretVersionDelete",
-    run: deletion::end,
-}];
+pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: deletion::JOB,
+        service: "secretsmanager",
+        event: "EndSecretVersionDelete",
+        run: deletion::end,
+    },
+    JobKind {
+        name: rotation::WINDOW_JOB,
+        service: "secretsmanager",
+        event: "",
+        run: rotation::window_opens,
+    },
+    JobKind {
+        name: rotation::STEP_JOB,
+        service: "secretsmanager",
+        event: "",
+        run: rotation::step,
+    },
+];

@@ -51,7 +51,18 @@ pub(crate) fn resolve(look: &mut Look<'_>, text: &str) -> Result<Found<SecretTar
     Ok(Found::Here(SecretTarget::new(Arc::new(ghost))))
 }
 
-/// The same, but what does not exist in the caller's account is handed out as a secret that does not `exist`.
+/// Finds the secret of a name in the region of the call, whatever region an ARN says: a replica's name in another region's words.
+pub(crate) fn resolve_here(look: &mut Look<'_>, text: &str) -> Result<Found<SecretTarget>> {
+    let mut parts: Vec<&str> = text.splitn(5, ':').collect();
+    let region = look.region().to_owned();
+    match parts.as_mut_slice() {
+        ["arn", _, _, stated, _] => *stated = region.as_str(),
+        _ => return resolve(look, text),
+    }
+    resolve(look, &parts.join(":"))
+}
+
+/// As `resolve`, but what does not exist in the caller's account is handed out as a secret that does not `exist`.
 pub(crate) fn resolve_or_ghost(look: &mut Look<'_>, text: &str) -> Result<Found<SecretTarget>> {
     let (account, found, name) = find(look, text)?;
     let secret = found.unwrap_or_else(|| {

@@ -79,7 +79,7 @@ impl Operation for PutResourcePolicy {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         super::create::expect_none("PolicyName", input.policy_name.is_some())?;
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         let parsed = check(call, &input.resource_policy)?;
         if input.block_public_policy == Some(true) && policy::public::is_public(&parsed) {
             return Err(public_policy_exception(PUBLIC));
@@ -146,7 +146,7 @@ impl Operation for DeleteResourcePolicy {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         super::create::expect_none("PolicyName", input.policy_name.is_some())?;
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         secret.policy = None;
         let answer = model::DeleteResourcePolicyResponse {

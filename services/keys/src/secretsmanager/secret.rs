@@ -7,13 +7,17 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use api::secretsmanager as model;
-use api::secretsmanager::fault::invalid_request_exception;
+use api::secretsmanager::fault::{invalid_parameter_exception, invalid_request_exception};
 use pipeline::jobs::JobId;
 use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
 use policy::{Attached, Context, Policy, PolicyKind};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
+
+use super::place;
+use super::replica::{self, Replica};
+use super::rotation::Rotation;
 
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
@@ -44,6 +48,9 @@ pub struct Version {
     pub stages: BTreeSet<String>,
     /// What the secret named as its key when the value was encrypted.
     pub kms_key: Option<String>,
+    /// It was announced by a rotation and has no value yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty: bool,
 }
 
 /// A secret.
@@ -69,6 +76,18 @@ pub struct Secret {
     pub deletion: Option<Deletion>,
     /// By version id.
     pub versions: BTreeMap<String, Version>,
+    /// Present once rotation was turned on, also when it is off again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// Its copies in other regions, by region.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replicas: BTreeMap<String, Replica>,
+    /// The region of the secret that this one is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary: Option<String>,
+    /// The service that made it and alone changes it (`rds`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     #[serde(skip)]
     pub(crate) kept: Kept,
 }
@@ -106,6 +125,10 @@ impl Secret {
             policy: None,
             deletion: None,
             versions: BTreeMap::new(),
+            rotation: None,
+            replicas: BTreeMap::new(),
+            primary: None,
+            owner: None,
             kept: Kept::default(),
         }
     }
@@ -119,10 +142,30 @@ impl Secret {
         )
     }
 
-    /// Writes the row.
-    pub(crate) fn keep(self, call: &mut Call<'_>) -> Result<()> {
-        let row = (self.account.clone(), self.region.clone(), self.name.clone());
+    /// Writes the row, and what its replicas take over of it.
+    pub(crate) fn keep(mut self, call: &mut Call<'_>) -> Result<()> {
+        if !self.replicas.is_empty() {
+            replica::follow(call, &mut self)?;
+        }
+        self.keep_here(call)
+    }
+
+    /// Writes the row alone.
+    pub(crate) fn keep_here(self, call: &mut Call<'_>) -> Result<()> {
+        let row = self.row();
+        let before = call.get(&SECRETS, &row)?;
+        place::moved(call, before.as_deref(), Some(&self))?;
         call.put(&SECRETS, &row, self)
+    }
+
+    /// Removes the row.
+    pub(crate) fn drop_row(&self, call: &mut Call<'_>) -> Result<()> {
+        place::moved(call, Some(self), None)?;
+        call.delete(&SECRETS, &self.row())
+    }
+
+    fn row(&self) -> (String, String, String) {
+        (self.account.clone(), self.region.clone(), self.name.clone())
     }
 
     /// Whether a row stands behind it.
@@ -136,6 +179,28 @@ impl Secret {
             None => Ok(()),
             Some(_) => Err(invalid_request_exception(
                 "You can't perform this operation on the secret because it was marked for deletion.",
+            )),
+        }
+    }
+
+    /// What is about to go, what follows a primary elsewhere, and what belongs to another service is changed by nobody here.
+    pub(crate) fn expect_own(&self, call: &Call<'_>) -> Result<()> {
+        self.expect_staying()?;
+        self.expect_primary()?;
+        let via = call.via().and_then(|service| service.split('.').next());
+        match &self.owner {
+            Some(owner) if via != Some(owner) => Err(invalid_request_exception(format!(
+                "You can't perform this operation on the secret because it is managed by {owner}. Use that service instead."
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn expect_primary(&self) -> Result<()> {
+        match self.primary {
+            None => Ok(()),
+            Some(_) => Err(invalid_parameter_exception(
+                "Operation not permitted on a replica secret. Call must be made in primary secret's region.",
             )),
         }
     }
@@ -181,6 +246,12 @@ impl Secret {
             .map(|(id, version)| (id.clone(), version.stages.iter().cloned().collect()))
             .collect();
         Some(stages).filter(|stages| !stages.is_empty())
+    }
+
+    /// The region of the primary, of secrets that are in more than one.
+    pub(crate) fn shown_primary(&self) -> Option<String> {
+        let own = (!self.replicas.is_empty()).then(|| self.region.clone());
+        self.primary.clone().or(own)
     }
 
     /// When it will be gone, if that is planned.
@@ -232,7 +303,14 @@ impl Resource for SecretTarget {
 
     fn conditions(&self, context: &mut Context) {
         context.insert("secretsmanager:SecretId", self.0.arn());
-        context.insert("secretsmanager:SecretPrimaryRegion", self.0.region.clone());
+        let primary = self.0.primary.as_ref().unwrap_or(&self.0.region);
+        context.insert("secretsmanager:SecretPrimaryRegion", primary.clone());
+        if let Some(rotation) = &self.0.rotation {
+            context.insert(
+                "secretsmanager:resource/AllowRotationLambdaArn",
+                rotation.lambda.clone(),
+            );
+        }
         for (key, value) in &self.0.tags {
             context.insert(format!("aws:ResourceTag/{key}"), value.clone());
             context.insert(format!("secretsmanager:ResourceTag/{key}"), value.clone());

@@ -94,7 +94,7 @@ impl Operation for TagResource {
 
     fn handle(call: &mut Call<'_>, secret: Authorized<SecretTarget>, input: Self::Input) -> Result<Empty> {
         call.share_with(&secret.account);
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         secret.tags.extend(read(input.tags)?);
         if secret.tags.len() > TAGS_MAX {
@@ -126,7 +126,7 @@ impl Operation for UntagResource {
 
     fn handle(call: &mut Call<'_>, secret: Authorized<SecretTarget>, input: Self::Input) -> Result<Empty> {
         call.share_with(&secret.account);
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         for name in &input.tag_keys {
             expect_own(name)?;

@@ -41,7 +41,7 @@ impl Operation for UpdateSecret {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         expect_none("Type", input.r#type.is_some())?;
         let plain = value::given(input.secret_string, input.secret_binary)?;
         let mut secret = to_change(&secret);

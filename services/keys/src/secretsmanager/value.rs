@@ -12,12 +12,12 @@ use api::secretsmanager::fault::{
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use store::Table;
-use wire::fault::Common;
 use wire::typed::Blob;
 use wire::{Fault, Timestamp};
 
 use super::envelope::{self, Sealed};
 use super::naming::resolve;
+use super::rotation;
 use super::secret::{CURRENT, DAY, Secret, SecretTarget, Version, to_change};
 use super::version;
 
@@ -79,6 +79,12 @@ const VALUES_NAME: &str = "secretsmanager.values";
 /// By account, region, name of the secret, and version id.
 pub static VALUES: Table<(String, String, String, String), Value> = Table::new(0x0261, VALUES_NAME);
 
+/// The data key of a version, encrypted; `None` if the version has no value.
+pub(crate) fn data_key(look: &mut Look<'_>, secret: &Secret, id: &str) -> Result<Option<Vec<u8>>> {
+    let held = look.get(&VALUES, &row(secret, id))?;
+    Ok(held.map(|held| held.sealed.data_key.clone()))
+}
+
 /// The value of a request, if it gives one.
 pub(crate) fn given(text: Option<String>, binary: Option<Blob>) -> Result<Option<Plain>> {
     let plain = match (text, binary) {
@@ -123,7 +129,8 @@ pub(crate) fn add(
     plain: &Plain,
     stages: &[String],
 ) -> Result<bool> {
-    if secret.versions.contains_key(id) {
+    let announced = secret.versions.get(id).is_some_and(|version| version.empty);
+    if secret.versions.contains_key(id) && !announced {
         let there = read(call, secret, id)?;
         let same = there.text == plain.text && there.bytes.matches(plain.bytes.expose());
         return if same { Ok(false) } else { Err(exists()) };
@@ -132,12 +139,20 @@ pub(crate) fn add(
     let version = Version {
         created: call.now.0,
         accessed: None,
-        stages: std::collections::BTreeSet::new(),
+        stages: secret
+            .versions
+            .get(id)
+            .map(|version| version.stages.clone())
+            .unwrap_or_default(),
         kms_key: secret.kms_key.clone(),
+        empty: false,
     };
     secret.versions.insert(id.to_owned(), version);
     for stage in stages {
         version::label(secret, stage, id)?;
+    }
+    if stages.iter().any(|stage| stage == CURRENT) {
+        rotation::value_given(call, secret, id)?;
     }
     version::make_room(call, secret)?;
     secret.changed = call.now.0;
@@ -204,17 +219,14 @@ impl Operation for PutSecretValue {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        secret.expect_staying()?;
-        if input.rotation_token.is_some() {
-            return Err(Fault::common(
-                Common::NotImplemented,
-                "RotationToken is not implemented by this version of Ringwork.",
-            ));
-        }
+        secret.expect_own(call)?;
         let plain = given(input.secret_string, input.secret_binary)?.ok_or_else(|| {
             invalid_request_exception("You must provide either SecretString or SecretBinary.")
         })?;
         let id = expect_token(input.client_request_token)?;
+        if let Some(token) = &input.rotation_token {
+            rotation::expect_rotation_token(&secret, &id, token)?;
+        }
         let mut stages = input.version_stages.unwrap_or_else(|| vec![CURRENT.to_owned()]);
         let mut secret = to_change(&secret);
         if secret.labelled(CURRENT).is_none() && !stages.iter().any(|stage| stage == CURRENT) {
@@ -329,11 +341,12 @@ fn choose<'a>(secret: &'a Secret, id: Option<&str>, stage: Option<&str>) -> Resu
         let found = secret
             .versions
             .iter()
-            .find(|(_, version)| version.stages.contains(stage));
+            .find(|(_, version)| version.stages.contains(stage) && !version.empty);
         let (id, version) = found.ok_or_else(|| missing(format!("staging label: {stage}")))?;
         return Ok((id, version));
     };
     let found = secret.versions.get_key_value(id);
+    let found = found.filter(|(_, version)| !version.empty);
     let (id, version) = found.ok_or_else(|| missing(format!("VersionId: {id}")))?;
     if stage.is_some_and(|stage| !version.stages.contains(stage)) {
         return Err(invalid_request_exception(
@@ -356,7 +369,7 @@ fn note_read(call: &mut Call<'_>, secret: &Authorized<SecretTarget>, id: &str) -
     if let Some(version) = secret.versions.get_mut(id) {
         version.accessed = Some(today);
     }
-    secret.keep(call)
+    secret.keep_here(call)
 }
 
 /// Encrypts labelled versions under the secret's present key (UpdateSecret with another key).
@@ -366,6 +379,9 @@ pub(crate) fn encrypt_again(call: &mut Call<'_>, secret: &mut Secret) -> Result<
         .filter_map(|stage| secret.labelled(stage).map(str::to_owned))
         .collect();
     for id in ids {
+        if secret.versions.get(&id).is_none_or(|version| version.empty) {
+            continue;
+        }
         let plain = read(call, secret, &id)?;
         write(call, secret, &id, &plain)?;
         if let Some(version) = secret.versions.get_mut(&id) {

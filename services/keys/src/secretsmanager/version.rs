@@ -1,6 +1,6 @@
 //! Versions and their staging labels (Secrets Manager User Guide, "Secret versions").
 //!
-//! Invariant: moving `AWSCURRENT` leaves `AWSPREVIOUS` on the version that had it.
+//! Invariant: moving `AWSCURRENT` leaves `AWSPREVIOUS` on the version that had it, and takes `AWSPENDING` from the one that gets it.
 
 use api::secretsmanager as model;
 use api::secretsmanager::fault::{
@@ -12,7 +12,7 @@ use wire::Timestamp;
 
 use super::naming::resolve;
 use super::page::{self, Order};
-use super::secret::{CURRENT, DAY, PREVIOUS, Secret, SecretTarget, to_change};
+use super::secret::{CURRENT, DAY, PENDING, PREVIOUS, Secret, SecretTarget, to_change};
 use super::value;
 
 /// Labels of one version, and versions of one secret (Secrets Manager User Guide, "AWS Secrets Manager quotas").
@@ -30,6 +30,10 @@ pub(crate) fn label(secret: &mut Secret, stage: &str, id: &str) -> Result<()> {
     }
     let version = secret.versions.get_mut(id).ok_or_else(|| missing(id))?;
     version.stages.insert(stage.to_owned());
+    if stage == CURRENT {
+        // What is current is pending no longer (Secrets Manager User Guide, "finishSecret").
+        version.stages.remove(PENDING);
+    }
     if version.stages.len() > STAGES_MAX {
         return Err(limit_exceeded_exception(format!(
             "A version can have no more than {STAGES_MAX} staging labels."
@@ -41,7 +45,7 @@ pub(crate) fn label(secret: &mut Secret, stage: &str, id: &str) -> Result<()> {
     }
 }
 
-fn unlabel(secret: &mut Secret, stage: &str, id: &str) {
+pub(crate) fn unlabel(secret: &mut Secret, stage: &str, id: &str) {
     if let Some(version) = secret.versions.get_mut(id) {
         version.stages.remove(stage);
     }
@@ -147,7 +151,7 @@ impl Operation for UpdateSecretVersionStage {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        secret.expect_staying()?;
+        secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         relabel(&mut secret, &input)?;
         let answer = model::UpdateSecretVersionStageResponse {

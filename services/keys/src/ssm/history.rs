@@ -28,6 +28,7 @@ impl Operation for GetParameterHistory {
     }
 
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {
+        call.share_with(named.account());
         let parameter = named.parameter()?;
         let list = format!("GetParameterHistory {}", parameter.name);
         let page = Page::read(call, &list, input.next_token.as_deref(), input.max_results, PAGE)?;

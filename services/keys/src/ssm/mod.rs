@@ -12,9 +12,11 @@ use pipeline::{Endpoint, TrailRules, operations};
 use wire::redact::Sensitive;
 
 pub mod delete;
+pub mod dependents;
 pub mod describe;
 mod filter;
 pub mod history;
+mod image;
 pub mod label;
 mod name;
 mod page;
@@ -27,6 +29,7 @@ pub mod read;
 mod scan;
 pub mod secure;
 pub mod setting;
+pub mod sharing;
 pub mod tag;
 
 /// How Parameter Store's calls look in the trail (Systems Manager User Guide, "Logging AWS Systems Manager API calls with AWS
@@ -47,11 +50,18 @@ pub static OPERATIONS: &[Endpoint] = operations!["ssm";
     describe::{DescribeParameters},
     label::{LabelParameterVersion, UnlabelParameterVersion},
     tag::{AddTagsToResource, ListTagsForResource, RemoveTagsFromResource},
+    sharing::{DeleteResourcePolicy, GetResourcePolicies, PutResourcePolicy},
     setting::{GetServiceSetting, ResetServiceSetting, UpdateServiceSetting},
 ];
 
-/// What parameter policies do later.
+/// What parameter policies do later, and how the validation of an image's id ends.
 pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: image::VALIDATION,
+        service: "ssm",
+        event: "ParameterStoreChange",
+        run: image::settle,
+    },
     JobKind {
         name: plan::EXPIRATION,
         service: "ssm",

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use api::ssm as model;
 use api::ssm::fault::{parameter_not_found, parameter_version_not_found};
 use pipeline::jobs::JobId;
-use pipeline::{Call, Found, Look, Resource, Result};
+use pipeline::{Call, Found, Look, Resource, ResourcePolicies, Result};
 use policy::Context;
 use serde::{Deserialize, Serialize};
 use store::Table;
 
 use crate::ssm::name::{self, Reference, Selector};
 use crate::ssm::policies::Policy;
+use crate::ssm::sharing::POLICIES;
 
 /// Versions of one parameter that are kept (S10.6).
 pub(crate) const VERSIONS_MAX: usize = 100;
@@ -147,6 +148,8 @@ pub struct Named {
     pub(crate) name: String,
     pub(crate) suffix: Option<String>,
     selector: Selector,
+    /// Of another account than the caller's.
+    foreign: bool,
     /// The parameter that bears the name.
     pub(crate) present: Option<Arc<Parameter>>,
 }
@@ -162,6 +165,15 @@ impl Resource for Named {
         &self.account
     }
 
+    fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
+        if self.present.is_none() {
+            return Ok(ResourcePolicies::None);
+        }
+        let held = look.get(&POLICIES, &self.row()?)?;
+        let attached = held.map(|held| held.attached(&self.arn)).transpose()?.flatten();
+        Ok(attached.map_or(ResourcePolicies::None, ResourcePolicies::Policy))
+    }
+
     fn conditions(&self, context: &mut Context) {
         for (key, value) in self.present.iter().flat_map(|present| &present.tags) {
             context.insert(format!("aws:ResourceTag/{key}"), value.clone());
@@ -173,8 +185,14 @@ impl Resource for Named {
 impl Named {
     /// The parameter of the caller's account with exactly this name.
     pub(crate) fn exactly(look: &mut Look<'_>, name: &str) -> Result<Self> {
-        let (account, region) = (look.account_shared(), look.region().to_owned());
+        let account = look.account_shared();
+        Self::of(look, account, name)
+    }
+
+    fn of(look: &mut Look<'_>, account: Arc<str>, name: &str) -> Result<Self> {
+        let region = look.region().to_owned();
         let present = look.get(&PARAMETERS, &(&*account, region.as_str(), name))?;
+        let foreign = *account != *look.account();
         Ok(Self {
             arn: name::arn(&region, &account, name),
             account,
@@ -182,6 +200,7 @@ impl Named {
             name: name.to_owned(),
             suffix: None,
             selector: Selector::Newest,
+            foreign,
             present,
         })
     }
@@ -203,30 +222,35 @@ impl Named {
         Ok(found)
     }
 
-    /// An ARN does not tell whether the name begins with a slash; parameters of other accounts are shared with nobody.
+    /// An ARN does not tell whether the name begins with a slash.
     fn behind_arn(look: &mut Look<'_>, account: &str, bare: &str) -> Result<Self> {
-        let slashed = Self::exactly(look, &format!("/{bare}"))?;
-        let mut found = if slashed.present.is_some() || bare.contains('/') {
-            slashed
+        let account: Arc<str> = if account == look.account() {
+            look.account_shared()
         } else {
-            Self::exactly(look, bare)?
+            account.into()
         };
-        if account != look.account() {
-            found.arn = name::arn(look.region(), account, bare);
-            found.account = account.into();
-            found.present = None;
+        let slashed = Self::of(look, Arc::clone(&account), &format!("/{bare}"))?;
+        if slashed.present.is_some() || bare.contains('/') {
+            return Ok(slashed);
         }
-        Ok(found)
+        Self::of(look, account, bare)
+    }
+
+    /// The key of the parameter's rows; there is a parameter behind `existing`.
+    pub(crate) fn row(&self) -> Result<(String, String, String)> {
+        let name = self.parameter()?.name.clone();
+        Ok((self.account.to_string(), self.region.clone(), name))
     }
 
     /// The same, or its absence.
     pub(crate) fn existing(self) -> Found<Self> {
-        match self.present {
-            Some(_) => Found::Here(self),
-            None => Found::Absent {
-                arn: self.arn,
-                fault: parameter_not_found(""),
-            },
+        // What another account shares with nobody looks like what it does not have.
+        if self.present.is_some() || self.foreign {
+            return Found::Here(self);
+        }
+        Found::Absent {
+            arn: self.arn,
+            fault: parameter_not_found(""),
         }
     }
 
@@ -291,6 +315,7 @@ impl Named {
         for job in &parameter.jobs {
             call.unschedule(job)?;
         }
+        call.delete(&POLICIES, &(account, region, name))?;
         call.delete(&PARAMETERS, &(account, region, name))?;
         recount(call, Some(parameter.newest.advanced), None)
     }

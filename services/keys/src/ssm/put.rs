@@ -2,6 +2,7 @@
 //!
 //! Invariant: a new version is complete: what the request leaves out was taken over from the version before it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::ssm as model;
@@ -14,11 +15,10 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Resul
 use policy::Context;
 use wire::Fault;
 use wire::constraints::Pattern;
-use wire::fault::Common;
 
 use crate::ssm::parameter::{Named, Parameter, Stored, VERSIONS, VERSIONS_MAX, Version, count, recount};
 use crate::ssm::policies::{self, Policy, Rule};
-use crate::ssm::{name, plan, secure, setting, tag};
+use crate::ssm::{image, name, plan, secure, setting, tag};
 
 /// Bytes of a value, by tier (S10.12; Systems Manager API Reference, `PutParameter`).
 const VALUE_MAX: (usize, usize) = (4096, 8192);
@@ -41,7 +41,7 @@ impl Operation for PutParameter {
         "ssm:Overwrite",
         "ssm:Policies",
     ];
-    const ALSO: &'static [Access] = &[tag::TAG];
+    const ALSO: &'static [Access] = &[tag::TAG, image::DESCRIBE_IMAGES];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
         let name = name::expect_new(look, &input.name)?;
@@ -66,35 +66,52 @@ impl Operation for PutParameter {
                 tags
             }
         };
-        let before = named.present.clone();
+        let tags = tag::read(tags)?;
         let mut next = draft(call, &named, &input)?;
-        next.advanced = choose_tier(call, before.as_deref(), &next, &input)?;
-        next.value = secure::store(call, &named.arn(), &next, input.value)?;
-        let mut parameter = match &before {
-            None => Parameter {
-                name: named.name.clone(),
-                newest: next.clone(),
-                kept: Vec::new(),
-                labels: std::collections::BTreeMap::new(),
-                tags: tag::read(tags)?,
-                jobs: Vec::new(),
-            },
-            Some(before) => succeed(call, &named, before, &mut next)?,
+        next.advanced = choose_tier(call, named.present.as_deref(), &next, &input)?;
+        let written = if next.data_type == image::DATA_TYPE {
+            next.value = Stored::Clear(input.value.clone());
+            image::postpone(call, &named, next, &input.value, tags)?
+        } else {
+            next.value = secure::store(call, &named.arn(), &next, input.value)?;
+            write(call, &named, next, tags)?
         };
-        parameter.jobs = plan::plan(call, &parameter.name, &next)?;
-        parameter.kept.push(next.number);
-        parameter.newest = next;
-        let (number, tier, advanced) = {
-            let newest = &parameter.newest;
-            (newest.shown_number(), newest.tier(), newest.advanced)
-        };
-        recount(call, before.map(|before| before.newest.advanced), Some(advanced))?;
-        named.keep(call, parameter)?;
         Ok(model::PutParameterResult {
-            version: Some(number),
-            tier: Some(tier),
+            version: Some(written.shown_number()),
+            tier: Some(written.tier()),
         })
     }
+}
+
+/// Makes a version the parameter's newest, or the parameter with its first one; tells the version with its number.
+pub(crate) fn write(
+    call: &mut Call<'_>,
+    named: &Named,
+    mut next: Version,
+    tags: BTreeMap<String, String>,
+) -> Result<Version> {
+    let before = named.present.clone();
+    let mut parameter = match &before {
+        None => Parameter {
+            name: named.name.clone(),
+            newest: next.clone(),
+            kept: Vec::new(),
+            labels: BTreeMap::new(),
+            tags,
+            jobs: Vec::new(),
+        },
+        Some(before) => succeed(call, named, before, &mut next)?,
+    };
+    parameter.jobs = plan::plan(call, &parameter.name, &next)?;
+    parameter.kept.push(next.number);
+    parameter.newest = next.clone();
+    recount(
+        call,
+        before.map(|before| before.newest.advanced),
+        Some(next.advanced),
+    )?;
+    named.keep(call, parameter)?;
+    Ok(next)
 }
 
 /// What a request may not say, whatever there is.
@@ -122,13 +139,7 @@ fn check(named: &Named, input: &model::PutParameterRequest) -> Result<()> {
         ));
     }
     match input.data_type.as_deref() {
-        None | Some("text" | "aws:ssm:integration") => {}
-        Some("aws:ec2:image") => {
-            return Err(Fault::common(
-                Common::NotImplemented,
-                "The data type aws:ec2:image is not implemented by this version of Ringwork: there are no images to check it against.",
-            ));
-        }
+        None | Some("text" | "aws:ssm:integration" | image::DATA_TYPE) => {}
         Some(other) => {
             return Err(Fault::validation(format!(
                 "The following data type is not supported: {other} (Data type names are all lowercase.)"

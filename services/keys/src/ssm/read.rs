@@ -35,6 +35,7 @@ pub(crate) fn shown(
 }
 
 fn read(call: &mut Call<'_>, named: &Named, decrypt: Option<bool>) -> Result<model::Parameter> {
+    call.share_with(named.account());
     let version = named.version(call)?;
     let name = named.parameter()?.name.clone();
     shown(call, (named.arn(), name, named.suffix.clone()), version, decrypt)

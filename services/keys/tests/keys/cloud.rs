@@ -9,7 +9,7 @@ use parking_lot::RwLock;
 use pipeline::gateway::Tables;
 use pipeline::identity::{Credential, IdentityType, PrincipalPolicies, Refusal};
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
-use pipeline::{Call, Directory, Endpoint, Identity, Look, Result};
+use pipeline::{Call, Directory, Endpoint, Identity, Look, Quotas, Rates, Result};
 use policy::{Attached, Policy, PolicyKind, Principal};
 use serde_json::{Value, json};
 
@@ -106,6 +106,12 @@ impl Here {
             ids,
             made: std::cell::Cell::default(),
         }
+    }
+
+    /// The same, with request quotas.
+    pub(crate) fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
+        self.cloud = self.cloud.with_quotas(tables, rates);
+        self
     }
 
     /// A user with these statements as identity policy.

@@ -6,4 +6,7 @@ mod cloud;
 mod kms;
 #[cfg(test)]
 mod secretsmanager;
+#[cfg(test)]
 mod ssm;
+#[cfg(test)]
+mod year;

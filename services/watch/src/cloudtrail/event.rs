@@ -150,6 +150,8 @@ pub fn text(record: &Record) -> String {
 
 fn event(record: &Record) -> Event<'_> {
     let service_event = record.kind == EventKind::AwsServiceEvent;
+    // What AWS tells without a name has its own member; a service that names itself uses the calls' one.
+    let internal = service_event && record.source_ip == "AWS Internal";
     let additional = Some(&record.additional).filter(|members| !members.is_empty());
     let named = if record.names_resources {
         record.resources.as_slice()
@@ -161,11 +163,15 @@ fn event(record: &Record) -> Event<'_> {
         user_identity: user_identity(record),
         event_time: Timestamp(record.time).iso8601(),
         event_source: &record.source,
-        event_name: &record.operation,
+        event_name: record.event_name(),
         aws_region: &record.region,
         source_ip_address: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
-        error_code: record.error.as_ref().map(|error| error.code.as_str()),
+        error_code: record
+            .error
+            .as_ref()
+            .map(|error| error.code.as_str())
+            .filter(|code| !code.is_empty()),
         error_message: record
             .error
             .as_ref()
@@ -173,7 +179,7 @@ fn event(record: &Record) -> Event<'_> {
             .filter(|message| !message.is_empty()),
         request_parameters: record.request.as_ref(),
         response_elements: record.response.as_ref(),
-        additional_event_data: additional.filter(|_| !service_event),
+        additional_event_data: additional.filter(|_| !internal),
         request_id: Some(record.id.as_str()).filter(|_| !service_event),
         event_id: &record.event,
         read_only: record.read_only,
@@ -183,11 +189,11 @@ fn event(record: &Record) -> Event<'_> {
         } else {
             "AwsApiCall"
         },
-        management_event: true,
+        management_event: !record.data,
         recipient_account_id: &record.account,
-        service_event_details: additional.filter(|_| service_event),
+        service_event_details: additional.filter(|_| internal),
         shared_event_id: record.shared.as_deref(),
-        event_category: "Management",
+        event_category: if record.data { "Data" } else { "Management" },
         tls_details: record.tls.as_ref().map(tls_details),
     }
 }
@@ -328,7 +334,7 @@ pub fn listed(record: &Record) -> api::cloudtrail::Event {
         access_key_id: record.access_key_id().map(str::to_owned),
         cloud_trail_event: Some(text(record)),
         event_id: Some(record.event.clone()),
-        event_name: Some(record.operation.clone()),
+        event_name: Some(record.event_name().to_owned()),
         event_source: Some(record.source.clone()),
         event_time: Some(Timestamp::from_seconds(Timestamp(record.time).seconds())),
         read_only: Some(record.read_only.to_string()),

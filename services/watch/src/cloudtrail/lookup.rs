@@ -128,7 +128,7 @@ impl Wanted {
             let record = scan::by_id(look, &self.account, &self.region, Attribute::EventId, id)?;
             let records = record
                 .into_iter()
-                .filter(|record| (from..=to).contains(&record.time))
+                .filter(|record| !record.data && (from..=to).contains(&record.time))
                 .collect();
             return Ok(Page { records, ..none });
         }
@@ -141,7 +141,7 @@ impl Wanted {
             before,
             limit,
         };
-        scan::page(look, &query)
+        scan::management_page(look, &query)
     }
 
     fn token(&self, look: &Look<'_>, place: Place) -> Result<String> {

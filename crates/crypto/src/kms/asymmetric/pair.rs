@@ -2,6 +2,7 @@
 
 use aws_lc_rs::agreement::{self, ParsedPublicKey, ParsedPublicKeyFormat, UnparsedPublicKey};
 use aws_lc_rs::encoding::{AsBigEndian, AsDer, Curve25519SeedBin, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::kem::DecapsulationKey;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use aws_lc_rs::signature::{
@@ -11,6 +12,7 @@ use aws_lc_rs::signature::{
 use ed25519_dalek::{Digest as _, Sha512, SigningKey};
 use zeroize::Zeroizing;
 
+use super::kem::Kem;
 use super::public::prehash_input;
 use super::{EncryptionAlgorithm, Message, PairSpec, PublicKey, SigningAlgorithm};
 use crate::{Error, Result, Secret};
@@ -27,6 +29,7 @@ enum Private {
     Ecdsa(Box<EcdsaKeyPair>, Option<Box<agreement::PrivateKey>>),
     Ed25519(Box<Ed25519KeyPair>),
     MlDsa(Box<PqdsaKeyPair>),
+    MlKem(Kem, Box<DecapsulationKey>),
 }
 
 struct Rsa {
@@ -43,10 +46,14 @@ enum Kind {
     ),
     Ed25519,
     MlDsa(&'static PqdsaSigningAlgorithm),
+    MlKem(Kem),
 }
 
 const fn kind(spec: PairSpec) -> Kind {
     use PairSpec as S;
+    if let Some(kem) = Kem::of(spec) {
+        return Kind::MlKem(kem);
+    }
     match spec {
         S::Rsa2048 => Kind::Rsa(KeySize::Rsa2048),
         S::Rsa3072 => Kind::Rsa(KeySize::Rsa3072),
@@ -67,7 +74,7 @@ const fn kind(spec: PairSpec) -> Kind {
         S::Ed25519 => Kind::Ed25519,
         S::MlDsa44 => Kind::MlDsa(&signature::ML_DSA_44_SIGNING),
         S::MlDsa65 => Kind::MlDsa(&signature::ML_DSA_65_SIGNING),
-        S::MlDsa87 => Kind::MlDsa(&signature::ML_DSA_87_SIGNING),
+        S::MlDsa87 | S::MlKem512 | S::MlKem768 | S::MlKem1024 => Kind::MlDsa(&signature::ML_DSA_87_SIGNING),
     }
 }
 
@@ -103,6 +110,7 @@ impl KeyPair {
                 .map_err(refused("make an Ed25519 key"))?
                 .as_ref()
                 .to_vec(),
+            Kind::MlKem(kem) => return kem.generate(),
             Kind::MlDsa(algorithm) => PqdsaKeyPair::generate(algorithm)
                 .and_then(|made| made.to_pkcs8v1())
                 .map_err(refused("make an ML-DSA key"))?
@@ -142,6 +150,10 @@ impl KeyPair {
                 let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes).map_err(malformed)?;
                 let public = der(pair.public_key())?;
                 (Private::Ed25519(Box::new(pair)), public)
+            }
+            Kind::MlKem(kem) => {
+                let (private, public) = kem.open(bytes)?;
+                (Private::MlKem(kem, Box::new(private)), public)
             }
             Kind::MlDsa(algorithm) => {
                 let pair = PqdsaKeyPair::from_pkcs8(algorithm, bytes).map_err(malformed)?;
@@ -195,6 +207,7 @@ impl KeyPair {
                 Ok(made.as_ref().to_vec())
             }
             Private::Ed25519(pair) => edwards(pair, algorithm, message),
+            Private::MlKem(..) => Err(self.unable(algorithm.name())),
             Private::MlDsa(pair) => match message {
                 Message::Raw(message) => {
                     let mut signature = vec![0; pair.algorithm().signature_len()];
@@ -250,6 +263,18 @@ impl KeyPair {
         agreement::agree(private, peer, Error::PeerKey, |shared| {
             Ok(Secret::copy_of(shared))
         })
+    }
+
+    /// The secret that was encapsulated for this key. A ciphertext that was not made for it, or was changed, gives a secret that
+    /// nobody else has, and no error (FIPS 203, section 6.3).
+    ///
+    /// # Errors
+    /// [`Error::CiphertextInvalid`] for one of a wrong length; [`Error::MaterialUsage`] for other keys than ML-KEM.
+    pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Secret> {
+        match &self.private {
+            Private::MlKem(kem, private) => kem.decapsulate(private, ciphertext),
+            _ => Err(self.unable("decapsulate a secret")),
+        }
     }
 
     const fn unable(&self, attempt: &'static str) -> Error {

@@ -4,8 +4,9 @@ use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use ed25519_dalek::{Digest as _, Sha512, Signature, VerifyingKey};
 
+use super::kem::Kem;
 use super::{EncryptionAlgorithm, Message, PairSpec, SigningAlgorithm};
-use crate::{Error, Result};
+use crate::{Error, Result, Secret};
 
 /// The prefix of an Ed25519 key in `SubjectPublicKeyInfo` (RFC 8410, section 4).
 const ED25519: &[u8] = &[
@@ -101,6 +102,18 @@ impl PublicKey {
         let length = encrypted.ok_or(refused)?;
         blob.truncate(length);
         Ok(blob)
+    }
+
+    /// A new secret for the holder of the private key: its ciphertext, and itself.
+    ///
+    /// # Errors
+    /// [`Error::MaterialUsage`] for other keys than ML-KEM; [`Error::Library`].
+    pub fn encapsulate(&self) -> Result<(Vec<u8>, Secret)> {
+        let kem = Kem::of(self.spec).ok_or(Error::MaterialUsage {
+            spec: self.spec.name(),
+            attempt: "encapsulate a secret",
+        })?;
+        kem.encapsulate(&self.der)
     }
 
     fn verification(&self, algorithm: SigningAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {

@@ -17,11 +17,14 @@ pub enum PairSpec {
     MlDsa44,
     MlDsa65,
     MlDsa87,
+    MlKem512,
+    MlKem768,
+    MlKem1024,
 }
 
 impl PairSpec {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Rsa2048,
         Self::Rsa3072,
         Self::Rsa4096,
@@ -33,6 +36,9 @@ impl PairSpec {
         Self::MlDsa44,
         Self::MlDsa65,
         Self::MlDsa87,
+        Self::MlKem512,
+        Self::MlKem768,
+        Self::MlKem1024,
     ];
 
     /// AWS's name of the specification.
@@ -50,6 +56,9 @@ impl PairSpec {
             Self::MlDsa44 => "ML_DSA_44",
             Self::MlDsa65 => "ML_DSA_65",
             Self::MlDsa87 => "ML_DSA_87",
+            Self::MlKem512 => "ML_KEM_512",
+            Self::MlKem768 => "ML_KEM_768",
+            Self::MlKem1024 => "ML_KEM_1024",
         }
     }
 
@@ -73,6 +82,9 @@ impl PairSpec {
             Self::MlDsa44 => 24,
             Self::MlDsa65 => 25,
             Self::MlDsa87 => 26,
+            Self::MlKem512 => 27,
+            Self::MlKem768 => 28,
+            Self::MlKem1024 => 29,
         }
     }
 
@@ -91,6 +103,12 @@ impl PairSpec {
     #[must_use]
     pub const fn agrees(self) -> bool {
         matches!(self, Self::P256 | Self::P384 | Self::P521)
+    }
+
+    /// Whether a secret can be encapsulated for the pair: ML-KEM.
+    #[must_use]
+    pub const fn encapsulates(self) -> bool {
+        matches!(self, Self::MlKem512 | Self::MlKem768 | Self::MlKem1024)
     }
 
     /// What the pair can encrypt with: RSA only.
@@ -120,6 +138,7 @@ impl PairSpec {
             Self::P521 => &[A::EcdsaSha512],
             Self::Ed25519 => &[A::Ed25519, A::Ed25519Ph],
             Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => &[A::MlDsa],
+            Self::MlKem512 | Self::MlKem768 | Self::MlKem1024 => &[],
         }
     }
 }

@@ -75,6 +75,8 @@ fn record(number: u64, wall: i64, time: i64) -> Record {
         service: "iam".to_owned(),
         source: "iam.amazonaws.com".to_owned(),
         operation: "GetUser".to_owned(),
+        event_name: None,
+        data: false,
         read_only: true,
         kind: EventKind::AwsApiCall,
         caller,

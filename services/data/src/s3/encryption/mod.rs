@@ -1,87 +1,92 @@
-//! How the keys of objects are kept: every content is sealed under keys of its own, and these are wrapped.
+//! How objects are encrypted (S21): every content is sealed under random keys of its own, and these are wrapped by what the mode says.
 //!
-//! A write plans first (`Plan::of`), which is where a mode is refused or its key's owner asked, and wraps once the content is in. A read
-//! unwraps. Invariant: a wrapped key opens only for the bucket, key and place that it was wrapped for.
+//! | mode | what wraps the content's key |
+//! |---|---|
+//! | SSE-S3 (`AES256`) | the installation's seal |
+//! | SSE-KMS (`aws:kms`) | a data key that KMS makes for the caller, kept as KMS encrypted it; with a bucket key, one for many objects |
+//! | DSSE-KMS (`aws:kms:dsse`) | two layers with a key each: the inner one as in SSE-KMS, the outer one as in SSE-S3 |
+//! | SSE-C | the customer's own key, of which a salted HMAC is kept and nothing else |
+//!
+//! A write plans first (`Plan::of`), which is where a mode is refused or KMS asked, and wraps once the content is in; a read unwraps
+//! (`Opener::of`). Read `mode` for what requests and buckets ask, then `plan`.
+//!
+//! AWS takes customers' keys over TLS alone. Ringwork's plaintext port is for the machine itself, so there is no wire to protect them
+//! from, and they are taken there too.
+//!
+//! Invariant: a wrapped key opens only for the bucket, key and place that it was wrapped for; no key is kept in clear.
+
+use std::collections::BTreeMap;
 
 use api::s3 as model;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crypto::Secret;
-use pipeline::{Call, Look, Result};
 use serde::{Deserialize, Serialize};
-use wire::Fault;
 
-use super::bucket::{Bucket, DefaultEncryption};
-use super::object::refusal;
+mod customer;
+mod kms;
+mod mode;
+mod plan;
+mod update;
 
-/// Bytes of a content's key.
-const KEY_BYTES: usize = 32;
-/// What the seal binds wrapped keys to, beside their place.
-const DOMAIN: &str = "s3.object-keys";
+pub(crate) use customer::{Customer, Proof, customer, expect_no_customer};
+pub(crate) use mode::{Asked, asked};
+pub(crate) use plan::{Opener, Plan};
+pub use update::UpdateObjectEncryption;
 
-/// What a request says of encryption.
-#[derive(Default)]
-pub(crate) struct Asked {
-    pub(crate) mode: Option<model::ServerSideEncryption>,
-    pub(crate) kms_key: Option<String>,
-    /// `x-amz-server-side-encryption-context`: JSON in Base64.
-    pub(crate) kms_context: Option<String>,
-    pub(crate) bucket_key: Option<bool>,
-    pub(crate) customer: Customer,
-}
+/// Octets of a record, in Base64.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Octets(pub(crate) Vec<u8>);
 
-/// A customer's own key, as a request gives it.
-#[derive(Default)]
-pub(crate) struct Customer {
-    pub(crate) algorithm: Option<String>,
-    /// In Base64.
-    pub(crate) key: Option<Secret>,
-    pub(crate) key_md5: Option<String>,
-}
-
-impl Customer {
-    /// Whether the request names one.
-    pub(crate) const fn is_given(&self) -> bool {
-        self.algorithm.is_some() || self.key.is_some() || self.key_md5.is_some()
+impl Serialize for Octets {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
     }
 }
 
-/// Reads the customer's key of a request of any shape that may carry one.
-macro_rules! customer {
-    ($input:expr) => {
-        $crate::s3::encryption::Customer {
-            algorithm: $input.sse_customer_algorithm.take(),
-            key: $input
-                .sse_customer_key
-                .take()
-                .map(|key| crypto::Secret::new(key.into_bytes())),
-            key_md5: $input.sse_customer_key_md5.take(),
-        }
-    };
+impl<'de> Deserialize<'de> for Octets {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let bytes = STANDARD.decode(text.as_bytes());
+        bytes.map(Self).map_err(serde::de::Error::custom)
+    }
 }
-pub(crate) use customer;
 
-/// Reads what a request of any shape that makes an object says of its encryption.
-macro_rules! asked {
-    ($input:expr) => {
-        $crate::s3::encryption::Asked {
-            mode: $input.server_side_encryption.take(),
-            kms_key: $input.sse_kms_key_id.take(),
-            kms_context: $input.sse_kms_encryption_context.take(),
-            bucket_key: $input.bucket_key_enabled.take(),
-            customer: $crate::s3::encryption::customer!($input),
-        }
-    };
+/// The wrapped keys of one content.
+pub(crate) type Wrapped = Octets;
+
+/// What is kept of an object under a KMS key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct UnderKms {
+    /// The key's ARN.
+    #[serde(rename = "k")]
+    pub(crate) key: String,
+    /// The data key, as KMS encrypted it.
+    #[serde(rename = "d")]
+    pub(crate) data_key: Octets,
+    /// The data key is the bucket's.
+    #[serde(rename = "b", default)]
+    pub(crate) bucket_key: bool,
+    /// What the request added to the encryption context.
+    #[serde(rename = "c", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) context: BTreeMap<String, String>,
 }
-pub(crate) use asked;
 
 /// How an object is encrypted, as its record has it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) enum Applied {
-    /// `AES256`: under the installation's seal (SSE-S3).
+    /// `AES256`
     #[default]
     #[serde(rename = "s3")]
     S3,
+    /// `aws:kms`
+    #[serde(rename = "kms")]
+    Kms(Box<UnderKms>),
+    /// `aws:kms:dsse`
+    #[serde(rename = "dsse")]
+    Dsse(Box<UnderKms>),
+    /// Under the customer's own key.
+    #[serde(rename = "c")]
+    Customer(Box<Proof>),
 }
 
 /// How answers show it.
@@ -97,26 +102,62 @@ pub(crate) struct Shown {
 impl Applied {
     /// What answers say.
     pub(crate) fn shown(&self) -> Shown {
+        let under_kms = |mode, under: &UnderKms| Shown {
+            mode: Some(mode),
+            kms_key: Some(under.key.clone()),
+            bucket_key: under.bucket_key.then_some(true),
+            ..Shown::default()
+        };
         match self {
             Self::S3 => Shown {
                 mode: Some(model::ServerSideEncryption::Aes256),
                 ..Shown::default()
             },
+            Self::Kms(under) => under_kms(model::ServerSideEncryption::AwsKms, under),
+            Self::Dsse(under) => under_kms(model::ServerSideEncryption::AwsKmsDsse, under),
+            Self::Customer(proof) => Shown {
+                customer_algorithm: Some(customer::ALGORITHM.to_owned()),
+                customer_key_md5: Some(proof.md5.clone()),
+                ..Shown::default()
+            },
+        }
+    }
+
+    /// The encryption context that a request gave, as answers to writes repeat it.
+    pub(crate) fn shown_context(&self) -> Option<String> {
+        match self {
+            Self::Kms(under) | Self::Dsse(under) if !under.context.is_empty() => {
+                serde_json::to_vec(&under.context)
+                    .ok()
+                    .map(|json| STANDARD.encode(json))
+            }
+            _ => None,
         }
     }
 
     /// Whether the entity tag of a single content is the MD5 of its bytes (S3 API Reference, "Object": of objects under KMS and under
     /// customers' keys it is not).
     pub(crate) const fn tells_md5(&self) -> bool {
-        match self {
-            Self::S3 => true,
-        }
+        matches!(self, Self::S3)
     }
 
     /// Layers of encryption.
     pub(crate) const fn layers(&self) -> u8 {
         match self {
-            Self::S3 => 1,
+            Self::Dsse(_) => 2,
+            Self::S3 | Self::Kms(_) | Self::Customer(_) => 1,
+        }
+    }
+
+    /// Holds the customer's key of a request against the object's, for requests that read no content: what is true of the object is
+    /// told to those who have its key.
+    ///
+    /// # Errors
+    /// 400 for a key that is missing or of no use, 403 for another key.
+    pub(crate) fn expect_customer(&self, given: &Customer) -> pipeline::Result<()> {
+        match self {
+            Self::Customer(proof) => proof.check(given).map(|_| ()),
+            _ => expect_no_customer(given),
         }
     }
 }
@@ -147,142 +188,4 @@ impl Place<'_> {
     fn bound(&self) -> Vec<u8> {
         format!("{}\0{}\0{}", self.bucket, self.label, self.key).into_bytes()
     }
-}
-
-/// The wrapped keys of one content.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Wrapped(Vec<u8>);
-
-impl Serialize for Wrapped {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Wrapped {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = STANDARD.decode(text.as_bytes());
-        bytes.map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// How the contents of one write will be encrypted. Made before a body is taken in, so that nobody sends a body in vain.
-pub(crate) struct Plan {
-    applied: Applied,
-}
-
-impl Plan {
-    /// Plans for a new object, or an upload of many parts.
-    ///
-    /// # Errors
-    /// `NotImplemented` for modes other than SSE-S3.
-    pub(crate) fn of(_call: &mut Call<'_>, bucket: &Bucket, _key: &str, asked: &Asked) -> Result<Self> {
-        if asked.customer.is_given() {
-            return Err(refusal::not_implemented(
-                "x-amz-server-side-encryption-customer-algorithm",
-            ));
-        }
-        let asks_kms = asked.kms_key.is_some() || asked.kms_context.is_some();
-        let applied = match (asked.mode, &bucket.encryption.default) {
-            (None, DefaultEncryption::S3) | (Some(model::ServerSideEncryption::Aes256), _) => Applied::S3,
-            _ => return Err(refusal::not_implemented("x-amz-server-side-encryption")),
-        };
-        if asks_kms {
-            return Err(refusal::invalid_argument(
-                "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms",
-                "x-amz-server-side-encryption",
-                asked.mode.map_or("null", model::ServerSideEncryption::as_str),
-            ));
-        }
-        Ok(Self { applied })
-    }
-
-    /// Plans for a further part of an upload.
-    ///
-    /// # Errors
-    /// As `of`, and for a customer's key that is not the upload's.
-    pub(crate) fn resume(
-        _call: &mut Call<'_>,
-        applied: &Applied,
-        _bucket: &Bucket,
-        _key: &str,
-        customer: &Customer,
-    ) -> Result<Self> {
-        expect_no_customer(customer)?;
-        Ok(Self {
-            applied: applied.clone(),
-        })
-    }
-
-    /// What the object's record will say.
-    pub(crate) const fn applied(&self) -> &Applied {
-        &self.applied
-    }
-
-    /// Wraps the keys of a content that was taken in.
-    pub(crate) fn wrap(&self, call: &mut Call<'_>, place: &Place<'_>, keys: &[Secret]) -> Result<Wrapped> {
-        let mut all = Vec::with_capacity(keys.len() * KEY_BYTES);
-        for key in keys {
-            all.extend_from_slice(key.expose());
-        }
-        let all = Secret::new(all);
-        call.seal(DOMAIN, &place.bound(), all.expose()).map(Wrapped)
-    }
-}
-
-/// How the contents of one object are read.
-pub(crate) struct Opener {
-    applied: Applied,
-}
-
-impl Opener {
-    /// Proves that the caller may have the object's keys.
-    ///
-    /// # Errors
-    /// For a customer's key that an object of another mode has no use for.
-    pub(crate) fn of(
-        _call: &mut Call<'_>,
-        applied: &Applied,
-        _bucket: &Bucket,
-        _key: &str,
-        customer: &Customer,
-    ) -> Result<Self> {
-        expect_no_customer(customer)?;
-        Ok(Self {
-            applied: applied.clone(),
-        })
-    }
-
-    /// The keys of one content.
-    pub(crate) fn unwrap(
-        &self,
-        look: &Look<'_>,
-        place: &Place<'_>,
-        wrapped: &Wrapped,
-    ) -> Result<Vec<Secret>> {
-        let all = look.open(DOMAIN, &place.bound(), &wrapped.0)?;
-        let keys: Vec<Secret> = all
-            .expose()
-            .chunks_exact(KEY_BYTES)
-            .map(Secret::copy_of)
-            .collect();
-        if keys.len() == usize::from(self.applied.layers()) {
-            Ok(keys)
-        } else {
-            Err(Fault::internal(
-                "a content has another number of keys than layers",
-            ))
-        }
-    }
-}
-
-/// A customer's key is of no use for objects that are encrypted otherwise.
-pub(crate) fn expect_no_customer(customer: &Customer) -> Result<()> {
-    if customer.is_given() {
-        return Err(refusal::invalid_request(
-            "The encryption parameters are not applicable to this object.",
-        ));
-    }
-    Ok(())
 }

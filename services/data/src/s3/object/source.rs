@@ -52,7 +52,7 @@ pub(crate) fn of(
 }
 
 /// What the keys of a version's piece are bound to, beside bucket and key.
-fn label(version: &Version, part: u16) -> String {
+pub(crate) fn label(version: &Version, part: u16) -> String {
     match &version.body {
         Body::Parts { upload, .. } => part_label(upload, part),
         Body::None | Body::One(_) => version.sequence.to_string(),

@@ -36,6 +36,7 @@ const USE_NOTED_EVERY: i64 = 60_000;
 pub struct IdentityDirectory {
     long_term: Kept<LongTerm>,
     temporary: Kept<Temporary>,
+    attempts: last_accessed::Seen,
 }
 
 /// Credentials by access key id.
@@ -171,7 +172,11 @@ impl Directory for IdentityDirectory {
     }
 
     fn attempted(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
-        last_accessed::note(call, action)
+        last_accessed::note(call, &self.attempts, action)
+    }
+
+    fn forget(&self) {
+        self.attempts.clear();
     }
 
     fn used(&self, call: &mut Call<'_>) -> Result<()> {

@@ -9,6 +9,7 @@ mod grants;
 mod organization;
 mod organization_details;
 mod report;
+mod seen;
 mod services;
 mod subject;
 
@@ -24,6 +25,7 @@ pub(crate) use organization::{ORGANIZATION_JOB, generate_for_organization};
 pub use organization_details::GetOrganizationsAccessReport;
 pub use report::GenerateServiceLastAccessedDetails;
 pub(crate) use report::{JOB, generate};
+pub(crate) use seen::Seen;
 
 /// How seldom an attempt is noted, in milliseconds; AWS tells minutes.
 const NOTED_EVERY: i64 = 60_000;
@@ -55,19 +57,29 @@ fn noted(principal: &Principal) -> Option<(&str, &str)> {
     }
 }
 
-/// Notes that the caller tried an action.
-pub(crate) fn note(call: &mut Call<'_>, action: &str) -> Result<()> {
+/// Notes that the caller tried an action, unless a note of the last minute is there. `seen` remembers which are.
+pub(crate) fn note(call: &mut Call<'_>, seen: &Seen, action: &str) -> Result<()> {
     let identity = call.identity;
     let Some((account, id)) = noted(&identity.principal) else {
         return Ok(());
     };
     let (now, key) = (call.now.0, (account, id, action));
-    let held = call.get(&ATTEMPTS, &key)?;
-    if held.is_some_and(|held| (0..NOTED_EVERY).contains(&now.saturating_sub(held.at))) {
+    let place = seen.place(&key);
+    if seen.at(place).is_some_and(|at| fresh(now, at)) {
+        return Ok(());
+    }
+    if let Some(held) = call.get(&ATTEMPTS, &key)?.filter(|held| fresh(now, held.at)) {
+        // Only what is committed is remembered: a note of this call's own may yet be lost with its transaction.
+        seen.saw(place, held.at);
         return Ok(());
     }
     let region = call.region().to_owned();
     call.put(&ATTEMPTS, &key, Attempt { at: now, region })
+}
+
+/// A clock that was put back makes a note stale, not fresh for ever.
+fn fresh(now: i64, at: i64) -> bool {
+    (0..NOTED_EVERY).contains(&now.saturating_sub(at))
 }
 
 /// Drops what was noted of a user or role that ends.

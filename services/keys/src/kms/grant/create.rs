@@ -248,8 +248,8 @@ fn fits(operation: model::GrantOperation, key: &Key) -> bool {
         G::GenerateMac | G::VerifyMac => usage == U::GenerateVerifyMac,
         G::Sign | G::Verify => usage == U::SignVerify,
         G::DeriveSharedSecret => usage == U::KeyAgreement,
+        G::Encapsulate | G::Decapsulate => usage == U::EncapsulateDecapsulate,
         G::GetPublicKey => key.spec.pair().is_some(),
-        _ => false,
     }
 }
 

@@ -175,6 +175,9 @@ fn wanted(input: model::CreateKeyRequest) -> Result<Wanted> {
         return Err(unsupported_operation_exception(message));
     }
     let spec = MaterialSpec::from_name(name).ok_or_else(|| unbuilt(&format!("KeySpec {name}")))?;
+    if origin == Origin::External && spec.pair().is_some_and(|pair| pair.encapsulates()) {
+        return Err(unbuilt(&format!("The import of material for KeySpec {name}")));
+    }
     let usage = expect_usage(spec, input.key_usage)?;
     let tags = tag::read(input.tags.unwrap_or_default())?;
     Ok(Wanted {
@@ -205,6 +208,7 @@ fn expect_usage(spec: MaterialSpec, asked: Option<model::KeyUsageType>) -> Resul
             U::EncryptDecrypt => !pair.encryption_algorithms().is_empty(),
             U::SignVerify => !pair.signing_algorithms().is_empty(),
             U::KeyAgreement => pair.agrees(),
+            U::EncapsulateDecapsulate => pair.encapsulates(),
             _ => false,
         },
         _ => usage == U::GenerateVerifyMac,

@@ -22,12 +22,13 @@ impl State {
     }
 }
 
-/// The algorithms that a key has for what it is for; of the three lists one at most is there.
+/// The algorithms that a key has for what it is for; of the four lists one at most is there.
 #[derive(Default)]
 pub(crate) struct Abilities {
     pub(crate) encrypt: Option<Vec<model::EncryptionAlgorithmSpec>>,
     pub(crate) sign: Option<Vec<model::SigningAlgorithmSpec>>,
     pub(crate) agree: Option<Vec<model::KeyAgreementAlgorithmSpec>>,
+    pub(crate) encapsulate: Option<Vec<model::EncapsulationAlgorithmSpec>>,
 }
 
 impl Abilities {
@@ -47,6 +48,9 @@ impl Abilities {
             }
             (model::KeyUsageType::KeyAgreement, _) => {
                 able.agree = Some(vec![model::KeyAgreementAlgorithmSpec::Ecdh]);
+            }
+            (model::KeyUsageType::EncapsulateDecapsulate, _) => {
+                able.encapsulate = Some(vec![model::EncapsulationAlgorithmSpec::MlKem]);
             }
             _ => {}
         }
@@ -73,6 +77,7 @@ pub(crate) fn metadata(key: &Key) -> model::KeyMetadata {
         deletion_date: key.deletion.as_ref().map(|deletion| Timestamp(deletion.date)),
         description: Some(key.description.clone()),
         enabled: Some(key.state == State::Enabled),
+        encapsulation_algorithms: able.encapsulate,
         encryption_algorithms: able.encrypt,
         key_agreement_algorithms: able.agree,
         key_id: key.id.clone(),

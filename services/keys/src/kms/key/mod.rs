@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use api::kms as model;
 use api::kms::fault::{disabled_exception, invalid_key_usage_exception, kms_invalid_state_exception};
-use crypto::kms::{KeyMaterial, MaterialSpec};
+use crypto::kms::{KeyMaterial, MaterialSpec, PairSpec};
 use pipeline::jobs::JobId;
 use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
 use policy::{Attached, Context, Grant, Policy, PolicyKind};
@@ -28,6 +28,7 @@ use crate::kms::imported::Imported;
 use crate::kms::multi_region::Set;
 use crate::kms::principal;
 use crate::kms::rotation::Rotation;
+use crate::kms::usage::{Noted, condition as idle_condition};
 
 pub use create::CreateKey;
 pub(crate) use describe::{Abilities, metadata};
@@ -130,6 +131,7 @@ pub(crate) struct Kept {
     policy: OnceLock<Attached>,
     grants: OnceLock<Arc<[Grant]>>,
     pub(crate) material: OnceLock<Arc<KeyMaterial>>,
+    pub(crate) used: Noted,
 }
 
 impl Clone for Kept {
@@ -281,6 +283,8 @@ pub struct KeyTarget {
     caller: Arc<str>,
     /// `kms:ReEncryptOnSameKey`
     on_same_key: Option<bool>,
+    /// `kms:TrailingDaysWithoutKeyUsage`
+    idle_days: Option<i64>,
 }
 
 impl KeyTarget {
@@ -290,12 +294,19 @@ impl KeyTarget {
             alias,
             caller: look.account_shared(),
             on_same_key: None,
+            idle_days: None,
         }
     }
 
     /// Says whether the other key of a re-encryption is this one.
     pub(crate) fn on_same_key(mut self, same: bool) -> Self {
         self.on_same_key = Some(same);
+        self
+    }
+
+    /// Says how many whole days the key was not used.
+    pub(crate) fn idle_for(mut self, days: i64) -> Self {
+        self.idle_days = Some(days);
         self
     }
 
@@ -332,6 +343,16 @@ impl Resource for KeyTarget {
         })
     }
 
+    fn class(&self) -> &'static str {
+        match self.key.spec.pair() {
+            None => "symmetric",
+            Some(pair) if pair.modulus().is_some() => "RSA",
+            Some(PairSpec::MlDsa44 | PairSpec::MlDsa65 | PairSpec::MlDsa87) => "ML-DSA",
+            Some(pair) if pair.encapsulates() => "ML-KEM",
+            Some(_) => "ECC",
+        }
+    }
+
     fn conditions(&self, context: &mut Context) {
         let key = &*self.key;
         context.insert("kms:CallerAccount", self.caller.to_string());
@@ -350,6 +371,7 @@ impl Resource for KeyTarget {
         if let Some(same) = self.on_same_key {
             context.insert("kms:ReEncryptOnSameKey", if same { "true" } else { "false" });
         }
+        idle_condition(self.idle_days, context);
         if !key.aliases.is_empty() {
             context.insert_many("kms:ResourceAliases", key.aliases.iter().cloned());
         }

@@ -32,7 +32,7 @@ fn a_pair_is_made_for_a_use_that_it_has() {
         unsaid.1,
         "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."
     );
-    for spec in ["SM2", "ML_KEM_768"] {
+    for spec in ["SM2"] {
         let refused = here.refused(
             &root,
             "CreateKey",

@@ -36,6 +36,20 @@ pub(crate) fn request(here: &Here, region: &str, key: &str, material: &[u8], mor
     input
 }
 
+/// A request to import what is too long for RSA alone, such as a private key: RSA wraps a one-time key, and that the material.
+pub(crate) fn request_wrapped(here: &Here, region: &str, key: &str, material: &[u8]) -> Value {
+    let asked = json!({ "KeyId": key, "WrappingAlgorithm": "RSA_AES_KEY_WRAP_SHA_256", "WrappingKeySpec": "RSA_2048" });
+    let given = here
+        .cloud
+        .call_in(region, &here.root(), "kms", "GetParametersForImport", asked)
+        .unwrap();
+    let wrapped = crypto::testing::wrapped_twice(&bytes(&given["PublicKey"]), material).unwrap();
+    json!({
+        "KeyId": key, "ImportToken": given["ImportToken"], "EncryptedKeyMaterial": b64(&wrapped),
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    })
+}
+
 fn import(here: &Here, key: &str, material: &[u8], more: Value) -> Result<String, String> {
     let input = request(here, REGION, key, material, more);
     here.call(&here.root(), "ImportKeyMaterial", input)

@@ -125,7 +125,7 @@ fn what_is_not_built_says_so() {
     let here = Here::new();
     let root = here.root();
     for input in [
-        json!({ "KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE" }),
+        json!({ "KeySpec": "ML_KEM_768", "KeyUsage": "ENCAPSULATE_DECAPSULATE", "Origin": "EXTERNAL" }),
         json!({ "Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": "cks-1234567890abcdef0" }),
     ] {
         let (code, message) = here.refused(&root, "CreateKey", input);

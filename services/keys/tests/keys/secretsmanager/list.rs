@@ -123,3 +123,68 @@ fn a_batch_tells_errors_one_by_one() {
         "InvalidParameterException"
     );
 }
+
+/// What a call of root's costs, in rows looked at.
+fn rows(vault: &Vault, input: &Value) -> (u64, Value) {
+    let looked = || {
+        let done = vault.here.cloud.gateway.store().statistics();
+        done.engine_reads + done.cache_hits
+    };
+    let before = looked();
+    let answer = vault.ok("ListSecrets", input.clone());
+    (looked() - before, answer)
+}
+
+/// A page costs what it shows, among ten secrets as among ten thousand; a filter looks at a bounded stretch a page.
+#[test]
+fn a_page_costs_what_it_shows() {
+    let vault = Vault::new();
+    let make = |from: u32, to: u32| {
+        for number in from..to {
+            vault.ok(
+                "CreateSecret",
+                json!({ "Name": format!("s{number:05}"), "Description": "x" }),
+            );
+        }
+    };
+    make(0, 20);
+    let page = json!({ "MaxResults": 10 });
+    let (few, _) = rows(&vault, &page);
+    make(20, 10_000);
+    for sort in ["created-date", "last-changed-date", "last-accessed-date", "name"] {
+        let (many, answer) = rows(&vault, &json!({ "MaxResults": 10, "SortBy": sort }));
+        assert_eq!(names(&answer).len(), 10);
+        assert!(
+            many <= few + 2 && many <= 30,
+            "{many} rows by {sort}, {few} of few"
+        );
+        let behind = json!({ "MaxResults": 10, "SortBy": sort, "NextToken": answer["NextToken"] });
+        let (many, answer) = rows(&vault, &behind);
+        assert!(many <= few + 2, "{many} rows of the second page by {sort}");
+        assert_eq!(names(&answer)[0], "s09989");
+    }
+    let filters = json!([{ "Key": "name", "Values": ["s00"] }]);
+    let (mut token, mut found, mut pages) = (Value::Null, Vec::new(), 0);
+    loop {
+        let mut input = json!({ "Filters": filters, "MaxResults": 100 });
+        if !token.is_null() {
+            input["NextToken"] = token;
+        }
+        let (looked, answer) = rows(&vault, &input);
+        assert!(looked <= 2_200, "{looked} rows of a page that finds little");
+        found.extend(names(&answer).into_iter().map(str::to_owned));
+        pages += 1;
+        match answer.get("NextToken") {
+            Some(next) => token = next.clone(),
+            None => break,
+        }
+    }
+    found.sort();
+    assert_eq!(
+        found,
+        (0..1000)
+            .map(|number| format!("s{number:05}"))
+            .collect::<Vec<_>>()
+    );
+    assert!(pages >= 10, "{pages}");
+}

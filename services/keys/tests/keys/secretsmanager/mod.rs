@@ -5,6 +5,8 @@ mod deletion;
 mod list;
 mod password;
 mod policy;
+mod replica;
+mod rotation;
 mod value;
 mod version;
 

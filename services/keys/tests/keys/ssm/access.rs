@@ -182,5 +182,6 @@ fn accounts_and_regions_are_apart() {
     let other = here.user(OTHER, "other", &json!([allow(&["ssm:*"], "*")]));
     let code = |input: Value| call(&here, &other, "GetParameter", input).unwrap_err().code;
     assert_eq!(code(json!({ "Name": "/a" })), "ParameterNotFound");
-    assert_eq!(code(json!({ "Name": arn("/a") })), "ParameterNotFound");
+    assert_eq!(code(json!({ "Name": arn("/a") })), "AccessDeniedException");
+    assert_eq!(code(json!({ "Name": arn("/none") })), "AccessDeniedException");
 }

@@ -7,6 +7,7 @@ mod policy;
 mod put;
 mod secure;
 mod setting;
+mod sharing;
 mod tag;
 
 use pipeline::testing::{Caller, Failure};

@@ -182,7 +182,6 @@ fn what_a_request_may_not_say_is_refused() {
     assert_eq!(with("Value", json!("{{ssm:x}}")), "ValidationException");
     assert_eq!(with("KeyId", json!("alias/a")), "ValidationException");
     assert_eq!(with("DataType", json!("aws:s3:bucket")), "ValidationException");
-    assert_eq!(with("DataType", json!("aws:ec2:image")), "NotImplemented");
     assert_eq!(
         with("AllowedPattern", json!("^\\d+$")),
         "ParameterPatternMismatchException"
@@ -267,4 +266,45 @@ fn standard_parameters_are_counted() {
         input["NextToken"] = page["NextToken"].clone();
     }
     assert_eq!((pages, found), (3, vec!["/n/10000".to_owned()]));
+}
+
+/// A parameter of an image's id is there once the id was found well formed, and an event tells either way.
+#[test]
+fn image_ids_are_validated_after_the_answer() {
+    let here = Here::new();
+    let image = |name: &str, value: &str| json!({ "Name": name, "Value": value, "Type": "String", "DataType": "aws:ec2:image", "Overwrite": true });
+    for (name, value) in [("/right", "ami-0abcdef1234567890"), ("/wrong", "ami-golden")] {
+        assert_eq!(ok(&here, "PutParameter", image(name, value))["Version"], 1);
+        assert_eq!(
+            refused(&here, "GetParameter", json!({ "Name": name })).0,
+            "ParameterNotFound"
+        );
+    }
+    here.cloud.advance(1);
+    let read = ok(&here, "GetParameter", json!({ "Name": "/right" }))["Parameter"].clone();
+    assert_eq!(
+        (&read["Value"], &read["DataType"]),
+        (&json!("ami-0abcdef1234567890"), &json!("aws:ec2:image"))
+    );
+    assert_eq!(
+        refused(&here, "GetParameter", json!({ "Name": "/wrong" })).0,
+        "ParameterNotFound"
+    );
+    let update = json!({ "Name": "/right", "Value": "nothing", "Overwrite": true });
+    assert_eq!(ok(&here, "PutParameter", update)["Version"], 2);
+    here.cloud.advance(1);
+    let read = ok(&here, "GetParameter", json!({ "Name": "/right" }))["Parameter"].clone();
+    assert_eq!(read["Version"], 1);
+    let mut secure = image("/secure", "ami-0abcdef1234567890");
+    secure["Type"] = json!("SecureString");
+    assert_eq!(code(&here, secure), "ValidationException");
+    let only = json!([{ "Effect": "Allow", "Action": "ssm:*", "Resource": "*" }]);
+    let blind = here.user(ACCOUNT, "blind", &only);
+    let failure = crate::ssm::call(
+        &here,
+        &blind,
+        "PutParameter",
+        image("/right", "ami-0abcdef1234567890"),
+    );
+    assert_eq!(failure.unwrap_err().code, "AccessDeniedException");
 }

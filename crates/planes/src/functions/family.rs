@@ -1,0 +1,112 @@
+//! The processes of a sandbox, as the system shows them: the first one, and all that descend from it.
+//!
+//! Invariant: what is killed here descends from a sandbox's first process, or carries the sandbox's folder in its environment.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// The variable that tells the processes which build a sandbox; the function does not see it.
+pub(super) const MARK: &str = "RINGWORK_SANDBOX";
+
+/// A process and its descendants. Those that were left by their parents are not among them.
+fn members(first: Pid) -> BTreeSet<i32> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![first.as_raw_nonzero().get()];
+    while let Some(pid) = open.pop() {
+        if !found.insert(pid) {
+            continue;
+        }
+        let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+            continue;
+        };
+        for thread in threads.flatten() {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            open.extend(
+                children
+                    .split_ascii_whitespace()
+                    .filter_map(|child| child.parse::<i32>().ok()),
+            );
+        }
+    }
+    found
+}
+
+/// Bytes of memory that a sandbox has in use.
+pub(super) fn resident(first: Pid) -> u64 {
+    let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let pages = |pid: i32| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+        let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
+        let resident = numbers.nth(1)?.ok()?;
+        let shared = numbers.next()?.ok()?;
+        // Pages of files are the system's to take back.
+        Some(resident.saturating_sub(shared))
+    };
+    members(first).into_iter().filter_map(pages).sum::<u64>() * page
+}
+
+/// Whether a process of a sandbox holds the other end of a connection to `to`; `None` if the system does not tell.
+pub(super) fn holds_connection(first: Pid, from: u16, to: u16) -> Option<bool> {
+    const LOOPBACK: &str = "0100007F";
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let (from, to) = (format!("{LOOPBACK}:{from:04X}"), format!("{LOOPBACK}:{to:04X}"));
+    let inode = table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let ours = fields.next()? == from && fields.next()? == to;
+        if ours { fields.nth(6) } else { None }
+    });
+    let Some(inode) = inode else {
+        // It is closed already, or this is no loopback of IPv4 as it is known.
+        return Some(false);
+    };
+    let socket = format!("socket:[{inode}]");
+    Some(members(first).into_iter().any(|pid| {
+        let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            return false;
+        };
+        open.flatten().any(|descriptor| {
+            fs::read_link(descriptor.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
+        })
+    }))
+}
+
+/// Kills a sandbox: its group, its descendants, and whatever left both but still carries `folder` in its environment.
+pub(super) fn kill(first: Pid, folder: &Path) {
+    let descendants = members(first);
+    let _ = kill_process_group(first, Signal::KILL);
+    for pid in descendants.into_iter().filter_map(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    sweep(folder);
+}
+
+/// Kills every process that was started for a sandbox in `folder`, by the variables that it was started with.
+pub(super) fn sweep(folder: &Path) {
+    let marks = [MARK, "TMPDIR"].map(|name| {
+        let mut mark = format!("{name}=").into_bytes();
+        mark.extend_from_slice(folder.as_os_str().as_bytes());
+        mark.push(b'/');
+        mark
+    });
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return;
+    };
+    for process in processes.flatten() {
+        let pid = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
+        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        if variables.any(|variable| marks.iter().any(|mark| variable.starts_with(mark))) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}

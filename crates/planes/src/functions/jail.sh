@@ -1,0 +1,60 @@
+# Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
+# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing; then the program.
+set -eu
+root=$1 code=$2 runtime=$3 tmp=$4 shown=$5
+shift 5
+# What is mounted here stays here.
+mount --make-rprivate /
+mount -t tmpfs -o mode=0755,size=1m sandbox "$root"
+cd "$root"
+mkdir -p dev etc old opt proc tmp usr var/task var/runtime
+
+read_only() {
+    mount --rbind "$1" "$2"
+    mount -o remount,bind,ro "$2" || mount -o remount,bind,ro,nosuid,nodev "$2"
+}
+
+for folder in bin sbin lib lib32 lib64 libx32; do
+    if [ -L "/$folder" ]; then
+        ln -s "$(readlink "/$folder")" "$folder"
+    elif [ -d "/$folder" ]; then
+        mkdir "$folder"
+        read_only "/$folder" "$folder"
+    fi
+done
+read_only /usr usr
+for entry in alternatives ca-certificates ca-certificates.conf crypto-policies group hosts ld.so.cache localtime nsswitch.conf \
+    passwd pki protocols resolv.conf services ssl; do
+    if [ -d "/etc/$entry" ]; then
+        mkdir "etc/$entry"
+        read_only "/etc/$entry" "etc/$entry"
+    elif [ -e "/etc/$entry" ]; then
+        : >"etc/$entry"
+        mount --bind "/etc/$entry" "etc/$entry"
+        mount -o remount,bind,ro "etc/$entry" || mount -o remount,bind,ro,nosuid,nodev "etc/$entry"
+    fi
+done
+for device in null zero full random urandom; do
+    : >"dev/$device"
+    mount --bind "/dev/$device" "dev/$device"
+done
+ln -s /proc/self/fd dev/fd
+mkdir dev/shm
+mount -t tmpfs -o mode=1777,size=16m shm dev/shm
+read_only "$code" var/task
+read_only "$runtime" var/runtime
+mount --bind "$tmp" tmp
+if [ -n "$shown" ]; then
+    mkdir -p ".$shown"
+    read_only "$shown" ".$shown"
+fi
+mount -t proc proc proc
+mount -o remount,bind,ro .  2>/dev/null || true
+pivot_root . old
+umount -l /old
+cd /var/task
+# This shell stays, as the first process of its namespace: it takes care of processes that others leave, and signals end the program
+# as they do elsewhere.
+status=0
+setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" || status=$?
+exit "$status"

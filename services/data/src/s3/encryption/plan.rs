@@ -1,0 +1,208 @@
+//! Planning, wrapping and unwrapping: what a write and a read do with the keys of contents.
+//!
+//! Invariant: a plan is made before a body is taken in, so that nobody sends one in vain.
+
+use crypto::{Secret, envelope};
+use pipeline::{Call, Look, Result};
+use wire::Fault;
+
+use super::customer::{Customer, Proof, expect_no_customer};
+use super::mode::{Asked, Mode};
+use super::{Applied, Octets, Place, Wrapped, kms};
+use crate::s3::bucket::Bucket;
+
+/// Bytes of a content's key.
+const KEY_BYTES: usize = 32;
+/// What the seal binds wrapped keys to, beside their place.
+const DOMAIN: &str = "s3.object-keys";
+
+/// What wraps the keys of contents. `None` is the installation's seal alone.
+struct Wrapping {
+    /// KMS's data key or the customer's key.
+    key: Option<Secret>,
+    layers: u8,
+}
+
+impl Wrapping {
+    const SEAL: Self = Self { key: None, layers: 1 };
+
+    const fn under(key: Secret, layers: u8) -> Self {
+        Self {
+            key: Some(key),
+            layers,
+        }
+    }
+
+    /// The keys of one content, the innermost first.
+    fn wrap(&self, call: &Call<'_>, place: &Place<'_>, keys: &[Secret]) -> Result<Wrapped> {
+        if keys.len() != usize::from(self.layers) {
+            return Err(layers());
+        }
+        let bound = place.bound();
+        let mut parts = Vec::new();
+        for (layer, key) in keys.iter().enumerate() {
+            // The outer layer is S3's own whatever the inner one is.
+            let part = match self.key.as_ref().filter(|_| layer == 0) {
+                Some(wrapping) => envelope::seal(wrapping, &bound, key.expose()).map_err(Fault::internal)?,
+                None => call.seal(DOMAIN, &bound, key.expose())?,
+            };
+            let length = u16::try_from(part.len()).map_err(Fault::internal)?;
+            parts.extend_from_slice(&length.to_be_bytes());
+            parts.extend_from_slice(&part);
+        }
+        Ok(Octets(parts))
+    }
+
+    fn unwrap(&self, look: &Look<'_>, place: &Place<'_>, wrapped: &Wrapped) -> Result<Vec<Secret>> {
+        let bound = place.bound();
+        let (mut rest, mut keys) = (wrapped.0.as_slice(), Vec::new());
+        while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_be_bytes(*length));
+            let Some((part, behind)) = behind.split_at_checked(length) else {
+                return Err(layers());
+            };
+            let key = match self.key.as_ref().filter(|_| keys.is_empty()) {
+                Some(wrapping) => envelope::open(wrapping, &bound, part).map_err(Fault::internal)?,
+                None => look.open(DOMAIN, &bound, part)?,
+            };
+            if key.len() != KEY_BYTES {
+                return Err(layers());
+            }
+            keys.push(key);
+            rest = behind;
+        }
+        if keys.len() == usize::from(self.layers) {
+            Ok(keys)
+        } else {
+            Err(layers())
+        }
+    }
+}
+
+fn layers() -> Fault {
+    Fault::internal("a content has another number of keys than layers")
+}
+
+/// How the contents of one write will be encrypted. Made before a body is taken in, so that nobody sends a body in vain.
+pub(crate) struct Plan {
+    applied: Applied,
+    wrapping: Wrapping,
+}
+
+impl Plan {
+    /// Plans for a new object, or an upload of many parts. KMS is asked here.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for what does not go together, `AccessDenied` for what the bucket blocks or KMS does not allow, KMS's own
+    /// refusals.
+    pub(crate) fn of(call: &mut Call<'_>, bucket: &Bucket, key: &str, asked: &Asked) -> Result<Self> {
+        Ok(match Mode::choose(asked, bucket)? {
+            Mode::S3 => Self {
+                applied: Applied::S3,
+                wrapping: Wrapping::SEAL,
+            },
+            Mode::Kms(mode) => {
+                let (data_key, under) = kms::make(call, bucket, key, mode)?;
+                Self {
+                    applied: Applied::Kms(Box::new(under)),
+                    wrapping: Wrapping::under(data_key, 1),
+                }
+            }
+            Mode::Dsse(mode) => {
+                let (data_key, under) = kms::make(call, bucket, key, mode)?;
+                Self {
+                    applied: Applied::Dsse(Box::new(under)),
+                    wrapping: Wrapping::under(data_key, 2),
+                }
+            }
+            Mode::Customer(customer) => Self {
+                applied: Applied::Customer(Box::new(Proof::of(call, &customer)?)),
+                wrapping: Wrapping::under(customer.key, 1),
+            },
+        })
+    }
+
+    /// Plans for a further part of an upload.
+    ///
+    /// # Errors
+    /// As `of`, and for a customer's key that is not the upload's.
+    pub(crate) fn resume(
+        call: &mut Call<'_>,
+        applied: &Applied,
+        bucket: &Bucket,
+        key: &str,
+        customer: &Customer,
+    ) -> Result<Self> {
+        let wrapping = match applied {
+            Applied::Customer(proof) => Wrapping::under(proof.check_part(customer)?, 1),
+            _ => wrapping(call, applied, bucket, key, customer)?,
+        };
+        Ok(Self {
+            applied: applied.clone(),
+            wrapping,
+        })
+    }
+
+    /// What the object's record will say.
+    pub(crate) const fn applied(&self) -> &Applied {
+        &self.applied
+    }
+
+    /// Wraps the keys of a content that was taken in.
+    pub(crate) fn wrap(&self, call: &mut Call<'_>, place: &Place<'_>, keys: &[Secret]) -> Result<Wrapped> {
+        self.wrapping.wrap(call, place, keys)
+    }
+}
+
+/// How the contents of one object are read.
+pub(crate) struct Opener {
+    wrapping: Wrapping,
+}
+
+impl Opener {
+    /// Proves that the caller may have the object's keys. KMS is asked here.
+    ///
+    /// # Errors
+    /// For a customer's key that is missing (400), another one (403), or of no use (400); KMS's refusals.
+    pub(crate) fn of(
+        call: &mut Call<'_>,
+        applied: &Applied,
+        bucket: &Bucket,
+        key: &str,
+        customer: &Customer,
+    ) -> Result<Self> {
+        Ok(Self {
+            wrapping: wrapping(call, applied, bucket, key, customer)?,
+        })
+    }
+
+    /// The keys of one content.
+    pub(crate) fn unwrap(
+        &self,
+        look: &Look<'_>,
+        place: &Place<'_>,
+        wrapped: &Wrapped,
+    ) -> Result<Vec<Secret>> {
+        self.wrapping.unwrap(look, place, wrapped)
+    }
+}
+
+/// What wrapped the keys of an object that there is.
+fn wrapping(
+    call: &mut Call<'_>,
+    applied: &Applied,
+    bucket: &Bucket,
+    key: &str,
+    customer: &Customer,
+) -> Result<Wrapping> {
+    if let Applied::Customer(proof) = applied {
+        return proof.check(customer).map(|key| Wrapping::under(key, 1));
+    }
+    expect_no_customer(customer)?;
+    Ok(match applied {
+        Applied::Kms(under) | Applied::Dsse(under) => {
+            Wrapping::under(kms::open(call, bucket, key, under)?, applied.layers())
+        }
+        Applied::S3 | Applied::Customer(_) => Wrapping::SEAL,
+    })
+}

@@ -1,0 +1,305 @@
+//! The code of functions: zips, sealed in pieces, one copy for all versions of a function that share it.
+//!
+//! Source: Lambda Developer Guide, "Lambda quotas" (50 MB zipped, 250 MB unzipped).
+//!
+//! Invariant: a zip that no version of its function names any more is gone; what is stored is sealed.
+
+use api::lambda as model;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use pipeline::{Call, Look, Result};
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::typed::Blob;
+use wire::{Fault, Timestamp};
+
+use super::fault::{expect_none, invalid};
+use super::function::{FUNCTIONS, Function};
+use super::usage;
+
+/// Bytes of a zip that comes with a request.
+const ZIP_MAX: usize = 50 << 20;
+/// Bytes of all that a zip holds.
+const UNZIPPED_MAX: u64 = 250 << 20;
+/// Bytes of a piece.
+const PIECE: usize = 512 << 10;
+/// How long the address of a zip is good for, in milliseconds (Lambda API Reference, `GetFunction`: ten minutes).
+const LOCATION_MILLIS: i64 = 10 * 60 * 1000;
+/// What the tokens in such addresses are for.
+const LOCATION: &str = "lambda.code";
+const NAME: &str = "lambda.code";
+
+/// A sealed piece of a zip.
+#[derive(Clone)]
+pub struct Piece(Vec<u8>);
+
+impl store::Record for Piece {
+    const VERSION: u8 = 1;
+
+    fn encode(&self, out: &mut Vec<u8>) -> store::Result<()> {
+        out.extend_from_slice(&self.0);
+        Ok(())
+    }
+
+    fn decode(_version: u8, bytes: &[u8]) -> store::Result<Self> {
+        Ok(Self(bytes.to_vec()))
+    }
+}
+
+/// By account, region, name of the function, SHA-256 of the zip, and the piece's number.
+pub static CODE: Table<(String, String, String, String, u32), Piece> = Table::new(0x0604, NAME);
+
+/// A zip that a request brought.
+pub(crate) struct Zip {
+    pub(crate) bytes: Vec<u8>,
+    /// SHA-256 in base64.
+    pub(crate) sha256: String,
+}
+
+impl Zip {
+    pub(crate) fn size(&self) -> i64 {
+        i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Where a request says that its code is.
+pub(crate) struct Given {
+    pub(crate) zip: Option<Blob>,
+    pub(crate) bucket: Option<String>,
+    pub(crate) image: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) mode: Option<model::S3ObjectStorageMode>,
+}
+
+/// Reads the code of a request.
+pub(crate) fn read(given: Given) -> Result<Zip> {
+    expect_none("SourceKMSKeyArn", given.key.is_some_and(|key| !key.is_empty()))?;
+    expect_none(
+        "S3ObjectStorageMode=REFERENCE",
+        given.mode == Some(model::S3ObjectStorageMode::Reference),
+    )?;
+    expect_none("ImageUri", given.image.is_some())?;
+    let Some(Blob(bytes)) = given.zip else {
+        expect_none("Code in an S3 bucket", given.bucket.is_some())?;
+        return Err(invalid("Please provide a source for function code."));
+    };
+    if given.bucket.is_some() {
+        return Err(invalid(
+            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+        ));
+    }
+    if bytes.len() > ZIP_MAX {
+        return Err(super::fault::too_large(format!(
+            "Zipped size must be smaller than {ZIP_MAX} bytes"
+        )));
+    }
+    check(&bytes)?;
+    let sha256 = STANDARD.encode(crypto::digest::sha256(&bytes));
+    Ok(Zip { bytes, sha256 })
+}
+
+/// Looks at the zip's directory: whether it is a zip at all, and how much it says that it holds. Who unpacks it trusts nothing of this.
+fn check(zip: &[u8]) -> Result<()> {
+    if zip.is_empty() {
+        return Err(invalid("Uploaded file must be a non-empty zip"));
+    }
+    let unzipped = unzipped(zip).ok_or_else(|| {
+        invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
+    })?;
+    match unzipped {
+        0 => Err(invalid("Uploaded file must be a non-empty zip")),
+        bytes if bytes > UNZIPPED_MAX => Err(invalid(format!(
+            "Unzipped size must be smaller than {UNZIPPED_MAX} bytes"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes that a zip says to hold, by its central directory (APPNOTE, 4.3.12 and 4.3.16); empty files count one byte.
+fn unzipped(zip: &[u8]) -> Option<u64> {
+    const END: &[u8] = b"PK\x05\x06";
+    const ENTRY: &[u8] = b"PK\x01\x02";
+    let short = |at: usize| Some(u16::from_le_bytes(zip.get(at..at + 2)?.try_into().ok()?));
+    let long = |at: usize| Some(u32::from_le_bytes(zip.get(at..at + 4)?.try_into().ok()?));
+    let last = zip.len().checked_sub(22)?;
+    let end = (last.saturating_sub(0xffff)..=last)
+        .rev()
+        .find(|at| zip.get(*at..*at + 4) == Some(END))?;
+    let (count, mut at) = (short(end + 10)?, usize::try_from(long(end + 16)?).ok()?);
+    let mut total = 0_u64;
+    for _ in 0..count {
+        if zip.get(at..at + 4)? != ENTRY {
+            return None;
+        }
+        let named = zip.get(at + 46..at + 46 + usize::from(short(at + 28)?))?;
+        if !named.ends_with(b"/") {
+            total += u64::from(long(at + 24)?).max(1);
+        }
+        at += 46 + usize::from(short(at + 28)?) + usize::from(short(at + 30)?) + usize::from(short(at + 32)?);
+    }
+    Some(total)
+}
+
+/// What a piece is bound to.
+fn bond(function: &Function, sha256: &str, number: u32) -> Vec<u8> {
+    format!("{}\n{sha256}\n{number}", function.arn(None)).into_bytes()
+}
+
+/// Stores a zip for one more version of a function.
+pub(crate) fn keep(call: &mut Call<'_>, function: &mut Function, zip: &Zip) -> Result<()> {
+    let size = zip.size();
+    usage::change(call, function, |usage| usage.code_bytes += size)?;
+    let count = function.codes.entry(zip.sha256.clone()).or_default();
+    *count += 1;
+    if *count > 1 {
+        return Ok(());
+    }
+    let (account, region, name) = function.place();
+    for (number, piece) in (0_u32..).zip(zip.bytes.chunks(PIECE)) {
+        let sealed = call.seal(NAME, &bond(function, &zip.sha256, number), piece)?;
+        let place = (
+            account.clone(),
+            region.clone(),
+            name.clone(),
+            zip.sha256.clone(),
+            number,
+        );
+        call.put(&CODE, &place, Piece(sealed))?;
+    }
+    Ok(())
+}
+
+/// Counts a version more of a code that is stored.
+pub(crate) fn share(call: &mut Call<'_>, function: &mut Function, sha256: &str, size: i64) -> Result<()> {
+    usage::change(call, function, |usage| usage.code_bytes += size)?;
+    *function.codes.entry(sha256.to_owned()).or_default() += 1;
+    Ok(())
+}
+
+/// Counts a version less, and removes the zip with the last one.
+pub(crate) fn release(call: &mut Call<'_>, function: &mut Function, sha256: &str, size: i64) -> Result<()> {
+    usage::change(call, function, |usage| usage.code_bytes -= size)?;
+    let left = function.codes.get_mut(sha256).map(|count| {
+        *count = count.saturating_sub(1);
+        *count
+    });
+    if left == Some(0) {
+        function.codes.remove(sha256);
+        for place in pieces(call, function, sha256)? {
+            call.delete(&CODE, &place)?;
+        }
+    }
+    Ok(())
+}
+
+type At = (String, String, String, String, u32);
+
+fn pieces(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Vec<At>> {
+    let (account, region, name) = function.place();
+    let prefix = (account.as_str(), region.as_str(), name.as_str(), sha256);
+    let limit = ZIP_MAX / PIECE + 1;
+    let rows = look.range(&CODE, &prefix, None, limit)?;
+    Ok(rows.into_iter().map(|(place, _)| place).collect())
+}
+
+/// A zip in clear.
+pub(crate) fn open(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Bytes> {
+    let mut zip = Vec::new();
+    for place in pieces(look, function, sha256)? {
+        let Some(piece) = look.get(&CODE, &place)? else {
+            continue;
+        };
+        let clear = look.open(NAME, &bond(function, sha256, place.4), &piece.0)?;
+        zip.extend_from_slice(clear.expose());
+    }
+    if zip.is_empty() {
+        return Err(Fault::internal("a version's code is not there"));
+    }
+    Ok(Bytes::from(zip))
+}
+
+/// What an address of a zip stands for.
+#[derive(Serialize, Deserialize)]
+struct Located {
+    account: String,
+    region: String,
+    name: String,
+    sha256: String,
+    /// Milliseconds since the epoch.
+    expires: i64,
+}
+
+/// An address at which the zip of a version can be fetched for ten minutes by whoever has it.
+pub(crate) fn location(call: &Call<'_>, function: &Function, sha256: &str) -> Result<Option<String>> {
+    let Some(host) = &call.request.host else {
+        return Ok(None);
+    };
+    let (account, region, name) = function.place();
+    let located = Located {
+        account,
+        region,
+        name,
+        sha256: sha256.to_owned(),
+        expires: call.now.0.saturating_add(LOCATION_MILLIS),
+    };
+    let payload = serde_json::to_vec(&located).map_err(Fault::internal)?;
+    let token = call.issue_token(LOCATION, &payload)?;
+    let scheme = if call.request.secure { "https" } else { "http" };
+    Ok(Some(format!("{scheme}://{host}/_ringwork/lambda/code/{token}")))
+}
+
+/// The zip that the token of an address stands for; `None` for a token that is not good, or no longer, or whose code is gone.
+///
+/// # Errors
+/// The store's, as a fault.
+pub fn located(look: &mut Look<'_>, token: &str, now: Timestamp) -> Result<Option<Bytes>> {
+    let payload = look.open_token(LOCATION, token);
+    let located: Option<Located> = payload.and_then(|payload| serde_json::from_slice(payload.expose()).ok());
+    let Some(located) = located.filter(|located| now.0 < located.expires) else {
+        return Ok(None);
+    };
+    let place = (located.account, located.region, located.name);
+    let Some(function) = look.get(&FUNCTIONS, &place)? else {
+        return Ok(None);
+    };
+    if !function.codes.contains_key(&located.sha256) {
+        return Ok(None);
+    }
+    open(look, &function, &located.sha256).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, unzipped};
+
+    /// A zip of one file without content that says to hold `claimed` bytes.
+    fn zip(name: &[u8], claimed: u32) -> Vec<u8> {
+        let mut entry = b"PK\x01\x02".to_vec();
+        entry.extend_from_slice(&[0; 20]);
+        entry.extend_from_slice(&claimed.to_le_bytes());
+        entry.extend_from_slice(&u16::try_from(name.len()).unwrap().to_le_bytes());
+        entry.extend_from_slice(&[0; 16]);
+        entry.extend_from_slice(name);
+        let size = u32::try_from(entry.len()).unwrap();
+        let mut zip = entry;
+        zip.extend_from_slice(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+        zip.extend_from_slice(&size.to_le_bytes());
+        zip.extend_from_slice(&0_u32.to_le_bytes());
+        zip.extend_from_slice(&[0, 0]);
+        zip
+    }
+
+    #[test]
+    fn a_zip_says_how_much_it_holds() {
+        assert_eq!(unzipped(&zip(b"index.py", 12)), Some(12));
+        assert_eq!(unzipped(&zip(b"empty.py", 0)), Some(1));
+        assert_eq!(unzipped(&zip(b"folder/", 0)), Some(0));
+        let whole = zip(b"index.py", 12);
+        for end in 0..whole.len() {
+            assert!(check(&whole[..end]).is_err(), "{end}");
+        }
+        assert!(check(b"print('not a zip')").is_err());
+        assert!(check(&zip(b"bomb", 0x1000_0001)).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! Pages of Lambda's lists: `MaxItems` and `Marker`.
+//!
+//! Invariant: a marker is opaque, and only good for the list, account and region that it was made for.
+
+use pipeline::{Look, Result};
+
+use super::fault::invalid;
+
+const PURPOSE: &str = "lambda.page";
+/// Items on a page at most, whatever is asked (Lambda API Reference, `ListFunctions`: `MaxItems`).
+pub(crate) const ITEMS_MAX: usize = 50;
+
+fn bound(look: &Look<'_>, list: &str) -> String {
+    format!("{list}\n{}\n{}\n", look.account(), look.region())
+}
+
+/// The place behind which a page begins.
+pub(crate) fn after(look: &Look<'_>, list: &str, marker: Option<&str>) -> Result<Option<String>> {
+    let Some(marker) = marker.filter(|marker| !marker.is_empty()) else {
+        return Ok(None);
+    };
+    let payload = look.open_token(PURPOSE, marker);
+    let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
+    let place = text.and_then(|text| text.strip_prefix(&bound(look, list)));
+    let place = place.ok_or_else(|| invalid("Invalid Pagination Token"))?;
+    Ok(Some(place.to_owned()))
+}
+
+/// The marker of the page behind `place`.
+pub(crate) fn marker(look: &Look<'_>, list: &str, place: &str) -> Result<String> {
+    look.issue_token(PURPOSE, format!("{}{place}", bound(look, list)).as_bytes())
+}
+
+/// The size of a page.
+pub(crate) fn size(asked: Option<i32>) -> usize {
+    let asked = asked.and_then(|asked| usize::try_from(asked).ok());
+    asked.unwrap_or(ITEMS_MAX).clamp(1, ITEMS_MAX)
+}
+
+/// Takes a page out of items that are at hand, in the order of their places.
+pub(crate) fn take<T>(
+    look: &Look<'_>,
+    list: &str,
+    (after, limit): (Option<String>, usize),
+    items: impl Iterator<Item = (String, T)>,
+) -> Result<(Vec<T>, Option<String>)> {
+    let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
+    let (mut taken, mut last) = (Vec::new(), None);
+    for (place, item) in items.by_ref().take(limit) {
+        taken.push(item);
+        last = Some(place);
+    }
+    let next = match (last, items.next()) {
+        (Some(place), Some(_)) => Some(marker(look, list, &place)?),
+        _ => None,
+    };
+    Ok((taken, next))
+}

@@ -1,5 +1,6 @@
 //! Receives a request's body whole: bounded in bytes and time, and without a copy when it comes in one piece.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
@@ -47,6 +48,30 @@ impl Room {
 
     pub(crate) fn share(&self) -> Share<'_> {
         Share { room: self, bytes: 0 }
+    }
+}
+
+/// A part of the [`Room`] that an answer holds as long as it is on its way.
+pub(crate) struct Place {
+    room: Arc<Room>,
+    bytes: usize,
+}
+
+impl Place {
+    /// Takes it, if there is room.
+    pub(crate) fn take(room: &Arc<Room>, bytes: usize) -> Option<Self> {
+        let before = room.taken.fetch_add(bytes, Ordering::Relaxed);
+        let place = Self {
+            room: Arc::clone(room),
+            bytes,
+        };
+        (before.saturating_add(bytes) <= room.max).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -233,6 +258,15 @@ mod tests {
         let room = Room::new(100);
         let got = receive(pieces(&["abc", "defg"]), &limits(6), &mut room.share(), false).await;
         assert_eq!(got, Err(Shortfall::TooLarge));
+    }
+
+    #[test]
+    fn answers_on_their_way_share_the_room_too() {
+        let room = Arc::new(Room::new(5));
+        let held = Place::take(&room, 3).unwrap();
+        assert!(Place::take(&room, 3).is_none());
+        drop(held);
+        assert!(Place::take(&room, 3).is_some());
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use pipeline::blobs::{STREAM_MEMORY_BYTES, STREAMED_FROM_BYTES};
 use pipeline::{Answer, Incoming, TlsFacts};
 use tokio::time::Instant;
 
-use crate::body::{self, Room, Share, Shortfall};
+use crate::body::{self, Place, Room, Share, Shortfall};
 use crate::front::{Front, Head, plain};
 use crate::gauge::{Gauge, Reply, Running};
 use crate::health;
@@ -52,7 +52,21 @@ impl<F: Front> Exchange<F> {
                 .headers
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        respond(answer, without_body, running)
+        let place = match &answer.body {
+            pipeline::Body::Stream(_) if !without_body => Some(Place::take(&self.room, STREAM_MEMORY_BYTES)),
+            _ => None,
+        };
+        match place {
+            None => respond(answer, without_body, running, None),
+            Some(Some(place)) => respond(answer, without_body, running, Some(place)),
+            // What was asked for is not begun, so that the client may ask again.
+            Some(None) => respond(
+                self.refuse(refusal(Shortfall::NoRoom)),
+                without_body,
+                running,
+                None,
+            ),
+        }
     }
 
     async fn dispatch(&self, request: Request<Arriving>) -> Answer {
@@ -135,7 +149,7 @@ impl<F: Front> Exchange<F> {
         if let Err(shortfall) = share.grow(STREAM_MEMORY_BYTES) {
             return self.refuse(refusal(shortfall));
         }
-        let begun = Instant::now();
+        let (begun, awaits_continue) = (Instant::now(), awaits_continue(&parts.headers));
         let (upload, leavings) = Upload::new(body, Arc::clone(&self.limits));
         let incoming = self.incoming(parts, target, pipeline::Body::Stream(Box::new(upload)));
         let front = Arc::clone(&self.front);
@@ -145,8 +159,9 @@ impl<F: Front> Exchange<F> {
             Err(_panicked) => plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"),
         };
         if let Some(mut unread) = upload::left(&leavings) {
-            let all =
-                unread.asked && body::discard(&mut unread.body, &self.limits, begun, unread.received).await;
+            // A client that still waits sends nothing; another sends on, and sees the answer only when it has.
+            let waits = awaits_continue && !unread.asked;
+            let all = !waits && body::discard(&mut unread.body, &self.limits, begun, unread.received).await;
             if !all {
                 self.gauge.leave_unread();
                 answer
@@ -214,7 +229,7 @@ fn refusal(shortfall: Shortfall) -> Refusal {
     }
 }
 
-fn respond(answer: Answer, without_body: bool, running: Running) -> Response<Reply> {
+fn respond(answer: Answer, without_body: bool, running: Running, place: Option<Place>) -> Response<Reply> {
     let Answer {
         status,
         mut headers,
@@ -234,7 +249,7 @@ fn respond(answer: Answer, without_body: bool, running: Running) -> Response<Rep
             .or_insert_with(|| HeaderValue::from(size));
         body = Bytes::new().into();
     }
-    let mut response = Response::new(running.answered(body));
+    let mut response = Response::new(running.answered(body, place));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
     response

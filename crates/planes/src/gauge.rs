@@ -16,6 +16,7 @@ use pipeline::{Damaged, Departing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::body::Place;
 use crate::limits::Limits;
 
 /// Stands for "not happening" in the fields that hold a time.
@@ -175,7 +176,7 @@ impl Running {
     }
 
     /// Turns the answer's bytes into a body that is watched until the connection has taken it over.
-    pub(crate) fn answered(self, body: pipeline::Body<Box<dyn Departing>>) -> Reply {
+    pub(crate) fn answered(self, body: pipeline::Body<Box<dyn Departing>>, place: Option<Place>) -> Reply {
         let gauge = &self.0;
         gauge.answering.fetch_add(1, Relaxed);
         gauge.sends(body.at_hand().len());
@@ -186,6 +187,7 @@ impl Running {
         Reply {
             body,
             left,
+            _place: place,
             gauge: Arc::clone(gauge),
         }
     }
@@ -203,6 +205,8 @@ pub(crate) struct Reply {
     body: pipeline::Body<Box<dyn Departing>>,
     /// Bytes that the connection has not taken over yet.
     left: u64,
+    /// The room that a stream's batches take.
+    _place: Option<Place>,
     gauge: Arc<Gauge>,
 }
 
@@ -347,7 +351,7 @@ mod tests {
         assert_eq!(due_in(&gauge), Some(Duration::from_secs(10)));
         let running = Running::begin(&gauge, false);
         assert_eq!(due_in(&gauge), None);
-        let reply = running.answered(Bytes::from_static(b"x").into());
+        let reply = running.answered(Bytes::from_static(b"x").into(), None);
         assert!(due_in(&gauge).unwrap() >= Duration::from_secs(60));
         drop(reply);
         let idle = due_in(&gauge).unwrap();
@@ -377,7 +381,7 @@ mod tests {
     #[tokio::test]
     async fn stopping_leaves_an_idle_connection_the_time_to_say_goodbye() {
         let gauge = gauge();
-        drop(Running::begin(&gauge, false).answered(Bytes::new().into()));
+        drop(Running::begin(&gauge, false).answered(Bytes::new().into(), None));
         gauge.stop();
         assert!(due_in(&gauge).unwrap() <= Duration::from_secs(5));
     }

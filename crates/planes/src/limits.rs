@@ -12,7 +12,7 @@ pub struct Limits {
     /// Bytes of a request's body. Stops memory exhaustion by one request; 413 beyond it. The default is what AWS takes for the
     /// largest request that is not streamed, a function with its code (Lambda API Reference, "CreateFunction").
     pub body_bytes_max: usize,
-    /// Bytes of all bodies that are being received or worked on. Stops memory exhaustion by many requests that are each
+    /// Bytes of all bodies that are being received or worked on; a streamed body or answer counts 2 MiB, whatever its length. Stops memory exhaustion by many requests that are each
     /// within bounds; 503 beyond it.
     pub bodies_bytes_max: usize,
     /// Bytes of an oversized body that are read and dropped, so that a well-meaning client finishes sending and sees the

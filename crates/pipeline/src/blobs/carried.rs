@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use wire::Fault;
 
-use super::content::{ContentId, Intake, Received};
-use super::intake::{self, Fresh, ROW_BYTES_MAX, Taken, Writer};
+use super::content::{ContentId, Intake};
+use super::intake::{self, ROW_BYTES_MAX, Taken, Writer};
 use super::reader::Reader;
 use super::yard::Yard;
 use crate::front::Arriving;
@@ -64,9 +64,8 @@ enum From {
 struct Done {
     what: What,
     intake: Intake,
-    taken: Option<(Arc<Received>, Fresh)>,
-    /// Why there is nothing; told once, to the run that asks next.
-    fault: Option<Fault>,
+    /// What came of it, or why nothing did.
+    taken: Taken,
     /// The present run has it.
     used: bool,
 }
@@ -112,13 +111,10 @@ impl Contents {
         };
         let found = done.iter_mut().find(alike)?;
         found.used = true;
-        match &found.taken {
-            Some((received, fresh)) => Some(Ok((Arc::clone(received), fresh.clone()))),
-            None => {
-                let told = || Fault::internal("an intake failed");
-                Some(Err(found.fault.take().unwrap_or_else(told)))
-            }
-        }
+        Some(match &mut found.taken {
+            Ok((received, fresh)) => Ok((Arc::clone(received), fresh.clone())),
+            Err(fault) => Err(once_more(fault)),
+        })
     }
 
     /// The request's body, taken in; or what must be done first.
@@ -231,8 +227,7 @@ impl Contents {
         self.done.lock().push(Done {
             what,
             intake,
-            taken: Some((Arc::clone(&received), fresh.clone())),
-            fault: None,
+            taken: Ok((Arc::clone(&received), fresh.clone())),
             used: true,
         });
         Ok((received, fresh))
@@ -252,17 +247,22 @@ impl Contents {
         } else {
             Err(Fault::internal("a call took in too many contents"))
         };
-        let (taken, fault) = match taken {
-            Ok(taken) => (Some(taken), None),
-            Err(fault) => (None, Some(fault)),
-        };
         self.done.get_mut().push(Done {
             what,
             intake,
             taken,
-            fault,
             used: false,
         });
+    }
+}
+
+/// The same fault, for every run that asks. What lies inside it is for the log, which hears it once.
+fn once_more(fault: &mut Fault) -> Fault {
+    Fault {
+        code: fault.code.clone(),
+        message: fault.message.clone(),
+        members: fault.members.clone(),
+        source: fault.source.take(),
     }
 }
 

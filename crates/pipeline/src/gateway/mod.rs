@@ -264,8 +264,12 @@ impl Gateway {
     }
 }
 
-/// Whether the operation's input has a payload that streams.
+/// Whether the operation's input has a payload that streams. Only S3's clients say in a header how they sign it, so that everything
+/// else is known before it comes.
 fn takes_stream(route: &Route) -> bool {
+    if route.service.signing_name != "s3" {
+        return false;
+    }
     let shape = route.operation.input.and_then(|id| route.service.shape(id));
     let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) else {
         return false;

@@ -158,6 +158,7 @@ impl World {
                 &platform::lambda::inventory::FUNCTIONS,
             ],
             providers: vec![&keys::kms::managed::PROVIDER],
+            origins: vec![&data::s3::bucket::ORIGINS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
         };

@@ -6,6 +6,7 @@ use crate::call::Call;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
+use crate::origin::OriginRules;
 use crate::provider::Provider;
 use crate::trail::{self, TrailRules};
 use wire::Document;
@@ -15,6 +16,7 @@ pub(crate) struct Services {
     endpoints: HashMap<&'static str, HashMap<&'static str, &'static Endpoint>>,
     trails: HashMap<&'static str, &'static TrailRules>,
     observers: Vec<&'static Observer>,
+    origins: Vec<&'static OriginRules>,
     readiness: Vec<&'static Readiness>,
     providers: Vec<&'static Provider>,
 }
@@ -41,6 +43,7 @@ impl Services {
             endpoints,
             trails: trails.collect(),
             observers: tables.observers.clone(),
+            origins: tables.origins.clone(),
             readiness: tables.readiness.clone(),
             providers: tables.providers.clone(),
         }
@@ -86,6 +89,14 @@ impl Services {
             .iter()
             .filter(|ready| ready.service == endpoint.service);
         own.into_iter().try_for_each(|ready| (ready.make)(call, input))
+    }
+
+    /// What a service lets pages of other origins do; `None` where it serves none.
+    pub(crate) fn origins(&self, service: &str) -> Option<&'static OriginRules> {
+        self.origins
+            .iter()
+            .find(|rules| rules.service == service)
+            .copied()
     }
 
     /// Tells those who watch for changes of a call that changed something.

@@ -39,9 +39,19 @@ impl<F: Front> Exchange<F> {
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Arriving>) -> Response<Reply> {
         let running = Running::begin(&self.gauge, request.version() == Version::HTTP_2);
         let without_body = request.method() == Method::HEAD;
-        let answer = caught(self.dispatch(request))
+        let unasked = request.version() != Version::HTTP_2
+            && awaits_continue(request.headers())
+            && request.body().is_end_stream();
+        let mut answer = caught(self.dispatch(request))
             .await
             .unwrap_or_else(|Panicked| plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"));
+        if unasked {
+            // Nobody is told to go on with a body that is empty, and clients that got no `100 Continue` may take the next answer of the
+            // connection for the rest of this one.
+            answer
+                .headers
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let place = match &answer.body {
             pipeline::Body::Stream(_) if !without_body => Some(Place::take(&self.room, STREAM_MEMORY_BYTES)),
             _ => None,
@@ -139,7 +149,7 @@ impl<F: Front> Exchange<F> {
         if let Err(shortfall) = share.grow(STREAM_MEMORY_BYTES) {
             return self.refuse(refusal(shortfall));
         }
-        let (begun, awaits_continue) = (Instant::now(), awaits_continue(&parts));
+        let (begun, awaits_continue) = (Instant::now(), awaits_continue(&parts.headers));
         let (upload, leavings) = Upload::new(body, Arc::clone(&self.limits));
         let incoming = self.incoming(parts, target, pipeline::Body::Stream(Box::new(upload)));
         let front = Arc::clone(&self.front);
@@ -171,7 +181,8 @@ impl<F: Front> Exchange<F> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        body::receive(body, &self.limits, share, awaits_continue(parts))
+        let awaits_continue = awaits_continue(&parts.headers);
+        body::receive(body, &self.limits, share, awaits_continue)
             .await
             .map_err(refusal)
     }
@@ -188,10 +199,11 @@ impl<F: Front> Exchange<F> {
     }
 }
 
-/// Whether the client holds its body back until it is told to go on.
-fn awaits_continue(parts: &http::request::Parts) -> bool {
-    let expected = parts.headers.get(header::EXPECT);
-    expected.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+/// Whether the client waits for leave to send its body.
+fn awaits_continue(headers: &http::HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn refusal(shortfall: Shortfall) -> Refusal {

@@ -33,6 +33,7 @@ use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::Endpoint;
+use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::provider::Provider;
 use crate::quota::{Enforced, Quotas, Rates};
@@ -57,6 +58,8 @@ pub struct Tables {
     pub inventories: Vec<&'static Inventory>,
     /// Who hears of changes.
     pub observers: Vec<&'static Observer>,
+    /// What services let pages of other origins do.
+    pub origins: Vec<&'static OriginRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
     /// What services have ready for others.
@@ -184,6 +187,13 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
+        if incoming.method == http::Method::OPTIONS
+            && let Some(asking) = &asking
+            && let Some(answer) = self.preflight("s3", asking, &facts)
+        {
+            return answer;
+        }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -198,7 +208,12 @@ impl Gateway {
         let whole = arriving.is_none().then_some(&at_hand);
         let mut prepared = match self.prepare(&parts, wall, whole) {
             Ok(prepared) => prepared,
-            Err(refused) => return self.refuse(*refused, &facts).await,
+            Err(refused) => {
+                let service = refused.service.map_or("", |service| service.name);
+                let mut answer = self.refuse(*refused, &facts).await;
+                self.share(service, asking, &mut answer);
+                return answer;
+            }
         };
         let Route {
             service,
@@ -227,6 +242,7 @@ impl Gateway {
         if let Some(delivery) = answered.delivery {
             answer.body = delivery;
         }
+        self.share(service.name, asking, &mut answer);
         answer
     }
 
@@ -279,6 +295,11 @@ fn report(fault: &Fault, id: &str) {
             eprintln!();
         }
     }
+}
+
+/// An encoded answer without anything beside it.
+pub(crate) fn told(encoded: protocol::Encoded) -> Answer {
+    answer(encoded, None)
 }
 
 fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {

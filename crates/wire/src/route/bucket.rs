@@ -13,7 +13,7 @@ use http::header::HOST;
 pub(super) const CONTROL: &str = "/v20180820/";
 
 /// The path with the bucket that the host names put before it.
-pub(crate) fn path_style<'p>(path: &'p str, headers: &HeaderMap) -> Cow<'p, str> {
+pub fn path_style<'p>(path: &'p str, headers: &HeaderMap) -> Cow<'p, str> {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok());
     match host.and_then(named) {
         Some(bucket) if !path.starts_with(CONTROL) => {

@@ -16,6 +16,7 @@ use crate::sigv4::percent_decode;
 use crate::{Document, Fault};
 
 pub(crate) mod bucket;
+pub use bucket::path_style;
 mod host;
 mod rest;
 mod s3;

@@ -28,8 +28,42 @@ pub mod object;
 pub static TRAIL: TrailRules = TrailRules {
     drop: &["SSECustomerKey", "CopySourceSSECustomerKey"],
     names_resources: true,
+    event_names: &[("ListObjectsV2", "ListObjects")],
+    data_events: DATA_EVENTS,
     ..TrailRules::new("s3")
 };
+
+/// What is done in a bucket, or with an object.
+const DATA_EVENTS: &[&str] = &[
+    "AbortMultipartUpload",
+    "CompleteMultipartUpload",
+    "CopyObject",
+    "CreateMultipartUpload",
+    "DeleteObject",
+    "DeleteObjectTagging",
+    "DeleteObjects",
+    "GetObject",
+    "GetObjectAcl",
+    "GetObjectAttributes",
+    "GetObjectLegalHold",
+    "GetObjectRetention",
+    "GetObjectTagging",
+    "HeadBucket",
+    "HeadObject",
+    "ListObjectVersions",
+    "ListObjects",
+    "ListObjectsV2",
+    "ListParts",
+    "PutObject",
+    "PutObjectAcl",
+    "PutObjectLegalHold",
+    "PutObjectRetention",
+    "PutObjectTagging",
+    "RestoreObject",
+    "UpdateObjectEncryption",
+    "UploadPart",
+    "UploadPartCopy",
+];
 
 /// S3's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["s3";

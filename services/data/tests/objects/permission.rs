@@ -1,5 +1,7 @@
 //! Who may do what with an object, and who learns that there is none.
 
+use pipeline::testing::{ACCOUNT, REGION};
+
 use crate::client::Here;
 
 #[test]
@@ -113,4 +115,28 @@ fn lists_count_where_the_bucket_lets_them() {
     here.send("PUT", "/bucket/k", "acl", &[("x-amz-acl", "private")], b"")
         .expect(200);
     here.anonymous("GET", "/bucket/k").refused(403, "AccessDenied");
+}
+
+#[test]
+fn what_is_done_with_objects_is_recorded_as_data_events() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").expect(200);
+    here.get("/bucket/none", "").refused(404, "NoSuchKey");
+    here.get("/bucket", "list-type=2").expect(200);
+    let records = here.cloud.records(ACCOUNT, REGION);
+    let of = |name: &str| {
+        let found = records.iter().find(|record| record.operation == name).unwrap();
+        (
+            found.data,
+            found.error.as_ref().map(|error| error.code.as_str()),
+            found.resources.first().map(|resource| resource.arn.as_str()),
+        )
+    };
+    assert!(!of("CreateBucket").0);
+    assert_eq!(of("PutObject"), (true, None, Some("arn:aws:s3:::bucket/k")));
+    assert_eq!(
+        of("GetObject"),
+        (true, Some("NoSuchKey"), Some("arn:aws:s3:::bucket/none"))
+    );
+    assert_eq!(of("ListObjectsV2"), (true, None, Some("arn:aws:s3:::bucket")));
 }

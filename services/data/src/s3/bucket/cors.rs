@@ -3,11 +3,15 @@
 //! Source: S3 User Guide, "Using cross-origin resource sharing (CORS)"; S3 API Reference, "PutBucketCors".
 
 use api::s3 as model;
-use pipeline::{Access, Result};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+};
+use pipeline::{Access, CrossOrigin, Look, OriginRules, Result, Sharing};
 use wire::Fault;
 use wire::typed::Empty;
 
-use super::{Configured, on_bucket::on_bucket, to_change};
+use super::{BUCKETS, Configured, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_request, malformed_xml, text};
 
@@ -97,6 +101,46 @@ on_bucket! {
         configuration::delete(call, bucket, Configured::Cors, "")?;
         Ok(Empty)
     }
+}
+
+/// What buckets let pages of other origins do.
+pub static ORIGINS: OriginRules = OriginRules { service: "s3", share };
+
+fn share(look: &mut Look<'_>, asked: &CrossOrigin<'_>) -> Result<Sharing> {
+    let Some(bucket) = look.get(&BUCKETS, asked.bucket)? else {
+        return Ok(Sharing::Unsaid);
+    };
+    let found: Option<model::CORSConfiguration> = configuration::read(look, &bucket, Configured::Cors, "")?;
+    let Some(found) = found else {
+        return Ok(Sharing::Unsaid);
+    };
+    let Some(rule) = matching(&found.cors_rules, asked.origin, asked.method, &asked.headers) else {
+        return Ok(Sharing::Refused);
+    };
+    // A rule for everyone says so; any other names the origin, for which credentials may be sent.
+    let everyone = rule.allowed_origins.iter().any(|origin| origin == "*");
+    let mut headers = vec![(
+        ACCESS_CONTROL_ALLOW_ORIGIN,
+        if everyone {
+            "*".to_owned()
+        } else {
+            asked.origin.to_owned()
+        },
+    )];
+    if !everyone {
+        headers.push((ACCESS_CONTROL_ALLOW_CREDENTIALS, "true".to_owned()));
+    }
+    headers.push((ACCESS_CONTROL_ALLOW_METHODS, rule.allowed_methods.join(", ")));
+    if !asked.headers.is_empty() {
+        headers.push((ACCESS_CONTROL_ALLOW_HEADERS, asked.headers.join(", ")));
+    }
+    if let Some(exposed) = rule.expose_headers.as_ref().filter(|exposed| !exposed.is_empty()) {
+        headers.push((ACCESS_CONTROL_EXPOSE_HEADERS, exposed.join(", ")));
+    }
+    if let Some(seconds) = rule.max_age_seconds {
+        headers.push((ACCESS_CONTROL_MAX_AGE, seconds.to_string()));
+    }
+    Ok(Sharing::Granted(headers))
 }
 
 /// The rule that lets a page of `origin` use `method`, with all the headers that it asks for in advance (S3 User Guide, "How does Amazon

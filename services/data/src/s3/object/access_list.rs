@@ -10,19 +10,15 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{Document, Fault};
 
-use super::refusal::{self, invalid_argument, invalid_request};
+use super::refusal;
 use super::target::{self, ObjectTarget};
 use super::write::PUT_ACL;
-use crate::s3::access;
 use crate::s3::acl::{Acl, Grant, Grantee, Permission};
 use crate::s3::bucket::{Bucket, Ownership};
-use crate::s3::canonical;
+use crate::s3::{access, acl_request};
 
 const PUT_VERSION_ACL: Access = Access::permissions("s3:PutObjectVersionAcl");
 const GET_VERSION_ACL: Access = Access::read("s3:GetObjectVersionAcl");
-const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
-const AUTHENTICATED_USERS: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
-const LOG_DELIVERY: &str = "http://acs.amazonaws.com/groups/s3/LogDelivery";
 
 /// What a request asks for.
 #[derive(Default)]
@@ -62,7 +58,7 @@ impl Asked {
     /// Who will own the object, and its list; `None` where lists do not count.
     pub(crate) fn resolve(&self, call: &mut Call<'_>, bucket: &Bucket) -> Result<(String, Option<Acl>)> {
         if !bucket.has_acls() {
-            if self.is_given() && !self.leaves_all_to(bucket)? {
+            if self.is_given() && !self.leaves_all_to(call, bucket)? {
                 return Err(not_supported());
             }
             return Ok((bucket.account.clone(), None));
@@ -74,109 +70,34 @@ impl Asked {
         } else {
             call.account().to_owned()
         };
-        let acl = self.list(bucket, &owner)?;
+        let acl = self.list(call, bucket, &owner)?;
         expect_not_blocked(call, bucket, &acl)?;
         Ok((owner, Some(acl)))
     }
 
     /// Whether it asks for nothing but all for the bucket's owner, which is how it is anyway.
-    fn leaves_all_to(&self, bucket: &Bucket) -> Result<bool> {
+    fn leaves_all_to(&self, look: &mut Look<'_>, bucket: &Bucket) -> Result<bool> {
         if self.headers.is_empty() {
             return Ok(self.canned == Some(Canned::BucketOwnerFullControl));
         }
         let owner = Grantee::Account(bucket.account.clone());
-        let list = self.list(bucket, &bucket.account)?;
+        let list = self.list(look, bucket, &bucket.account)?;
         let all = |grant: &Grant| grant.grantee == owner && grant.permission == Permission::FullControl;
         Ok(list.grants.iter().all(all))
     }
 
-    fn list(&self, bucket: &Bucket, owner: &str) -> Result<Acl> {
-        if self.canned.is_some() && !self.headers.is_empty() {
-            return Err(invalid_request(
-                "Specifying both Canned ACLs and Header Grants is not allowed",
-            ));
-        }
-        if self.headers.is_empty() {
-            return Ok(canned(self.canned.unwrap_or_default(), owner, &bucket.account));
-        }
-        let mut grants = Vec::new();
-        for (permission, header) in &self.headers {
-            for grantee in header.split(',') {
-                grants.push(Grant {
-                    grantee: named(grantee)?,
-                    permission: *permission,
-                });
-            }
-        }
-        Ok(Acl {
-            owner: owner.to_owned(),
-            grants,
-        })
+    fn list(&self, look: &mut Look<'_>, bucket: &Bucket, owner: &str) -> Result<Acl> {
+        let headers = self.headers.iter();
+        let asked = acl_request::Asked {
+            canned: self.canned.map(Canned::as_str),
+            headers: headers
+                .map(|(permission, header)| (*permission, header.as_str()))
+                .collect(),
+            body: None,
+        };
+        let list = asked.read(look, owner, &bucket.account)?;
+        Ok(list.unwrap_or_else(|| Acl::private(owner)))
     }
-}
-
-/// The list that a canned name stands for.
-fn canned(canned: Canned, owner: &str, bucket_owner: &str) -> Acl {
-    let mut acl = Acl::private(owner);
-    let mut grant = |grantee: Grantee, permission| acl.grants.push(Grant { grantee, permission });
-    let of_bucket = || Grantee::Account(bucket_owner.to_owned());
-    match canned {
-        Canned::Private | Canned::AwsExecRead => {}
-        Canned::PublicRead => grant(Grantee::AllUsers, Permission::Read),
-        Canned::PublicReadWrite => {
-            grant(Grantee::AllUsers, Permission::Read);
-            grant(Grantee::AllUsers, Permission::Write);
-        }
-        Canned::AuthenticatedRead => grant(Grantee::AuthenticatedUsers, Permission::Read),
-        Canned::BucketOwnerRead if owner != bucket_owner => grant(of_bucket(), Permission::Read),
-        Canned::BucketOwnerFullControl if owner != bucket_owner => {
-            grant(of_bucket(), Permission::FullControl);
-        }
-        Canned::BucketOwnerRead | Canned::BucketOwnerFullControl => {}
-    }
-    acl
-}
-
-/// The grantee of a header: `id="…"`, `uri="…"`, `emailAddress="…"`.
-fn named(text: &str) -> Result<Grantee> {
-    let invalid = || {
-        invalid_argument(
-            "Argument format not recognized",
-            "x-amz-grant",
-            text.trim().to_owned(),
-        )
-    };
-    let (kind, value) = text.split_once('=').ok_or_else(invalid)?;
-    let value = value.trim().trim_matches('"');
-    match kind.trim() {
-        "id" => by_id(value),
-        "uri" => by_uri(value),
-        "emailAddress" => Err(unresolvable()),
-        _ => Err(invalid()),
-    }
-}
-
-fn by_id(id: &str) -> Result<Grantee> {
-    canonical::account_of(id)
-        .map(Grantee::Account)
-        .ok_or_else(|| invalid_argument("Invalid id", "CanonicalUser/ID", id))
-}
-
-fn by_uri(uri: &str) -> Result<Grantee> {
-    match uri {
-        ALL_USERS => Ok(Grantee::AllUsers),
-        AUTHENTICATED_USERS => Ok(Grantee::AuthenticatedUsers),
-        LOG_DELIVERY => Ok(Grantee::LogDelivery),
-        _ => Err(invalid_argument("Invalid group uri", "uri", uri)),
-    }
-}
-
-fn unresolvable() -> Fault {
-    Fault::plain(
-        "UnresolvableGrantByEmailAddress",
-        400,
-        "The e-mail address you provided does not match any account on record.",
-    )
 }
 
 /// `AccessControlListNotSupported`, 400.
@@ -195,80 +116,9 @@ fn expect_not_blocked(call: &mut Call<'_>, bucket: &Bucket, acl: &Acl) -> Result
     Ok(())
 }
 
-/// The list of a body.
-fn of_body(policy: model::AccessControlPolicy, owner: &str) -> Result<Acl> {
-    let malformed = || {
-        Fault::plain(
-            "MalformedACLError",
-            400,
-            "The XML you provided was not well-formed or did not validate against our published schema",
-        )
-    };
-    let named_owner = policy.owner.and_then(|owner| owner.id).ok_or_else(malformed)?;
-    if canonical::account_of(&named_owner).as_deref() != Some(owner) {
-        return Err(refusal::denied());
-    }
-    let mut grants = Vec::new();
-    for grant in policy.grants.unwrap_or_default() {
-        let grantee = grant.grantee.ok_or_else(malformed)?;
-        let permission = match grant.permission.ok_or_else(malformed)? {
-            model::Permission::FullControl => Permission::FullControl,
-            model::Permission::Write => Permission::Write,
-            model::Permission::WriteAcp => Permission::WriteAcp,
-            model::Permission::Read => Permission::Read,
-            model::Permission::ReadAcp => Permission::ReadAcp,
-        };
-        let grantee = match grantee.r#type {
-            model::Type::CanonicalUser => by_id(&grantee.id.ok_or_else(malformed)?)?,
-            model::Type::Group => by_uri(&grantee.uri.ok_or_else(malformed)?)?,
-            model::Type::AmazonCustomerByEmail => return Err(unresolvable()),
-        };
-        grants.push(Grant { grantee, permission });
-    }
-    Ok(Acl {
-        owner: owner.to_owned(),
-        grants,
-    })
-}
-
-/// A list's lines as answers show them.
-fn shown(acl: &Acl) -> Vec<model::Grant> {
-    let shown = acl.grants.iter().map(|grant| {
-        let group = |uri: &str| model::Grantee {
-            r#type: model::Type::Group,
-            uri: Some(uri.to_owned()),
-            ..Default::default()
-        };
-        let grantee = match &grant.grantee {
-            Grantee::Account(account) => model::Grantee {
-                r#type: model::Type::CanonicalUser,
-                id: Some(canonical::id_of(account)),
-                ..Default::default()
-            },
-            Grantee::AllUsers => group(ALL_USERS),
-            Grantee::AuthenticatedUsers => group(AUTHENTICATED_USERS),
-            Grantee::LogDelivery => group(LOG_DELIVERY),
-        };
-        model::Grant {
-            grantee: Some(grantee),
-            permission: Some(match grant.permission {
-                Permission::FullControl => model::Permission::FullControl,
-                Permission::Read => model::Permission::Read,
-                Permission::Write => model::Permission::Write,
-                Permission::ReadAcp => model::Permission::ReadAcp,
-                Permission::WriteAcp => model::Permission::WriteAcp,
-            }),
-        }
-    });
-    shown.collect()
-}
-
-/// An account as lists and answers name it. Display names are no longer told.
+/// An account as lists and answers name it.
 pub(crate) fn owner(account: &str) -> model::Owner {
-    model::Owner {
-        id: Some(canonical::id_of(account)),
-        display_name: None,
-    }
+    acl_request::shown_owner(account)
 }
 
 /// Shows an object's list.
@@ -306,7 +156,7 @@ impl Operation for GetObjectAcl {
         };
         Ok(model::GetObjectAclOutput {
             owner: Some(owner(&list.owner)),
-            grants: Some(shown(&list)),
+            grants: Some(acl_request::shown(&list)),
             ..Default::default()
         })
     }
@@ -383,55 +233,26 @@ impl Operation for PutObjectAcl {
             .with("MissingHeaderName", Document::String("x-amz-acl".to_owned())));
         }
         if !bucket.has_acls() {
-            if asked.is_given() && asked.leaves_all_to(bucket)? {
+            if asked.is_given() && asked.leaves_all_to(call, bucket)? {
                 return Ok(Self::Output::default());
             }
             return Err(not_supported());
         }
         let acl = match input.access_control_policy {
-            Some(policy) => of_body(policy, &version.owner)?,
-            None => asked.list(bucket, &version.owner)?,
+            Some(policy) => {
+                let asked = acl_request::Asked {
+                    body: Some(&policy),
+                    ..acl_request::Asked::default()
+                };
+                let list = asked.read(call, &version.owner, &bucket.account)?;
+                list.unwrap_or_else(|| Acl::private(&version.owner))
+            }
+            None => asked.list(call, bucket, &version.owner)?,
         };
         expect_not_blocked(call, bucket, &acl)?;
         let mut version = (*version).clone();
         version.acl = Some(acl);
         object.slot().amend(call, version)?;
         Ok(Self::Output::default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ONE: &str = "111122223333";
-    const OTHER: &str = "444455556666";
-
-    #[test]
-    fn canned_lists_grant_what_their_names_say() {
-        assert!(canned(Canned::Private, ONE, OTHER).is_private());
-        assert!(canned(Canned::PublicRead, ONE, ONE).is_public());
-        let read = canned(Canned::BucketOwnerRead, ONE, OTHER);
-        assert!(read.grants.contains(&Grant {
-            grantee: Grantee::Account(OTHER.to_owned()),
-            permission: Permission::Read,
-        }));
-        assert!(canned(Canned::BucketOwnerFullControl, ONE, ONE).is_private());
-    }
-
-    #[test]
-    fn grantees_are_named_by_id_or_group() {
-        let id = canonical::id_of(ONE);
-        assert_eq!(
-            named(&format!(" id=\"{id}\"")).ok(),
-            Some(Grantee::Account(ONE.to_owned()))
-        );
-        assert_eq!(
-            named(&format!("uri=\"{ALL_USERS}\"")).ok(),
-            Some(Grantee::AllUsers)
-        );
-        for text in ["", "id", "id=\"x\"", "uri=\"http://x\"", "emailAddress=\"a@b\""] {
-            assert!(named(text).is_err(), "{text}");
-        }
     }
 }

@@ -1,0 +1,155 @@
+//! Pages of other origins: what a browser asks before it lets a page call, and what it must read on the answer.
+//!
+//! Invariant: nothing is decided here that a policy decides; a browser is told what a resource's owner lets its pages do, and that alone.
+//!
+//! Source: Fetch Standard, "CORS protocol"; S3 API Reference, "OPTIONS object".
+
+use std::sync::Arc;
+
+use http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN, VARY,
+};
+use http::{HeaderMap, Method};
+use wire::{Document, Fault, protocol};
+
+use crate::call::{Look, RequestFacts};
+use crate::front::Answer;
+use crate::gateway::Gateway;
+use crate::identity::Identity;
+use crate::operation::Result;
+
+/// What a page would do.
+pub struct CrossOrigin<'a> {
+    /// The first segment of the path in path style, raw.
+    pub bucket: &'a str,
+    pub origin: &'a str,
+    pub method: &'a str,
+    /// Headers that it would send, of which a browser asks first.
+    pub headers: Vec<String>,
+}
+
+/// What a resource's owner lets pages of other origins do.
+pub enum Sharing {
+    /// Nobody said anything.
+    Unsaid,
+    Refused,
+    Granted(Vec<(HeaderName, String)>),
+}
+
+/// One service's rules for pages of other origins.
+pub struct OriginRules {
+    /// botocore's service name.
+    pub service: &'static str,
+    pub share: fn(&mut Look<'_>, &CrossOrigin<'_>) -> Result<Sharing>,
+}
+
+/// What is left of a request for its answer's headers.
+pub(crate) struct Asking {
+    path: String,
+    origin: String,
+    method: String,
+    headers: Vec<String>,
+}
+
+impl Asking {
+    /// Of a request that a browser sent for a page; `None` of all others.
+    pub(crate) fn of(method: &Method, path: &str, headers: &HeaderMap) -> Option<Self> {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let origin = text(ORIGIN)?.to_owned();
+        let preflight = (method == Method::OPTIONS)
+            .then_some(())
+            .and(text(ACCESS_CONTROL_REQUEST_METHOD));
+        let asked = text(ACCESS_CONTROL_REQUEST_HEADERS).filter(|_| preflight.is_some());
+        let headers_asked = asked
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        Some(Self {
+            path: wire::route::path_style(path, headers).into_owned(),
+            origin,
+            method: preflight.unwrap_or(method.as_str()).to_owned(),
+            headers: headers_asked.map(str::to_owned).collect(),
+        })
+    }
+}
+
+impl Gateway {
+    fn sharing(&self, rules: &OriginRules, asking: &Asking) -> Result<Sharing> {
+        let bucket = asking
+            .path
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            .unwrap_or_default();
+        let account = Arc::clone(&self.environment.management_account);
+        let nobody = Identity::anonymous(&account);
+        let mut tx = self.store.begin();
+        let now = self.environment.clock.now();
+        let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
+        look.caller = Some(&nobody);
+        let asked = CrossOrigin {
+            bucket,
+            origin: &asking.origin,
+            method: &asking.method,
+            headers: asking.headers.clone(),
+        };
+        (rules.share)(&mut look, &asked)
+    }
+
+    /// Adds to an answer what a browser must read on it before it hands it to a page.
+    pub(crate) fn share(&self, service: &str, asking: Option<Asking>, answer: &mut Answer) {
+        let rules = self.environment.services.origins(service);
+        let (Some(rules), Some(asking)) = (rules, asking) else {
+            return;
+        };
+        // A store that does not read has failed the call already.
+        if let Ok(Sharing::Granted(headers)) = self.sharing(rules, &asking) {
+            add(&mut answer.headers, headers);
+        }
+    }
+
+    /// The answer to a browser that asks before it sends. It names no caller and shows nothing but what an owner told pages.
+    pub(crate) fn preflight(&self, service: &str, asking: &Asking, facts: &RequestFacts) -> Option<Answer> {
+        let rules = self.environment.services.origins(service)?;
+        let refused = |message: &str| {
+            Fault::plain("AccessForbidden", 403, message)
+                .with("Method", Document::String(asking.method.clone()))
+                .with("ResourceType", Document::String("BUCKET".to_owned()))
+        };
+        let fault = match self.sharing(rules, asking) {
+            Ok(Sharing::Granted(headers)) => {
+                let mut all = HeaderMap::new();
+                add(&mut all, headers);
+                return Some(Answer {
+                    status: 200,
+                    headers: all,
+                    body: crate::front::Body::Whole(bytes::Bytes::new()),
+                });
+            }
+            Ok(Sharing::Unsaid) => refused("CORSResponse: CORS is not enabled for this bucket."),
+            Ok(Sharing::Refused) => refused(
+                "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
+                 Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+            ),
+            Err(fault) => fault,
+        };
+        let model = api::models::service(rules.service);
+        let spoken = wire::model::Protocol::RestXml;
+        Some(crate::gateway::told(protocol::encode_fault(
+            model, spoken, &fault, &facts.id,
+        )))
+    }
+}
+
+fn add(all: &mut HeaderMap, headers: Vec<(HeaderName, String)>) {
+    for (name, value) in headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            all.insert(name, value);
+        }
+    }
+    all.insert(
+        VARY,
+        HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
+    );
+}

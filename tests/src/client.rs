@@ -514,8 +514,11 @@ fn located(headers: &mut HeaderMap, query: &mut Vec<String>, member: &Member, va
             );
         }
         Some(Location::Header) => {
-            let joined = simple.join(",");
-            let value = HeaderValue::from_str(&joined).unwrap_or(HeaderValue::from_static("unfit"));
+            // What no header can carry is as unfit in another way.
+            let joined = simple
+                .join(",")
+                .replace(|letter: char| !(' '..='~').contains(&letter), "!");
+            let value = HeaderValue::from_str(&joined).unwrap();
             headers.insert(HeaderName::from_bytes(wire.as_bytes()).unwrap(), value);
         }
         _ => {}

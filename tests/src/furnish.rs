@@ -285,6 +285,19 @@ impl World {
         let input = json!({"Bucket": name, "Policy": policy.to_string()});
         self.call("s3", "PutBucketPolicy", input)
             .expect("a bucket policy");
+        let account = ("AccountId", Document::String(ACCOUNT.to_owned()));
+        let arn = ("ResourceArn", Document::String(format!("arn:aws:s3:::{name}")));
+        for operation in [
+            "GetPublicAccessBlock",
+            "PutPublicAccessBlock",
+            "DeletePublicAccessBlock",
+        ] {
+            self.existing.pairs.insert(operation, vec![account.clone()]);
+        }
+        for operation in ["ListTagsForResource", "TagResource", "UntagResource"] {
+            let members = self.existing.pairs.entry(operation).or_default();
+            members.extend([account.clone(), arn.clone()]);
+        }
         let policy = vec![("Policy", Document::String(policy.to_string()))];
         self.existing.pairs.insert("PutBucketPolicy", policy);
         self.existing.pairs.insert(

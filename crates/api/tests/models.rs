@@ -351,3 +351,21 @@ fn lambda_judges_runtimes_itself() {
     let runtime = shape(service("lambda"), "Runtime");
     assert!(matches!(&runtime.kind, Kind::String { values, .. } if values.is_empty()));
 }
+
+/// A region that is none has an error of its own.
+#[test]
+fn create_bucket_checks_its_location_constraint_itself() {
+    let constraint = shape(service("s3"), "BucketLocationConstraint");
+    assert!(matches!(&constraint.kind, Kind::String { values } if values.is_empty()));
+}
+
+/// ARNs of buckets name no region.
+#[test]
+fn tags_are_put_on_buckets_by_their_arns() {
+    let arn = shape(service("s3control"), "S3ResourceArn");
+    let pattern = wire::constraints::Pattern::new(arn.pattern.unwrap())
+        .ok()
+        .unwrap();
+    assert!(pattern.matches("arn:aws:s3:::bucket"));
+    assert!(!pattern.matches("arn:aws:sqs:us-east-1:111122223333:queue"));
+}

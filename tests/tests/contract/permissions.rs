@@ -21,6 +21,9 @@ const JUDGED_LATE: &[Excuse] = &[(
 
 /// Operations that more than an action of the caller decides.
 const NOT_ENOUGH: &[Excuse] = &[
+    ("s3control:DeletePublicAccessBlock", OWN_ACCOUNT),
+    ("s3control:GetPublicAccessBlock", OWN_ACCOUNT),
+    ("s3control:PutPublicAccessBlock", OWN_ACCOUNT),
     (
         "sts:AssumeRole",
         "a role that is not there trusts nobody, and is refused as AccessDenied like AWS's",
@@ -30,6 +33,8 @@ const NOT_ENOUGH: &[Excuse] = &[
         "the root user of an account that is no member trusts nobody",
     ),
 ];
+
+const OWN_ACCOUNT: &str = "the account that is named is not the caller's own";
 
 /// Operations that the caller's own policies decide: not those that are open to all, nor those whose input proves the caller.
 fn judged() -> impl Iterator<Item = (&'static Endpoint, &'static Service, &'static Operation)> {

@@ -1,0 +1,191 @@
+//! The other configurations of buckets: what is refused, what comes back, and that all of it ends with the bucket.
+
+use serde_json::json;
+
+use crate::cloud::Here;
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let here = Here::with_bucket();
+    let code = |operation: &str, member: &str, value| Here::code(here.on_bucket(operation, member, value));
+    let rule = |value| json!({"Rule": [value]});
+    let encrypt = |by| rule(json!({"ApplyServerSideEncryptionByDefault": by}));
+    for (operation, member, value, wanted) in [
+        (
+            "PutBucketEncryption",
+            "ServerSideEncryptionConfiguration",
+            encrypt(json!({"SSEAlgorithm": "AES256", "KMSMasterKeyID": "x"})),
+            "InvalidArgument",
+        ),
+        (
+            "PutBucketEncryption",
+            "ServerSideEncryptionConfiguration",
+            encrypt(json!({"SSEAlgorithm": "aws:kms:dsse"})),
+            "",
+        ),
+        (
+            "PutBucketVersioning",
+            "VersioningConfiguration",
+            json!({"Status": "Enabled", "MfaDelete": "Enabled"}),
+            "NotImplemented",
+        ),
+        (
+            "PutBucketVersioning",
+            "VersioningConfiguration",
+            json!({}),
+            "IllegalVersioningConfigurationException",
+        ),
+        (
+            "PutBucketCors",
+            "CORSConfiguration",
+            json!({"CORSRule": [{"AllowedMethod": ["PATCH"], "AllowedOrigin": ["*"]}]}),
+            "InvalidRequest",
+        ),
+        (
+            "PutBucketCors",
+            "CORSConfiguration",
+            json!({"CORSRule": [{"AllowedMethod": ["GET"], "AllowedOrigin": ["*.*"]}]}),
+            "InvalidRequest",
+        ),
+        (
+            "PutBucketWebsite",
+            "WebsiteConfiguration",
+            json!({}),
+            "InvalidArgument",
+        ),
+        (
+            "PutBucketWebsite",
+            "WebsiteConfiguration",
+            json!({"IndexDocument": {"Suffix": "a/b"}}),
+            "InvalidArgument",
+        ),
+        (
+            "PutBucketLogging",
+            "BucketLoggingStatus",
+            json!({"LoggingEnabled": {"TargetBucket": "none", "TargetPrefix": ""}}),
+            "InvalidTargetBucketForLogging",
+        ),
+        (
+            "PutBucketTagging",
+            "Tagging",
+            json!({"TagSet": [{"Key": "aws:x", "Value": ""}]}),
+            "InvalidTag",
+        ),
+        (
+            "PutObjectLockConfiguration",
+            "ObjectLockConfiguration",
+            json!({"ObjectLockEnabled": "Enabled"}),
+            "InvalidBucketState",
+        ),
+        (
+            "PutBucketNotificationConfiguration",
+            "NotificationConfiguration",
+            json!({"QueueConfiguration": [{"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": ["s3:ObjectCreated:*"]}]}),
+            "InvalidArgument",
+        ),
+        (
+            "PutBucketAccelerateConfiguration",
+            "AccelerateConfiguration",
+            json!({}),
+            "MalformedXML",
+        ),
+    ] {
+        assert_eq!(
+            code(operation, member, value.clone()),
+            wanted,
+            "{operation} {value}"
+        );
+    }
+}
+
+#[test]
+fn destinations_may_not_overlap() {
+    let here = Here::with_bucket();
+    let queue = |event: &str, prefix: &str| {
+        json!({"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": [event],
+            "Filter": {"S3Key": {"FilterRule": [{"Name": "prefix", "Value": prefix}]}}})
+    };
+    let put = |queues| {
+        let input = json!({"Bucket": "bucket", "SkipDestinationValidation": true,
+            "NotificationConfiguration": {"QueueConfiguration": queues}});
+        Here::code(here.call("PutBucketNotificationConfiguration", input))
+    };
+    let created = "s3:ObjectCreated:*";
+    assert_eq!(
+        put(json!([
+            queue(created, "a/"),
+            queue("s3:ObjectCreated:Put", "a/b")
+        ])),
+        "InvalidArgument"
+    );
+    assert_eq!(
+        put(json!([queue(created, "a/"), queue("s3:ObjectCreated:Put", "b/")])),
+        ""
+    );
+    assert_eq!(
+        put(json!([queue(created, ""), queue("s3:ObjectRemoved:*", "")])),
+        ""
+    );
+}
+
+#[test]
+fn a_lock_has_a_span_of_its_own() {
+    let here = Here::with_bucket();
+    here.on_bucket(
+        "PutBucketVersioning",
+        "VersioningConfiguration",
+        json!({"Status": "Enabled"}),
+    )
+    .unwrap();
+    let put = |retention| {
+        let lock = json!({"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}});
+        Here::code(here.on_bucket("PutObjectLockConfiguration", "ObjectLockConfiguration", lock))
+    };
+    assert_eq!(
+        put(json!({"Mode": "GOVERNANCE", "Days": 1, "Years": 1})),
+        "MalformedXML"
+    );
+    assert_eq!(put(json!({"Days": 1})), "MalformedXML");
+    assert_eq!(put(json!({"Mode": "COMPLIANCE", "Days": 0})), "InvalidArgument");
+    assert_eq!(
+        put(json!({"Mode": "COMPLIANCE", "Years": 101})),
+        "InvalidArgument"
+    );
+    assert_eq!(put(json!({"Mode": "COMPLIANCE", "Years": 100})), "");
+}
+
+#[test]
+fn configurations_end_with_their_bucket() {
+    let here = Here::with_bucket();
+    let index = json!({"IndexDocument": {"Suffix": "index.html"}});
+    here.on_bucket("PutBucketWebsite", "WebsiteConfiguration", index)
+        .unwrap();
+    here.call("DeleteBucket", json!({"Bucket": "bucket"})).unwrap();
+    here.make("bucket").unwrap();
+    let asked = here.call("GetBucketWebsite", json!({"Bucket": "bucket"}));
+    assert_eq!(Here::code(asked), "NoSuchWebsiteConfiguration");
+}
+
+#[test]
+fn reports_are_listed_in_pages() {
+    let here = Here::with_bucket();
+    for number in 0..101 {
+        let id = format!("m{number:03}");
+        let input = json!({"Bucket": "bucket", "Id": id, "MetricsConfiguration": {"Id": id}});
+        here.call("PutBucketMetricsConfiguration", input).unwrap();
+    }
+    let different = json!({"Bucket": "bucket", "Id": "x", "MetricsConfiguration": {"Id": "y"}});
+    assert_eq!(
+        Here::code(here.call("PutBucketMetricsConfiguration", different)),
+        "InvalidArgument"
+    );
+    let first = here
+        .call("ListBucketMetricsConfigurations", json!({"Bucket": "bucket"}))
+        .unwrap();
+    assert_eq!(first["IsTruncated"], true);
+    let token = first["NextContinuationToken"].clone();
+    let second = here
+        .on_bucket("ListBucketMetricsConfigurations", "ContinuationToken", token)
+        .unwrap();
+    assert_eq!(second["MetricsConfiguration"].as_array().map(Vec::len), Some(1));
+}

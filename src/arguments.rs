@@ -151,6 +151,9 @@ pub(crate) struct Serve {
     /// Let root move the cloud's clock (for tests)
     #[arg(long, env = "RINGWORK_CLOCK_CONTROL")]
     pub(crate) clock_control: bool,
+    /// Run functions with the server's own rights where the host has no namespaces and the server is not root
+    #[arg(long, env = "RINGWORK_UNCONFINED_FUNCTIONS")]
+    pub(crate) unconfined_functions: bool,
     /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
     #[arg(
         long,

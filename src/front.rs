@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::iam::outbound;
 use pipeline::{Answer, Gateway, Incoming};
-use planes::Health;
+use planes::{Head, Health};
 use platform::lambda::code;
 
 use crate::control::Control;
@@ -42,7 +42,7 @@ impl Front {
         Answer {
             status: status.as_u16(),
             headers,
-            body: Bytes::from(body),
+            body: Bytes::from(body).into(),
         }
     }
 }
@@ -84,6 +84,13 @@ impl planes::Front for Front {
         } else {
             self.gateway.serve(request).await
         }
+    }
+
+    fn streams(&self, head: &Head<'_>) -> bool {
+        !head.path.starts_with(CONTROL)
+            && self
+                .gateway
+                .streams(head.method, head.path, head.query, head.headers)
     }
 
     fn health(&self) -> Health {

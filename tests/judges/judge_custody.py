@@ -5,6 +5,7 @@ raw, in hexadecimal and in Base64.
 """
 
 import base64
+import io
 import json
 import os
 import pathlib
@@ -13,6 +14,10 @@ import stat
 import subprocess
 import tempfile
 import unittest
+import zipfile
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from server import BINARY, Credentials, Judge, Server, StartRefused, clean_environment
 
@@ -28,6 +33,19 @@ def traces(secret):
     return [trace for trace in found if len(trace) >= 8]
 
 
+def bring(kms):
+    """A key with known material: its id, and the material."""
+    key, material = kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"], os.urandom(32)
+    given = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
+    public = serialization.load_der_public_key(given["PublicKey"])
+    scheme = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+    kms.import_key_material(
+        KeyId=key, ImportToken=given["ImportToken"], EncryptedKeyMaterial=public.encrypt(material, scheme),
+        ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE",
+    )
+    return key, material
+
+
 class Vault:
     """One of everything that a cloud keeps secret, with known content."""
 
@@ -38,6 +56,7 @@ class Vault:
         self.pairs()
         self.imported()
         self.values()
+        self.objects()
         self.credentials()
 
     def keep(self, name, secret):
@@ -67,20 +86,7 @@ class Vault:
         self.keep("authenticated message", message)
 
     def imported(self):
-        key = self.kms.create_key(Origin="EXTERNAL")["KeyMetadata"]["KeyId"]
-        material = os.urandom(32)
-        given = self.kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
-        with tempfile.TemporaryDirectory() as folder:
-            public = pathlib.Path(folder, "public.der")
-            public.write_bytes(given["PublicKey"])
-            wrapped = subprocess.run(
-                ["openssl", "pkeyutl", "-encrypt", "-pubin", "-inkey", str(public), "-keyform", "DER", "-pkeyopt", "rsa_padding_mode:oaep",
-                 "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256"],
-                input=material, capture_output=True, check=True,
-            ).stdout
-        self.kms.import_key_material(
-            KeyId=key, ImportToken=given["ImportToken"], EncryptedKeyMaterial=wrapped, ExpirationModel="KEY_MATERIAL_DOES_NOT_EXPIRE"
-        )
+        key, material = bring(self.kms)
         self.kms.encrypt(KeyId=key, Plaintext=b"x")
         self.keep("imported material", material)
 
@@ -105,6 +111,27 @@ class Vault:
             secrets.create_secret(Name="s", SecretString=refused)
         except secrets.exceptions.ResourceExistsException:
             self.keep("refused secret", refused)
+
+    def objects(self):
+        s3, functions = self.server.client("s3"), self.server.client("lambda")
+        s3.create_bucket(Bucket="custody")
+        for name, more in (("default", {}), ("kms", {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.key})):
+            body = os.urandom(3000)
+            s3.put_object(Bucket="custody", Key=name, Body=body, **more)
+            assert s3.get_object(Bucket="custody", Key=name)["Body"].read() == body
+            self.keep(f"object ({name})", body[:64])
+            self.keep(f"object's end ({name})", body[-64:])
+        role = self.iam.create_role(RoleName="runs", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))["Role"]["Arn"]
+        code, variable = io.BytesIO(), base64.b32encode(os.urandom(20)).decode()
+        with zipfile.ZipFile(code, "w") as packed:
+            packed.writestr("app.py", "def handler(event, context):\n    return {}\n")
+        functions.create_function(
+            FunctionName="f", Runtime="python3.12", Role=role, Handler="app.handler", Code={"ZipFile": code.getvalue()},
+            Environment={"Variables": {"TOKEN": variable}},
+        )
+        assert functions.get_function_configuration(FunctionName="f")["Environment"]["Variables"]["TOKEN"] == variable
+        self.keep("function's variable", variable)
 
     def credentials(self):
         self.iam.create_user(UserName="ana")
@@ -212,7 +239,8 @@ class Custody(Judge):
 
     def test_what_only_root_needs_is_readable_by_its_owner_alone(self):
         for path in (*self.files(self.server.data), self.server.data.with_name(self.server.data.name + ".key")):
-            if path.name in ("ca.pem", "endpoint"):
+            # What everybody may know: the certificate, the address, and the program that runs functions.
+            if path.name in ("ca.pem", "endpoint") or path.parent.name == "runtime":
                 continue
             self.assertEqual(stat.S_IMODE(path.stat().st_mode) & 0o077, 0, path)
 
@@ -254,6 +282,37 @@ class Process(unittest.TestCase):
             self.assertNotEqual(read.returncode, 0, "another process of the same user reads its environment")
             mapped = subprocess.run(["head", "-c", "1", f"{proc}/mem"], user=self.user, capture_output=True)
             self.assertIn(b"ermission denied", mapped.stderr)
+
+
+@unittest.skipIf(os.geteuid(), "only root may read the memory of a process that cannot be dumped")
+class Memory(Judge):
+    """What the process itself holds."""
+
+    def found(self, secret):
+        """How often a secret stands in the process's memory."""
+        count, process = 0, pathlib.Path(f"/proc/{self.server.process.pid}")
+        with open(process / "mem", "rb") as memory:
+            for line in (process / "maps").read_text().splitlines():
+                place, rights, *_ = line.split()
+                if "r" not in rights or "[v" in line:
+                    continue
+                start, end = (int(number, 16) for number in place.split("-"))
+                try:
+                    memory.seek(start)
+                    count += memory.read(end - start).count(secret)
+                except (OSError, ValueError):
+                    continue
+        return count
+
+    def test_material_is_open_while_it_is_used_and_wiped_with_its_key(self):
+        """Nothing is left in memory of material that was deleted, nor of a key that was disabled."""
+        kms = self.server.client("kms")
+        for end in (kms.delete_imported_key_material, kms.disable_key):
+            key, material = bring(kms)
+            kms.encrypt(KeyId=key, Plaintext=b"x")
+            self.assertGreater(self.found(material), 0, "the search finds nothing at all")
+            end(KeyId=key)
+            self.assertEqual(self.found(material), 0)
 
 
 class Locked(Judge):

@@ -47,6 +47,22 @@ class Listing(Judge):
         own = self.one("alias/aws/ssm")
         self.assertEqual((own["manager"], own["blast_radius"]), ("AWS", {"AWS::SSM::Parameter": 1}))
 
+    def test_objects_and_functions_count(self):
+        """S8.4: objects under a key, version by version, and the variables of a function."""
+        s3, key = self.server.client("s3"), self.kms.create_key()["KeyMetadata"]["Arn"]
+        s3.create_bucket(Bucket="radius")
+        s3.put_bucket_versioning(Bucket="radius", VersioningConfiguration={"Status": "Enabled"})
+        by_kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+        first = s3.put_object(Bucket="radius", Key="a/b", Body=b"1", **by_kms)["VersionId"]
+        s3.put_object(Bucket="radius", Key="a/b", Body=b"2", **by_kms)
+        s3.put_object(Bucket="radius", Key="plain", Body=b"3")
+        s3.delete_object(Bucket="radius", Key="a/b")
+        s3.put_object(Bucket="radius", Key="c", Body=b"4", **by_kms)
+        found = self.one(key)
+        self.assertEqual(found["blast_radius"], {"AWS::S3::Object": 3})
+        self.assertIn("arn:aws:s3:::radius/c", found["encrypts"])
+        self.assertIn(f"arn:aws:s3:::radius/a/b?versionId={first}", found["encrypts"])
+
     def test_who_may_use_a_key_is_what_calls_meet(self):
         arn = lambda name: f"arn:aws:iam::{self.server.account}:{name}"
         reader = self.user("reader", statement("kms:Decrypt"))

@@ -190,7 +190,11 @@ impl Sampler<'_> {
             | "VirtualMFADeviceName"
             | "FunctionName"
             | "StatementId"
-            | "Name" => Some(name.to_owned()),
+            | "Name"
+            | "Bucket"
+            | "TargetBucket" => Some(name.to_owned()),
+            "Key" => Some(name.to_owned()),
+            "CopySource" => Some(format!("{name}/{name}")),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
             "arn" => Some("arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials".to_owned()),

@@ -36,6 +36,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
+        data::s3control::OPERATIONS,
     ]
 }
 
@@ -65,6 +66,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
         &data::s3::TRAIL,
+        &data::s3control::TRAIL,
     ]
 }
 
@@ -181,6 +183,14 @@ impl World {
         }
     }
 
+    /// The same, with a runner of functions. Nobody else may use the gateway yet.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn pipeline::functions::Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
     /// The wall's time in Unix seconds.
     pub fn wall_seconds(&self) -> i64 {
         self.wall.load(Ordering::Relaxed) / 1000
@@ -265,7 +275,7 @@ impl World {
             path: request.path,
             query: request.query,
             headers: request.headers,
-            body: request.body,
+            body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
         };

@@ -9,7 +9,8 @@ pub struct Limits {
     pub head_bytes_max: usize,
     /// Header fields of a request. Stops thousands of tiny fields, which cost far more than their bytes; 431 beyond it.
     pub headers_max: usize,
-    /// Bytes of a request's body. Stops memory exhaustion by one request; 413 beyond it.
+    /// Bytes of a request's body. Stops memory exhaustion by one request; 413 beyond it. The default is what AWS takes for the
+    /// largest request that is not streamed, a function with its code (Lambda API Reference, "CreateFunction").
     pub body_bytes_max: usize,
     /// Bytes of all bodies that are being received or worked on. Stops memory exhaustion by many requests that are each
     /// within bounds; 503 beyond it.
@@ -27,7 +28,8 @@ pub struct Limits {
     pub body_grace: Duration,
     /// Bytes a second that a body must keep up on average once the grace is over. Stops clients that drip a body; 408.
     pub body_rate_min: u32,
-    /// Time for a whole body, whatever its rate. Stops uploads that keep just above the rate for hours; 408.
+    /// Time for a body that is received whole, whatever its rate. Stops uploads that keep just above the rate for hours; 408. Streamed
+    /// bodies hold neither memory nor locks that grow, and may take as long as they make progress: no pause beyond the grace.
     pub body_time_max: Duration,
     /// Time between an answer and the next request. Stops idle connections from filling the table.
     pub idle_time: Duration,
@@ -57,7 +59,7 @@ impl Default for Limits {
         Self {
             head_bytes_max: 64 << 10,
             headers_max: 100,
-            body_bytes_max: 16 << 20,
+            body_bytes_max: 70_167_211,
             bodies_bytes_max: 512 << 20,
             discard_bytes_max: 64 << 20,
             first_byte_time: Duration::from_secs(10),
@@ -83,6 +85,12 @@ impl Limits {
     /// The time after its beginning by which a body must be whole, when `received` bytes of it are here.
     pub(crate) fn body_due(&self, received: usize) -> Duration {
         (self.body_grace + self.time_for(received)).min(self.body_time_max)
+    }
+
+    /// The time that a stream may have been waited for in all, when `received` bytes of it are here. It has no end: what is sent
+    /// earns the time for the rest.
+    pub(crate) fn stream_due(&self, received: usize) -> Duration {
+        self.body_grace + self.time_for(received)
     }
 
     /// The time in which a client must have taken an answer of `bytes`.

@@ -285,3 +285,30 @@ fn the_policies_that_give_access_are_listed() {
         ])
     );
 }
+
+/// An attempt is noted once a minute, and what is remembered of the notes never hides a later one.
+#[test]
+fn a_minute_later_an_attempt_is_noted_again() {
+    let scene = Scene::new();
+    let ana = scene.user("ana");
+    grant(&scene, "ana", &["iam:ListUsers"]);
+    let last = |scene: &Scene| {
+        let (_, told) = report(scene, &arn("user/ana"), "SERVICE_LEVEL");
+        service(&told, "iam")["LastAuthenticated"].as_f64().unwrap()
+    };
+    tries(&scene, &ana, "ListUsers");
+    let first = last(&scene);
+    // The second call sees the note, the third remembers it.
+    tries(&scene, &ana, "ListUsers");
+    tries(&scene, &ana, "ListUsers");
+    assert!((last(&scene) - first).abs() < 0.001);
+    for _ in 0..3 {
+        let before = last(&scene);
+        scene.cloud.advance(60_000);
+        tries(&scene, &ana, "ListUsers");
+        assert!(last(&scene) >= before + 60.0);
+        // What was remembered of a store that was replaced is forgotten.
+        scene.cloud.gateway.forget();
+        tries(&scene, &ana, "ListUsers");
+    }
+}

@@ -14,6 +14,7 @@ pub mod acl_request;
 pub mod bucket;
 pub mod canonical;
 pub mod configuration;
+pub mod dependents;
 pub mod emptiness;
 pub mod encryption;
 pub mod fault;

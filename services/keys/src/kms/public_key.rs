@@ -47,7 +47,6 @@ impl Operation for GetPublicKey {
             key_usage: Some(key.usage()),
             public_key: Some(Blob(public.der().to_vec())),
             signing_algorithms: able.sign,
-            ..model::GetPublicKeyResponse::default()
         })
     }
 }

@@ -29,6 +29,16 @@ pub struct Sealed {
     ciphertext: String,
 }
 
+impl Sealed {
+    /// The ARN of the key that encrypted them.
+    pub(crate) fn key(&self, region: &str) -> Option<String> {
+        let blob = STANDARD.decode(&self.ciphertext).ok()?;
+        let ciphertext = crypto::kms::Ciphertext::parse(&blob).ok()?;
+        let (account, id) = (ciphertext.key().account(), ciphertext.key().key_id());
+        Some(format!("arn:aws:kms:{region}:{account}:key/{id}"))
+    }
+}
+
 /// Encrypts the variables of a function as the caller, and lets its role decrypt them.
 pub(crate) fn seal(
     call: &mut Call<'_>,

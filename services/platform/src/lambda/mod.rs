@@ -17,6 +17,7 @@ pub mod code;
 pub mod concurrency;
 pub mod create;
 pub mod delete;
+pub mod dependents;
 mod environment;
 pub mod event_invoke;
 mod fault;

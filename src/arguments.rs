@@ -56,6 +56,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ringwork keys\n  ringwork keys alias/orders\n  ringwork keys --account 000000000000 --region eu-central-1 --json"
     )]
     Keys(Keys),
+    /// Show what a Lambda function wrote
+    #[command(
+        after_help = "Examples:\n  ringwork logs rotate-orders\n  ringwork logs arn:aws:lambda:eu-central-1:000000000000:function:rotate-orders --limit 20 --json"
+    )]
+    Logs(Logs),
     /// Check and test policies without a server, or say what a changed policy changes
     Policy(Policy),
     /// Say which recorded calls would have another verdict under changed policies
@@ -146,6 +151,9 @@ pub(crate) struct Serve {
     /// Let root move the cloud's clock (for tests)
     #[arg(long, env = "RINGWORK_CLOCK_CONTROL")]
     pub(crate) clock_control: bool,
+    /// Run functions with the server's own rights where the host has no namespaces and the server is not root
+    #[arg(long, env = "RINGWORK_UNCONFINED_FUNCTIONS")]
+    pub(crate) unconfined_functions: bool,
     /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
     #[arg(
         long,
@@ -344,6 +352,25 @@ pub(crate) struct Keys {
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
     /// So many keys at most [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// The function's name or ARN
+    pub(crate) function: String,
+    /// The account of a function that is named without its ARN [default: the management account]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// The region of a function that is named without its ARN
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// The last lines alone
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     #[arg(long)]

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::iam::outbound;
 use pipeline::{Answer, Gateway, Incoming};
-use planes::Health;
+use planes::{Head, Health};
+use platform::lambda::code;
 
 use crate::control::Control;
 use crate::services;
@@ -41,7 +42,33 @@ impl Front {
         Answer {
             status: status.as_u16(),
             headers,
-            body: Bytes::from(body),
+            body: Bytes::from(body).into(),
+        }
+    }
+}
+
+impl Front {
+    /// The zip of a function's version, for whoever has the address that `GetFunction` gave.
+    fn code(&self, request: &Incoming, token: &str) -> Answer {
+        let found = match request.method {
+            Method::GET => self.gateway.system("us-east-1", |call| {
+                let now = call.now;
+                code::located(call, token, now)
+            }),
+            _ => Ok(None),
+        };
+        let (status, body) = match found {
+            Ok(Some(zip)) => (StatusCode::OK, zip),
+            Ok(None) => (StatusCode::FORBIDDEN, Bytes::new()),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+        };
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Answer {
+            status: status.as_u16(),
+            headers,
+            body,
         }
     }
 }
@@ -50,11 +77,20 @@ impl planes::Front for Front {
     async fn serve(&self, request: Incoming) -> Answer {
         if let Some(page) = request.path.strip_prefix(outbound::PATH) {
             self.issuer(&request, page)
+        } else if let Some(token) = request.path.strip_prefix(code::PATH) {
+            self.code(&request, token)
         } else if request.path.starts_with(CONTROL) {
             self.control.serve(request).await
         } else {
             self.gateway.serve(request).await
         }
+    }
+
+    fn streams(&self, head: &Head<'_>) -> bool {
+        !head.path.starts_with(CONTROL)
+            && self
+                .gateway
+                .streams(head.method, head.path, head.query, head.headers)
     }
 
     fn health(&self) -> Health {

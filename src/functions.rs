@@ -11,9 +11,9 @@ use planes::functions::{Endpoint, Sandboxes};
 use crate::error::Error;
 use crate::folder::Folder;
 
-pub(crate) fn open(folder: &Folder) -> Result<Arc<Sandboxes>, Error> {
+pub(crate) fn open(folder: &Folder, unconfined: bool) -> Result<Arc<Sandboxes>, Error> {
     let place = folder.functions();
-    let opened = Sandboxes::open(&place, search_path());
+    let opened = Sandboxes::open(&place, search_path(), unconfined);
     opened.map(Arc::new).map_err(|source| Error::File {
         doing: "prepare the folder of functions",
         path: place,

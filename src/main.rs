@@ -55,6 +55,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Who(options) => runtime.block_on(command::reach::who(&options)),
         Command::What(options) => runtime.block_on(command::reach::what(&options)),
         Command::Keys(options) => runtime.block_on(command::keys::run(&options)),
+        Command::Logs(options) => runtime.block_on(command::logs::run(&options)),
         Command::Policy(options) => runtime.block_on(command::policy::run(&options)),
         Command::Replay(options) => command::replay::run(&options),
         Command::Status(options) => runtime.block_on(command::status::run(&options)),

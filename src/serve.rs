@@ -29,7 +29,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
-    let sandboxes = functions::open(&settings.folder)?;
+    let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
     let gateway = Arc::new(gateway(store, seal, &settings).with_functions(runner));
     let moved = control::restore(&gateway)
@@ -50,11 +50,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let listener = Listener::bind(&settings.listen, config)
         .await
         .map_err(Error::Listen)?;
-    let endpoints: Vec<String> = listener
-        .addresses()
-        .iter()
-        .map(|address| format!("http://{address}"))
-        .collect();
+    let addresses = listener.addresses().iter();
+    let endpoints: Vec<String> = addresses.map(|address| format!("http://{address}")).collect();
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
@@ -79,9 +76,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
             clock_turn: tokio::sync::Mutex::default(),
         },
     });
+    let tending = tokio::spawn(tend(Arc::clone(&gateway)));
     let jobs = tokio::spawn(run_jobs(gateway));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    tending.abort();
     sandboxes.stop().await;
     println!(
         "Stopped after {} requests; {} connections were cut off.",
@@ -116,6 +115,7 @@ struct Settings {
     seed: Option<PathBuf>,
     from: Option<PathBuf>,
     clock_control: bool,
+    unconfined_functions: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -165,6 +165,7 @@ impl Settings {
             seed: options.seed,
             from: options.from,
             clock_control: options.clock_control,
+            unconfined_functions: options.unconfined_functions,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
@@ -207,6 +208,7 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         let saved = Folder::at(from);
         let (seal, _) = open_seal(&saved, None, None, false)?;
         store.load(&saved.store_file()).map_err(store_error)?;
+        store.blobs().load(saved.path()).map_err(store_error)?;
         return Ok((store, seal, "ephemeral, from a snapshot"));
     }
     let fresh = !settings.folder.store_file().exists();
@@ -429,6 +431,19 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         };
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
+    }
+}
+
+/// Removes what calls left in the folder of contents whose process died: at the start, and every now and then.
+async fn tend(gateway: Arc<Gateway>) {
+    const PAUSE: Duration = Duration::from_secs(6 * 3600);
+    loop {
+        let sweeper = Arc::clone(&gateway);
+        let swept = tokio::task::spawn_blocking(move || sweeper.sweep()).await;
+        if let Ok(Err(error)) = swept {
+            eprintln!("ringwork: the contents could not be swept: {error}");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

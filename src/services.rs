@@ -17,6 +17,7 @@ pub(crate) fn tables() -> Tables {
             platform::lambda::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
+            data::s3control::OPERATIONS,
         ],
         jobs: vec![
             identity::iam::JOBS,
@@ -38,6 +39,7 @@ pub(crate) fn tables() -> Tables {
             &keys::ssm::TRAIL,
             &platform::lambda::TRAIL,
             &data::s3::TRAIL,
+            &data::s3control::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,
@@ -76,6 +78,7 @@ pub(crate) const NAMES: [&str; 10] = [
     "lambda",
     "organizations",
     "s3",
+    "s3control",
     "secretsmanager",
     "ssm",
     "sts",

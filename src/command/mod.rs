@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod keys;
+pub(crate) mod logs;
 pub(crate) mod policy;
 pub(crate) mod reach;
 pub(crate) mod replay;

@@ -61,6 +61,8 @@ fn load(from: &Path, to: &Folder) -> Result<(), Error> {
     for (target, bytes) in contents {
         folder::write(&target, &bytes)?;
     }
+    let copied = store::blobs::copy(saved.path(), to.path());
+    copied.map_err(|error| Error::Usage(format!("the contents were not copied: {error}")))?;
     println!(
         "Loaded. Start it with: ringwork serve --data {}",
         to.path().display()

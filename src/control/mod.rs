@@ -3,6 +3,7 @@
 
 mod clock;
 mod keys;
+mod logs;
 mod policy;
 mod reach;
 mod reset;
@@ -12,6 +13,7 @@ mod why;
 
 pub(crate) use clock::{Change, ClockReport, restore};
 pub(crate) use keys::{KeyReport, KeysReport, Which};
+pub(crate) use logs::{LogReport, Whose};
 pub(crate) use policy::{Did, Made};
 pub(crate) use reach::{What, Who};
 pub(crate) use status::StatusReport;
@@ -100,16 +102,17 @@ impl Control {
         let query = Query(&request.query);
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/_ringwork/why") => written(&self.why(query.required("id")?)?),
-            ("POST", "/_ringwork/why") => written(&self.why_described(&request.body)?),
-            ("POST", "/_ringwork/who-can") => written(&self.who_can(&request.body)?),
-            ("POST", "/_ringwork/what-can") => written(&self.what_can(&request.body)?),
-            ("POST", "/_ringwork/policy") => written(&self.policy(&request.body)?),
-            ("POST", "/_ringwork/keys") => written(&self.keys(&request.body)?),
+            ("POST", "/_ringwork/why") => written(&self.why_described(request.body.at_hand())?),
+            ("POST", "/_ringwork/who-can") => written(&self.who_can(request.body.at_hand())?),
+            ("POST", "/_ringwork/what-can") => written(&self.what_can(request.body.at_hand())?),
+            ("POST", "/_ringwork/policy") => written(&self.policy(request.body.at_hand())?),
+            ("POST", "/_ringwork/keys") => written(&self.keys(request.body.at_hand())?),
+            ("POST", "/_ringwork/logs") => written(&self.logs(request.body.at_hand())?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
-            ("POST", "/_ringwork/clock") => written(&self.change_clock(&request.body).await?),
+            ("POST", "/_ringwork/clock") => written(&self.change_clock(request.body.at_hand()).await?),
             ("POST", "/_ringwork/reset") => written(&self.reset(query.get("account")?.as_deref())?),
-            ("POST", "/_ringwork/snapshot") => written(&self.save_snapshot(&request.body)?),
+            ("POST", "/_ringwork/snapshot") => written(&self.save_snapshot(request.body.at_hand())?),
             _ => Err(Refusal::new(
                 StatusCode::NOT_FOUND,
                 "There is no such control path.",
@@ -157,6 +160,6 @@ fn json(status: StatusCode, body: Vec<u8>) -> Answer {
     Answer {
         status: status.as_u16(),
         headers,
-        body: Bytes::from(body),
+        body: Bytes::from(body).into(),
     }
 }

@@ -22,6 +22,9 @@ impl Control {
         }
         let wiped = self.gateway.store().reset(account);
         wiped.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        // The rows of contents are gone; so are their files.
+        let swept = self.gateway.sweep();
+        swept.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         self.gateway.forget();
         let (id, secret) = &self.posture.root;
         crate::serve::bootstrap(&self.gateway, &self.posture.account, Some((id, secret)))?;
@@ -42,6 +45,9 @@ impl Control {
         let account = account.to_owned();
         let wiped = self.gateway.store().wipe(move |key, stored| {
             let table = key.first_chunk::<2>().map(|id| u16::from_be_bytes(*id));
+            if table.is_some_and(|table| pipeline::blobs::belongs(table, stored, &account)) {
+                return true;
+            }
             // The first byte of a stored row is its version; the rest is JSON.
             let row = stored
                 .get(1..)

@@ -46,8 +46,7 @@ impl Control {
         let failed = |error: &dyn std::fmt::Display| Refusal::bad(error.to_string());
         target.make().map_err(|error| failed(&error.chain()))?;
         self.gateway
-            .store()
-            .save(&target.store_file())
+            .save(&target.store_file(), target.path())
             .map_err(|error| failed(&error))?;
         let key_file = KeyFile::new(&target.key_file(), target.path()).map_err(|error| failed(&error))?;
         let header = self

@@ -246,11 +246,11 @@ class BucketKeys(Sealed):
         none = self.server.client("s3", self.user("none", objects))
         self.assertEqual({self.get(f"many/{number}", client=other) for number in range(3)}, {b"0", b"1", b"2"})
         self.refused("AccessDenied", self.get, "many/0", client=none, status=403)
-        self.assertEqual(count(), (1, 3))
+        self.assertEqual(count(), (1, 2))
         self.server.ringwork("clock", "advance", "10m")
         self.put("many/later", **self.by_kms(BucketKeyEnabled=True))
         self.assertEqual(self.get("many/0"), b"0")
-        self.assertEqual(count(), (2, 4))
+        self.assertEqual(count(), (2, 3))
 
     def test_the_bucket_may_ask_for_it_and_the_request_may_not(self):
         bucket = self.made("judge-bucket-keys")
@@ -350,9 +350,12 @@ class Customers(Sealed):
     def test_headers_are_checked(self):
         short = {**self.mine, "SSECustomerKey": os.urandom(16)}
         self.refused("InvalidArgument", self.put, "x", status=400, **short)
-        self.refused("InvalidArgument", self.put, "x", status=400, **self.mine, SSECustomerKeyMD5="AAAAAAAAAAAAAAAAAAAAAA==")
+        # With the digest given, boto3 leaves the key as it is.
+        other = {**self.mine, "SSECustomerKey": base64.b64encode(self.mine["SSECustomerKey"]).decode(),
+                 "SSECustomerKeyMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
+        self.refused("InvalidArgument", self.put, "x", status=400, **other)
         self.refused("InvalidEncryptionAlgorithmError", self.put, "x", status=400, **{**self.mine, "SSECustomerAlgorithm": "AES128"})
-        self.refused("InvalidArgument", self.put, "x", status=400, SSECustomerAlgorithm="AES256")
+        self.refused("InvalidArgument", self.put, "x", status=400, SSECustomerKey=self.mine["SSECustomerKey"])
         self.refused("InvalidArgument", self.put, "x", status=400, ServerSideEncryption="AES256", **self.mine)
 
     def test_uploads_in_parts_need_the_same_key(self):
@@ -365,7 +368,7 @@ class Customers(Sealed):
         bodies = [os.urandom(PART), b"the end"]
         tags = [part(number, body, **self.mine)["ETag"] for number, body in enumerate(bodies, 1)]
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-        self.s3.complete_multipart_upload(Bucket=self.bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": parts})
+        self.s3.complete_multipart_upload(Bucket=self.bucket, Key="parts", UploadId=upload, MultipartUpload={"Parts": parts}, **self.mine)
         self.assertEqual(self.get("parts", **self.mine), b"".join(bodies))
         self.refused("AccessDenied", self.get, "parts", status=403, **other)
 

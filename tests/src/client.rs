@@ -330,6 +330,11 @@ impl Form<'_> {
 
 fn rest(service: &Service, operation: &Operation, protocol: Protocol, input: &Document) -> Request {
     let mut request = Request::new(operation.method);
+    // A path belongs to many services, so that a client's host tells which.
+    let host = format!("{}.eu-central-1.amazonaws.com", service.endpoint_prefix);
+    request
+        .headers
+        .insert(HOST, HeaderValue::from_str(&host).unwrap());
     let empty = Structure::default();
     let structure = structure(service, operation).unwrap_or(&empty);
     let wire = |member: &Member| member.wire_name.unwrap_or(member.name);
@@ -372,14 +377,125 @@ fn rest(service: &Service, operation: &Operation, protocol: Protocol, input: &Do
         }
     }
     request.query = query.join("&");
+    if protocol == Protocol::RestXml {
+        let body = xml_body(service, operation, structure, input);
+        return match body {
+            Some(body) => request.typed("application/xml", body),
+            None => request,
+        };
+    }
     let body = root_json(service, operation, input, |member| member.location.is_none());
-    // No built service takes XML bodies; those that are not built refuse before they look at one.
     let bodied = protocol == Protocol::RestJson1 && structure.payload.is_none() && operation.method != "GET";
     if bodied {
         request.typed("application/json", body.to_string())
     } else {
         request
     }
+}
+
+/// The body of a restXml request: its payload member, or what is bound to no other place.
+fn xml_body(
+    service: &Service,
+    operation: &Operation,
+    structure: &Structure,
+    input: &Document,
+) -> Option<Vec<u8>> {
+    if let Some(payload) = structure.payload.and_then(|index| structure.members.get(index)) {
+        return match input.member(payload.name)? {
+            Document::String(text) => Some(text.clone().into_bytes()),
+            Document::Blob(bytes) => Some(bytes.clone()),
+            Document::Stream => None,
+            value => {
+                let mut out = String::new();
+                xml(
+                    service,
+                    payload,
+                    payload.wire_name.unwrap_or(payload.name),
+                    value,
+                    &mut out,
+                );
+                Some(out.into_bytes())
+            }
+        };
+    }
+    let (root, _) = operation.input_root?;
+    let Document::Structure(values) = input else {
+        return None;
+    };
+    let mut out = format!("<{root}>");
+    for (name, value) in values {
+        let member = member(structure, name);
+        if member.location.is_none() {
+            xml(
+                service,
+                member,
+                member.wire_name.unwrap_or(member.name),
+                value,
+                &mut out,
+            );
+        }
+    }
+    out.push_str(&format!("</{root}>"));
+    Some(out.into_bytes())
+}
+
+fn xml(service: &Service, of: &Member, name: &str, value: &Document, out: &mut String) {
+    let shape = service.shape(of.shape).unwrap();
+    match (&shape.kind, value) {
+        (
+            Kind::List {
+                member: item,
+                flattened,
+                ..
+            },
+            Document::List(items),
+        ) => {
+            if of.flattened || *flattened {
+                // A flattened list's elements bear the list's own name.
+                let name = of.wire_name.unwrap_or(name);
+                items.iter().for_each(|one| xml(service, item, name, one, out));
+            } else {
+                out.push_str(&format!("<{name}>"));
+                let inner = item.wire_name.unwrap_or("member");
+                items.iter().for_each(|one| xml(service, item, inner, one, out));
+                out.push_str(&format!("</{name}>"));
+            }
+        }
+        (Kind::Structure(structure), Document::Structure(values)) => {
+            out.push_str(&format!("<{name}"));
+            for (held, value) in values {
+                let member = member(structure, held);
+                if member.xml_attribute {
+                    let spelled = member.wire_name.unwrap_or(member.name);
+                    let space = r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance""#;
+                    out.push_str(&format!(" {space} {spelled}=\"{}\"", escaped(&text(value))));
+                }
+            }
+            out.push('>');
+            for (held, value) in values {
+                let member = member(structure, held);
+                if !member.xml_attribute {
+                    xml(
+                        service,
+                        member,
+                        member.wire_name.unwrap_or(member.name),
+                        value,
+                        out,
+                    );
+                }
+            }
+            out.push_str(&format!("</{name}>"));
+        }
+        (_, value) => out.push_str(&format!("<{name}>{}</{name}>", escaped(&text(value)))),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    text.replace('"', "&quot;")
 }
 
 fn located(headers: &mut HeaderMap, query: &mut Vec<String>, member: &Member, value: &Document) {
@@ -398,7 +514,8 @@ fn located(headers: &mut HeaderMap, query: &mut Vec<String>, member: &Member, va
             );
         }
         Some(Location::Header) => {
-            let value = HeaderValue::from_str(&simple.join(",")).unwrap();
+            let joined = simple.join(",");
+            let value = HeaderValue::from_str(&joined).unwrap_or(HeaderValue::from_static("unfit"));
             headers.insert(HeaderName::from_bytes(wire.as_bytes()).unwrap(), value);
         }
         _ => {}

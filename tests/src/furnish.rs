@@ -49,7 +49,9 @@ impl World {
         world.furnish_credentials(name);
         world.furnish_keys(name);
         world.furnish_secret(name);
+        world.furnish_function(name);
         world.furnish_parameter(name);
+        world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
         if world
             .gateway
@@ -233,6 +235,145 @@ impl World {
             ("CreateAccountRequestId", asked),
             ("PolicyId", policy),
         ]);
+    }
+
+    /// A bucket that keeps versions and locks.
+    fn furnish_bucket(&mut self, name: &str) {
+        if self.gateway.endpoint("s3", "CreateBucket").is_none() {
+            return;
+        }
+        let place = json!({"LocationConstraint": REGION});
+        let input =
+            json!({"Bucket": name, "ObjectLockEnabledForBucket": true, "CreateBucketConfiguration": place});
+        self.call("s3", "CreateBucket", input).expect("a bucket");
+        let of_bucket = |operation: &str, member: &str, value: Value| {
+            let input = json!({"Bucket": name, "Id": "a", member: value});
+            self.call("s3", operation, input).expect(operation);
+        };
+        let rule = json!({"ID": "a", "Prefix": "", "Status": "Enabled", "Expiration": {"Days": 1}});
+        of_bucket(
+            "PutBucketLifecycleConfiguration",
+            "LifecycleConfiguration",
+            json!({"Rule": [rule]}),
+        );
+        let rule = json!({"AllowedMethod": ["GET"], "AllowedOrigin": ["*"]});
+        of_bucket("PutBucketCors", "CORSConfiguration", json!({"CORSRule": [rule]}));
+        let index = json!({"IndexDocument": {"Suffix": "index.html"}});
+        of_bucket("PutBucketWebsite", "WebsiteConfiguration", index);
+        let tags = json!({"TagSet": [{"Key": "a", "Value": "b"}]});
+        of_bucket("PutBucketTagging", "Tagging", tags);
+        of_bucket(
+            "PutBucketMetricsConfiguration",
+            "MetricsConfiguration",
+            json!({"Id": "a"}),
+        );
+        let analysis = json!({"Id": "a", "StorageClassAnalysis": {}});
+        of_bucket(
+            "PutBucketAnalyticsConfiguration",
+            "AnalyticsConfiguration",
+            analysis,
+        );
+        self.furnish_object(name);
+        let root = format!("arn:aws:iam::{ACCOUNT}:root");
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": root}, "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/*"),
+        }]});
+        let input = json!({"Bucket": name, "Policy": policy.to_string()});
+        self.call("s3", "PutBucketPolicy", input)
+            .expect("a bucket policy");
+        let policy = vec![("Policy", Document::String(policy.to_string()))];
+        self.existing.pairs.insert("PutBucketPolicy", policy);
+        self.existing.pairs.insert(
+            "CreateBucket",
+            vec![("Bucket", Document::String("another".to_owned()))],
+        );
+    }
+
+    /// An object, and an upload in parts that has begun.
+    fn furnish_object(&mut self, name: &str) {
+        if self.gateway.endpoint("s3", "PutObject").is_none() {
+            return;
+        }
+        let input = json!({"Bucket": name, "Key": name});
+        let root = self.root.clone();
+        let said = self.ask(&root, "s3", "PutObject", &input);
+        assert_eq!(said.status, 200, "{said:?}");
+        let said = self.ask(&root, "s3", "CreateMultipartUpload", &input);
+        let text = String::from_utf8_lossy(&said.body).into_owned();
+        let id = text
+            .split("<UploadId>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next());
+        let id = Document::String(id.expect("an upload").to_owned());
+        for operation in [
+            "AbortMultipartUpload",
+            "ListParts",
+            "UploadPart",
+            "UploadPartCopy",
+        ] {
+            self.existing
+                .pairs
+                .insert(operation, vec![("UploadId", id.clone())]);
+        }
+    }
+
+    /// A function with a version, an alias, a policy and settings for events, and what the others are made of.
+    fn furnish_function(&mut self, name: &str) {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        self.make(
+            "CreateRole",
+            json!({"RoleName": "lambda", "AssumeRolePolicyDocument": trust}),
+        );
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/lambda");
+        let zip = crate::runner::zip();
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &zip);
+        let retries = json!({"FunctionName": name, "MaximumRetryAttempts": 1});
+        let permission = json!({"FunctionName": name, "StatementId": name, "Action": "lambda:InvokeFunction", "Principal": ACCOUNT});
+        for (operation, input) in [
+            (
+                "CreateFunction",
+                json!({"FunctionName": name, "Role": role, "Runtime": "python3.13", "Handler": "index.handler",
+                    "Code": {"ZipFile": encoded}, "Publish": true}),
+            ),
+            (
+                "CreateAlias",
+                json!({"FunctionName": name, "Name": name, "FunctionVersion": "1"}),
+            ),
+            ("AddPermission", permission),
+            ("PutFunctionEventInvokeConfig", retries),
+        ] {
+            let made = self.call("lambda", operation, input);
+            made.unwrap_or_else(|code| panic!("{operation}: {code}"));
+        }
+        let text = |value: &str| Document::String(value.to_owned());
+        let code = Document::Structure(vec![("ZipFile", Document::Blob(zip.clone()))]);
+        let whole = vec![
+            ("FunctionName", text("made")),
+            ("Role", text(&role)),
+            ("Runtime", text("python3.13")),
+            ("Handler", text("index.handler")),
+            ("Code", code),
+        ];
+        let alias = vec![("Name", text("made")), ("FunctionVersion", text("1"))];
+        let permission = vec![
+            ("StatementId", text("made")),
+            ("Action", text("lambda:InvokeFunction")),
+            ("Principal", text(ACCOUNT)),
+        ];
+        let retries = vec![("MaximumRetryAttempts", Document::Integer(2))];
+        for (operation, members) in [
+            ("lambda:CreateFunction", whole),
+            (
+                "lambda:UpdateFunctionCode",
+                vec![("ZipFile", Document::Blob(zip))],
+            ),
+            ("lambda:CreateAlias", alias),
+            ("lambda:AddPermission", permission),
+            ("lambda:PutFunctionEventInvokeConfig", retries.clone()),
+            ("lambda:UpdateFunctionEventInvokeConfig", retries),
+        ] {
+            self.existing.pairs.insert(operation, members);
+        }
     }
 
     /// A secret under the key that exists.

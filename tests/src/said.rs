@@ -4,7 +4,7 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 use pipeline::Answer;
 use serde_json::Value;
-use wire::model::Protocol;
+use wire::model::{Protocol, Service};
 
 /// An answer as a client understands it.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Said {
                 .unwrap_or_default()
         };
         let request_id = [header("x-amzn-requestid"), header("x-amz-request-id")].concat();
-        let body = answer.body.to_vec();
+        let body = answer.body.at_hand().to_vec();
         let (code, message) = if answer.status < 300 {
             (None, String::new())
         } else {
@@ -77,11 +77,12 @@ impl Said {
             Shared::Expired,
         ];
         let protocols = [Protocol::AwsJson11, Protocol::AwsQuery];
-        !refusals.iter().any(|shared| {
-            protocols
-                .iter()
-                .any(|protocol| shared.on(*protocol).0 == self.code())
-        })
+        self.code() != "InvalidAccessKeyId"
+            && !refusals.iter().any(|shared| {
+                protocols
+                    .iter()
+                    .any(|protocol| shared.on(*protocol).0 == self.code())
+            })
     }
 }
 
@@ -140,6 +141,16 @@ pub enum Shared {
 }
 
 impl Shared {
+    /// The same in a service's own words, where it has some (S3 API Reference, "Error responses").
+    pub fn of(self, service: &Service, protocol: Protocol) -> (&'static str, u16) {
+        match self {
+            Self::MissingToken if service.bare_errors => ("AccessDenied", 403),
+            Self::UnknownKey if service.bare_errors => ("InvalidAccessKeyId", 403),
+            Self::Expired if service.bare_errors => ("ExpiredToken", 400),
+            _ => self.on(protocol),
+        }
+    }
+
     /// The code and status ("Common errors" of the API references of IAM, KMS and Lambda).
     pub fn on(self, protocol: Protocol) -> (&'static str, u16) {
         let query = matches!(

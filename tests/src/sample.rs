@@ -60,10 +60,18 @@ impl Sampler<'_> {
             .or_else(|| self.existing.pairs.get(operation.name))
             .filter(|_| self.present);
         if let (Document::Structure(members), Some(special)) = (&mut input, special) {
-            for (name, value) in members {
+            for (name, value) in members.iter_mut() {
                 if let Some((_, other)) = special.iter().find(|(special, _)| special == name) {
                     *value = other.clone();
                 }
+            }
+            // Members that the model does not require and the operation does.
+            if service.name == "lambda" {
+                let more = special
+                    .iter()
+                    .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
+                let more: Vec<_> = more.cloned().collect();
+                members.extend(more);
             }
         }
         input
@@ -180,7 +188,13 @@ impl Sampler<'_> {
             | "PolicyName"
             | "RoleSessionName"
             | "VirtualMFADeviceName"
-            | "Name" => Some(name.to_owned()),
+            | "FunctionName"
+            | "StatementId"
+            | "Name"
+            | "Bucket"
+            | "TargetBucket" => Some(name.to_owned()),
+            "Key" => Some(name.to_owned()),
+            "CopySource" => Some(format!("{name}/{name}")),
             "PolicyArn" | "PermissionsBoundary" => arn("policy"),
             "RoleArn" => arn("role"),
             "arn" => Some("arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials".to_owned()),
@@ -223,6 +237,8 @@ impl Sampler<'_> {
                 &self.existing.generation_id,
                 "00000000-0000-4000-8000-000000000000",
             ),
+            "Action" => Some("lambda:InvokeFunction".to_owned()),
+            "Resource" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")),
             "VersionId" => Some("v1".to_owned()),
             "Path" => Some("/".to_owned()),
             "ResourceArn" => Some(format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}")),

@@ -36,6 +36,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         platform::lambda::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
+        data::s3control::OPERATIONS,
     ]
 }
 
@@ -65,6 +66,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
         &data::s3::TRAIL,
+        &data::s3control::TRAIL,
     ]
 }
 
@@ -161,9 +163,9 @@ impl World {
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
-        let gateway = Arc::new(Gateway::new(
-            store, seal, random, clock, directory, ACCOUNT, &tables,
-        ));
+        let gateway = Gateway::new(store, seal, random, clock, directory, ACCOUNT, &tables)
+            .with_functions(Arc::new(crate::runner::Echo));
+        let gateway = Arc::new(gateway);
         let made = gateway.system("us-east-1", |call| identity::bootstrap(call, ACCOUNT, None));
         let made = made.map_err(|fault| fault.message).expect("the first start");
         let secret = made.secret_access_key.expose_text().expect("text").to_owned();
@@ -179,6 +181,14 @@ impl World {
             existing: Existing::default(),
             wall,
         }
+    }
+
+    /// The same, with a runner of functions. Nobody else may use the gateway yet.
+    #[must_use]
+    pub fn with_functions(mut self, functions: Arc<dyn pipeline::functions::Functions>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
+        self.gateway = Arc::new(gateway.with_functions(functions));
+        self
     }
 
     /// The wall's time in Unix seconds.
@@ -265,7 +275,7 @@ impl World {
             path: request.path,
             query: request.query,
             headers: request.headers,
-            body: request.body,
+            body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
         };

@@ -1,4 +1,4 @@
-//! `cargo xtask bench start|calls|keys|replay`: builds the release binary and the load generator, and lets the one measure the other.
+//! `cargo xtask bench start|calls|keys|s3|replay`: builds the release binary and the load generator, and lets the one measure the other.
 //!
 //! Invariant: what is measured is what is built: nothing is taken from an earlier build.
 
@@ -9,13 +9,13 @@ use crate::bench_replay;
 use crate::models::root;
 use crate::test::{cargo, shown};
 
-const USAGE: &str = "start [--repeats N] [--users N] | calls [--seconds N] [--connections N,N…] [--only OPERATION] | keys [--seconds N] [--connections N,N…] [--only CALL] [--fill N] | replay [--events N]";
+const USAGE: &str = "start [--repeats N] [--users N] | calls [--seconds N] [--connections N,N…] [--only OPERATION] | keys [--seconds N] [--connections N,N…] [--only CALL] [--fill N] | s3 [--seconds N] [--connections N,N…] [--only CALL] [--fill KEYS] | replay [--events N]";
 
 /// Runs the task.
 pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if !matches!(
         arguments.first().map(String::as_str),
-        Some("start" | "calls" | "keys" | "replay")
+        Some("start" | "calls" | "keys" | "s3" | "replay")
     ) {
         return Err(format!("cargo xtask bench takes {USAGE}"));
     }

@@ -207,7 +207,9 @@ impl Cloud {
     fn sample(&mut self, operation: Operation) -> Result<Vec<u8>> {
         match self.requests(operation, 1)? {
             Requests::Same(request) => Ok(request),
-            Requests::Each(mut requests) => requests.pop().ok_or_else(|| "there are no keys left".to_owned()),
+            Requests::Each(mut requests) | Requests::Own(mut requests) => {
+                requests.pop().ok_or_else(|| "there are no keys left".to_owned())
+            }
         }
     }
 

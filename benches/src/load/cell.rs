@@ -15,6 +15,8 @@ pub(crate) enum Requests {
     Same(Vec<u8>),
     /// Each is sent once; the cell ends early if they run out.
     Each(Vec<Vec<u8>>),
+    /// One for each connection, which sends its own again and again.
+    Own(Vec<Vec<u8>>),
 }
 
 /// Hands out requests to the connections.
@@ -24,9 +26,10 @@ struct Dispenser {
 }
 
 impl Dispenser {
-    fn next(&self) -> Option<&[u8]> {
+    fn next(&self, connection: usize) -> Option<&[u8]> {
         match &self.requests {
             Requests::Same(request) => Some(request),
+            Requests::Own(requests) => requests.get(connection).map(Vec::as_slice),
             Requests::Each(requests) => {
                 let at = self.next.get();
                 self.next.set(at + 1);
@@ -74,7 +77,10 @@ pub(crate) async fn run(
     let begun = now();
     let tasks: Vec<_> = open
         .into_iter()
-        .map(|connection| tokio::task::spawn_local(drive(connection, Rc::clone(&dispenser), begun + time)))
+        .enumerate()
+        .map(|(number, connection)| {
+            tokio::task::spawn_local(drive(connection, number, Rc::clone(&dispenser), begun + time))
+        })
         .collect();
     let mut latencies = Vec::new();
     for task in tasks {
@@ -89,11 +95,18 @@ pub(crate) async fn run(
     })
 }
 
-async fn drive(mut connection: Connection, dispenser: Rc<Dispenser>, end: Instant) -> Result<Vec<Duration>> {
+async fn drive(
+    mut connection: Connection,
+    number: usize,
+    dispenser: Rc<Dispenser>,
+    end: Instant,
+) -> Result<Vec<Duration>> {
     let mut latencies = Vec::with_capacity(1 << 16);
     let mut sent = now();
     while sent < end {
-        let Some(request) = dispenser.next() else { break };
+        let Some(request) = dispenser.next(number) else {
+            break;
+        };
         let (status, body) = connection.exchange(request).await?;
         if status != 200 {
             return Err(format!(

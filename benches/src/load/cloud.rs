@@ -22,6 +22,7 @@ pub(crate) struct Client {
 struct Draft<'a> {
     method: &'a str,
     path: &'a str,
+    query: &'a str,
     service: &'a str,
     headers: &'a [(&'static str, &'a str)],
     body: &'a [u8],
@@ -35,6 +36,7 @@ impl Client {
         self.sign(&Draft {
             method: "POST",
             path: "/",
+            query: "",
             service,
             headers: &headers,
             body: body.as_bytes(),
@@ -69,9 +71,29 @@ impl Client {
         self.sign(&Draft {
             method: "POST",
             path: "/",
+            query: "",
             service,
             headers: &headers,
             body: body.as_bytes(),
+        })
+    }
+
+    /// A request to S3, by path.
+    pub(crate) fn s3(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>> {
+        self.sign(&Draft {
+            method,
+            path,
+            query,
+            service: "s3",
+            headers,
+            body,
         })
     }
 
@@ -80,6 +102,7 @@ impl Client {
         self.sign(&Draft {
             method: "GET",
             path: "/_ringwork/status",
+            query: "",
             service: "ringwork",
             headers: &[],
             body: b"",
@@ -112,26 +135,26 @@ impl Client {
         let parts = Parts {
             method: draft.method,
             path: draft.path,
-            query: "",
+            query: draft.query,
             headers: &headers,
             body: draft.body,
         };
         let (sha256, hmac) = (crypto::digest::sha256, crypto::digest::hmac_sha256);
-        let signed = sigv4::sign_request(
-            &signer,
-            &parts,
-            PathStyle::Normalised,
-            wall_seconds(),
-            sha256,
-            hmac,
-        );
+        let style = if draft.service == "s3" {
+            PathStyle::Raw
+        } else {
+            PathStyle::Normalised
+        };
+        let signed = sigv4::sign_request(&signer, &parts, style, wall_seconds(), sha256, hmac);
         headers.extend(
             signed
                 .map_err(while_doing("sign"))?
                 .into_iter()
                 .map(|(name, value)| (Some(name), value)),
         );
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", draft.method, draft.path).into_bytes();
+        let mark = if draft.query.is_empty() { "" } else { "?" };
+        let (method, path, query) = (draft.method, draft.path, draft.query);
+        let mut bytes = format!("{method} {path}{mark}{query} HTTP/1.1\r\n").into_bytes();
         for (name, value) in &headers {
             bytes.extend_from_slice(name.as_str().as_bytes());
             bytes.extend_from_slice(b": ");

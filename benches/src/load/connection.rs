@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 
 use crate::{Result, while_doing};
 
-/// Room for one answer; the answers that are measured are far smaller.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Room for one answer: the largest object that is measured, and its head.
+const ANSWER_BYTES_MAX: usize = 9 << 20;
 
 /// One connection to a server.
 pub(crate) struct Connection {

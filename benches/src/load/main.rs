@@ -10,6 +10,7 @@ mod cloud;
 mod connection;
 mod keys;
 mod process;
+mod s3;
 mod start;
 
 use std::fmt::Display;
@@ -28,6 +29,7 @@ fn while_doing<E: Display>(what: &str) -> impl FnOnce(E) -> String + '_ {
 const USAGE: &str = "load start --binary FILE --scratch DIR [--repeats N] [--users N]
 load calls --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only OPERATION]
 load keys --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill N]
+load s3 --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill KEYS]
 load bare --bytes N";
 
 /// The options of every mode.
@@ -41,7 +43,7 @@ struct Options {
     connections: Vec<usize>,
     only: Option<String>,
     bytes: usize,
-    /// Keys, and secrets, that are made before the second table.
+    /// Keys, and secrets, that are made before the second table; keys of the bucket that is listed.
     fill: usize,
 }
 
@@ -97,6 +99,7 @@ fn run() -> Result<()> {
     match mode.as_str() {
         "start" => local.block_on(&runtime, start::run(&options)),
         "keys" => local.block_on(&runtime, keys::run(&options)),
+        "s3" => local.block_on(&runtime, s3::run(&options)),
         "calls" => local.block_on(&runtime, calls::run(&options)),
         _ => Err(USAGE.to_owned()),
     }

@@ -10,6 +10,7 @@ pub mod lambda;
 pub mod models;
 pub mod organizations;
 pub mod s3;
+pub mod s3control;
 pub mod secretsmanager;
 pub mod ssm;
 pub mod sts;

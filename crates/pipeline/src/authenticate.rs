@@ -104,14 +104,21 @@ impl From<Fault> for Refused {
     }
 }
 
-/// Verifies a claim against the directory and the wall's time.
+/// A verified caller, and the key that the request was signed with, which chunks of its payload are signed with too.
+pub(crate) struct Proven {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) key: Arc<SigningKey>,
+}
+
+/// Verifies a claim against the directory and the wall's time. Of a payload that is still `arriving` only the kind is checked.
 pub(crate) fn verify(
     look: &mut Look<'_>,
     parts: &Parts<'_>,
     claim: &Claim<'_>,
     route: Option<Route>,
     wall: Timestamp,
-) -> Result<Arc<Identity>, Refused> {
+    arriving: bool,
+) -> Result<Proven, Refused> {
     let style = path_style(route, claim);
     sigv4::check_time(claim, wall.seconds(), style)?;
     if let Some(Route {
@@ -133,7 +140,11 @@ pub(crate) fn verify(
             unsigned: operation.unsigned_payload || raw,
             streaming: raw,
         };
-        sigv4::check_payload(claim, parts.body, rule, crypto::digest::sha256)?;
+        if arriving {
+            sigv4::check_payload_kind(claim, rule)?;
+        } else {
+            sigv4::check_payload(claim, parts.body, rule, crypto::digest::sha256)?;
+        }
     } else {
         // What the request is for is not known, but whose it is must be proven all the same: a signed hash binds the body.
         let rule = PayloadRule {
@@ -153,7 +164,10 @@ pub(crate) fn verify(
     let text = sigv4::string_to_sign(claim, parts, style, crypto::digest::sha256);
     let key = look.environment.signing_keys.get(claim, &credential.secret);
     if key.verify_hex(&text.text, &claim.signature) {
-        return Ok(credential.identity);
+        return Ok(Proven {
+            identity: credential.identity,
+            key,
+        });
     }
     let fault = match style {
         PathStyle::Raw => sigv4::signature_mismatch_of_objects(claim, &text),

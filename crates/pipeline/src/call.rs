@@ -11,7 +11,7 @@ use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
 
 use crate::authorize::{self, Judgement};
-use crate::blobs::{Carried, Delivery, Fresh};
+use crate::blobs::{Delivery, Moves};
 use crate::environment::Environment;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -218,10 +218,8 @@ pub struct Call<'a> {
     pub(crate) invoked: Vec<Invoked>,
     /// Texts of policies that the records name and the store does not have yet.
     pub(crate) unkept: Unkept,
-    /// The request's body and what earlier runs made of it; `None` for calls that have no body.
-    pub(crate) carried: Option<&'a Carried>,
-    /// Contents that this run took in and nothing names yet.
-    pub(crate) fresh: Vec<Fresh>,
+    /// What this run did to contents.
+    pub(crate) moves: Moves,
     /// The answer's payload.
     pub(crate) delivery: Option<Delivery>,
 }
@@ -262,8 +260,7 @@ impl<'a> Call<'a> {
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
-            carried: None,
-            fresh: Vec::new(),
+            moves: Moves::default(),
             delivery: None,
         }
     }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wire::{Fault, Timestamp};
 
+use crate::blobs::Moves;
 use crate::call::{Call, Look, RequestFacts};
 use crate::gateway::{Gateway, caught};
 use crate::identity::Identity;
@@ -276,15 +277,22 @@ impl Gateway {
                 return Ok(Run::Done(None));
             };
             started.brought.begin_run();
-            let (appends, planned) = match self.run_job(&mut tx, &job, started)? {
-                Ran::Ended(appends, planned) => (appends, planned),
+            let (appends, planned, moves) = match self.run_job(&mut tx, &job, started)? {
+                Ran::Ended(appends, planned, moves) => (appends, planned, moves),
                 Ran::Again => continue,
                 Ran::Wants(wanted) => return Ok(Run::Wants(wanted)),
             };
             match self.store.commit(tx, appends).await {
-                Ok(_) => return Ok(Run::Done(planned)),
+                Ok(committed) => {
+                    let released = moves.committed();
+                    self.environment.yard.release(released, committed.version).await;
+                    return Ok(Run::Done(planned));
+                }
                 Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(Fault::internal(error)),
+                Err(error) => {
+                    moves.uncertain();
+                    return Err(Fault::internal(error));
+                }
             }
         }
         Err(Fault::internal("a job lost every race for its rows"))
@@ -330,6 +338,7 @@ impl Gateway {
             invoked,
             unkept,
             pending,
+            moves,
             ..
         } = call;
         unkept.write(tx).map_err(Fault::internal)?;
@@ -343,14 +352,14 @@ impl Gateway {
             .collect();
         appends.extend(own.as_ref().map(recorder::append));
         let planned = pending.iter().map(|pending| pending.due).min();
-        Ok(Ran::Ended(appends, planned))
+        Ok(Ran::Ended(appends, planned, moves))
     }
 }
 
 /// What a run of a job in its transaction came to.
 enum Ran {
-    /// With its records, and the earliest time at which something that it planned is due.
-    Ended(Vec<store::Append>, Option<i64>),
+    /// With its records, the earliest time at which something that it planned is due, and what it did to contents.
+    Ended(Vec<store::Append>, Option<i64>, Moves),
     Again,
     Wants(Wanted),
 }

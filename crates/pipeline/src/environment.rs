@@ -7,7 +7,9 @@ use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
 
 use crate::authenticate::SigningKeys;
+use crate::blobs::Yard;
 use crate::clock::Clock;
+use crate::gateway::Tables;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
 use crate::kept::KnownPolicies;
@@ -31,6 +33,7 @@ pub(crate) struct Environment {
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
     pub(crate) services: Services,
+    pub(crate) yard: Arc<Yard>,
     pub(crate) quotas: Option<Enforced>,
     pub(crate) remembered: Remembered,
 }
@@ -42,8 +45,8 @@ impl Environment {
         clock: Clock,
         directory: Box<dyn Directory>,
         management_account: &str,
-        inventories: Vec<&'static Inventory>,
-        services: Services,
+        tables: &Tables,
+        yard: Arc<Yard>,
     ) -> Self {
         Self {
             seal,
@@ -55,10 +58,11 @@ impl Environment {
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
             known_policies: KnownPolicies::default(),
-            inventories,
+            inventories: tables.inventories.clone(),
             actions: BTreeSet::new(),
             outdoors: Outdoors::default(),
-            services,
+            services: Services::of(tables),
+            yard,
             quotas: None,
             remembered: Remembered::default(),
         }

@@ -1,6 +1,9 @@
-//! The boundary to the planes: a whole HTTP request in, a whole answer out.
+//! The boundary to the planes: an HTTP request in, an answer out. Bodies are whole, or streams where they may be large.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -14,11 +17,67 @@ pub struct Incoming {
     /// Raw, without the question mark; empty when there is none.
     pub query: String,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    /// A stream only where `Gateway::streams` said so.
+    pub body: Body<Box<dyn Arriving>>,
     pub peer: SocketAddr,
     /// What TLS agreed on; `None` for plaintext (loopback only).
     pub tls: Option<TlsFacts>,
 }
+
+/// A body, all of it at hand or coming piece by piece.
+pub enum Body<S> {
+    Whole(Bytes),
+    Stream(S),
+}
+
+impl<S> Body<S> {
+    /// The bytes of a whole body; none of a stream.
+    pub fn at_hand(&self) -> &[u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Stream(_) => &[],
+        }
+    }
+}
+
+impl<S> From<Bytes> for Body<S> {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
+/// Why a body that was arriving does not go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interrupted {
+    /// The client sends more slowly than is borne with.
+    TooSlow,
+    /// The client broke off, or its framing is wrong.
+    Broken,
+}
+
+/// A request's body on its way in. Nothing is read, and no client that waits for `100 Continue` is told to go on, before the first
+/// `next`. Dropping it leaves the rest unread.
+pub trait Arriving: Send + Sync {
+    /// The next bytes; `None` at the end.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Result<Option<Bytes>, Interrupted>> + Send + '_>>;
+}
+
+/// An answer's body on its way out.
+pub trait Departing: Send {
+    /// All of its bytes, those that are gone included.
+    fn size(&self) -> u64;
+
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// When what was stored is damaged: the connection is broken off, so that nobody takes the part for the whole.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Damaged>>>;
+}
+
+/// Stored bytes that do not open.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer's body is damaged where it is stored")]
+pub struct Damaged;
 
 /// CloudTrail's `tlsDetails`, but for the host header.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +88,9 @@ pub struct TlsFacts {
     pub cipher_suite: &'static str,
 }
 
-/// An answer, complete and recorded.
+/// An answer, recorded. What streams is complete where it is stored.
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body<Box<dyn Departing>>,
 }

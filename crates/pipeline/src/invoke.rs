@@ -171,12 +171,15 @@ impl Call<'_> {
             shared_with,
             invoked,
             unkept,
+            moves,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
         self.look.conflict |= conflict;
         self.look.wanted = self.look.wanted.take().or(wanted);
         self.unkept = unkept;
+        // As its writes, whatever became of it.
+        self.moves.join(moves);
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use wire::{Fault, Timestamp};
 
+use crate::blobs::{Contents, Order};
 use crate::call::Look;
 use crate::errand::{Errands, Outcomes, Sent};
 use crate::operation::Result;
@@ -174,6 +175,7 @@ impl Outdoors {
 pub(crate) enum Wanted {
     Page(WantedPage),
     Errand(Sent),
+    Content(Box<Order>),
 }
 
 /// A page, and how old it may be at most, in milliseconds.
@@ -187,12 +189,22 @@ pub(crate) struct WantedPage {
 pub(crate) struct Brought {
     pages: Vec<(Fetch, Arc<Fetched>)>,
     pub(crate) outcomes: Outcomes,
+    pub(crate) contents: Contents,
 }
 
 impl Brought {
+    /// For a call that brings a body.
+    pub(crate) fn with(contents: Contents) -> Self {
+        Self {
+            contents,
+            ..Self::default()
+        }
+    }
+
     /// A run begins, which asks for everything anew.
     pub(crate) fn begin_run(&mut self) {
         self.outcomes.begin_run();
+        self.contents.begin_run();
     }
 
     /// Brings what a run wants; the next run finds it.
@@ -200,6 +212,7 @@ impl Brought {
         let wanted = match wanted {
             Wanted::Page(wanted) => wanted,
             Wanted::Errand(sent) => return self.outcomes.send(&outdoors.errands, sent).await,
+            Wanted::Content(order) => return self.contents.fill(*order).await,
         };
         let page = if self.pages.len() < FETCHES_MAX {
             outdoors.go(&wanted, now).await

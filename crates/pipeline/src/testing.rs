@@ -185,6 +185,23 @@ impl Cloud {
         Ok(serde_json::from_slice(&encoded.body).unwrap_or_default())
     }
 
+    /// Calls an operation in `REGION` with a document, which tells of members that have no place in JSON: payloads and headers.
+    ///
+    /// # Errors
+    /// The fault, by code and message.
+    pub fn ask(
+        &self,
+        caller: &Caller,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document, Failure> {
+        let asked = self.gateway.call(caller, REGION, service, operation, input);
+        self.runtime
+            .block_on(asked)
+            .map_err(|fault| failure(api::models::service(service), &fault))
+    }
+
     /// JSON as the operation's input document.
     ///
     /// # Errors
@@ -200,6 +217,35 @@ impl Cloud {
     /// Serves a whole HTTP request.
     pub fn serve(&self, incoming: crate::Incoming) -> crate::Answer {
         self.runtime.block_on(self.gateway.serve(incoming))
+    }
+
+    /// Takes an answer's body to its end.
+    ///
+    /// # Panics
+    /// If it breaks off: a test that expects that takes it itself.
+    #[expect(clippy::expect_used, reason = "a test whose answer breaks off must fail")]
+    pub fn take(&self, body: crate::Body<Box<dyn crate::Departing>>) -> bytes::Bytes {
+        match body {
+            crate::Body::Whole(bytes) => bytes,
+            crate::Body::Stream(mut stream) => {
+                let mut whole = Vec::new();
+                while let Some(next) = self.wait(std::future::poll_fn(|cx| stream.poll_next(cx))) {
+                    whole.extend_from_slice(&next.expect("the answer comes whole"));
+                }
+                whole.into()
+            }
+        }
+    }
+
+    /// Waits for a future on the cloud's own runtime.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits until the files of contents are gone that nobody reads any more.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        self.gateway.environment.yard.settle();
     }
 
     /// Moves the clock and runs what falls due on the way.
@@ -275,6 +321,19 @@ pub fn read(
         if let Some(value) = input.get(member.name).and_then(located_value) {
             members.push((member.name, value));
         }
+    }
+    let payload = structure.payload.and_then(|index| structure.members.get(index));
+    if let Some(member) = payload
+        && let Some(value) = input.get(member.name)
+        && let Some(shape) = model.shape(member.shape)
+    {
+        let read = match (&shape.kind, located_value(value)) {
+            (Kind::Structure(_), _) => {
+                protocol::read_kept(model, shape.name, value.to_string().as_bytes()).map(Some)?
+            }
+            (_, simple) => simple,
+        };
+        members.extend(read.map(|read| (member.name, read)));
     }
     Ok(document)
 }

@@ -51,7 +51,7 @@ impl Room {
 }
 
 impl Share<'_> {
-    fn grow(&mut self, bytes: usize) -> Result<(), Shortfall> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Shortfall> {
         let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before.saturating_add(bytes) > self.room.max {
@@ -143,16 +143,19 @@ where
     }
 }
 
-async fn discard<B>(body: &mut B, limits: &Limits, begun: Instant, mut received: usize)
+/// Reads and drops what a well-meaning client still sends, within bounds; `false` if that was not all.
+pub(crate) async fn discard<B>(body: &mut B, limits: &Limits, begun: Instant, mut received: usize) -> bool
 where
     B: Body<Data = Bytes> + Unpin,
 {
     while received <= limits.discard_bytes_max {
         match next(body, limits, begun, received).await {
             Ok(Some(piece)) => received = received.saturating_add(piece.len()),
-            Ok(None) | Err(_) => return,
+            Ok(None) => return true,
+            Err(_) => return false,
         }
     }
+    false
 }
 
 #[cfg(test)]

@@ -12,14 +12,17 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming as Arriving;
+use pipeline::blobs::{STREAM_MEMORY_BYTES, STREAMED_FROM_BYTES};
 use pipeline::{Answer, Incoming, TlsFacts};
+use tokio::time::Instant;
 
 use crate::body::{self, Room, Share, Shortfall};
-use crate::front::{Front, plain};
+use crate::front::{Front, Head, plain};
 use crate::gauge::{Gauge, Reply, Running};
 use crate::health;
 use crate::limits::Limits;
 use crate::target::{self, Refusal};
+use crate::upload::{self, Upload};
 
 /// What the exchanges of one connection share.
 pub(crate) struct Exchange<F> {
@@ -48,29 +51,41 @@ impl<F: Front> Exchange<F> {
             return answer;
         }
         let mut share = self.room.share();
-        match self.receive(&mut parts, body, &mut share).await {
-            Ok((path, query, body)) => {
-                let incoming = Incoming {
-                    method: parts.method,
-                    path,
-                    query,
-                    headers: parts.headers,
-                    body,
-                    peer: self.peer,
-                    tls: self.tls,
-                };
+        let (path, query) = match self.head(&mut parts) {
+            Ok(target) => target,
+            Err(refusal) => return self.refuse(refusal),
+        };
+        if self.streams(&parts, &path, &query, &body) {
+            return self.stream(parts, (path, query), body, &mut share).await;
+        }
+        match self.receive(&parts, body, &mut share).await {
+            Ok(body) => {
+                let incoming = self.incoming(parts, (path, query), body.into());
                 self.front.serve(incoming).await
             }
             Err(refusal) => self.refuse(refusal),
         }
     }
 
-    async fn receive(
+    fn incoming(
         &self,
-        parts: &mut http::request::Parts,
-        body: Arriving,
-        share: &mut Share<'_>,
-    ) -> Result<(String, String, Bytes), Refusal> {
+        parts: http::request::Parts,
+        (path, query): (String, String),
+        body: pipeline::Body<Box<dyn pipeline::Arriving>>,
+    ) -> Incoming {
+        Incoming {
+            method: parts.method,
+            path,
+            query,
+            headers: parts.headers,
+            body,
+            peer: self.peer,
+            tls: self.tls,
+        }
+    }
+
+    /// Path and query, once the head is found in order.
+    fn head(&self, parts: &mut http::request::Parts) -> Result<(String, String), Refusal> {
         if parts.headers.len() > self.limits.headers_max {
             return Err(Refusal {
                 status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -78,19 +93,76 @@ impl<F: Front> Exchange<F> {
                 close: true,
             });
         }
-        let (path, query) = target::path_and_query(parts)?;
+        let target = target::path_and_query(parts)?;
         target::settle_host(parts)?;
+        Ok(target)
+    }
+
+    /// Whether the body is long, or may be, and the front takes it as it arrives.
+    fn streams(&self, parts: &http::request::Parts, path: &str, query: &str, body: &Arriving) -> bool {
+        let short = body
+            .size_hint()
+            .upper()
+            .is_some_and(|most| most < STREAMED_FROM_BYTES);
+        let head = Head {
+            method: parts.method.as_str(),
+            path,
+            query,
+            headers: &parts.headers,
+        };
+        !body.is_end_stream() && !short && self.front.streams(&head)
+    }
+
+    /// Hands the request on while its body arrives. It runs to its end even if the client breaks off, so that what the front admitted
+    /// is recorded.
+    async fn stream(
+        &self,
+        parts: http::request::Parts,
+        target: (String, String),
+        body: Arriving,
+        share: &mut Share<'_>,
+    ) -> Answer {
+        if let Err(shortfall) = share.grow(STREAM_MEMORY_BYTES) {
+            return self.refuse(refusal(shortfall));
+        }
+        let begun = Instant::now();
+        let (upload, leavings) = Upload::new(body, Arc::clone(&self.limits));
+        let incoming = self.incoming(parts, target, pipeline::Body::Stream(Box::new(upload)));
+        let front = Arc::clone(&self.front);
+        let served = tokio::spawn(async move { front.serve(incoming).await }).await;
+        let mut answer = match served {
+            Ok(answer) => answer,
+            Err(_panicked) => plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"),
+        };
+        if let Some(mut unread) = upload::left(&leavings) {
+            let all =
+                unread.asked && body::discard(&mut unread.body, &self.limits, begun, unread.received).await;
+            if !all {
+                self.gauge.leave_unread();
+                answer
+                    .headers
+                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
+        answer
+    }
+
+    async fn receive(
+        &self,
+        parts: &http::request::Parts,
+        body: Arriving,
+        share: &mut Share<'_>,
+    ) -> Result<Bytes, Refusal> {
         if body.is_end_stream() {
-            return Ok((path, query, Bytes::new()));
+            return Ok(Bytes::new());
         }
         let awaits_continue = parts
             .headers
             .get(header::EXPECT)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-        let body = body::receive(body, &self.limits, share, awaits_continue)
+        body::receive(body, &self.limits, share, awaits_continue)
             .await
-            .map_err(refusal)?;
-        Ok((path, query, body))
+            .map_err(refusal)
     }
 
     fn refuse(&self, refusal: Refusal) -> Answer {
@@ -137,12 +209,16 @@ fn respond(answer: Answer, without_body: bool, running: Running) -> Response<Rep
     headers
         .entry(header::SERVER)
         .or_insert(HeaderValue::from_static("Ringwork"));
-    if without_body && !body.is_empty() {
+    let size = match &body {
+        pipeline::Body::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        pipeline::Body::Stream(stream) => stream.size(),
+    };
+    if without_body && size > 0 {
         // The length that GET would have had (RFC 9110, section 9.3.2).
         headers
             .entry(header::CONTENT_LENGTH)
-            .or_insert_with(|| HeaderValue::from(body.len()));
-        body = Bytes::new();
+            .or_insert_with(|| HeaderValue::from(size));
+        body = Bytes::new().into();
     }
     let mut response = Response::new(running.answered(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

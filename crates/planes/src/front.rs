@@ -7,12 +7,18 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pipeline::{Answer, Incoming};
 use serde::Serialize;
 
-/// Answers whole requests. One front serves all connections at once.
+/// Answers requests. One front serves all connections at once.
 pub trait Front: Send + Sync + 'static {
     /// Answers a request. On HTTP/1.1 the future runs to its end even if the client has stopped sending; it is dropped
     /// when the connection breaks, when the client resets an HTTP/2 stream, or when a stop runs out of patience. A panic
     /// becomes a 500 and the connection lives on.
     fn serve(&self, request: Incoming) -> impl Future<Output = Answer> + Send;
+
+    /// Whether the body of a request with this head may be handed on as a stream. Asked only of bodies that are long, or do not say
+    /// how long they are.
+    fn streams(&self, _head: &Head<'_>) -> bool {
+        false
+    }
 
     /// How the server is, for `/_ringwork/health` and `/_ringwork/ready`. Must not block.
     fn health(&self) -> Health;
@@ -21,6 +27,16 @@ pub trait Front: Send + Sync + 'static {
     fn refuse(&self, status: StatusCode, reason: &'static str) -> Answer {
         plain(status, reason)
     }
+}
+
+/// What is known of a request before its body.
+pub struct Head<'a> {
+    pub method: &'a str,
+    /// Raw, percent-encoded.
+    pub path: &'a str,
+    /// Raw, without the question mark.
+    pub query: &'a str,
+    pub headers: &'a HeaderMap,
 }
 
 /// How the server is.
@@ -52,6 +68,6 @@ pub fn plain(status: StatusCode, text: &'static str) -> Answer {
     Answer {
         status: status.as_u16(),
         headers,
-        body: Bytes::from_static(text.as_bytes()),
+        body: Bytes::from_static(text.as_bytes()).into(),
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use pipeline::{Damaged, Departing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
@@ -143,6 +144,12 @@ impl Gauge {
         outcome
     }
 
+    /// Gives the client the time that it needs for so many more bytes.
+    fn sends(&self, bytes: usize) {
+        let due = self.now().saturating_add(millis(self.limits.answer_due(bytes)));
+        self.answers_due.fetch_max(due, Relaxed);
+    }
+
     fn must_linger(&self) -> bool {
         let amid_head = self.heard.load(Relaxed) && self.head_since.load(Relaxed) != NEVER;
         self.unread.load(Relaxed) || amid_head
@@ -168,15 +175,17 @@ impl Running {
     }
 
     /// Turns the answer's bytes into a body that is watched until the connection has taken it over.
-    pub(crate) fn answered(self, bytes: Bytes) -> Reply {
+    pub(crate) fn answered(self, body: pipeline::Body<Box<dyn Departing>>) -> Reply {
         let gauge = &self.0;
         gauge.answering.fetch_add(1, Relaxed);
-        let due = gauge
-            .now()
-            .saturating_add(millis(gauge.limits.answer_due(bytes.len())));
-        gauge.answers_due.fetch_max(due, Relaxed);
+        gauge.sends(body.at_hand().len());
+        let left = match &body {
+            pipeline::Body::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            pipeline::Body::Stream(stream) => stream.size(),
+        };
         Reply {
-            bytes,
+            body,
+            left,
             gauge: Arc::clone(gauge),
         }
     }
@@ -189,30 +198,44 @@ impl Drop for Running {
     }
 }
 
-/// The body of an answer: one piece of bytes.
+/// The body of an answer: one piece of bytes, or a stream of which each piece gives the client time for itself.
 pub(crate) struct Reply {
-    bytes: Bytes,
+    body: pipeline::Body<Box<dyn Departing>>,
+    /// Bytes that the connection has not taken over yet.
+    left: u64,
     gauge: Arc<Gauge>,
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Damaged;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let bytes = std::mem::take(&mut self.bytes);
-        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+        let next = match &mut self.body {
+            pipeline::Body::Whole(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
+            pipeline::Body::Stream(stream) => match ready!(stream.poll_next(cx)) {
+                None => None,
+                Some(Ok(bytes)) => {
+                    self.gauge.sends(bytes.len());
+                    Some(bytes)
+                }
+                Some(Err(damaged)) => return Poll::Ready(Some(Err(damaged))),
+            },
+        };
+        let taken = next.as_ref().map_or(0, Bytes::len);
+        self.left = self.left.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        self.left == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.bytes.len()).unwrap_or(u64::MAX))
+        SizeHint::with_exact(self.left)
     }
 }
 
@@ -324,7 +347,7 @@ mod tests {
         assert_eq!(due_in(&gauge), Some(Duration::from_secs(10)));
         let running = Running::begin(&gauge, false);
         assert_eq!(due_in(&gauge), None);
-        let reply = running.answered(Bytes::from_static(b"x"));
+        let reply = running.answered(Bytes::from_static(b"x").into());
         assert!(due_in(&gauge).unwrap() >= Duration::from_secs(60));
         drop(reply);
         let idle = due_in(&gauge).unwrap();
@@ -354,7 +377,7 @@ mod tests {
     #[tokio::test]
     async fn stopping_leaves_an_idle_connection_the_time_to_say_goodbye() {
         let gauge = gauge();
-        drop(Running::begin(&gauge, false).answered(Bytes::new()));
+        drop(Running::begin(&gauge, false).answered(Bytes::new().into()));
         gauge.stop();
         assert!(due_in(&gauge).unwrap() <= Duration::from_secs(5));
     }

@@ -62,7 +62,7 @@ fn json(status: StatusCode, report: &Report<'_>) -> Answer {
     Answer {
         status: status.as_u16(),
         headers,
-        body: Bytes::from(body),
+        body: Bytes::from(body).into(),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     fn health_names_version_and_services() {
         let answer = answer(&Method::GET, "/_ringwork/health", || health(true, true)).unwrap();
         assert_eq!(answer.status, 200);
-        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(answer.body.at_hand()).unwrap();
         assert_eq!(body["status"], "ok");
         assert_eq!(body["version"], "1.2.3");
         assert_eq!(body["services"]["kms"], "available");

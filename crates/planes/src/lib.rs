@@ -1,7 +1,7 @@
 //! Listeners: the AWS endpoint, the small client that the command line speaks to it with, and the way out to other places; and the
 //! processes of functions.
 //!
-//! Invariant: planes open sockets and know no service. A plane hands a whole, bounded request to a [`Front`] and sends
+//! Invariant: planes open sockets and know no service. A plane hands a bounded request to a [`Front`], its body whole or as a stream, and sends
 //! back what the front answers; nothing that a peer sends can hold memory, time or a connection beyond [`Limits`].
 
 mod admission;
@@ -19,9 +19,10 @@ mod listener;
 mod outside;
 mod target;
 mod tls;
+mod upload;
 
 pub use error::{Error, Result};
-pub use front::{Front, Health, plain};
+pub use front::{Front, Head, Health, plain};
 pub use limits::Limits;
 pub use listener::{Listener, ListenerConfig, PeerPolicy, Served};
 pub use outside::Https;

@@ -27,7 +27,8 @@ pub struct Limits {
     pub body_grace: Duration,
     /// Bytes a second that a body must keep up on average once the grace is over. Stops clients that drip a body; 408.
     pub body_rate_min: u32,
-    /// Time for a whole body, whatever its rate. Stops uploads that keep just above the rate for hours; 408.
+    /// Time for a body that is received whole, whatever its rate. Stops uploads that keep just above the rate for hours; 408. Streamed
+    /// bodies hold neither memory nor locks that grow, and may take as long as they make progress: no pause beyond the grace.
     pub body_time_max: Duration,
     /// Time between an answer and the next request. Stops idle connections from filling the table.
     pub idle_time: Duration,
@@ -83,6 +84,12 @@ impl Limits {
     /// The time after its beginning by which a body must be whole, when `received` bytes of it are here.
     pub(crate) fn body_due(&self, received: usize) -> Duration {
         (self.body_grace + self.time_for(received)).min(self.body_time_max)
+    }
+
+    /// The time that a stream may have been waited for in all, when `received` bytes of it are here. It has no end: what is sent
+    /// earns the time for the rest.
+    pub(crate) fn stream_due(&self, received: usize) -> Duration {
+        self.body_grace + self.time_for(received)
     }
 
     /// The time in which a client must have taken an answer of `bytes`.

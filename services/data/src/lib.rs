@@ -3,3 +3,4 @@
 //! Invariant: nothing lies in clear, and nothing is read or changed but by a caller whom the policies allow.
 
 pub mod s3;
+pub mod s3control;

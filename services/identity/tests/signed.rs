@@ -38,7 +38,10 @@ impl Keys {
 /// Sends a query request of IAM or STS, signed if there are keys; the status and the body.
 pub(crate) fn send(scene: &Scene, keys: Option<&Keys>, service: &str, operation: &str) -> (u16, String) {
     let answer = answer(scene, keys, service, operation);
-    (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+    (
+        answer.status,
+        String::from_utf8(answer.body.at_hand().to_vec()).unwrap(),
+    )
 }
 
 /// The status and the encoded authorization message of a refusal.
@@ -91,7 +94,7 @@ fn answer(scene: &Scene, keys: Option<&Keys>, service: &str, operation: &str) ->
         path: "/".to_owned(),
         query: String::new(),
         headers,
-        body: body.into(),
+        body: pipeline::Body::Whole(body.into()),
         peer: "127.0.0.1:50000".parse().unwrap(),
         tls: None,
     })

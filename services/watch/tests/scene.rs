@@ -146,14 +146,17 @@ impl Scene {
             path: "/".to_owned(),
             query: String::new(),
             headers,
-            body: body.into(),
+            body: pipeline::Body::Whole(body.into()),
             peer: "192.0.2.7:50000".parse().unwrap(),
             tls: Some(TlsFacts {
                 version: "TLSv1.3",
                 cipher_suite: "TLS_AES_128_GCM_SHA256",
             }),
         });
-        (answer.status, String::from_utf8(answer.body.to_vec()).unwrap())
+        (
+            answer.status,
+            String::from_utf8(answer.body.at_hand().to_vec()).unwrap(),
+        )
     }
 
     /// As `send`, and the call must succeed.

@@ -39,7 +39,7 @@ fn status(world: &World, keys: &Keys, way: &Way) -> u16 {
         path: request.path,
         query: request.query,
         headers: request.headers,
-        body: request.body,
+        body: request.body.into(),
         peer: (way.peer, 50_000).into(),
         tls: way.tls.then_some(TlsFacts {
             version: "TLSv1.3",

@@ -13,6 +13,7 @@ mod clocks;
 mod concurrency;
 mod conditions;
 mod durability;
+mod errands;
 mod identifiers;
 mod invocations;
 mod jobs;

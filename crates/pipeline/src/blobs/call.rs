@@ -1,17 +1,65 @@
-//! What an operation may do with contents.
+//! What an operation or a job may do with contents.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use crypto::Secret;
-use crypto::content::ContentOpener;
 use wire::Fault;
 
-use super::carried::{self, Delivery};
-use super::content::{Content, ContentId, Intake, Received, Segment, Source};
-use super::row::{CONTENTS, Sealed};
+use super::carried::{Contents, Order, What};
+use super::content::{Content, ContentId, Intake, Place, Received, Segment, Source};
+use super::flow::Flow;
+use super::intake::{Fresh, Taken};
+use super::reader::{Reader, Stretch};
+use super::row::{CONTENTS, FILES, File, Sealed};
+use super::yard::{Gone, Held};
 use crate::call::Call;
+use crate::front::{Body, Departing};
 use crate::operation::Result;
+use crate::outside::Wanted;
+
+/// Answers up to this many bytes are opened whole before they are given, so that damage in them is a fault.
+const WHOLE_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of a larger answer that are opened before it begins.
+const FIRST_BYTES: usize = crypto::content::CHUNK_BYTES;
+
+/// The answer's payload.
+pub(crate) type Delivery = Body<Box<dyn Departing>>;
+
+/// What a run did to contents, for the time after its commit.
+#[derive(Default)]
+pub(crate) struct Moves {
+    /// Taken in by this run, and named by nothing yet.
+    fresh: Vec<Fresh>,
+    /// Files that rows name once the run commits.
+    kept: Vec<Arc<Held>>,
+    /// Files that nothing names once the run commits.
+    released: Vec<[u8; 16]>,
+}
+
+impl Moves {
+    /// Those of a call that was made inside.
+    pub(crate) fn join(&mut self, inner: Self) {
+        self.fresh.extend(inner.fresh);
+        self.kept.extend(inner.kept);
+        self.released.extend(inner.released);
+    }
+
+    /// The run's commit succeeded: what it kept stays, and what it released is given back.
+    pub(crate) fn committed(self) -> Vec<[u8; 16]> {
+        for held in self.kept {
+            held.settle();
+        }
+        self.released
+    }
+
+    /// The run's commit failed in a way that leaves open what is stored.
+    pub(crate) fn uncertain(self) {
+        for held in self.kept {
+            held.settle();
+        }
+    }
+}
 
 impl Call<'_> {
     /// Takes the request's body in. A large body ends this run: the gateway streams it, with no transaction held, and runs the
@@ -20,43 +68,57 @@ impl Call<'_> {
     /// # Errors
     /// `EntityTooLarge`, and what is wrong with the body: its signature, its checksums, its length.
     pub fn receive(&mut self, intake: Intake) -> Result<Arc<Received>> {
-        let Some(carried) = self.carried else {
-            return Err(Fault::internal("a call without a body was to receive one"));
-        };
-        let (received, fresh) = carried.receive(self.content_id()?, intake)?;
-        self.fresh.push(fresh);
-        Ok(received)
+        let id = self.content_id()?;
+        let yard = Arc::clone(&self.look.environment.yard);
+        let taken = self.contents()?.receive(&yard, id, intake);
+        self.taken(taken)
     }
 
-    /// Seals bytes that are at hand: a form's file, a log file that a job delivers.
+    /// Seals bytes that are at hand: a form's file, a log file that a job delivers. Many bytes end this run, like `receive`.
     ///
     /// # Errors
     /// As `receive`.
     pub fn store_bytes(&mut self, bytes: &[u8], intake: Intake) -> Result<Arc<Received>> {
-        let (received, fresh) = carried::seal(self.content_id()?, bytes, Vec::new(), intake)?;
-        self.fresh.push(fresh);
-        Ok(Arc::new(received))
+        let id = self.content_id()?;
+        let yard = Arc::clone(&self.look.environment.yard);
+        let taken = self.contents()?.bytes(&yard, id, intake, bytes);
+        self.taken(taken)
     }
 
-    /// Takes in stored bytes, for copies on the server: sealed anew, under new keys.
+    /// Takes in stored bytes, for copies on the server: sealed anew, under new keys. Many bytes end this run, like `receive`.
     ///
     /// # Errors
-    /// As `receive`, and as `open_content`.
+    /// As `receive`, and when the stored bytes do not open.
     pub fn transfer(&mut self, from: Source, intake: Intake) -> Result<Arc<Received>> {
-        let bytes = self.open_source(&from)?;
-        self.store_bytes(&bytes, intake)
+        let id = self.content_id()?;
+        let yard = Arc::clone(&self.look.environment.yard);
+        let ids = from.segments.iter().map(|segment| segment.content.id);
+        let what = What::Stored(ids.collect(), from.range.clone());
+        let contents = self.contents()?;
+        let taken = contents.stored(&yard, id, intake, what, || self.reader(from));
+        self.taken(taken)
     }
 
-    /// Makes a content that this call took in part of this transaction: a row of the service names it from now on.
+    /// Makes a content that this call took in part of this transaction: a row of the service names it from now on. It belongs to
+    /// the account that the call runs in; see `Call::within` for another's.
     ///
     /// # Errors
     /// For a content that this call did not take in.
     pub fn keep(&mut self, content: &Content) -> Result<()> {
-        let at = self.fresh.iter().position(|fresh| fresh.id == content.id);
-        let fresh = at.map(|at| self.fresh.swap_remove(at));
-        let fresh =
-            fresh.ok_or_else(|| Fault::internal("only a fresh content can be kept, and only once"))?;
-        self.put(&CONTENTS, &content.id.0, Sealed(fresh.sealed.to_vec()))
+        let fresh = &mut self.moves.fresh;
+        let at = fresh.iter().position(|fresh| fresh.id() == content.id);
+        let fresh = at.map(|at| fresh.swap_remove(at));
+        let account = self.account_shared();
+        match fresh.ok_or_else(|| Fault::internal("only a fresh content can be kept, and only once"))? {
+            Fresh::Row(id, sealed) => self.put(&CONTENTS, &id.0, Sealed::new(&account, &sealed)),
+            Fresh::File(id, held) => {
+                let size = crypto::content::sealed_size(content.size, content.layers);
+                let account = account.to_string();
+                self.put(&FILES, &id.0, File { account, size })?;
+                self.moves.kept.push(held);
+                Ok(())
+            }
+        }
     }
 
     /// Lets a content go: nothing names it any more once this transaction commits.
@@ -64,7 +126,14 @@ impl Call<'_> {
     /// # Errors
     /// The store's.
     pub fn release(&mut self, content: &Content) -> Result<()> {
-        self.delete(&CONTENTS, &content.id.0)
+        match content.place {
+            Place::Row => self.delete(&CONTENTS, &content.id.0),
+            Place::File => {
+                self.delete(&FILES, &content.id.0)?;
+                self.moves.released.push(content.id.0);
+                Ok(())
+            }
+        }
     }
 
     /// Makes stored bytes the answer's payload; the output's streaming member is `Some(Stream)` then. They are streamed after the
@@ -73,8 +142,14 @@ impl Call<'_> {
     /// # Errors
     /// When the first bytes do not open. Damage that is found later breaks the connection off.
     pub fn deliver(&mut self, source: Source) -> Result<()> {
-        let bytes = self.open_source(&source)?;
-        self.delivery = Some(Delivery { bytes });
+        let mut reader = self.reader(source)?;
+        let delivery = if reader.left() <= WHOLE_BYTES_MAX {
+            Body::Whole(reader.rest().map_err(Fault::internal)?)
+        } else {
+            let first = reader.next(FIRST_BYTES).map_err(Fault::internal)?;
+            Body::Stream(Box::new(Flow::new(first.unwrap_or_default(), reader)) as Box<dyn Departing>)
+        };
+        self.delivery = Some(delivery);
         Ok(())
     }
 
@@ -82,11 +157,39 @@ impl Call<'_> {
     ///
     /// # Errors
     /// For more than `bytes_max`, and for a content that is damaged or not opened by these keys.
-    pub fn open_content(&mut self, segment: &Segment, bytes_max: u64) -> Result<Secret> {
+    pub fn open_content(&mut self, segment: Segment, bytes_max: u64) -> Result<Secret> {
         if segment.content.size > bytes_max {
             return Err(Fault::internal("a content is larger than its reader takes"));
         }
-        self.open_row(segment)
+        let bytes = self.reader(Source::whole(segment.content, segment.keys))?.rest();
+        bytes
+            .map(|bytes| Secret::new(bytes.into()))
+            .map_err(Fault::internal)
+    }
+
+    /// What this call's earlier runs took in.
+    fn contents<'c>(&self) -> Result<&'c Contents>
+    where
+        Self: 'c,
+    {
+        let brought = self.look.brought;
+        brought
+            .map(|brought| &brought.contents)
+            .ok_or_else(|| Fault::internal("contents are taken in by operations and jobs only"))
+    }
+
+    fn taken(&mut self, taken: std::result::Result<Taken, Box<Order>>) -> Result<Arc<Received>> {
+        match taken {
+            Ok(taken) => {
+                let (received, fresh) = taken?;
+                self.moves.fresh.push(fresh);
+                Ok(received)
+            }
+            Err(order) => {
+                self.look.wanted = Some(Wanted::Content(order));
+                Err(Fault::internal("a content must be taken in first"))
+            }
+        }
     }
 
     fn content_id(&self) -> Result<ContentId> {
@@ -99,35 +202,54 @@ impl Call<'_> {
         ContentId::of_text(&id).ok_or_else(|| Fault::internal("an id is no id"))
     }
 
-    fn open_source(&mut self, source: &Source) -> Result<Bytes> {
-        let mut whole = Vec::new();
-        for segment in &source.segments {
-            whole.extend_from_slice(self.open_row(segment)?.expose());
+    /// Opens the part of the segments that is asked for.
+    fn reader(&mut self, source: Source) -> Result<Reader> {
+        let size = source.size();
+        let range = source.range.unwrap_or(0..size);
+        if range.start > range.end || range.end > size {
+            return Err(Fault::internal("a range lies outside of its contents"));
         }
-        let Some(range) = &source.range else {
-            return Ok(whole.into());
-        };
-        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        whole
-            .get(place(range.start)..place(range.end))
-            .map(Bytes::copy_from_slice)
-            .ok_or_else(|| Fault::internal("a range lies outside of its content"))
+        let (mut stretches, mut files, mut begin) = (Vec::new(), Vec::new(), 0_u64);
+        for Segment { content, keys } in source.segments {
+            let end = begin.saturating_add(content.size);
+            let part = within(&range, begin, end);
+            begin = end;
+            if part.is_empty() {
+                continue;
+            }
+            let row = match content.place {
+                Place::Row => Some(self.sealed_row(&content)?),
+                Place::File => {
+                    files.push(content.id.0);
+                    None
+                }
+            };
+            stretches.push(Stretch {
+                content,
+                keys,
+                row,
+                range: part,
+            });
+        }
+        let yard = Arc::clone(&self.look.environment.yard);
+        let version = self.look.tx.version();
+        let pins = yard.pin(files, version).map_err(|Gone| {
+            // Let go since this transaction began: what named it is read again.
+            self.look.conflict = true;
+            Fault::internal("a content went away")
+        })?;
+        Ok(Reader::new(yard, stretches, pins))
     }
 
-    fn open_row(&mut self, segment: &Segment) -> Result<Secret> {
-        let Content { id, size, .. } = segment.content;
-        let row = self.get(&CONTENTS, &id.0)?;
-        let row = row.ok_or_else(|| Fault::internal("a content is missing"))?;
-        let opener = ContentOpener::new(id.0, size, &segment.keys).map_err(Fault::internal)?;
-        let mut sealed = row.0.clone();
-        let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        for (chunk, bytes) in (0..).zip(sealed.chunks_mut(opener.sealed_chunk())) {
-            out.extend_from_slice(opener.open(chunk, bytes).map_err(Fault::internal)?);
-        }
-        if out.len() as u64 == size {
-            Ok(Secret::new(out))
-        } else {
-            Err(Fault::internal(crypto::Error::ContentAltered))
-        }
+    fn sealed_row(&mut self, content: &Content) -> Result<Arc<Sealed>> {
+        let row = self.get(&CONTENTS, &content.id.0)?;
+        row.ok_or_else(|| Fault::internal("the row of a content is missing"))
     }
+}
+
+/// The part of a range that lies in a content which begins and ends there, counted from its own beginning.
+fn within(range: &Range<u64>, begin: u64, end: u64) -> Range<u64> {
+    let from = range.start.clamp(begin, end);
+    let to = range.end.clamp(begin, end);
+    from.saturating_sub(begin)..to.saturating_sub(begin)
 }

@@ -82,6 +82,16 @@ pub struct Intake {
     pub digests: ChecksumSet,
 }
 
+impl Intake {
+    /// The same with more digests.
+    pub(super) const fn and(self, digests: ChecksumSet) -> Self {
+        Self {
+            digests: self.digests.and(digests),
+            ..self
+        }
+    }
+}
+
 /// What became of bytes that were taken in.
 pub struct Received {
     /// Bytes in clear.

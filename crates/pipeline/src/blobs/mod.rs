@@ -7,10 +7,28 @@
 //! Invariant: no byte of a content rests in clear. The keys are the service's to wrap: the pipeline keeps none.
 
 mod call;
+mod care;
 mod carried;
 mod content;
+mod flow;
+mod intake;
+mod reader;
 mod row;
+#[cfg(test)]
+mod tests;
+mod yard;
 
-pub(crate) use carried::{Carried, Delivery, Fresh};
+pub(crate) use call::{Delivery, Moves};
+pub(crate) use carried::{Contents, Order};
 pub use content::{Content, ContentId, Intake, Received, Segment, Source};
 pub use crypto::checksum::{Checksum, ChecksumSet, Checksums};
+pub use row::belongs;
+pub(crate) use yard::Yard;
+
+/// Bodies of operations that take contents in are streamed from this length on; shorter ones are received whole. It leaves a small
+/// content room for the framing of its chunks.
+pub const STREAMED_FROM_BYTES: u64 = intake::ROW_BYTES_MAX + (8 << 10);
+
+/// The memory that one streamed body or answer may take, in bytes, however large it is and however slow its client: three batches of
+/// it, and their bookkeeping.
+pub const STREAM_MEMORY_BYTES: usize = 4 * flow::BATCH;

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use crypto::signature::SigningKey;
 use wire::fault::Common;
 use wire::model::{Protocol, Service};
 use wire::protocol::{self, Parts};
@@ -11,13 +13,14 @@ use wire::route::{self, Route};
 use wire::{Document, Fault, Timestamp};
 
 use super::{ATTEMPTS_MAX, Gateway, answer, report};
-use crate::authenticate;
+use crate::authenticate::{self, Proven};
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
 use crate::identity::Identity;
 use crate::integrity;
 use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
+use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
 
 /// A request whose sender and meaning are known.
@@ -27,7 +30,14 @@ pub(super) struct Prepared {
     pub(super) identity: Arc<Identity>,
     pub(super) region: String,
     pub(super) input: Document,
+    /// What a payload has to prove that is still arriving.
+    pub(super) payload: Option<Payload>,
+    /// What a payload in chunks carries that was at hand, with its trailing headers.
+    pub(super) unchunked: Option<Unchunked>,
 }
+
+/// What a payload in chunks carries, and its trailing headers.
+type Unchunked = (Bytes, Vec<(String, String)>);
 
 /// A request that ends before a handler.
 pub(super) struct Refused {
@@ -41,11 +51,12 @@ pub(super) struct Refused {
 }
 
 impl Gateway {
-    /// Routes, authenticates and decodes.
+    /// Routes, authenticates and decodes. The payload may be still `arriving`; if not, `body` is its whole.
     pub(super) fn prepare(
         &self,
         parts: &Parts<'_>,
         wall: Timestamp,
+        body: Option<&Bytes>,
     ) -> std::result::Result<Prepared, Box<Refused>> {
         let claim = wire::sigv4::parse(parts);
         let scope = claim
@@ -78,15 +89,15 @@ impl Gateway {
             .unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
         // S3 serves strangers too: what the policies say of them decides.
-        let stranger = claim.is_none() && route.service.bare_errors;
+        let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
         let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
-            Ok(Arc::new(Identity::anonymous(
-                &self.environment.management_account,
-            )))
+            let stranger = Identity::anonymous(&self.environment.management_account);
+            Ok((Arc::new(stranger), None))
         } else {
-            self.verify(parts, claim.as_ref(), Some(route), wall)
+            let proven = self.verify(parts, claim.as_ref(), Some(route), wall, body.is_none());
+            proven.map(|proven| (proven.identity, Some(proven.key)))
         };
-        let identity = identity.map_err(|denied| {
+        let (identity, key) = identity.map_err(|denied| {
             let caller = denied
                 .identity
                 .as_deref()
@@ -95,6 +106,12 @@ impl Gateway {
         })?;
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
+        };
+        let received = receive(parts, claim.as_ref().zip(key), body)
+            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        let parts = &Parts {
+            body: received.bytes(parts.body),
+            ..*parts
         };
         let whole = integrity::check(route.service, route.operation, parts.headers, parts.body);
         let input = whole
@@ -110,12 +127,15 @@ impl Gateway {
         } else {
             region
         };
+        let (payload, unchunked) = received.split();
         Ok(Prepared {
             route,
             endpoint,
             identity,
             region,
             input,
+            payload,
+            unchunked,
         })
     }
 
@@ -129,11 +149,11 @@ impl Gateway {
         wall: Timestamp,
     ) -> Refused {
         let verified = claim.and_then(|claim| {
-            self.verify(parts, claim.as_ref(), None, wall)
+            self.verify(parts, claim.as_ref(), None, wall, false)
                 .map_err(|refused| refused.fault)
         });
         let (fault, caller) = match verified {
-            Ok(identity) => (refusal.fault, Caller::of(&identity)),
+            Ok(proven) => (refusal.fault, Caller::of(&proven.identity)),
             Err(fault) => (fault, Caller::unknown("")),
         };
         Refused {
@@ -153,7 +173,8 @@ impl Gateway {
         claim: Option<&wire::sigv4::Claim<'_>>,
         route: Option<Route>,
         wall: Timestamp,
-    ) -> std::result::Result<Arc<Identity>, authenticate::Refused> {
+        arriving: bool,
+    ) -> std::result::Result<Proven, authenticate::Refused> {
         let Some(claim) = claim else {
             return Err(Fault::common(
                 Common::MissingAuthenticationToken,
@@ -172,7 +193,7 @@ impl Gateway {
                 &claim.scope.region,
                 Arc::clone(&account),
             );
-            let verified = authenticate::verify(&mut look, parts, claim, route, wall);
+            let verified = authenticate::verify(&mut look, parts, claim, route, wall, arriving);
             if !look.conflict {
                 return verified;
             }
@@ -191,14 +212,15 @@ impl Gateway {
             path: &incoming.path,
             query: &incoming.query,
             headers: &incoming.headers,
-            body: &incoming.body,
+            body: incoming.body.at_hand(),
         };
         let claim = wire::sigv4::parse(&parts)?;
         if let Some(claim) = &claim {
             wire::sigv4::check_scope(claim, &["ringwork"], &[])?;
             authenticate::check_payload(claim, &parts)?;
         }
-        self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall())
+        self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall(), false)
+            .map(|proven| proven.identity)
             .map_err(|refused| refused.fault)
     }
 
@@ -246,6 +268,47 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
+    }
+}
+
+/// What became of a request's payload before its operation runs.
+enum Received {
+    AsItIs,
+    /// It is verified while it arrives.
+    Arriving(Payload),
+    /// It came in chunks, whose signatures and trailing headers were verified.
+    Unchunked(Unchunked),
+}
+
+impl Received {
+    fn split(self) -> (Option<Payload>, Option<Unchunked>) {
+        match self {
+            Self::AsItIs => (None, None),
+            Self::Arriving(payload) => (Some(payload), None),
+            Self::Unchunked(unchunked) => (None, Some(unchunked)),
+        }
+    }
+
+    fn bytes<'a>(&'a self, body: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Unchunked((bytes, _)) => bytes,
+            Self::AsItIs | Self::Arriving(_) => body,
+        }
+    }
+}
+
+fn receive(
+    parts: &Parts<'_>,
+    proven: Option<(&wire::sigv4::Claim<'_>, Arc<SigningKey>)>,
+    body: Option<&Bytes>,
+) -> Result<Received> {
+    match body {
+        None => Payload::of(parts.headers, proven).map(Received::Arriving),
+        Some(body) if payload::is_chunked(parts.headers) => {
+            let unchunked = Payload::of(parts.headers, proven)?.decode(body.clone())?;
+            Ok(Received::Unchunked(unchunked))
+        }
+        Some(_) => Ok(Received::AsItIs),
     }
 }
 

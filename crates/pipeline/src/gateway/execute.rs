@@ -5,7 +5,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use store::{Append, Tx};
 use wire::fault::{Code, Common};
 use wire::model::Protocol;
@@ -15,7 +14,7 @@ use wire::{Document, Fault, Timestamp};
 use super::admit::{Prepared, Refused, not_implemented};
 use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
 use crate::authorize;
-use crate::blobs::{Carried, Delivery};
+use crate::blobs::{Contents, Delivery, Moves};
 use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
 use crate::invoke::Invoked;
@@ -45,6 +44,7 @@ struct Ran {
     /// The call was refused, and its transaction holds the note of that alone.
     noted: bool,
     delivery: Option<Delivery>,
+    moves: Moves,
 }
 
 /// What a call is answered with, once that is durable.
@@ -72,14 +72,14 @@ impl Gateway {
         &self,
         mut prepared: Prepared,
         facts: &RequestFacts,
-        carried: &Carried,
+        contents: Contents,
         again: impl Fn() -> Result<Document>,
     ) -> Answered {
         let Route {
             service, protocol, ..
         } = prepared.route;
         let mut input = Some(std::mem::replace(&mut prepared.input, Document::empty()));
-        let (mut turn, mut brought, mut attempt) = (None, Brought::default(), 0);
+        let (mut turn, mut brought, mut attempt) = (None, Brought::with(contents), 0);
         while attempt < ATTEMPTS_MAX {
             if attempt >= ATTEMPTS_AT_ONCE && turn.is_none() {
                 turn = Some(self.turn.lock().await);
@@ -101,7 +101,7 @@ impl Gateway {
                 },
             };
             brought.begin_run();
-            let run = || self.run_once(&mut tx, &prepared, facts, document, (&brought, carried));
+            let run = || self.run_once(&mut tx, &prepared, facts, document, &brought);
             let run = if self.store.blocking() {
                 tokio::task::block_in_place(run)
             } else {
@@ -148,7 +148,7 @@ impl Gateway {
         prepared: &Prepared,
         facts: &RequestFacts,
         input: Document,
-        (brought, carried): (&Brought, &Carried),
+        brought: &Brought,
     ) -> Run {
         let Route {
             service,
@@ -175,7 +175,6 @@ impl Gateway {
         let look =
             Look::new(&mut *tx, &self.environment, now, &prepared.region, account).with_brought(brought);
         let mut call = Call::new(look, identity, facts, service.name);
-        call.carried = Some(carried);
         let outcome = match refused {
             Some(fault) => Err(fault),
             None => caught(|| endpoint.run(&mut call, input)),
@@ -209,6 +208,7 @@ impl Gateway {
         let unkept = std::mem::take(&mut call.unkept);
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
+        let moves = std::mem::take(&mut call.moves);
         let delivery = call.delivery.take().filter(|_| outcome.is_ok());
         let invoked = std::mem::take(&mut call.invoked);
         let mut appends = self.invoked_appends(invoked, record.error.is_some());
@@ -225,6 +225,7 @@ impl Gateway {
             denial,
             noted,
             delivery,
+            moves,
         }))
     }
 
@@ -275,7 +276,19 @@ impl Gateway {
         let keeps = (ran.outcome.is_ok() || ran.noted) && tx.changed();
         let mut tx = if keeps { tx } else { self.store.begin() };
         ran.unkept.write(&mut tx)?;
-        self.store.commit(tx, ran.appends).await?;
+        let committed = match self.store.commit(tx, ran.appends).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                if !error.is_conflict() {
+                    ran.moves.uncertain();
+                }
+                return Err(error);
+            }
+        };
+        if keeps && !ran.noted {
+            let released = ran.moves.committed();
+            self.environment.yard.release(released, committed.version).await;
+        }
         ran.unkept.committed(&self.environment.known_policies);
         if keeps && !ran.noted && ran.planned.is_some() {
             self.replanned.notify_one();
@@ -333,9 +346,11 @@ impl Gateway {
             identity: Arc::clone(identity),
             region: region.to_owned(),
             input: input.clone(),
+            payload: None,
+            unchunked: None,
         };
-        let carried = Carried::whole(Bytes::new(), Vec::new());
-        self.execute(prepared, &facts, &carried, || Ok(input.clone()))
+        let contents = Contents::default();
+        self.execute(prepared, &facts, contents, || Ok(input.clone()))
             .await
             .outcome
     }

@@ -18,15 +18,16 @@ use crypto::{Randomness, Seal};
 use store::Store;
 use tokio::sync::Notify;
 use wire::Fault;
+use wire::model::Kind;
 use wire::protocol::{self, Parts};
-use wire::route::Route;
+use wire::route::{self, Route};
 
-use crate::blobs::Carried;
+use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
-use crate::front::{Answer, Incoming};
+use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
@@ -35,7 +36,7 @@ use crate::operation::Endpoint;
 use crate::outside::Outside;
 use crate::provider::Provider;
 use crate::quota::{Enforced, Quotas, Rates};
-use crate::services::{Readiness, Services};
+use crate::services::Readiness;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -84,16 +85,14 @@ impl Gateway {
         management_account: &str,
         tables: &Tables,
     ) -> Self {
-        let inventories = tables.inventories.clone();
-        let services = Services::of(tables);
         let mut environment = Environment::new(
             seal,
             random,
             clock,
             directory,
             management_account,
-            inventories,
-            services,
+            tables,
+            Yard::new(store.blobs()),
         );
         for endpoint in tables.operations.iter().flat_map(|table| table.iter()) {
             environment
@@ -185,41 +184,78 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let (at_hand, arriving) = match incoming.body {
+            Body::Whole(bytes) => (bytes, None),
+            Body::Stream(body) => (Bytes::new(), Some(body)),
+        };
         let parts = Parts {
             method: incoming.method.as_str(),
             path: &incoming.path,
             query: &incoming.query,
             headers: &incoming.headers,
-            body: &incoming.body,
+            body: &at_hand,
         };
-        match self.prepare(&parts, wall) {
-            Ok(prepared) => {
-                let Route {
-                    service,
-                    operation,
-                    protocol,
-                } = prepared.route;
-                let carried = Carried::whole(incoming.body.clone(), Vec::new());
-                let answered = self
-                    .execute(prepared, &facts, &carried, || {
-                        protocol::decode(service, operation, protocol, &parts)
-                    })
-                    .await;
-                let mut encoded = answered
-                    .outcome
-                    .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
-                    .unwrap_or_else(|fault| {
-                        report(&fault, &facts.id);
-                        protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
-                    });
-                if let Some(delivery) = answered.delivery {
-                    encoded.body = delivery.bytes.into();
-                }
-                answer(encoded, answered.denial)
-            }
-            Err(refused) => self.refuse(*refused, &facts).await,
+        let whole = arriving.is_none().then_some(&at_hand);
+        let mut prepared = match self.prepare(&parts, wall, whole) {
+            Ok(prepared) => prepared,
+            Err(refused) => return self.refuse(*refused, &facts).await,
+        };
+        let Route {
+            service,
+            operation,
+            protocol,
+        } = prepared.route;
+        let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
+        let contents = match arriving.zip(prepared.payload.take()) {
+            Some((body, payload)) => Contents::arriving(body, payload),
+            None => Contents::whole(bytes.clone(), trailers),
+        };
+        let parts = Parts {
+            body: &bytes,
+            ..parts
+        };
+        let again = || protocol::decode(service, operation, protocol, &parts);
+        let answered = self.execute(prepared, &facts, contents, again).await;
+        let encoded = answered
+            .outcome
+            .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
+            .unwrap_or_else(|fault| {
+                report(&fault, &facts.id);
+                protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
+            });
+        let mut answer = answer(encoded, answered.denial);
+        if let Some(delivery) = answered.delivery {
+            answer.body = delivery;
         }
+        answer
     }
+
+    /// Whether a request's body may be handed on as a stream: what its operation takes in is not looked at before. Believes nothing
+    /// of the request; it only tells which way its body goes.
+    pub fn streams(&self, method: &str, path: &str, query: &str, headers: &http::HeaderMap) -> bool {
+        let parts = Parts {
+            method,
+            path,
+            query,
+            headers,
+            body: &[],
+        };
+        let claim = wire::sigv4::parse(&parts).ok().flatten();
+        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        route::route(&parts, signed_for, &api::models::Embedded).is_ok_and(|route| {
+            takes_stream(&route) && self.endpoint(route.service.name, route.operation.name).is_some()
+        })
+    }
+}
+
+/// Whether the operation's input has a payload that streams.
+fn takes_stream(route: &Route) -> bool {
+    let shape = route.operation.input.and_then(|id| route.service.shape(id));
+    let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) else {
+        return false;
+    };
+    let payload = structure.payload.and_then(|index| structure.members.get(index));
+    payload.is_some_and(|member| member.streaming)
 }
 
 /// Writes what is inside an internal fault to the log, which the caller never sees. Sources are errors of libraries,
@@ -249,7 +285,7 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     Answer {
         status: encoded.status,
         headers,
-        body: Bytes::from(encoded.body),
+        body: Body::Whole(Bytes::from(encoded.body)),
     }
 }
 

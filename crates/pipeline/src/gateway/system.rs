@@ -38,9 +38,14 @@ impl Gateway {
             if call.look.conflict {
                 continue;
             }
+            let moves = std::mem::take(&mut call.moves);
             let worked = worked?;
             match self.store.commit(tx, Vec::new()).wait() {
-                Ok(_) => return Ok(worked),
+                Ok(committed) => {
+                    let released = moves.committed();
+                    self.environment.yard.release_now(released, committed.version);
+                    return Ok(worked);
+                }
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(Fault::internal(error)),
             }

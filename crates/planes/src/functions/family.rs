@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -49,20 +51,25 @@ pub(super) fn resident(first: Pid) -> u64 {
     members(first).into_iter().filter_map(pages).sum::<u64>() * page
 }
 
-/// Whether a process of a sandbox holds the other end of a connection to `to`; `None` if the system does not tell.
-pub(super) fn holds_connection(first: Pid, from: u16, to: u16) -> Option<bool> {
+/// Whether a sandbox holds the other end of a connection to `to`: its user, if it has one of its own, or else one of its processes.
+/// `None` if the system does not tell.
+pub(super) fn holds_connection(first: Pid, user: Option<u32>, from: u16, to: u16) -> Option<bool> {
     const LOOPBACK: &str = "0100007F";
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let (from, to) = (format!("{LOOPBACK}:{from:04X}"), format!("{LOOPBACK}:{to:04X}"));
-    let inode = table.lines().skip(1).find_map(|line| {
+    let holder = table.lines().skip(1).find_map(|line| {
         let mut fields = line.split_ascii_whitespace().skip(1);
         let ours = fields.next()? == from && fields.next()? == to;
-        if ours { fields.nth(6) } else { None }
+        let user = fields.nth(4).filter(|_| ours)?;
+        Some((user.parse::<u32>().ok(), fields.nth(1)?))
     });
-    let Some(inode) = inode else {
+    let Some((holder, inode)) = holder else {
         // It is closed already, or this is no loopback of IPv4 as it is known.
         return Some(false);
     };
+    if user.is_some() {
+        return Some(holder == user);
+    }
     let socket = format!("socket:[{inode}]");
     Some(members(first).into_iter().any(|pid| {
         let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
@@ -74,14 +81,36 @@ pub(super) fn holds_connection(first: Pid, from: u16, to: u16) -> Option<bool> {
     }))
 }
 
-/// Kills a sandbox: its group, its descendants, and whatever left both but still carries `folder` in its environment.
-pub(super) fn kill(first: Pid, folder: &Path) {
+/// Kills a sandbox: its group, its descendants, all of its user if it has one of its own, and whatever left these but still carries
+/// `folder` in its environment.
+pub(super) fn kill(first: Pid, user: Option<u32>, folder: &Path) {
     let descendants = members(first);
     let _ = kill_process_group(first, Signal::KILL);
     for pid in descendants.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::KILL);
     }
+    if let Some(user) = user {
+        sweep_users(user..user + 1);
+    }
     sweep(folder);
+}
+
+/// All processes, with their folders in `/proc`.
+fn processes() -> impl Iterator<Item = (Pid, fs::DirEntry)> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|process| {
+        let number = process.file_name().to_str()?.parse::<i32>().ok()?;
+        Some((Pid::from_raw(number)?, process))
+    })
+}
+
+/// Kills every process of these users.
+pub(super) fn sweep_users(users: Range<u32>) {
+    for (pid, process) in processes() {
+        if process.metadata().is_ok_and(|facts| users.contains(&facts.uid())) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
 }
 
 /// Kills every process that was started for a sandbox in `folder`, by the variables that it was started with.
@@ -92,17 +121,7 @@ pub(super) fn sweep(folder: &Path) {
         mark.push(b'/');
         mark
     });
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return;
-    };
-    for process in processes.flatten() {
-        let pid = process
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok());
-        let Some(pid) = pid.and_then(Pid::from_raw) else {
-            continue;
-        };
+    for (pid, process) in processes() {
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         let mut variables = environment.split(|byte| *byte == 0);
         if variables.any(|variable| marks.iter().any(|mark| variable.starts_with(mark))) {

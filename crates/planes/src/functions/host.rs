@@ -13,6 +13,8 @@ use pipeline::functions::Runtime;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::ground::as_user;
+
 /// Time in which a program must tell its version.
 const ASK_TIME: Duration = Duration::from_secs(10);
 /// Where programs are looked for after the folders that the caller names.
@@ -89,8 +91,8 @@ pub(super) struct Usable {
 }
 
 impl Host {
-    /// Looks for programs in `folders`, then where systems have them.
-    pub(super) async fn inspect(folders: &[PathBuf]) -> Self {
+    /// Looks for programs in `folders`, then where systems have them, that run as `user`, if not as the server.
+    pub(super) async fn inspect(folders: &[PathBuf], user: Option<u32>) -> Self {
         let mut all: Vec<PathBuf> = folders.to_vec();
         all.extend(FOLDERS.map(PathBuf::from));
         let mut host = Self::default();
@@ -98,14 +100,14 @@ impl Host {
             for folder in &all {
                 let ask = "import os, sys; print('%d.%d.%d' % sys.version_info[:3], os.path.realpath(sys.executable), \
                            os.path.realpath(sys.base_prefix), sep='\\n')";
-                if let Some(found) = program(&folder.join(name), &["-I", "-c", ask]).await {
+                if let Some(found) = program(&folder.join(name), &["-I", "-c", ask], user).await {
                     keep(&mut host.pythons, found, |found| found.version);
                 }
             }
         }
         for name in NODES {
             for folder in &all {
-                if let Some(found) = program(&folder.join(name), &["-p", NODE_ASK]).await {
+                if let Some(found) = program(&folder.join(name), &["-p", NODE_ASK], user).await {
                     keep(&mut host.nodes, found, |found| (found.version.0, 0));
                 }
             }
@@ -177,14 +179,18 @@ fn keep(found: &mut Vec<Program>, program: Program, version: impl Fn(&Program) -
 }
 
 /// Runs a program with nothing of this process's environment: it must work in a sandbox.
-async fn program(path: &Path, arguments: &[&str]) -> Option<Program> {
+async fn program(path: &Path, arguments: &[&str], user: Option<u32>) -> Option<Program> {
     if !path.exists() {
         return None;
     }
-    let asked = Command::new(path)
+    let mut command = Command::new("/usr/bin/env");
+    command.args(user.map(as_user).into_iter().flatten());
+    let asked = command
+        .arg(path)
         .args(arguments)
+        .current_dir("/")
         .env_clear()
-        .env("PATH", search_path())
+        .env("PATH", tools_path())
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)

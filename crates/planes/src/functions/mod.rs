@@ -1,12 +1,14 @@
 //! The runner of functions: real processes, over Lambda's Runtime API, with the runtimes that this host has.
 //!
-//! `pool` finds or starts a sandbox for each run, `sandbox` is the life of one, `runtime_api` what it speaks, `process` and `jail` how it
+//! `pool` finds a sandbox for each run or has `starting` make one, `sandbox` is the life of one and `ending` how its runs end, `runtime_api` what it speaks, `process`, `ground` and `jail` how it
 //! is shut in, `host` what runs it, `archive` its code, `log` what it wrote.
 //!
 //! Invariant: a function runs in processes of its own, which are gone when the server has stopped, or before the next one runs any.
 
 mod archive;
+mod ending;
 mod family;
+mod ground;
 mod host;
 mod jail;
 mod log;
@@ -14,6 +16,7 @@ mod pool;
 mod process;
 mod runtime_api;
 mod sandbox;
+mod starting;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +28,7 @@ use std::sync::Arc;
 
 use pipeline::functions::{Ended, Functions, Invocation, LogLine, Runtime};
 
+use self::ground::Confinement;
 use self::host::Host;
 use self::pool::Runner;
 
@@ -42,12 +46,12 @@ pub struct Sandboxes(Arc<Runner>);
 
 impl Sandboxes {
     /// Begins with nothing in `folder`, which is the runner's own: what a killed server left there ends and is removed. Programs are
-    /// looked for in `search` first.
+    /// looked for in `search` first. `unconfined` lets functions run with the server's rights where nothing shuts them in.
     ///
     /// # Errors
     /// The folder's.
-    pub fn open(folder: &Path, search: Vec<PathBuf>) -> io::Result<Self> {
-        Runner::open(folder, search).map(|runner| Self(Arc::new(runner)))
+    pub fn open(folder: &Path, search: Vec<PathBuf>, unconfined: bool) -> io::Result<Self> {
+        Runner::open(folder, search, unconfined).map(|runner| Self(Arc::new(runner)))
     }
 
     /// Tells the functions that start from now on where to find this Ringwork.
@@ -79,15 +83,21 @@ impl Functions for Sandboxes {
 pub struct Inspected {
     /// Every runtime that can be run at all, and what runs it.
     pub runtimes: Vec<Runtime>,
-    /// How functions are shut in; an error says why they are less so than they could be.
+    /// How functions are shut in; an error says why they cannot be.
     pub isolation: Result<String, String>,
 }
 
 /// Looks at the host, for `ringwork doctor`. Programs are looked for in `search` first; `scratch` is an existing folder of the caller's.
 pub async fn inspect(search: &[PathBuf], scratch: &Path) -> Inspected {
-    let isolation = jail::Jail::prepare(scratch).await;
+    let isolation = Confinement::found(scratch).await;
+    let user = isolation.as_ref().ok().and_then(|found| found.user(0));
     Inspected {
-        runtimes: Host::inspect(search).await.runtimes(),
-        isolation: isolation.map(|_| "each function in namespaces of its own".to_owned()),
+        runtimes: Host::inspect(search, user).await.runtimes(),
+        isolation: isolation.map(|found| match found {
+            Confinement::Users { lacking, .. } => format!("each function as a user of its own: {lacking}"),
+            Confinement::Jail(_) | Confinement::Nothing => {
+                "each function in namespaces of its own".to_owned()
+            }
+        }),
     }
 }

@@ -21,6 +21,7 @@ use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
 use super::family::MARK;
+use super::ground::as_user;
 use super::host::tools_path;
 use super::jail::Jail;
 
@@ -59,6 +60,8 @@ pub(super) struct Launch<'a> {
     pub(super) memory_mb: u32,
     pub(super) storage_mb: u32,
     pub(super) jail: Option<&'a Jail>,
+    /// As whom it runs, if not as the server.
+    pub(super) user: Option<u32>,
 }
 
 /// Where a sandbox has its things on this host.
@@ -113,6 +116,10 @@ pub(super) async fn start(launch: Launch<'_>) -> io::Result<Started> {
     command.args(["-c", WAIT, "sandbox"]);
     if let Some(jail) = launch.jail {
         command.args(jail.prefix(launch.places, &launch.prefix));
+    }
+    // Not the first process itself: the server may set the limits of none but its own user's.
+    if let Some(user) = launch.user {
+        command.args(as_user(user));
     }
     command.args(["/bin/sh", "-s", "--"]);
     command.arg(&launch.program).args(&launch.arguments);
@@ -191,8 +198,9 @@ fn limit(pid: Pid, launch: &Launch<'_>) -> io::Result<()> {
         (Resource::Nproc, PROCESSES_MAX),
     ];
     for (resource, most) in limits {
-        // Outside a jail, processes are counted together with all others of this user.
-        if launch.jail.is_none() && resource == Resource::Nproc {
+        // Otherwise processes are counted together with all others of the server's user.
+        let alone = launch.jail.is_some() || launch.user.is_some();
+        if !alone && resource == Resource::Nproc {
             continue;
         }
         let wanted = Rlimit {

@@ -58,16 +58,17 @@ pub(super) enum Said {
 
 struct Api {
     port: u16,
+    user: Option<u32>,
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     said: mpsc::UnboundedSender<Said>,
     /// The id of the event that the sandbox has not answered yet.
     current: Mutex<Option<String>>,
 }
 
-/// Serves one sandbox until it is dropped. `process` is set once the sandbox's first process is there.
+/// Serves one sandbox until it is dropped. `process` is set once the sandbox's first process is there; `user` is its own, if it has one.
 pub(super) async fn serve(
     listener: TcpListener,
-    process: Arc<OnceLock<Pid>>,
+    (process, user): (Arc<OnceLock<Pid>>, Option<u32>),
     events: mpsc::Receiver<Event>,
     said: mpsc::UnboundedSender<Said>,
 ) {
@@ -76,6 +77,7 @@ pub(super) async fn serve(
     };
     let api = Arc::new(Api {
         port: address.port(),
+        user,
         events: tokio::sync::Mutex::new(events),
         said,
         current: Mutex::default(),
@@ -98,7 +100,7 @@ pub(super) async fn serve(
 impl Api {
     /// Whether a peer is a process of the sandbox. Where the system does not tell who holds a connection, the port alone protects it.
     fn is_of(&self, process: Pid, peer: SocketAddr) -> bool {
-        family::holds_connection(process, peer.port(), self.port).unwrap_or(true)
+        family::holds_connection(process, self.user, peer.port(), self.port).unwrap_or(true)
     }
 
     async fn converse(self: Arc<Self>, stream: TcpStream) {

@@ -7,26 +7,25 @@
 //!
 //! Source: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
 
-use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use pipeline::functions::{Ended, FunctionError, Invocation, Ran};
+use pipeline::functions::{Ended, Invocation};
 use rustix::process::Pid;
-use serde_json::{Value as Json, json};
 use tokio::net::unix::pipe;
 use tokio::process::Child;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::Timestamp;
 
 use super::archive;
+use super::ending::{End, Facts, iso8601_millis, millis};
 use super::family;
 use super::log::Stream;
 use super::pool::{Runner, Slots};
 use super::process::{Places, Started};
-use super::runtime_api::{ANSWER_MAX, Event, Said};
+use super::runtime_api::{Event, Said};
 
 /// How long a sandbox that has nothing to do is kept.
 const IDLE: Duration = Duration::from_secs(600);
@@ -99,6 +98,8 @@ pub(super) struct Traits {
     pub(super) memory_mb: u32,
     /// `python:Python 3.11.7`.
     pub(super) runtime: String,
+    /// Keeps the unpacked code.
+    pub(super) _code: Arc<OnceCell<()>>,
 }
 
 /// What the task of a sandbox owns.
@@ -119,40 +120,29 @@ pub(super) struct Sandbox {
 /// The process, until it has ended.
 pub(super) struct Process {
     child: Child,
-    pub(super) pid: Pid,
+    pid: Pid,
+    /// Its own, if it has one.
+    user: Option<u32>,
     log: pipe::Receiver,
 }
 
 impl Process {
-    pub(super) fn new(started: Started, known: &OnceLock<Pid>) -> Self {
+    pub(super) fn new(started: Started, user: Option<u32>, known: &OnceLock<Pid>) -> Self {
         let Started { child, pid, log } = started;
         let _ = known.set(pid);
-        Self { child, pid, log }
-    }
-}
-
-/// How a run came to its end.
-enum End {
-    Answer(Bytes),
-    Error(Bytes, Option<String>),
-    TooLong,
-    InitError(Bytes),
-    Exit(Option<ExitStatus>),
-    TimedOut,
-    OutOfMemory,
-}
-
-impl End {
-    /// Whether the process can go on with the next event.
-    const fn survives(&self) -> bool {
-        matches!(self, Self::Answer(_) | Self::Error(..) | Self::TooLong)
+        Self {
+            child,
+            pid,
+            user,
+            log,
+        }
     }
 }
 
 impl Sandbox {
     /// Works until there is nothing to do for long, or the process ends. Dropped early, it kills what runs and leaves its folder.
     pub(super) async fn live(mut self, mut works: mpsc::Receiver<Work>, mut stopping: watch::Receiver<bool>) {
-        let guard = Guard(self.process.pid, self.places.clone());
+        let guard = Guard(self.process.pid, self.process.user, self.places.clone());
         tokio::select! {
             () = self.work(&mut works) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -379,7 +369,7 @@ impl Sandbox {
         deadline: Instant,
     ) -> bool {
         if !survives {
-            family::kill(self.process.pid, &self.places.folder);
+            family::kill(self.process.pid, self.process.user, &self.places.folder);
             let _ = self.process.child.wait().await;
             drop(slots);
             let _ = answer.send(ran);
@@ -399,7 +389,7 @@ impl Sandbox {
         }
         self.ready = end.is_none();
         if !self.ready {
-            family::kill(self.process.pid, &self.places.folder);
+            family::kill(self.process.pid, self.process.user, &self.places.folder);
         }
         drop(slots);
         let kept = self.ready && self.runner.upgrade().is_some_and(|runner| runner.rest(home));
@@ -411,11 +401,11 @@ impl Sandbox {
 }
 
 /// Kills what runs, however the task ends.
-struct Guard(Pid, Places);
+struct Guard(Pid, Option<u32>, Places);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        family::kill(self.0, &self.1.folder);
+        family::kill(self.0, self.1, &self.2.folder);
     }
 }
 
@@ -440,132 +430,9 @@ impl Memory {
     }
 }
 
-/// What is told of a run.
-struct Facts {
-    request_id: String,
-    /// The function's timeout.
-    seconds: f64,
-    duration: Duration,
-    init: Option<Duration>,
-    memory_mb: u32,
-    used_mb: u32,
-}
-
-impl Facts {
-    fn billed(&self) -> Duration {
-        let whole = self.duration + self.init.unwrap_or_default();
-        Duration::from_millis(u64::try_from(whole.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
-    }
-
-    /// The type and the words of an end that the function did not tell itself.
-    fn failure(&self, end: &End) -> Option<(&'static str, String)> {
-        let words = match end {
-            End::TimedOut => {
-                let words = format!("Task timed out after {:.2} seconds", self.seconds);
-                return Some(("Sandbox.Timedout", words));
-            }
-            End::OutOfMemory => {
-                let words = "Runtime exited with error: signal: killed".to_owned();
-                return Some(("Runtime.OutOfMemory", words));
-            }
-            End::TooLong => {
-                let words = format!(
-                    "Response payload size exceeded maximum allowed payload size ({ANSWER_MAX} bytes)."
-                );
-                return Some(("Function.ResponseSizeTooLarge", words));
-            }
-            End::Exit(status) => exit_words(*status),
-            End::Answer(_) | End::Error(..) | End::InitError(_) => return None,
-        };
-        Some(("Runtime.ExitError", words))
-    }
-
-    fn ran(self, end: End) -> Ran {
-        let failure = self.failure(&end);
-        let (payload, error) = match (end, failure) {
-            (End::Answer(body), _) => (body, None),
-            (End::Error(body, kind), _) => {
-                let handled = kind.is_some_and(|kind| kind == "Handled");
-                let error = if handled {
-                    FunctionError::Handled
-                } else {
-                    FunctionError::Unhandled
-                };
-                (body, Some(error))
-            }
-            (End::InitError(body), _) => (self.named(body), Some(FunctionError::Unhandled)),
-            (end, failure) => {
-                let (kind, words) = failure.unwrap_or(("Runtime.ExitError", String::new()));
-                let words = match end {
-                    End::TooLong => words,
-                    _ => format!("RequestId: {} Error: {words}", self.request_id),
-                };
-                let told = json!({"errorType": kind, "errorMessage": words});
-                (Bytes::from(told.to_string()), Some(FunctionError::Unhandled))
-            }
-        };
-        Ran {
-            payload,
-            error,
-            log_tail: None,
-            duration: self.duration,
-            billed: self.billed(),
-            init: self.init,
-            memory_used_mb: self.used_mb,
-            request_id: self.request_id,
-        }
-    }
-
-    /// An error of the start with the id of the run that it is told to.
-    fn named(&self, body: Bytes) -> Bytes {
-        let Ok(Json::Object(mut told)) = serde_json::from_slice(&body) else {
-            return body;
-        };
-        if told.get("requestId").is_some_and(|id| id == "") {
-            told.insert("requestId".to_owned(), Json::from(self.request_id.clone()));
-        }
-        Bytes::from(Json::Object(told).to_string())
-    }
-}
-
-fn exit_words(status: Option<ExitStatus>) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match status {
-        Some(status) if status.success() => "Runtime exited without providing a reason".to_owned(),
-        // A jail's shell tells of a signal by a number above 128.
-        Some(status) => match (
-            status.code(),
-            status.signal().or(status.code().map(|code| code - 128)),
-        ) {
-            (Some(code), _) if code <= 128 || code > 128 + 31 => {
-                format!("Runtime exited with error: exit status {code}")
-            }
-            (_, Some(9)) => "Runtime exited with error: signal: killed".to_owned(),
-            (_, Some(11)) => "Runtime exited with error: signal: segmentation fault".to_owned(),
-            (_, Some(6)) => "Runtime exited with error: signal: aborted".to_owned(),
-            (_, Some(15)) => "Runtime exited with error: signal: terminated".to_owned(),
-            (_, Some(7)) => "Runtime exited with error: signal: bus error".to_owned(),
-            (_, signal) => format!(
-                "Runtime exited with error: signal: {}",
-                signal.unwrap_or_default()
-            ),
-        },
-        None => "Runtime exited without providing a reason".to_owned(),
-    }
-}
-
 fn wall_millis() -> u128 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis()
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
-}
-
-fn iso8601_millis(at: Timestamp) -> String {
-    let whole = at.iso8601();
-    format!("{}.{:03}Z", whole.trim_end_matches('Z'), at.0.rem_euclid(1000))
 }

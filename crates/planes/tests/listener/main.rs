@@ -14,4 +14,5 @@ mod http;
 mod limits;
 mod rig;
 mod stop;
+mod stream;
 mod tls;

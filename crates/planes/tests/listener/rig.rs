@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use pipeline::{Answer, Incoming};
-use planes::{Front, Health, Limits, Listener, ListenerConfig, Served};
+use pipeline::{Answer, Body, Damaged, Departing, Incoming};
+use planes::{Front, Head, Health, Limits, Listener, ListenerConfig, Served};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -61,14 +62,39 @@ fn text(body: impl Into<Bytes>) -> Answer {
     Answer {
         status: 200,
         headers: HeaderMap::new(),
-        body: body.into(),
+        body: body.into().into(),
+    }
+}
+
+/// An answer that comes in pieces, of which it tells as they are taken.
+struct Flowing {
+    left: usize,
+    damaged: bool,
+    taken: mpsc::UnboundedSender<()>,
+    _watched: Watched,
+}
+
+impl Departing for Flowing {
+    fn size(&self) -> u64 {
+        HUGE as u64
+    }
+
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Damaged>>> {
+        const PIECE: usize = 64 << 10;
+        if self.damaged && self.left < HUGE / 2 {
+            return Poll::Ready(Some(Err(Damaged)));
+        }
+        let piece = self.left.min(PIECE);
+        self.left -= piece;
+        let _ = self.taken.send(());
+        Poll::Ready((piece > 0).then(|| Ok(Bytes::from(vec![b'x'; piece]))))
     }
 }
 
 impl Front for Probe {
     async fn serve(&self, request: Incoming) -> Answer {
         match request.path.as_str() {
-            "/echo" => text(request.body),
+            "/echo" => text(request.body.at_hand().to_vec()),
             "/host" => text(request.headers[http::header::HOST].as_bytes().to_vec()),
             "/tls" => text(request.tls.map_or("none".to_owned(), |tls| {
                 format!("{} {}", tls.version, tls.cipher_suite)
@@ -80,8 +106,40 @@ impl Front for Probe {
                 text("held")
             }
             "/huge" => text(Bytes::from_owner(Watched(vec![b'x'; HUGE], self.dropped.clone()))),
+            "/stream/count" => {
+                self.entered.send(()).unwrap();
+                let _watched = Watched(Vec::new(), self.dropped.clone());
+                let mut received = 0;
+                let Body::Stream(mut body) = request.body else {
+                    return text("whole");
+                };
+                loop {
+                    match body.next().await {
+                        Ok(Some(bytes)) => received += bytes.len(),
+                        Ok(None) => return text(received.to_string()),
+                        Err(interrupted) => return text(format!("{interrupted:?}")),
+                    }
+                }
+            }
+            "/stream/refuse" => Answer {
+                status: 403,
+                ..text("no")
+            },
+            "/flow/whole" | "/flow/damaged" => Answer {
+                body: Body::Stream(Box::new(Flowing {
+                    left: HUGE,
+                    damaged: request.path.ends_with("damaged"),
+                    taken: self.entered.clone(),
+                    _watched: Watched(Vec::new(), self.dropped.clone()),
+                })),
+                ..text("")
+            },
             _ => text(format!("{} {} {}", request.method, request.path, request.query)),
         }
+    }
+
+    fn streams(&self, head: &Head<'_>) -> bool {
+        head.path.starts_with("/stream/")
     }
 
     fn health(&self) -> Health {

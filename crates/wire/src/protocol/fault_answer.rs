@@ -52,6 +52,11 @@ pub fn encode_fault(
         Protocol::Ec2Query => telling.ec2(&mut answer),
     }
     telling.query_error(&mut answer);
+    if answer.status == 304 {
+        // It has no content, and says nothing of one (RFC 9110, section 15.4.5).
+        answer.body.clear();
+        answer.headers.remove(http::header::CONTENT_TYPE);
+    }
     answer
 }
 

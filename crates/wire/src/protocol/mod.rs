@@ -14,6 +14,7 @@ mod percent;
 mod query_read;
 mod rest_read;
 mod rest_write;
+mod root;
 mod spelling;
 mod text;
 mod xml_read;

@@ -38,6 +38,10 @@ pub(super) fn answer(
             answer.status = status;
         }
     }
+    // What tells which part of a content it carries is partial content (RFC 9110, section 15.3.7).
+    if answer.status == 200 && answer.headers.contains_key(http::header::CONTENT_RANGE) {
+        answer.status = 206;
+    }
     let bodiless = operation.method == "HEAD" || matches!(answer.status, 204 | 304);
     if bodiless {
         return Ok(());

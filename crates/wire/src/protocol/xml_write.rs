@@ -6,7 +6,7 @@ use crate::Document;
 use crate::model::{Kind, Member, Operation, Service, Shape, Structure, TimestampFormat};
 
 use super::json_write::{find, shape_of, travels_in_body};
-use super::{Unwritable, text, xml_read};
+use super::{Unwritable, root, text, xml_read};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
@@ -64,7 +64,21 @@ pub(super) fn document(
     value: &Document,
 ) -> Result<(), Unwritable> {
     out.extend_from_slice(DECLARATION.as_bytes());
-    let name = payload.and_then(|member| member.wire_name).unwrap_or(shape.name);
+    let name = match payload {
+        Some(member) => member.wire_name.unwrap_or(shape.name),
+        None if service.bare_errors => root::element(shape.name),
+        None => shape.name,
+    };
+    if service.bare_errors && payload.is_none() && root::is_unwrapped(shape.name) {
+        open_root(out, name, service.xml_namespace);
+        if let Document::Structure(members) = value
+            && let Some((_, Document::String(text))) = members.first()
+        {
+            escape(out, text);
+        }
+        close(out, name);
+        return Ok(());
+    }
     let own = payload.and_then(|member| member.xml_namespace);
     element(
         out,

@@ -38,7 +38,14 @@ pub fn check_payload(claim: &Claim<'_>, body: &[u8], rule: PayloadRule, sha256: 
             }
             Err(Fault::common(Common::SignatureDoesNotMatch, MISMATCH))
         }
-        PayloadHash::AbsentComputed => Ok(()),
+        _ => check_payload_kind(claim, rule),
+    }
+}
+
+/// Checks that the kind of payload is accepted, for a body that is verified while it arrives.
+pub fn check_payload_kind(claim: &Claim<'_>, rule: PayloadRule) -> Result<(), Fault> {
+    match &claim.payload {
+        PayloadHash::Literal(_) | PayloadHash::AbsentComputed => Ok(()),
         PayloadHash::Unsigned if rule.unsigned => Ok(()),
         PayloadHash::Streaming(Streaming::UnsignedTrailer) if rule.streaming && rule.unsigned => Ok(()),
         PayloadHash::Streaming(Streaming::Signed | Streaming::SignedTrailer) if rule.streaming => Ok(()),

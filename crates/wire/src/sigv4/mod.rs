@@ -16,8 +16,8 @@ mod sign;
 
 pub use canonical::{StringToSign, string_to_sign};
 pub use check::{
-    PayloadRule, check_payload, check_scope, check_signed_headers, check_time, mismatch_message,
-    signature_mismatch, signature_mismatch_of_objects, wrong_region,
+    PayloadRule, check_payload, check_payload_kind, check_scope, check_signed_headers, check_time,
+    mismatch_message, signature_mismatch, signature_mismatch_of_objects, wrong_region,
 };
 pub use chunked::{ChunkedDecoder, ChunkedError, Piece};
 pub use claim::parse;

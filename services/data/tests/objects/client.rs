@@ -5,7 +5,7 @@ use data::s3;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
-use pipeline::testing::{BEGINNING, Cloud, REGION};
+use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
 use pipeline::Incoming;
 use serde_json::json;
 use wire::protocol::Parts;
@@ -62,10 +62,22 @@ impl Reply {
         self
     }
 
+    /// The same, of a success, whatever its status.
+    #[track_caller]
+    pub(crate) fn fine(self) -> Self {
+        assert!(self.status < 300, "{}", self.text());
+        self
+    }
+
     /// The same, of a refusal.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text());
+        assert_eq!(
+            (self.status, self.code().as_str()),
+            (status, code),
+            "{}",
+            self.text()
+        );
         self
     }
 }
@@ -103,13 +115,19 @@ impl Here {
             operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
+            providers: vec![&keys::kms::managed::PROVIDER],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
         let made = cloud
-            .call(&cloud.root(), "iam", "CreateAccessKey", json!({}))
+            .gateway
+            .system("us-east-1", |call| identity::bootstrap(call, ACCOUNT, None))
+            .ok()
             .unwrap();
-        let root = Keys::of(&made);
+        let root = Keys {
+            id: made.access_key_id,
+            secret: made.secret_access_key.expose_text().unwrap().to_owned(),
+        };
         Self {
             cloud,
             root,
@@ -193,7 +211,10 @@ impl Here {
         all.insert("x-amz-content-sha256", digest.parse().unwrap());
         all.insert("content-length", body.len().to_string().parse().unwrap());
         for (name, value) in headers {
-            all.insert(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            all.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+            );
         }
         let signer = Signer {
             access_key_id: &keys.id,
@@ -238,7 +259,7 @@ impl Here {
         Reply {
             status: answer.status,
             headers: answer.headers,
-            body: answer.body,
+            body: self.cloud.take(answer.body),
         }
     }
 }

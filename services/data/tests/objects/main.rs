@@ -7,6 +7,8 @@ mod conditional;
 #[cfg(test)]
 mod copying;
 #[cfg(test)]
+mod encryption;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod locking;

@@ -40,7 +40,12 @@ fn a_delete_marker_hides_and_its_removal_shows_again() {
         .get("/bucket/k", &format!("versionId={marker}"))
         .refused(405, "MethodNotAllowed");
     assert_eq!(of_marker.header("allow"), Some("DELETE"));
-    assert!(here.get("/bucket", "list-type=2").expect(200).all("Key").is_empty());
+    assert!(
+        here.get("/bucket", "list-type=2")
+            .expect(200)
+            .all("Key")
+            .is_empty()
+    );
     let listed = here.get("/bucket", "versions").expect(200);
     assert_eq!(listed.all("DeleteMarker").len(), 1);
     assert_eq!(listed.all("VersionId").len(), 2);

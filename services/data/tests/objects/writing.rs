@@ -98,7 +98,9 @@ fn every_checksum_is_verified_and_kept() {
         let head = here.send("HEAD", "/bucket/k", "", &asked, b"").expect(200);
         assert_eq!(head.header(header), Some(value.as_str()));
         let asked = [("x-amz-object-attributes", "Checksum,ObjectSize,ETag,StorageClass")];
-        let told = here.send("GET", "/bucket/k", "attributes", &asked, b"").expect(200);
+        let told = here
+            .send("GET", "/bucket/k", "attributes", &asked, b"")
+            .expect(200);
         assert!(told.text().contains(&value), "{}", told.text());
         assert_eq!(told.one("ObjectSize"), "9");
         assert_eq!(told.one("StorageClass"), "STANDARD");
@@ -152,7 +154,11 @@ fn many_go_at_once_and_each_is_told() {
     for key in ["a", "b", "c"] {
         here.put(&format!("/bucket/{key}"), "", b"x").expect(200);
     }
-    let some = here.user("some", &["s3:DeleteObject"], &["arn:aws:s3:::bucket/a", "arn:aws:s3:::bucket/b"]);
+    let some = here.user(
+        "some",
+        &["s3:DeleteObject"],
+        &["arn:aws:s3:::bucket/a", "arn:aws:s3:::bucket/b"],
+    );
     let body = "<Delete><Object><Key>a</Key></Object><Object><Key>c</Key></Object><Object><Key>b</Key><ETag>x</ETag></Object></Delete>";
     let gone = here
         .send_as(&some, "POST", "/bucket", "delete", &[], body.as_bytes())
@@ -161,7 +167,8 @@ fn many_go_at_once_and_each_is_told() {
     assert_eq!(gone.all("Key"), ["a", "c", "b"]);
     here.get("/bucket/a", "").refused(404, "NoSuchKey");
     here.get("/bucket/b", "").expect(200);
-    let quiet = "<Delete><Quiet>true</Quiet><Object><Key>b</Key></Object><Object><Key>none</Key></Object></Delete>";
+    let quiet =
+        "<Delete><Quiet>true</Quiet><Object><Key>b</Key></Object><Object><Key>none</Key></Object></Delete>";
     let gone = here.post("/bucket", "delete", quiet).expect(200);
     assert!(gone.all("Key").is_empty(), "{}", gone.text());
     let many = "<Object><Key>x</Key></Object>".repeat(1001);

@@ -26,6 +26,8 @@ const UNZIPPED_MAX: u64 = 250 << 20;
 const PIECE: usize = 512 << 10;
 /// How long the address of a zip is good for, in milliseconds (Lambda API Reference, `GetFunction`: ten minutes).
 const LOCATION_MILLIS: i64 = 10 * 60 * 1000;
+/// Where zips can be fetched by whoever has an address; behind it comes the token.
+pub const PATH: &str = "/_ringwork/lambda/code/";
 /// What the tokens in such addresses are for.
 const LOCATION: &str = "lambda.code";
 const NAME: &str = "lambda.code";
@@ -246,7 +248,7 @@ pub(crate) fn location(call: &Call<'_>, function: &Function, sha256: &str) -> Re
     let payload = serde_json::to_vec(&located).map_err(Fault::internal)?;
     let token = call.issue_token(LOCATION, &payload)?;
     let scheme = if call.request.secure { "https" } else { "http" };
-    Ok(Some(format!("{scheme}://{host}/_ringwork/lambda/code/{token}")))
+    Ok(Some(format!("{scheme}://{host}{PATH}{token}")))
 }
 
 /// The zip that the token of an address stands for; `None` for a token that is not good, or no longer, or whose code is gone.

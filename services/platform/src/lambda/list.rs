@@ -90,3 +90,34 @@ fn answer(
         functions: Some(functions),
     })
 }
+
+/// Functions looked at for one name.
+const LOOKED_MAX: usize = 1000;
+
+/// The ARNs of an account's functions that a person means by a name, in one region or any; an ARN means itself if it is one's.
+///
+/// # Errors
+/// The store's, as a fault.
+pub fn named(look: &mut Look<'_>, account: &str, region: Option<&str>, name: &str) -> Result<Vec<String>> {
+    if let Some(arn) = policy::Arn::parse(name) {
+        let plain = arn.resource().strip_prefix("function:").unwrap_or_default();
+        let plain = plain.split(':').next().unwrap_or_default();
+        let found = look.get(&FUNCTIONS, &(arn.account(), arn.region(), plain))?;
+        return Ok(found.map(|function| function.arn(None)).into_iter().collect());
+    }
+    if let Some(region) = region {
+        let found = look.get(&FUNCTIONS, &(account, region, name))?;
+        return Ok(found.map(|function| function.arn(None)).into_iter().collect());
+    }
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let rows = look.range(&FUNCTIONS, &(account,), after.as_ref(), LOOKED_MAX)?;
+        let more = rows.len() == LOOKED_MAX;
+        after = rows.last().map(|(place, _)| place.clone());
+        let same = rows.iter().filter(|(place, _)| place.2 == name);
+        found.extend(same.map(|(_, function)| function.arn(None)));
+        if !more {
+            return Ok(found);
+        }
+    }
+}

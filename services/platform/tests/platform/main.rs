@@ -1,1 +1,15 @@
-//! x
+//! Lambda through the pipeline, with the real directory and KMS, and a runner that runs nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod alias;
+mod event;
+mod function;
+mod invoke;
+mod permission;
+mod scene;

@@ -26,8 +26,8 @@ impl Operation for DeleteBucket {
         if !emptiness::is_empty(call, &bucket.name)? {
             return Err(fault::bucket_not_empty(&bucket.name));
         }
-        emptiness::discard_rest(call, &bucket.name)?;
         configuration::delete_all(call, &bucket.name)?;
+        emptiness::discard_rest(call, &bucket.name)?;
         call.delete(&OWNED, &(bucket.account.as_str(), bucket.name.as_str()))?;
         call.delete(&BUCKETS, &bucket.name)?;
         Ok(Empty)

@@ -68,15 +68,21 @@ on_bucket! {
             DefaultEncryption::Kms { key } => ("aws:kms", key.clone()),
             DefaultEncryption::Dsse { key } => ("aws:kms:dsse", key.clone()),
         };
-        let blocked = bucket.encryption.blocks_customer_keys.then(|| model::BlockedEncryptionTypes {
-            encryption_type: Some(vec![model::EncryptionType::SseC]),
-        });
+        let blocked = if bucket.encryption.blocks_customer_keys {
+            model::EncryptionType::SseC
+        } else {
+            // Only who said NONE has a bucket that blocks nothing.
+            model::EncryptionType::None
+        };
+        let blocked = model::BlockedEncryptionTypes {
+            encryption_type: Some(vec![blocked]),
+        };
         let rule = model::ServerSideEncryptionRule {
             apply_server_side_encryption_by_default: Some(model::ServerSideEncryptionByDefault {
                 kms_master_key_id: key,
                 sse_algorithm: model::ServerSideEncryption::parse(algorithm).unwrap_or_default(),
             }),
-            blocked_encryption_types: blocked,
+            blocked_encryption_types: Some(blocked),
             bucket_key_enabled: Some(bucket.encryption.bucket_key),
         };
         Ok(model::GetBucketEncryptionOutput {

@@ -44,27 +44,7 @@ impl Operation for ListBuckets {
         }
         let most = usize::try_from(most).unwrap_or_default();
         let prefix = input.prefix.clone().unwrap_or_default();
-        let mut after = match &input.continuation_token {
-            Some(token) => {
-                let opened = call.open_token(PURPOSE, token);
-                let text = opened.as_ref().and_then(|opened| opened.expose_text().ok());
-                let invalid = || {
-                    fault::invalid_argument(
-                        "The continuation token provided is incorrect",
-                        "continuation-token",
-                        token,
-                    )
-                };
-                Some((account.clone(), text.ok_or_else(invalid)?.to_owned()))
-            }
-            // The row before all that begin with the prefix, as no name of a bucket has such a character.
-            None if !prefix.is_empty() => {
-                let (head, last) = prefix.split_at(prefix.len().saturating_sub(1));
-                let before = last.bytes().next().unwrap_or_default().saturating_sub(1);
-                Some((account.clone(), format!("{head}{}\u{10ffff}", char::from(before))))
-            }
-            None => None,
-        };
+        let mut after = begin(call, &input, &account)?;
         let mut buckets = Vec::new();
         let mut more = false;
         'rows: loop {
@@ -116,4 +96,36 @@ impl Operation for ListBuckets {
             prefix: input.prefix,
         })
     }
+}
+
+/// The row that a list begins behind.
+fn begin(
+    call: &Call<'_>,
+    input: &model::ListBucketsRequest,
+    account: &str,
+) -> Result<Option<(String, String)>> {
+    let prefix = input.prefix.as_deref().unwrap_or_default();
+    let account = account.to_owned();
+    let after = match &input.continuation_token {
+        Some(token) => {
+            let opened = call.open_token(PURPOSE, token);
+            let text = opened.as_ref().and_then(|opened| opened.expose_text().ok());
+            let invalid = || {
+                fault::invalid_argument(
+                    "The continuation token provided is incorrect",
+                    "continuation-token",
+                    token,
+                )
+            };
+            Some((account.clone(), text.ok_or_else(invalid)?.to_owned()))
+        }
+        // The row before all that begin with the prefix, as no name of a bucket has such a character.
+        None if !prefix.is_empty() => {
+            let (head, last) = prefix.split_at(prefix.len().saturating_sub(1));
+            let before = last.bytes().next().unwrap_or_default().saturating_sub(1);
+            Some((account.clone(), format!("{head}{}\u{10ffff}", char::from(before))))
+        }
+        None => None,
+    };
+    Ok(after)
 }

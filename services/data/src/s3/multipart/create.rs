@@ -87,6 +87,7 @@ impl Operation for CreateMultipartUpload {
             ..Default::default()
         };
         encryption::show!(output, upload.encryption);
+        output.sse_kms_encryption_context = upload.encryption.shown_context();
         call.put(&UPLOADS, &row(&input.bucket, &input.key, sequence), upload)?;
         Ok(output)
     }

@@ -18,7 +18,7 @@ impl Operation for ListParts {
     type Input = model::ListPartsRequest;
     type Output = model::ListPartsOutput;
     type Target = ObjectTarget;
-    const ACCESS: Access = Access::read("s3:ListMultipartUploadParts");
+    const ACCESS: Access = Access::list("s3:ListMultipartUploadParts");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let owner = input.expected_bucket_owner.as_deref();
@@ -32,7 +32,9 @@ impl Operation for ListParts {
     ) -> Result<Self::Output> {
         let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
         let customer = encryption::customer!(input);
-        encryption::expect_no_customer(&customer)?;
+        if customer.is_given() {
+            upload.encryption.expect_customer(&customer)?;
+        }
         let (limit, max_parts) = page::size(input.max_parts, "max-parts")?;
         let marker = input.part_number_marker.unwrap_or(0);
         let behind = (

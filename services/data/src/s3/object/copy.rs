@@ -153,6 +153,7 @@ fn copied(
         ..Default::default()
     };
     encryption::show!(output, version.encryption);
+    output.sse_kms_encryption_context = version.encryption.shown_context();
     object.slot().append(call, version)?;
     Ok(output)
 }

@@ -125,6 +125,7 @@ impl Operation for PutObject {
         };
         checksum::show!(output, &version.checksum);
         encryption::show!(output, version.encryption);
+        output.sse_kms_encryption_context = version.encryption.shown_context();
         object.slot().append(call, version)?;
         Ok(output)
     }

@@ -1,0 +1,289 @@
+//! Objects per second: small and large, in and out, under both kinds of server-side encryption, and a page of a big bucket; beside the
+//! bare HTTP server with as many bytes on the loopback, and beside the bare disk.
+//!
+//! Everything is on: an admin user's policies are judged, every call is recorded, every byte is sealed and flushed.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::calls::{Cloud, expect};
+use crate::cell::{self, Measured, Requests};
+use crate::connection::Connection;
+use crate::process::{Server, now};
+use crate::{Options, Result, start, while_doing};
+
+/// Before a cell is measured, so that caches and connections are warm.
+const WARM: Duration = Duration::from_millis(500);
+const BUCKET: &str = "/measured";
+const SIZES: [(usize, &str); 2] = [(4 << 10, "4 KiB"), (8 << 20, "8 MiB")];
+/// Keys of the bucket that is listed, unless the options say otherwise.
+const LISTED: usize = 100_000;
+/// Requests that are signed ahead while the bucket is filled, and the connections that fill it.
+const AHEAD: usize = 20_000;
+const FILLING: usize = 32;
+
+/// How objects are encrypted.
+struct Encryption {
+    name: &'static str,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// One line of the table.
+struct Line {
+    name: String,
+    connections: usize,
+    /// Of one call, in the direction that is measured.
+    bytes: usize,
+    measured: Measured,
+    cpu: Duration,
+    bare: Option<f64>,
+}
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let data = options.scratch.join("s3");
+    start::clear(&data)?;
+    println!("The bare disk, one writer, every file flushed with its folder:");
+    for (bytes, name) in SIZES {
+        let rate = disk(&options.scratch, bytes)?;
+        println!(
+            "  {name}: {rate:.0} files/s, {:.0} MB/s",
+            rate * bytes as f64 / 1e6
+        );
+    }
+    let cloud = Cloud::start(&options.binary, &data).await?;
+    let mut connection = Connection::open(cloud.server.address).await?;
+    expect(&mut connection, &cloud.admin.s3("PUT", BUCKET, "", &[], b"")?).await?;
+    let encryptions = encryptions(&cloud, &mut connection).await?;
+    println!(
+        "\n{:<30} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
+        "call", "conns", "calls/s", "MB/s", "p50 µs", "p99 µs", "CPU µs", "of bare"
+    );
+    for (bytes, size) in SIZES {
+        for encryption in &encryptions {
+            for connections in &options.connections {
+                for method in ["PUT", "GET"] {
+                    let name = format!("{method} {size}, {}", encryption.name);
+                    if options.only.as_deref().is_none_or(|only| name.starts_with(only)) {
+                        objects(options, &cloud, encryption, method, bytes, *connections, name).await?;
+                    }
+                }
+            }
+        }
+    }
+    if options
+        .only
+        .as_deref()
+        .is_none_or(|only| "LIST".starts_with(only))
+    {
+        listing(options, &cloud).await?;
+    }
+    println!(
+        "\nThe server took {} MiB of memory at the most.",
+        cloud.server.peak_kib()? / 1024
+    );
+    cloud.server.stop()?;
+    start::clear(&data)
+}
+
+/// SSE-S3, and SSE-KMS with a bucket key.
+async fn encryptions(cloud: &Cloud, connection: &mut Connection) -> Result<Vec<Encryption>> {
+    let made = expect(connection, &cloud.admin.json("kms", "CreateKey", "{}")?).await?;
+    let made: Value = serde_json::from_slice(&made).map_err(while_doing("read an answer"))?;
+    let key = made.pointer("/KeyMetadata/Arn").and_then(Value::as_str);
+    let key = key.ok_or("CreateKey answered no ARN")?.to_owned();
+    Ok(vec![
+        Encryption {
+            name: "SSE-S3",
+            headers: Vec::new(),
+        },
+        Encryption {
+            name: "SSE-KMS, bucket key",
+            headers: vec![
+                ("x-amz-server-side-encryption", "aws:kms".to_owned()),
+                ("x-amz-server-side-encryption-aws-kms-key-id", key),
+                (
+                    "x-amz-server-side-encryption-bucket-key-enabled",
+                    "true".to_owned(),
+                ),
+            ],
+        },
+    ])
+}
+
+/// Bytes that do not compress.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        (state >> 32).to_le_bytes()
+    });
+    words
+        .flat_map(|word| word.into_iter().take(4))
+        .take(bytes)
+        .collect()
+}
+
+/// Each connection has an object of its own, which it puts or gets again and again.
+async fn objects(
+    options: &Options,
+    cloud: &Cloud,
+    encryption: &Encryption,
+    method: &str,
+    bytes: usize,
+    connections: usize,
+    name: String,
+) -> Result<()> {
+    let headers: Vec<(&'static str, &str)> = encryption
+        .headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let body = noise(bytes);
+    let puts = (0..connections).map(|number| {
+        let path = format!("{BUCKET}/{bytes}/{number}");
+        cloud.admin.s3("PUT", &path, "", &headers, &body)
+    });
+    let puts: Vec<Vec<u8>> = puts.collect::<Result<_>>()?;
+    let requests = if method == "PUT" {
+        puts
+    } else {
+        // What is read must lie there under this encryption.
+        cell::run(
+            cloud.server.address,
+            1,
+            Requests::Each(puts),
+            Duration::from_secs(600),
+        )
+        .await?;
+        let gets = (0..connections).map(|number| {
+            let path = format!("{BUCKET}/{bytes}/{number}");
+            cloud.admin.s3("GET", &path, "", &[], b"")
+        });
+        gets.collect::<Result<_>>()?
+    };
+    let bare = {
+        let mut server = Server::bare(if method == "PUT" { 0 } else { bytes })?;
+        server.connect().await?;
+        let own = Requests::Own(requests.clone());
+        let measured = cell::run(
+            server.address,
+            connections,
+            own,
+            options.cell.min(Duration::from_secs(2)),
+        )
+        .await?;
+        measured.rate()
+    };
+    let address = cloud.server.address;
+    cell::run(address, connections, Requests::Own(requests.clone()), WARM).await?;
+    let spent = cloud.server.cpu()?;
+    let measured = cell::run(address, connections, Requests::Own(requests), options.cell).await?;
+    let cpu = cloud.server.cpu()?.saturating_sub(spent);
+    let line = Line {
+        name,
+        connections,
+        bytes,
+        measured,
+        cpu,
+        bare: Some(bare),
+    };
+    line.print();
+    Ok(())
+}
+
+/// A page of 1,000 keys out of the middle of a big bucket, and of a small one.
+async fn listing(options: &Options, cloud: &Cloud) -> Result<()> {
+    let keys = if options.fill == 0 { LISTED } else { options.fill };
+    let mut filled = 0;
+    for count in [1_500, keys] {
+        let begun = now();
+        fill(cloud, filled..count).await?;
+        filled = filled.max(count);
+        eprintln!("{count} keys, filled in {:.0} s", begun.elapsed().as_secs_f64());
+        for connections in &options.connections {
+            let query = format!(
+                "list-type=2&max-keys=1000&prefix=l&start-after=l%2F{:08}",
+                count / 5
+            );
+            let request = cloud.admin.s3("GET", BUCKET, &query, &[], b"")?;
+            let address = cloud.server.address;
+            cell::run(address, *connections, Requests::Same(request.clone()), WARM).await?;
+            let spent = cloud.server.cpu()?;
+            let measured = cell::run(address, *connections, Requests::Same(request), options.cell).await?;
+            let cpu = cloud.server.cpu()?.saturating_sub(spent);
+            let line = Line {
+                name: format!("LIST 1000 of {count} keys"),
+                connections: *connections,
+                bytes: 0,
+                measured,
+                cpu,
+                bare: None,
+            };
+            line.print();
+        }
+    }
+    Ok(())
+}
+
+async fn fill(cloud: &Cloud, keys: std::ops::Range<usize>) -> Result<()> {
+    let forever = Duration::from_secs(24 * 60 * 60);
+    let mut next = keys.start;
+    while next < keys.end {
+        let numbers = next..keys.end.min(next + AHEAD);
+        next = numbers.end;
+        let puts = numbers.map(|number| {
+            cloud
+                .admin
+                .s3("PUT", &format!("{BUCKET}/l/{number:08}"), "", &[], b"x")
+        });
+        let puts = Requests::Each(puts.collect::<Result<_>>()?);
+        cell::run(cloud.server.address, FILLING, puts, forever).await?;
+    }
+    Ok(())
+}
+
+/// Files a second that one writer makes durable: written, flushed, renamed, the folder flushed.
+fn disk(scratch: &Path, bytes: usize) -> Result<f64> {
+    const TIME: Duration = Duration::from_secs(2);
+    let folder = scratch.join("disk");
+    std::fs::create_dir_all(&folder).map_err(while_doing("make a folder"))?;
+    let (body, begun, mut count) = (noise(bytes), now(), 0_u32);
+    while begun.elapsed() < TIME {
+        let write = || {
+            let (aside, place) = (folder.join("aside"), folder.join((count % 32).to_string()));
+            let mut file = File::create(&aside)?;
+            file.write_all(&body)?;
+            file.sync_all()?;
+            std::fs::rename(&aside, &place)?;
+            File::open(&folder)?.sync_all()
+        };
+        write().map_err(while_doing("write to the disk"))?;
+        count += 1;
+    }
+    let rate = f64::from(count) / begun.elapsed().as_secs_f64();
+    std::fs::remove_dir_all(&folder).map_err(while_doing("remove a folder"))?;
+    Ok(rate)
+}
+
+impl Line {
+    fn print(&self) {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let rate = self.measured.rate();
+        let share = self
+            .bare
+            .map_or("-".to_owned(), |bare| format!("{:.0} %", 100.0 * rate / bare));
+        println!(
+            "{:<30} {:>5} {rate:>9.0} {:>9.1} {:>9.0} {:>9.0} {:>9.1} {share:>8}",
+            self.name,
+            self.connections,
+            rate * self.bytes as f64 / 1e6,
+            micros(self.measured.percentile(50)),
+            micros(self.measured.percentile(99)),
+            micros(self.cpu) / self.measured.calls.max(1) as f64,
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! Aliases.
+
+use serde_json::json;
+
+use crate::scene::{Scene, arn};
+
+#[test]
+fn an_alias_leads_to_versions_that_exist() {
+    let scene = Scene::new();
+    scene.function("aliased", &json!({ "Publish": true }));
+    let make = |name: &str, version: &str| json!({ "FunctionName": "aliased", "Name": name, "FunctionVersion": version });
+    let refused = scene.refused("CreateAlias", make("live", "7"));
+    assert_eq!(
+        refused.message,
+        format!("Function not found: {}", arn("aliased:7"))
+    );
+    let made = scene.lambda("CreateAlias", make("live", "1"));
+    assert_eq!(made["AliasArn"], arn("aliased:live"));
+    assert_eq!(
+        scene.refused("CreateAlias", make("live", "1")).code,
+        "ResourceConflictException"
+    );
+    let routed = |version: &str| {
+        json!({
+            "FunctionName": "aliased", "Name": "live", "RoutingConfig": { "AdditionalVersionWeights": { version: 0.1 } },
+        })
+    };
+    for wrong in ["1", "$LATEST", "9"] {
+        scene.refused("UpdateAlias", routed(wrong));
+    }
+    let refused = scene.refused(
+        "DeleteFunction",
+        json!({ "FunctionName": "aliased", "Qualifier": "1" }),
+    );
+    assert!(refused.message.contains("[live]"), "{refused:?}");
+    let shown = scene.lambda(
+        "GetFunctionConfiguration",
+        json!({ "FunctionName": "aliased:live" }),
+    );
+    assert_eq!(
+        (&shown["Version"], &shown["FunctionArn"]),
+        (&json!("1"), &json!(arn("aliased:live")))
+    );
+    scene.lambda(
+        "DeleteAlias",
+        json!({ "FunctionName": "aliased", "Name": "live" }),
+    );
+    assert_eq!(
+        scene
+            .refused("GetAlias", json!({ "FunctionName": "aliased", "Name": "live" }))
+            .message,
+        format!("Cannot find alias arn: {}", arn("aliased:live"))
+    );
+    scene.lambda(
+        "DeleteFunction",
+        json!({ "FunctionName": "aliased", "Qualifier": "1" }),
+    );
+}

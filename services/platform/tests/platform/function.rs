@@ -1,0 +1,192 @@
+//! Functions, their code, settings and versions.
+
+use pipeline::testing::{ACCOUNT, REGION};
+use serde_json::json;
+
+use crate::scene::{Scene, arn, zip};
+
+#[test]
+fn a_function_is_found_by_every_form_of_its_name() {
+    let scene = Scene::new();
+    scene.function("named", &json!({}));
+    for name in [
+        "named".to_owned(),
+        arn("named"),
+        format!("{ACCOUNT}:function:named"),
+        format!("{}:$LATEST", arn("named")),
+    ] {
+        let shown = scene.lambda("GetFunctionConfiguration", json!({ "FunctionName": name }));
+        assert_eq!(
+            (&shown["FunctionName"], &shown["State"]),
+            (&json!("named"), &json!("Active"))
+        );
+    }
+    let elsewhere = arn("named").replace(REGION, "us-west-2");
+    let refused = scene.refused("GetFunction", json!({ "FunctionName": elsewhere }));
+    assert!(
+        refused.message.contains("not reachable in this region"),
+        "{refused:?}"
+    );
+    let refused = scene.refused(
+        "GetFunction",
+        json!({ "FunctionName": "named:1", "Qualifier": "2" }),
+    );
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    let refused = scene.refused("GetFunction", json!({ "FunctionName": "nobody" }));
+    assert_eq!(refused.message, format!("Function not found: {}", arn("nobody")));
+    assert_eq!(scene.refused("CreateFunction", json!({
+        "FunctionName": "named", "Runtime": "python3.13", "Handler": "a.b", "Role": scene.role, "Code": { "ZipFile": zip(1) },
+    })).code, "ResourceConflictException");
+}
+
+#[test]
+fn a_revision_guards_against_changes_of_others() {
+    let scene = Scene::new();
+    let made = scene.function("guarded", &json!({}));
+    let stale = json!({ "FunctionName": "guarded", "Timeout": 5, "RevisionId": made["RevisionId"] });
+    scene.lambda("UpdateFunctionConfiguration", stale.clone());
+    assert_eq!(
+        scene.refused("UpdateFunctionConfiguration", stale).code,
+        "PreconditionFailedException"
+    );
+    let code = json!({ "FunctionName": "guarded", "ZipFile": zip(13), "RevisionId": made["RevisionId"] });
+    assert_eq!(
+        scene.refused("UpdateFunctionCode", code).code,
+        "PreconditionFailedException"
+    );
+}
+
+#[test]
+fn a_dry_run_changes_no_code() {
+    let scene = Scene::new();
+    let made = scene.function("dry", &json!({}));
+    let said = scene.lambda(
+        "UpdateFunctionCode",
+        json!({ "FunctionName": "dry", "ZipFile": zip(13), "DryRun": true }),
+    );
+    assert_ne!(said["CodeSha256"], made["CodeSha256"]);
+    let shown = scene.lambda("GetFunctionConfiguration", json!({ "FunctionName": "dry" }));
+    assert_eq!(
+        (&shown["CodeSha256"], &shown["RevisionId"]),
+        (&made["CodeSha256"], &made["RevisionId"])
+    );
+}
+
+#[test]
+fn usage_counts_every_version_and_ends_with_the_function() {
+    let scene = Scene::new();
+    let size = scene.function("counted", &json!({ "Publish": true }))["CodeSize"]
+        .as_i64()
+        .unwrap();
+    let usage = || scene.lambda("GetAccountSettings", json!({}))["AccountUsage"].clone();
+    assert_eq!(usage(), json!({ "FunctionCount": 1, "TotalCodeSize": 2 * size }));
+    scene.lambda(
+        "UpdateFunctionCode",
+        json!({ "FunctionName": "counted", "ZipFile": zip(13) }),
+    );
+    assert_eq!(usage()["TotalCodeSize"], 2 * size);
+    scene.lambda(
+        "PutFunctionConcurrency",
+        json!({ "FunctionName": "counted", "ReservedConcurrentExecutions": 900 }),
+    );
+    let limit = scene.lambda("GetAccountSettings", json!({}))["AccountLimit"].clone();
+    assert_eq!(limit["UnreservedConcurrentExecutions"], 100);
+    scene.function("second", &json!({}));
+    let refused = scene.refused(
+        "PutFunctionConcurrency",
+        json!({ "FunctionName": "second", "ReservedConcurrentExecutions": 1 }),
+    );
+    assert!(refused.message.contains("minimum value of [100]"), "{refused:?}");
+    for name in ["counted", "second"] {
+        scene.lambda("DeleteFunction", json!({ "FunctionName": name }));
+    }
+    assert_eq!(usage(), json!({ "FunctionCount": 0, "TotalCodeSize": 0 }));
+    let limit = scene.lambda("GetAccountSettings", json!({}))["AccountLimit"].clone();
+    assert_eq!(limit["UnreservedConcurrentExecutions"], 1000);
+}
+
+#[test]
+fn a_version_is_published_once() {
+    let scene = Scene::new();
+    scene.function("published", &json!({}));
+    let publish =
+        || scene.lambda("PublishVersion", json!({ "FunctionName": "published" }))["Version"].clone();
+    assert_eq!((publish(), publish()), (json!("1"), json!("1")));
+    scene.lambda(
+        "UpdateFunctionConfiguration",
+        json!({ "FunctionName": "published", "MemorySize": 256 }),
+    );
+    assert_eq!(publish(), "2");
+    let first = scene.lambda(
+        "GetFunctionConfiguration",
+        json!({ "FunctionName": "published", "Qualifier": "1" }),
+    );
+    assert_eq!(
+        (&first["MemorySize"], &first["FunctionArn"]),
+        (&json!(128), &json!(arn("published:1")))
+    );
+    let refused = scene.refused(
+        "PublishVersion",
+        json!({ "FunctionName": "published", "CodeSha256": "other" }),
+    );
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    let refused = scene.refused(
+        "DeleteFunction",
+        json!({ "FunctionName": "published", "Qualifier": "$LATEST" }),
+    );
+    assert_eq!(refused.code, "InvalidParameterValueException");
+}
+
+#[test]
+fn lists_go_on_where_a_page_ended() {
+    let scene = Scene::new();
+    for name in ["a", "b", "c"] {
+        scene.function(name, &json!({ "Publish": true }));
+    }
+    for (all, wanted) in [
+        (json!({}), vec!["a", "b", "c"]),
+        (
+            json!({ "FunctionVersion": "ALL" }),
+            vec!["a", "a", "b", "b", "c", "c"],
+        ),
+    ] {
+        let (mut names, mut marker) = (Vec::new(), json!(null));
+        loop {
+            let mut input = all.clone();
+            input["MaxItems"] = json!(1);
+            if marker.is_string() {
+                input["Marker"] = marker;
+            }
+            let page = scene.lambda("ListFunctions", input);
+            names.push(page["Functions"][0]["FunctionName"].as_str().unwrap().to_owned());
+            marker = page["NextMarker"].clone();
+            if marker.is_null() {
+                break;
+            }
+        }
+        assert_eq!(names, wanted);
+    }
+}
+
+#[test]
+fn what_is_not_built_is_refused() {
+    let scene = Scene::new();
+    for more in [
+        json!({ "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] } }),
+        json!({ "TracingConfig": { "Mode": "Active" } }),
+        json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:eu-central-1:111122223333:dead" } }),
+        json!({ "PackageType": "Image" }),
+    ] {
+        let mut input = json!({
+            "FunctionName": "f", "Runtime": "python3.13", "Handler": "a.b", "Role": scene.role, "Code": { "ZipFile": zip(1) },
+        });
+        for (member, value) in more.as_object().unwrap() {
+            input[member] = value.clone();
+        }
+        assert_eq!(
+            scene.refused("CreateFunction", input).code,
+            "NotImplemented",
+            "{more}"
+        );
+    }
+}

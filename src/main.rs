@@ -6,12 +6,12 @@
 
 mod account;
 mod arguments;
+mod bootstrap;
 mod command;
 mod control;
 mod error;
 mod folder;
 mod front;
-mod function;
 mod functions;
 mod memory;
 mod seed;
@@ -29,8 +29,8 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let ended = match function::asked_for() {
-        Some(environment) => function::run(environment),
+    let ended = match bootstrap::asked_for() {
+        Some(environment) => bootstrap::run(environment),
         None => run(arguments::command()),
     };
     match ended {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::client::Client;
+use super::client::{CLOCK, Client};
 use crate::arguments::{Clock, ClockChange};
 use crate::control::{Change, ClockReport};
 use crate::error::Error;
@@ -10,15 +10,11 @@ use crate::error::Error;
 pub(crate) async fn run(options: &Clock) -> Result<(), Error> {
     let client = Client::of(&options.server)?;
     let report: ClockReport = match &options.change {
-        None => {
-            client
-                .call(Method::GET, "/_ringwork/clock", "", Vec::new())
-                .await?
-        }
+        None => client.call(Method::GET, CLOCK, "", Vec::new()).await?,
         Some(change) => {
             let body =
                 serde_json::to_vec(&wanted(change)?).map_err(|error| Error::Usage(error.to_string()))?;
-            client.call(Method::POST, "/_ringwork/clock", "", body).await?
+            client.call(Method::POST, CLOCK, "", body).await?
         }
     };
     let clock = if report.follows {

@@ -9,7 +9,8 @@ pub struct Limits {
     pub head_bytes_max: usize,
     /// Header fields of a request. Stops thousands of tiny fields, which cost far more than their bytes; 431 beyond it.
     pub headers_max: usize,
-    /// Bytes of a request's body. Stops memory exhaustion by one request; 413 beyond it.
+    /// Bytes of a request's body. Stops memory exhaustion by one request; 413 beyond it. The default is what AWS takes for the
+    /// largest request that is not streamed, a function with its code (Lambda API Reference, "CreateFunction").
     pub body_bytes_max: usize,
     /// Bytes of all bodies that are being received or worked on. Stops memory exhaustion by many requests that are each
     /// within bounds; 503 beyond it.
@@ -58,7 +59,7 @@ impl Default for Limits {
         Self {
             head_bytes_max: 64 << 10,
             headers_max: 100,
-            body_bytes_max: 16 << 20,
+            body_bytes_max: 70_167_211,
             bodies_bytes_max: 512 << 20,
             discard_bytes_max: 64 << 20,
             first_byte_time: Duration::from_secs(10),

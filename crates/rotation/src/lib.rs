@@ -18,6 +18,7 @@ mod handler;
 mod mysql;
 mod package;
 mod postgresql;
+mod program;
 mod runtime;
 mod secrets;
 mod single_user;

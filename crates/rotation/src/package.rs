@@ -16,11 +16,12 @@ const MODE: u32 = 0o100_755;
 const DATE: u16 = 0x0021;
 const DEFLATED: u16 = 8;
 
-/// The zip of a program.
+/// The zip of a program, which is left what its process needs.
 ///
 /// # Errors
 /// When the program is too large for the format (4 GiB).
 pub fn package(program: &[u8]) -> Result<Vec<u8>> {
+    let program = &crate::program::loaded(program);
     let told = |error: &dyn std::error::Error| Error::Package(error.to_string());
     let mut crc = Crc::new();
     crc.update(program);

@@ -68,7 +68,7 @@ impl Front {
         Answer {
             status: status.as_u16(),
             headers,
-            body,
+            body: body.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When each key was last used, and for what: `GetKeyLastUsage`, and the condition key that keeps keys in use from their end.
 //!
 //! A use is noted once a minute and key at most, in the transaction of its call. Which use was the last of that minute is then read
-//! from the ledger, so that the answer is exact though the notes are few.
+//! from the ledger, so that the answer is exact though the notes are few; where very much was recorded since, it is the noted use.
 //!
 //! Source: KMS Developer Guide, "Determine past usage of a KMS key".
 //! Invariant: only a note that is committed keeps another one from being written.
@@ -25,6 +25,8 @@ const NOTED_EVERY: i64 = 60_000;
 pub(crate) const TRAILING: &str = "kms:TrailingDaysWithoutKeyUsage";
 /// Records of one page of the ledger.
 const STRIDE: usize = 64;
+/// Pages that are looked through for a later use than the noted one; a page passes over 20,000 batches at most.
+const PAGES_MAX: usize = 2;
 
 /// A use that was noted.
 #[derive(Clone, Serialize, Deserialize)]
@@ -123,7 +125,7 @@ fn last(look: &mut Look<'_>, key: &Key) -> Result<Option<(Use, Option<String>)>>
         before: None,
         limit: STRIDE,
     };
-    loop {
+    for _ in 0..PAGES_MAX {
         let page = scan::page(look, &query)?;
         let used = page.records.into_iter().find(|record| {
             record.error.is_none()
@@ -138,11 +140,13 @@ fn last(look: &mut Look<'_>, key: &Key) -> Result<Option<(Use, Option<String>)>>
             };
             return Ok(Some((found, Some(record.event))));
         }
-        match page.next {
-            Some(next) => query.before = Some(next),
-            None => return Ok(Some((noted, None))),
-        }
+        let Some(next) = page.next else { break };
+        query.before = Some(next);
     }
+    // Too much was recorded since: the noted use is found by its id, which tells its time.
+    let id = Attribute::RequestId;
+    let record = scan::by_id(look, &key.account, &key.region, id, &noted.request)?;
+    Ok(Some((noted, record.map(|record| record.event))))
 }
 
 /// A key as the operations that end its use see it: with the days that it was not used.

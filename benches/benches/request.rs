@@ -90,7 +90,7 @@ impl Signed {
             path: "/".to_owned(),
             query: String::new(),
             headers: self.headers.clone(),
-            body: self.body.clone(),
+            body: self.body.clone().into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
         }

@@ -43,13 +43,15 @@ impl Flow {
 
     fn begin(&mut self) {
         if let Opening::Idle(reader) = std::mem::replace(&mut self.opening, Opening::Ended) {
-            self.opening = Opening::Going(tokio::task::spawn_blocking(move || open(reader)));
+            // Made here, where it will be given back too: threads that come and go would each keep what others free.
+            let room = reader.room(BATCH);
+            self.opening = Opening::Going(tokio::task::spawn_blocking(move || open(reader, room)));
         }
     }
 }
 
-fn open(mut reader: Reader) -> Opened {
-    let bytes = reader.next(BATCH)?;
+fn open(mut reader: Reader, room: Vec<u8>) -> Opened {
+    let bytes = reader.next_in(BATCH, room)?;
     Ok((reader, bytes))
 }
 

@@ -15,6 +15,9 @@ use super::content::{Content, ContentId};
 use super::row::Sealed;
 use super::yard::{Pins, Yard};
 
+/// What a chunk's seals may take, in all layers.
+const SEALS_BYTES_MAX: usize = 32;
+
 /// Why stored bytes do not open. The words are for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unopened {
@@ -69,7 +72,7 @@ impl Stored {
     }
 
     /// The bytes of a place that lies within.
-    fn read(&self, id: ContentId, place: &Range<u64>) -> Result<Vec<u8>, Unopened> {
+    fn read(&self, id: ContentId, place: &Range<u64>, mut bytes: Vec<u8>) -> Result<Vec<u8>, Unopened> {
         let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         match self {
             Self::Row(row) => row
@@ -78,7 +81,7 @@ impl Stored {
                 .map(<[u8]>::to_vec)
                 .ok_or_else(|| Unopened::Length(id.text())),
             Self::File(file) => {
-                let mut bytes = vec![0; within(place.end.saturating_sub(place.start))];
+                bytes.resize(within(place.end.saturating_sub(place.start)), 0);
                 file.read_at(place.start, &mut bytes)
                     .map_err(|error| Unopened::Read(id.text(), error))?;
                 Ok(bytes)
@@ -109,6 +112,18 @@ impl Reader {
 
     /// The next bytes: at least one chunk's, at most about `most`, never of two contents at once; `None` at the end. Blocks.
     pub(crate) fn next(&mut self, most: usize) -> Result<Option<Bytes>, Unopened> {
+        self.next_in(most, Vec::new())
+    }
+
+    /// Room for the next bytes, as they are stored.
+    pub(super) fn room(&self, most: usize) -> Vec<u8> {
+        let left = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let chunks = left.min(most).div_ceil(CHUNK_BYTES).saturating_add(1);
+        Vec::with_capacity(chunks.saturating_mul(CHUNK_BYTES + SEALS_BYTES_MAX))
+    }
+
+    /// The same as `next`, in room that is there.
+    pub(super) fn next_in(&mut self, most: usize, mut room: Vec<u8>) -> Result<Option<Bytes>, Unopened> {
         loop {
             let open = match self.open.take() {
                 Some(open) => open,
@@ -118,7 +133,7 @@ impl Reader {
                 },
             };
             if open.range.start < open.range.end {
-                let (bytes, rest) = open.next(most)?;
+                let (bytes, rest) = open.next(most, std::mem::take(&mut room))?;
                 self.open = Some(rest);
                 self.left = self.left.saturating_sub(bytes.len() as u64);
                 return Ok(Some(bytes));
@@ -169,7 +184,7 @@ impl Reader {
 
 impl Open {
     /// Opens the chunks that hold the next bytes.
-    fn next(mut self, most: usize) -> Result<(Bytes, Self), Unopened> {
+    fn next(mut self, most: usize, room: Vec<u8>) -> Result<(Bytes, Self), Unopened> {
         const CHUNK: u64 = CHUNK_BYTES as u64;
         let id = self.id;
         let damaged = || Unopened::Length(id.text());
@@ -178,7 +193,7 @@ impl Open {
         let last = wanted.min(first.saturating_add((most / CHUNK_BYTES).saturating_sub(1) as u64));
         let begin = self.opener.place(first).ok_or_else(damaged)?.start;
         let end = self.opener.place(last).ok_or_else(damaged)?.end;
-        let mut bytes = self.stored.read(id, &(begin..end))?;
+        let mut bytes = self.stored.read(id, &(begin..end), room)?;
         // Each chunk is opened where it lies, then moved up to the one before it.
         let (sealed, mut filled, mut at) = (self.opener.sealed_chunk(), 0_usize, 0_usize);
         for chunk in first..=last {

@@ -165,6 +165,10 @@ impl World {
                 self.existing.pairs.insert(operation, members.clone());
             }
         }
+        // Shapes alone leave the region of a replica away.
+        let region = Document::Structure(vec![("Region", Document::String("us-west-2".to_owned()))]);
+        let regions = vec![("AddReplicaRegions", Document::List(vec![region]))];
+        self.existing.pairs.insert("ReplicateSecretToRegions", regions);
     }
 
     /// An organization with a unit, a member in it, a policy, and an invitation that stands.

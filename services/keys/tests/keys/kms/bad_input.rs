@@ -106,6 +106,7 @@ fn foreign_blobs_tell_nothing_of_their_keys() {
 
 /// Types, usages and algorithms that do not go together.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_key_of_the_wrong_kind_says_what_is_wrong() {
     let here = Here::new();
     let make = |spec: &str, usage: &str| {
@@ -230,6 +231,7 @@ fn a_key_of_the_wrong_kind_says_what_is_wrong() {
 
 /// What each state of a key refuses (KMS Developer Guide, "Key states of AWS KMS keys").
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_state_refuses_what_aws_says() {
     let here = Here::new();
     let key = here.key();
@@ -321,6 +323,7 @@ fn each_state_refuses_what_aws_says() {
 
 /// Every operation that AWS lets be tried is tried without effect: it says so, and what it would do is not done.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_dry_run_tells_that_it_would_have_worked() {
     let here = Here::new();
     let make = |spec: &str, usage: &str| {

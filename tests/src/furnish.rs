@@ -278,10 +278,6 @@ impl World {
             analysis,
         );
         self.furnish_object(name);
-        let key = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{}", self.existing.key_id);
-        let kms = Document::Structure(vec![("KMSKeyArn", Document::String(key))]);
-        let encryption = vec![("ObjectEncryption", Document::Structure(vec![("SSEKMS", kms)]))];
-        self.existing.pairs.insert("UpdateObjectEncryption", encryption);
         let root = format!("arn:aws:iam::{ACCOUNT}:root");
         let policy = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"AWS": root}, "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/*"),

@@ -225,6 +225,8 @@ impl Sampler<'_> {
             "KeyId" | "TargetKeyId" | "DestinationKeyId" | "SourceKeyId" => {
                 id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")
             }
+            "KMSKeyArn" => id(&self.existing.key_id, "00000000-0000-4000-8000-000000000000")
+                .map(|id| format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}")),
             "GrantId" => id(&self.existing.grant_id, &"0".repeat(64)),
             "analyzerName" | "ruleName" => Some(name.to_owned()),
             "analyzerArn" | "resourceArn" => Some(format!(

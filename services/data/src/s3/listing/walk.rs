@@ -306,9 +306,9 @@ mod tests {
             let (found, commons, _) = all(&list, &prefix, delimiter.as_deref(), limit);
             let (mut rows, mut rolled) = (Vec::new(), BTreeSet::new());
             for key in keys.iter().filter(|key| key.starts_with(&prefix)) {
-                let rest = &key[prefix.len()..];
+                let rest = key.strip_prefix(prefix.as_str()).unwrap_or_default();
                 match delimiter.as_deref().and_then(|delimiter| rest.find(delimiter).map(|at| at + delimiter.len())) {
-                    Some(end) => { rolled.insert(key[..prefix.len() + end].to_owned()); }
+                    Some(end) => { rolled.insert(key.get(..prefix.len() + end).unwrap_or_default().to_owned()); }
                     None => rows.push(key.clone()),
                 }
             }

@@ -47,6 +47,20 @@ fn what_cannot_be_is_refused() {
             json!({"CORSRule": [{"AllowedMethod": ["GET"], "AllowedOrigin": ["*.*"]}]}),
             "InvalidRequest",
         ),
+    ] {
+        assert_eq!(
+            code(operation, member, value.clone()),
+            wanted,
+            "{operation} {value}"
+        );
+    }
+}
+
+#[test]
+fn what_leads_nowhere_is_refused() {
+    let here = Here::with_bucket();
+    let code = |operation: &str, member: &str, value| Here::code(here.on_bucket(operation, member, value));
+    for (operation, member, value, wanted) in [
         (
             "PutBucketWebsite",
             "WebsiteConfiguration",

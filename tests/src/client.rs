@@ -132,7 +132,7 @@ fn member<'a>(structure: &'a Structure, name: &str) -> &'a Member {
         .members
         .iter()
         .find(|member| member.name == name)
-        .expect("a member of the shape")
+        .unwrap_or_else(|| panic!("{name} is no member of the shape"))
 }
 
 /// A simple value as query strings, labels, headers and forms have it; nothing for what has no text.

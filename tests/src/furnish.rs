@@ -288,15 +288,19 @@ impl World {
         let account = ("AccountId", Document::String(ACCOUNT.to_owned()));
         let arn = ("ResourceArn", Document::String(format!("arn:aws:s3:::{name}")));
         for operation in [
-            "GetPublicAccessBlock",
-            "PutPublicAccessBlock",
-            "DeletePublicAccessBlock",
+            "s3control:GetPublicAccessBlock",
+            "s3control:PutPublicAccessBlock",
+            "s3control:DeletePublicAccessBlock",
         ] {
             self.existing.pairs.insert(operation, vec![account.clone()]);
         }
-        for operation in ["ListTagsForResource", "TagResource", "UntagResource"] {
-            let members = self.existing.pairs.entry(operation).or_default();
-            members.extend([account.clone(), arn.clone()]);
+        for operation in [
+            "s3control:ListTagsForResource",
+            "s3control:TagResource",
+            "s3control:UntagResource",
+        ] {
+            let members = vec![account.clone(), arn.clone()];
+            self.existing.pairs.insert(operation, members);
         }
         let policy = vec![("Policy", Document::String(policy.to_string()))];
         self.existing.pairs.insert("PutBucketPolicy", policy);

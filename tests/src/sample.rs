@@ -162,6 +162,7 @@ impl Sampler<'_> {
                 "0",
                 "alias/a",
                 "arn:aws:iam::111122223333:role/a",
+                "arn:aws:s3:::missing",
                 "123456789012",
                 "AKIAIOSFODNN7EXAMPLE",
             ];

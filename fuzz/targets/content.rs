@@ -6,7 +6,9 @@ use crypto::content::{CHUNK_BYTES, ContentOpener, ContentSealer};
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let [layers, size @ .., flip] = bytes else { return };
     let layers = 1 + layers % 2;
-    let size = size.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    let size = size.iter().fold(0_usize, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(usize::from(*byte))
+    });
     let size = size % (3 * CHUNK_BYTES);
     let (mut sealer, keys) = ContentSealer::new([3; 16], layers).expect("keys");
     let mut sealed = Vec::new();
@@ -23,11 +25,17 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let at = usize::from(*flip) * 257 % bad.len();
         bad[at] ^= 1 | flip;
         assert!(opener.open(chunk, &mut bad).is_err(), "an altered chunk opened");
-        assert!(opener.open(chunk + 1, &mut part.to_vec()).is_err(), "a chunk opened elsewhere");
+        assert!(
+            opener.open(chunk + 1, &mut part.to_vec()).is_err(),
+            "a chunk opened elsewhere"
+        );
     }
     assert_eq!(opened, size);
     let other = ContentOpener::new([3; 16], size as u64 + 1, &keys).expect("an opener");
     let last = crypto::content::chunks(size as u64) - 1;
     let tail = sealed.chunks(opener.sealed_chunk()).last().expect("a chunk");
-    assert!(other.open(last, &mut tail.to_vec()).is_err(), "another size opened");
+    assert!(
+        other.open(last, &mut tail.to_vec()).is_err(),
+        "another size opened"
+    );
 });

@@ -51,7 +51,7 @@ pub use gateway::Gateway;
 pub use identity::{Directory, Identity};
 pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
-pub use origin::{CrossOrigin, OriginRules, Sharing};
+pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use provider::{AWS_MANAGED_KEY, Provider};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};

@@ -18,6 +18,12 @@ use crate::gateway::Gateway;
 use crate::identity::Identity;
 use crate::operation::Result;
 
+/// CloudTrail's name for what a browser asks in advance.
+const PREFLIGHT: &str = "PreflightRequest";
+const UNSAID: &str = "CORSResponse: CORS is not enabled for this bucket.";
+const REFUSED: &str = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
+     Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
+
 /// What a page would do.
 pub struct CrossOrigin<'a> {
     /// The first segment of the path in path style, raw.
@@ -36,11 +42,18 @@ pub enum Sharing {
     Granted(Vec<(HeaderName, String)>),
 }
 
+/// Whose resource a page would reach: in the trail of that account and region it is told.
+pub struct Owned {
+    pub account: String,
+    pub region: String,
+}
+
 /// One service's rules for pages of other origins.
 pub struct OriginRules {
     /// botocore's service name.
     pub service: &'static str,
-    pub share: fn(&mut Look<'_>, &CrossOrigin<'_>) -> Result<Sharing>,
+    /// The owner is `None` where nothing bears the name.
+    pub share: fn(&mut Look<'_>, &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)>,
 }
 
 /// What is left of a request for its answer's headers.
@@ -72,10 +85,16 @@ impl Asking {
             headers: headers_asked.map(str::to_owned).collect(),
         })
     }
+
+    fn refused(&self, message: &str) -> Fault {
+        Fault::plain("AccessForbidden", 403, message)
+            .with("Method", Document::String(self.method.clone()))
+            .with("ResourceType", Document::String("BUCKET".to_owned()))
+    }
 }
 
 impl Gateway {
-    fn sharing(&self, rules: &OriginRules, asking: &Asking) -> Result<Sharing> {
+    fn sharing(&self, rules: &OriginRules, asking: &Asking) -> Result<(Option<Owned>, Sharing)> {
         let bucket = asking
             .path
             .trim_start_matches('/')
@@ -104,21 +123,35 @@ impl Gateway {
             return;
         };
         // A store that does not read has failed the call already.
-        if let Ok(Sharing::Granted(headers)) = self.sharing(rules, &asking) {
+        if let Ok((_, Sharing::Granted(headers))) = self.sharing(rules, &asking) {
             add(&mut answer.headers, headers);
         }
     }
 
-    /// The answer to a browser that asks before it sends. It names no caller and shows nothing but what an owner told pages.
-    pub(crate) fn preflight(&self, service: &str, asking: &Asking, facts: &RequestFacts) -> Option<Answer> {
+    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner.
+    pub(crate) async fn preflight(
+        &self,
+        service: &str,
+        asking: &Asking,
+        facts: &RequestFacts,
+    ) -> Option<Answer> {
         let rules = self.environment.services.origins(service)?;
-        let refused = |message: &str| {
-            Fault::plain("AccessForbidden", 403, message)
-                .with("Method", Document::String(asking.method.clone()))
-                .with("ResourceType", Document::String("BUCKET".to_owned()))
+        let (owned, said) = match self.sharing(rules, asking) {
+            Ok((owned, Sharing::Granted(headers))) => (owned, Ok(headers)),
+            Ok((owned, Sharing::Unsaid)) => (owned, Err(asking.refused(UNSAID))),
+            Ok((owned, Sharing::Refused)) => (owned, Err(asking.refused(REFUSED))),
+            Err(fault) => (None, Err(fault)),
         };
-        let fault = match self.sharing(rules, asking) {
-            Ok(Sharing::Granted(headers)) => {
+        let model = api::models::service(rules.service);
+        let owned = owned.unwrap_or_else(|| Owned {
+            account: self.environment.management_account.to_string(),
+            region: "us-east-1".to_owned(),
+        });
+        let recorded = self
+            .record_event(model, PREFLIGHT, owned, said.as_ref().err(), facts)
+            .await;
+        let fault = match (recorded, said) {
+            (Ok(()), Ok(headers)) => {
                 let mut all = HeaderMap::new();
                 add(&mut all, headers);
                 return Some(Answer {
@@ -127,14 +160,8 @@ impl Gateway {
                     body: crate::front::Body::Whole(bytes::Bytes::new()),
                 });
             }
-            Ok(Sharing::Unsaid) => refused("CORSResponse: CORS is not enabled for this bucket."),
-            Ok(Sharing::Refused) => refused(
-                "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
-                 Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
-            ),
-            Err(fault) => fault,
+            (Ok(()), Err(fault)) | (Err(fault), _) => fault,
         };
-        let model = api::models::service(rules.service);
         let spoken = wire::model::Protocol::RestXml;
         Some(crate::gateway::told(protocol::encode_fault(
             model, spoken, &fault, &facts.id,

@@ -13,6 +13,7 @@ use crate::jobs::{Job, JobKind};
 use crate::ledger;
 use crate::ledger::record::{Caller, ErrorFacts, EventKind, Judged, Record, ResourceFacts, Tls};
 use crate::operation::Endpoint;
+use crate::origin::Owned;
 use crate::trail::TrailRules;
 
 /// The longest error message that a record keeps, in bytes: a client chooses how long its names are.
@@ -245,6 +246,44 @@ pub(crate) fn refusal(refusal: Refusal<'_>, facts: &RequestFacts, moment: Moment
             .and_then(|(route, input)| shown_input(refusal.rules, route.service, route.operation, input)),
         response: None,
         error: Some(error(refusal.service, refusal.protocol, refusal.fault)),
+        resources: Vec::new(),
+        names_resources: false,
+        additional: serde_json::Map::new(),
+        judgements: Vec::new(),
+        shared: None,
+    }
+}
+
+/// The record of a data event of nobody in particular, in the trail of the resource's owner.
+pub(crate) fn asked_in_advance(
+    service: Option<&'static Service>,
+    event: &'static str,
+    owned: Owned,
+    fault: Option<&Fault>,
+    facts: &RequestFacts,
+    moment: Moment,
+) -> Record {
+    Record {
+        id: facts.id.clone(),
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: owned.account,
+        region: owned.region,
+        service: service.map_or("unknown", |service| service.name).to_owned(),
+        source: service.map_or_else(|| "unknown.amazonaws.com".to_owned(), event_source),
+        operation: event.to_owned(),
+        event_name: None,
+        data: true,
+        read_only: true,
+        kind: EventKind::AwsApiCall,
+        caller: Caller::unknown(""),
+        source_ip: facts.source_ip.clone(),
+        user_agent: facts.user_agent.clone(),
+        tls: tls(facts),
+        request: None,
+        response: None,
+        error: fault.map(|fault| error(service, Protocol::RestXml, fault)),
         resources: Vec::new(),
         names_resources: false,
         additional: serde_json::Map::new(),

@@ -20,6 +20,7 @@ use crate::identity::Identity;
 use crate::integrity;
 use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
+use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
 
@@ -230,6 +231,27 @@ impl Gateway {
         let fault = self.record_refusal(refused, facts).await;
         report(&fault, &facts.id);
         answer(protocol::encode_fault(service, protocol, &fault, &facts.id), None)
+    }
+
+    /// Records a data event that is no operation of the service's model, of a caller who shows nothing: what a browser asks in advance.
+    pub(crate) async fn record_event(
+        &self,
+        service: Option<&'static Service>,
+        event: &'static str,
+        owned: Owned,
+        fault: Option<&Fault>,
+        facts: &RequestFacts,
+    ) -> Result<()> {
+        let wall = self.environment.clock.wall();
+        let moment = Moment {
+            now: self.environment.clock.now(),
+            wall,
+            event: self.environment.draw_id(wall.0),
+        };
+        let record = recorder::asked_in_advance(service, event, owned, fault, facts, moment);
+        let appends = vec![recorder::append(&record)];
+        let committed = self.store.commit(self.store.begin(), appends).await;
+        committed.map(drop).map_err(Fault::internal)
     }
 
     /// Makes a refusal durable. Its fault, or the one of the record that could not be written.

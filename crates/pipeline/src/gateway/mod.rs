@@ -190,7 +190,7 @@ impl Gateway {
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if incoming.method == http::Method::OPTIONS
             && let Some(asking) = &asking
-            && let Some(answer) = self.preflight("s3", asking, &facts)
+            && let Some(answer) = self.preflight("s3", asking, &facts).await
         {
             return answer;
         }

@@ -1,5 +1,6 @@
 //! Browsers that ask before they send, and the headers that they must read.
 
+use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::json;
 
 use crate::cloud::Here;
@@ -44,4 +45,26 @@ fn pages_are_let_in_by_the_buckets_rules() {
     assert_eq!(header(&refused, "access-control-expose-headers"), "ETag");
     let stranger = here.plain("GET", "/bucket", &[("origin", "https://example.org")]);
     assert_eq!(header(&stranger, "access-control-allow-origin"), "");
+}
+
+#[test]
+fn what_a_browser_asks_in_advance_is_in_the_owners_trail() {
+    let here = Here::with_bucket();
+    let headers = [
+        ("origin", "https://a.example.com"),
+        ("access-control-request-method", "GET"),
+    ];
+    let rule = json!({"AllowedMethod": ["GET"], "AllowedOrigin": ["https://a.example.com"]});
+    assert_eq!(here.plain("OPTIONS", "/bucket/key", &headers).status, 403);
+    here.on_bucket("PutBucketCors", "CORSConfiguration", json!({"CORSRule": [rule]}))
+        .unwrap();
+    assert_eq!(here.plain("OPTIONS", "/bucket/key", &headers).status, 200);
+    let told: Vec<_> = here
+        .cloud
+        .records(ACCOUNT, REGION)
+        .into_iter()
+        .filter(|record| record.operation == "PreflightRequest")
+        .map(|record| (record.data, record.error.map(|error| error.code)))
+        .collect();
+    assert_eq!(told, [(true, Some("AccessForbidden".to_owned())), (true, None)]);
 }

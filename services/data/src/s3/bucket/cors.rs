@@ -7,11 +7,11 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
 };
-use pipeline::{Access, CrossOrigin, Look, OriginRules, Result, Sharing};
+use pipeline::{Access, CrossOrigin, Look, OriginRules, Owned, Result, Sharing};
 use wire::Fault;
 use wire::typed::Empty;
 
-use super::{BUCKETS, Configured, on_bucket::on_bucket, to_change};
+use super::{BUCKETS, Bucket, Configured, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_request, malformed_xml, text};
 
@@ -106,11 +106,19 @@ on_bucket! {
 /// What buckets let pages of other origins do.
 pub static ORIGINS: OriginRules = OriginRules { service: "s3", share };
 
-fn share(look: &mut Look<'_>, asked: &CrossOrigin<'_>) -> Result<Sharing> {
+fn share(look: &mut Look<'_>, asked: &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)> {
     let Some(bucket) = look.get(&BUCKETS, asked.bucket)? else {
-        return Ok(Sharing::Unsaid);
+        return Ok((None, Sharing::Unsaid));
     };
-    let found: Option<model::CORSConfiguration> = configuration::read(look, &bucket, Configured::Cors, "")?;
+    let owned = Owned {
+        account: bucket.account.clone(),
+        region: bucket.region.clone(),
+    };
+    Ok((Some(owned), shared(look, &bucket, asked)?))
+}
+
+fn shared(look: &mut Look<'_>, bucket: &Bucket, asked: &CrossOrigin<'_>) -> Result<Sharing> {
+    let found: Option<model::CORSConfiguration> = configuration::read(look, bucket, Configured::Cors, "")?;
     let Some(found) = found else {
         return Ok(Sharing::Unsaid);
     };

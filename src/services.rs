@@ -48,7 +48,6 @@ pub(crate) fn tables() -> Tables {
             &data::s3::inventory::BUCKETS,
             &platform::lambda::inventory::FUNCTIONS,
         ],
-        providers: vec![&keys::kms::managed::PROVIDER],
         origins: vec![&data::s3::bucket::ORIGINS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],

@@ -48,12 +48,14 @@ pub struct Owned {
     pub region: String,
 }
 
+/// How a service tells whose resource a page would reach, if there is one, and what its owner lets pages do.
+pub type Share = fn(&mut Look<'_>, &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)>;
+
 /// One service's rules for pages of other origins.
 pub struct OriginRules {
     /// botocore's service name.
     pub service: &'static str,
-    /// The owner is `None` where nothing bears the name.
-    pub share: fn(&mut Look<'_>, &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)>,
+    pub share: Share,
 }
 
 /// What is left of a request for its answer's headers.

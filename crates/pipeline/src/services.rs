@@ -7,7 +7,6 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
-use crate::provider::Provider;
 use crate::trail::{self, TrailRules};
 use wire::Document;
 
@@ -18,7 +17,6 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     readiness: Vec<&'static Readiness>,
-    providers: Vec<&'static Provider>,
 }
 
 /// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
@@ -45,7 +43,6 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             readiness: tables.readiness.clone(),
-            providers: tables.providers.clone(),
         }
     }
 
@@ -62,14 +59,6 @@ impl Services {
         self.endpoints
             .values()
             .flat_map(|operations| operations.values().copied())
-    }
-
-    /// What a service has ready for others.
-    pub(crate) fn provider(&self, name: &str) -> Option<&'static Provider> {
-        self.providers
-            .iter()
-            .find(|provider| provider.name == name)
-            .copied()
     }
 
     /// How a service's calls look in the trail.

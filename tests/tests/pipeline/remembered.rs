@@ -1,10 +1,10 @@
-//! What services keep for a caller between calls, and what they have ready for each other.
+//! What services keep for a caller between calls.
 
 use std::sync::Arc;
 
 use pipeline::operation::{Access, Operation, Result};
 use pipeline::testing::REGION;
-use pipeline::{AWS_MANAGED_KEY, AccountScope, Authorized, Call, Endpoint, Found, Look};
+use pipeline::{AccountScope, Authorized, Call, Endpoint, Found, Look};
 use scenarios::world::World;
 use serde_json::json;
 use wire::{Document, Timestamp};
@@ -39,31 +39,7 @@ impl Operation for Remembers {
     }
 }
 
-/// Has KMS make the account's key for a service.
-struct Provides;
-
-impl Operation for Provides {
-    type Input = Nothing;
-    type Output = Nothing;
-    type Target = AccountScope;
-    const ACCESS: Access = Access::write("athena:CreateWorkGroup");
-
-    fn target(look: &mut Look<'_>, _input: &Nothing) -> Result<Found<AccountScope>> {
-        Ok(AccountScope::of(look))
-    }
-
-    fn handle(call: &mut Call<'_>, _scope: Authorized<AccountScope>, _input: Nothing) -> Result<Nothing> {
-        let made = call.provide(AWS_MANAGED_KEY, "s3")?;
-        assert_eq!(call.provide(AWS_MANAGED_KEY, "s3")?, made);
-        assert!(call.provide("nobody.has-it", "s3").is_err());
-        Ok(Nothing)
-    }
-}
-
-static ENDPOINTS: &[Endpoint] = &[
-    Endpoint::of::<Remembers>("athena", "ListWorkGroups"),
-    Endpoint::of::<Provides>("athena", "CreateWorkGroup"),
-];
+static ENDPOINTS: &[Endpoint] = &[Endpoint::of::<Remembers>("athena", "ListWorkGroups")];
 
 fn asked(world: &World) -> usize {
     let records = world.newest(REGION, 50);
@@ -96,13 +72,4 @@ fn what_is_remembered_is_the_callers_own_and_for_a_while() {
     ask(&ana);
     ask(&ana);
     assert_eq!(asked(&world), 3);
-}
-
-#[test]
-fn a_service_has_ready_what_others_need_of_it() {
-    let world = World::with(ENDPOINTS, &[]);
-    let said = world.ask(&world.root, "athena", "CreateWorkGroup", &json!({"Name": "made"}));
-    assert_eq!(said.status, 200, "{}", said.message);
-    let aliases = world.call("kms", "ListAliases", json!({})).unwrap();
-    assert_eq!(aliases["Aliases"][0]["AliasName"], "alias/aws/s3");
 }

@@ -35,7 +35,6 @@ use crate::jobs::JobKind;
 use crate::operation::Endpoint;
 use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
-use crate::provider::Provider;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
 use crate::trail::TrailRules;
@@ -62,8 +61,6 @@ pub struct Tables {
     pub origins: Vec<&'static OriginRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
-    /// What services have ready for others.
-    pub providers: Vec<&'static Provider>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.

@@ -115,7 +115,7 @@ impl Here {
             operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
-            providers: vec![&keys::kms::managed::PROVIDER],
+            readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::kms::MaterialSpec;
-use pipeline::{AWS_MANAGED_KEY, Call, Provider, Readiness, Resource, Result};
+use pipeline::{Call, Readiness, Resource, Result};
 use wire::{Document, Fault};
 
 use crate::kms::alias::{ALIASES, Alias};
@@ -30,12 +30,6 @@ fn make_named(call: &mut Call<'_>, input: &Document) -> Result<()> {
         _ => Ok(()),
     }
 }
-
-/// Makes them for services of other crates.
-pub static PROVIDER: Provider = Provider {
-    name: AWS_MANAGED_KEY,
-    make: aws_managed,
-};
 
 /// The ARN of the account's key for a service (`secretsmanager`) in the region of the call. The key is made if there is none yet.
 ///

@@ -11,14 +11,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto::Secret;
-use pipeline::{AWS_MANAGED_KEY, Call, Result};
+use pipeline::{Call, Result};
 use wire::fault::{Code, Common, Side};
 use wire::{Document, Fault, Timestamp};
 
 use super::mode::{ARN, KmsMode};
 use super::{Octets, UnderKms};
 use crate::s3::bucket::Bucket;
-use crate::s3::locate;
 
 /// The service in whose name KMS is called, for `kms:ViaService`.
 const BY: &str = "s3.amazonaws.com";
@@ -62,9 +61,6 @@ pub(super) fn make(
         && let Some(made) = call.recall::<Made>(MADE, place.as_bytes())
     {
         return Ok((made.plain.clone(), made.under.clone()));
-    }
-    if named == DEFAULT_KEY && !locate::anonymous(call) {
-        call.provide(AWS_MANAGED_KEY, "s3")?;
     }
     let input = Document::Structure(vec![
         (

@@ -1,6 +1,7 @@
 //! A world with one thing of every kind that operations name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pipeline::testing::{ACCOUNT, BEGINNING, REGION};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::world::World;
 impl World {
     /// An account with one thing of every kind, named `existing`.
     pub fn furnished() -> Self {
-        let mut world = Self::bare();
+        let mut world = Self::bare().with_functions(Arc::new(crate::runner::Echo));
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
         let name = "existing";
         world.make("CreateUser", json!({"UserName": name}));

@@ -163,8 +163,7 @@ impl World {
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
-        let gateway = Gateway::new(store, seal, random, clock, directory, ACCOUNT, &tables)
-            .with_functions(Arc::new(crate::runner::Echo));
+        let gateway = Gateway::new(store, seal, random, clock, directory, ACCOUNT, &tables);
         let gateway = Arc::new(gateway);
         let made = gateway.system("us-east-1", |call| identity::bootstrap(call, ACCOUNT, None));
         let made = made.map_err(|fault| fault.message).expect("the first start");

@@ -76,7 +76,17 @@ struct Passed {
 enum Run {
     /// It is done; with the earliest time at which something that it planned is due.
     Done(Option<i64>),
+    /// Somebody else ended it, or took it out of the plan.
+    Gone,
     Wants(Wanted),
+}
+
+/// What became of a job that a pass reached.
+enum Begun {
+    Underway,
+    /// With the earliest time at which something that it planned is due.
+    Done(Option<i64>),
+    Gone,
 }
 
 /// A job's place among those underway, given back however its task ends.
@@ -194,8 +204,9 @@ impl Gateway {
                     return Ok(passed);
                 }
                 match self.begin(&id).await? {
-                    None => passed.held = passed.held.or(Some(id.0)),
-                    Some(planned) => {
+                    Begun::Underway => passed.held = passed.held.or(Some(id.0)),
+                    Begun::Gone => {}
+                    Begun::Done(planned) => {
                         passed.done += 1;
                         // What it planned may come before the rest of the page.
                         if planned.is_some_and(|due| due <= now.0) {
@@ -212,8 +223,8 @@ impl Gateway {
         Ok(passed)
     }
 
-    /// Runs a job, or brings it underway (`None`). Otherwise tells when the first thing that it planned is due.
-    async fn begin(self: &Arc<Self>, id: &JobId) -> Result<Option<Option<i64>>> {
+    /// Runs a job, or brings it underway.
+    async fn begin(self: &Arc<Self>, id: &JobId) -> Result<Begun> {
         let mut started = Started {
             id: id.clone(),
             facts: RequestFacts::default(),
@@ -222,7 +233,11 @@ impl Gateway {
         let wanted = match self.run_until_committed(&mut started).await {
             Ok(Run::Done(planned)) => {
                 self.underway.state.lock().parked.remove(id);
-                return Ok(Some(planned));
+                return Ok(Begun::Done(planned));
+            }
+            Ok(Run::Gone) => {
+                self.underway.state.lock().parked.remove(id);
+                return Ok(Begun::Gone);
             }
             Ok(Run::Wants(wanted)) => wanted,
             Err(fault) => {
@@ -234,7 +249,7 @@ impl Gateway {
             let mut state = self.underway.state.lock();
             if state.going.len() >= SLOTS {
                 state.parked.insert(id.clone());
-                return Ok(None);
+                return Ok(Begun::Underway);
             }
             state.parked.remove(id);
             state.going.insert(id.clone());
@@ -247,34 +262,35 @@ impl Gateway {
             let ended = slot.gateway.go_through(started, wanted).await;
             let mut state = slot.gateway.underway.state.lock();
             match ended {
-                Ok(()) => state.done += 1,
+                Ok(done) => state.done += usize::from(done),
                 Err(fault) => state.failed = Some(fault),
             }
             drop(state);
             drop(slot);
         });
-        Ok(None)
+        Ok(Begun::Underway)
     }
 
-    /// Brings what a job wants until it is done.
-    async fn go_through(&self, mut started: Started, mut wanted: Wanted) -> Result<()> {
+    /// Brings what a job wants until it is done; `false` if it was taken out of the plan meanwhile.
+    async fn go_through(&self, mut started: Started, mut wanted: Wanted) -> Result<bool> {
         loop {
             let outdoors = &self.environment.outdoors;
             let due = Timestamp(started.id.0);
             started.brought.bring(outdoors, wanted, due).await;
             match self.run_until_committed(&mut started).await? {
-                Run::Done(_) => return Ok(()),
+                Run::Done(_) => return Ok(true),
+                Run::Gone => return Ok(false),
                 Run::Wants(more) => wanted = more,
             }
         }
     }
 
-    /// Runs a job until its transaction commits, or until it wants something from outside. A job that is gone is done.
+    /// Runs a job until its transaction commits, or until it wants something from outside.
     async fn run_until_committed(&self, started: &mut Started) -> Result<Run> {
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.store.begin_eager().map_err(Fault::internal)?;
             let Some(job) = tx.get(&JOBS, &started.id).map_err(Fault::internal)? else {
-                return Ok(Run::Done(None));
+                return Ok(Run::Gone);
             };
             started.brought.begin_run();
             let (appends, planned, moves) = match self.run_job(&mut tx, &job, started)? {

@@ -7,9 +7,11 @@
 
 mod admit;
 mod execute;
+mod follow;
 mod system;
 
 pub(crate) use execute::caught;
+pub use follow::{Ended, Follower};
 
 use std::sync::Arc;
 
@@ -229,8 +231,14 @@ impl Gateway {
             body: &bytes,
             ..parts
         };
+        let (caller, region) = (Arc::clone(&prepared.identity), prepared.region.clone());
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
+        let followed = answered.followed.zip(self.trail(service.name).follower);
+        let code = match (&followed, &answered.outcome) {
+            (Some(_), Err(fault)) => Some(protocol::spell(Some(service), protocol, fault).code.to_string()),
+            _ => None,
+        };
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -243,6 +251,22 @@ impl Gateway {
             answer.body = delivery;
         }
         self.share(service.name, asking, &mut answer);
+        if let Some((subject, follower)) = followed {
+            let ended = Ended {
+                subject: &subject,
+                operation: operation.name,
+                method: parts.method,
+                path: parts.path,
+                query: parts.query,
+                headers: parts.headers,
+                status: answer.status,
+                code: code.as_deref(),
+                answer: &answer.headers,
+                sent: answer.size(),
+                took: self.environment.clock.wall().0 - wall.0,
+            };
+            self.follow(follower, &caller, &region, &facts, &ended).await;
+        }
         answer
     }
 

@@ -21,6 +21,7 @@ pub mod fault;
 pub mod inventory;
 pub mod listing;
 pub mod locate;
+pub mod log;
 pub mod multipart;
 pub mod object;
 
@@ -30,6 +31,7 @@ pub static TRAIL: TrailRules = TrailRules {
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
+    follower: Some(log::FOLLOWER),
     ..TrailRules::new("s3")
 };
 
@@ -100,4 +102,4 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[object::RESTORED];
+pub static JOBS: &[JobKind] = &[log::DELIVERED, object::RESTORED];

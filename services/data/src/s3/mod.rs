@@ -19,6 +19,7 @@ pub mod emptiness;
 pub mod encryption;
 pub mod fault;
 pub mod inventory;
+pub mod lifecycle;
 pub mod listing;
 pub mod locate;
 pub mod log;
@@ -102,4 +103,4 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[log::DELIVERED, object::RESTORED];
+pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];

@@ -19,10 +19,10 @@ use bytes::Bytes;
 use crypto::{Randomness, Seal};
 use store::Store;
 use tokio::sync::Notify;
-use wire::Fault;
-use wire::model::Kind;
+use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
+use wire::{Document, Fault};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
@@ -34,7 +34,7 @@ use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
-use crate::operation::Endpoint;
+use crate::operation::{Endpoint, Result};
 use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::provider::Provider;
@@ -235,10 +235,7 @@ impl Gateway {
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
-        let code = match (&followed, &answered.outcome) {
-            (Some(_), Err(fault)) => Some(protocol::spell(Some(service), protocol, fault).code.to_string()),
-            _ => None,
-        };
+        let code = code(service, protocol, &answered.outcome);
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -319,6 +316,12 @@ fn report(fault: &Fault, id: &str) {
             eprintln!();
         }
     }
+}
+
+/// The code of a refusal, as clients see it.
+fn code(service: &Service, protocol: Protocol, outcome: &Result<Document>) -> Option<String> {
+    let fault = outcome.as_ref().err()?;
+    Some(protocol::spell(Some(service), protocol, fault).code.to_string())
 }
 
 /// An encoded answer without anything beside it.

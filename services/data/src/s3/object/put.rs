@@ -80,8 +80,7 @@ impl Operation for PutObject {
         )?;
         let (owner, acl) = asked_acl.resolve(call, bucket)?;
         on_condition(&input).expect(call, &object)?;
-        let asked = encryption::asked!(input);
-        let plan = Plan::of(call, bucket, &input.key, &asked)?;
+        let plan = Plan::of(call, bucket, &input.key, &encryption::asked!(input))?;
         let received = call.receive(Intake {
             layers: plan.applied().layers(),
             bytes_max: PUT_BYTES_MAX,

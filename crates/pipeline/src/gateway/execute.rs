@@ -12,6 +12,7 @@ use wire::route::{Catalog as _, Route};
 use wire::{Document, Fault, Timestamp};
 
 use super::admit::{Prepared, Refused, not_implemented};
+use super::follow::Followed;
 use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
 use crate::authorize;
 use crate::blobs::{Contents, Delivery, Moves};
@@ -45,7 +46,7 @@ struct Ran {
     noted: bool,
     delivery: Option<Delivery>,
     moves: Moves,
-    followed: Option<String>,
+    followed: Option<Followed>,
 }
 
 /// What a call is answered with, once that is durable.
@@ -56,7 +57,7 @@ pub(super) struct Answered {
     /// The payload, if it is not part of the outcome.
     pub(super) delivery: Option<Delivery>,
     /// What the request is followed for by its service.
-    pub(super) followed: Option<String>,
+    pub(super) followed: Option<Followed>,
 }
 
 impl Answered {
@@ -213,7 +214,7 @@ impl Gateway {
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
         let moves = std::mem::take(&mut call.moves);
-        let followed = call.look.followed.take();
+        let followed = Followed::of(&mut call.look, prepared);
         let delivery = call.delivery.take().filter(|_| outcome.is_ok());
         let invoked = std::mem::take(&mut call.invoked);
         let mut appends = self.invoked_appends(invoked, record.error.is_some());

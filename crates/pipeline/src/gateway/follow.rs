@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use wire::Fault;
 
+use super::admit::Prepared;
 use super::{ATTEMPTS_MAX, Gateway};
 use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
@@ -34,6 +35,25 @@ pub struct Ended<'a> {
     pub took: i64,
 }
 
+/// A request that its service follows, as far as the call itself knows it.
+pub(super) struct Followed {
+    pub(super) subject: String,
+    pub(super) identity: Arc<Identity>,
+    pub(super) region: String,
+}
+
+impl Followed {
+    pub(super) fn of(look: &mut Look<'_>, prepared: &Prepared) -> Option<Self> {
+        let subject = look.followed.take()?;
+        let (identity, region) = (Arc::clone(&prepared.identity), prepared.region.clone());
+        Some(Self {
+            subject,
+            identity,
+            region,
+        })
+    }
+}
+
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
 
@@ -43,12 +63,11 @@ impl Gateway {
     pub(super) async fn follow(
         &self,
         follower: Follower,
-        identity: &Identity,
-        region: &str,
+        followed: &Followed,
         facts: &RequestFacts,
         ended: &Ended<'_>,
     ) {
-        if let Err(fault) = self.note_ended(follower, identity, region, facts, ended).await {
+        if let Err(fault) = self.note_ended(follower, followed, facts, ended).await {
             super::report(&fault, &facts.id);
         }
     }
@@ -56,17 +75,17 @@ impl Gateway {
     async fn note_ended(
         &self,
         follower: Follower,
-        identity: &Identity,
-        region: &str,
+        followed: &Followed,
         facts: &RequestFacts,
         ended: &Ended<'_>,
     ) -> Result<()> {
+        let identity = followed.identity.as_ref();
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.store.begin_eager().map_err(Fault::internal)?;
             let account = Arc::clone(&identity.account);
             let now = self.environment.clock.now();
             let (noted, conflict, planned) = {
-                let look = Look::new(&mut tx, &self.environment, now, region, account);
+                let look = Look::new(&mut tx, &self.environment, now, &followed.region, account);
                 let mut call = Call::new(look, identity, facts, "");
                 let noted = follower(&mut call, ended);
                 (noted, call.look.conflict, !call.pending.is_empty())

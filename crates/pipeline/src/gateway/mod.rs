@@ -231,7 +231,6 @@ impl Gateway {
             body: &bytes,
             ..parts
         };
-        let (caller, region) = (Arc::clone(&prepared.identity), prepared.region.clone());
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
@@ -248,9 +247,9 @@ impl Gateway {
             answer.body = delivery;
         }
         self.share(service.name, asking, &mut answer);
-        if let Some((subject, follower)) = followed {
+        if let Some((followed, follower)) = followed {
             let ended = Ended {
-                subject: &subject,
+                subject: &followed.subject,
                 operation: operation.name,
                 method: parts.method,
                 path: parts.path,
@@ -262,7 +261,7 @@ impl Gateway {
                 sent: answer.size(),
                 took: self.environment.clock.wall().0 - wall.0,
             };
-            self.follow(follower, &caller, &region, &facts, &ended).await;
+            self.follow(follower, &followed, &facts, &ended).await;
         }
         answer
     }

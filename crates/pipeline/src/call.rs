@@ -6,6 +6,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crypto::{IdPrefix, Secret};
 use store::{AsKey, Direction, Key, Prefix, Record, StreamBatch, Table, Tx};
 use wire::{Fault, Timestamp};
@@ -52,6 +53,8 @@ pub struct Look<'a> {
     pub(crate) brought: Option<&'a Brought>,
     /// Set when the run cannot go on without something from outside, whatever the handler makes of the error.
     pub(crate) wanted: Option<Wanted>,
+    /// What the request is followed for by its service.
+    pub(crate) followed: Option<String>,
 }
 
 impl<'a> Look<'a> {
@@ -72,6 +75,7 @@ impl<'a> Look<'a> {
             conflict: false,
             brought: None,
             wanted: None,
+            followed: None,
         }
     }
 
@@ -108,6 +112,11 @@ impl<'a> Look<'a> {
     /// The account in whose name this Ringwork was started; an organization's management account.
     pub fn management_account(&self) -> &str {
         &self.environment.management_account
+    }
+
+    /// Has the end of this request told to its service's follower, whatever it is, under this name. The first of several counts.
+    pub fn follow(&mut self, subject: &str) {
+        self.followed.get_or_insert_with(|| subject.to_owned());
     }
 
     /// The directory of principals.
@@ -222,6 +231,8 @@ pub struct Call<'a> {
     pub(crate) moves: Moves,
     /// The answer's payload.
     pub(crate) delivery: Option<Delivery>,
+    /// The body of a call that a service makes by itself, instead of a request's.
+    pub(crate) payload: Option<Bytes>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -262,6 +273,7 @@ impl<'a> Call<'a> {
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
+            payload: None,
         }
     }
 

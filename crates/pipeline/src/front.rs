@@ -94,3 +94,13 @@ pub struct Answer {
     pub headers: HeaderMap,
     pub body: Body<Box<dyn Departing>>,
 }
+
+impl Answer {
+    /// Bytes of the body.
+    pub(crate) fn size(&self) -> u64 {
+        match &self.body {
+            Body::Whole(bytes) => bytes.len() as u64,
+            Body::Stream(stream) => stream.size(),
+        }
+    }
+}

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use api::models::Embedded;
+use bytes::Bytes;
 use wire::fault::Common;
 use wire::model::Protocol;
 use wire::route::Catalog as _;
@@ -46,7 +47,15 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
-        self.ask(self.identity, Some(by), None, by, service, operation, input)
+        self.ask(
+            self.identity,
+            Some(by),
+            None,
+            by,
+            service,
+            operation,
+            (input, None),
+        )
     }
 
     /// Runs another service's operation as a service principal, in the account that the call runs in: Lambda that assumes a
@@ -70,7 +79,33 @@ impl Call<'_> {
             let account = policy::Arn::parse(arn).map(|arn| arn.account().to_owned());
             (arn.to_owned(), account.unwrap_or_default())
         });
-        self.ask(&identity, None, cause, by, service, operation, input)
+        self.ask(&identity, None, cause, by, service, operation, (input, None))
+    }
+
+    /// The same, with the cause's account (not every ARN tells it) and bytes that are the body of the call: an object that a service
+    /// delivers.
+    ///
+    /// # Errors
+    /// As `invoke`.
+    pub fn deliver_as_service(
+        &mut self,
+        by: &'static str,
+        (cause, account): (&str, &str),
+        service: &str,
+        operation: &str,
+        (input, payload): (Document, Bytes),
+    ) -> Result<Document> {
+        let identity = Identity::service(by, self.look.account());
+        let cause = Some((cause.to_owned(), account.to_owned()));
+        self.ask(
+            &identity,
+            None,
+            cause,
+            by,
+            service,
+            operation,
+            (input, Some(payload)),
+        )
     }
 
     /// Runs another service's operation as a session that was issued a moment ago: what Lambda does with a function's role, for which
@@ -99,7 +134,7 @@ impl Call<'_> {
                 ));
             }
         };
-        self.ask(&identity, Some(by), None, by, service, operation, input)
+        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
     }
 
     #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]
@@ -111,7 +146,7 @@ impl Call<'_> {
         by: &'static str,
         service: &str,
         operation: &str,
-        input: Document,
+        (input, payload): (Document, Option<Bytes>),
     ) -> Result<Document> {
         let environment = self.look.environment;
         let unbuilt = || {
@@ -147,6 +182,7 @@ impl Call<'_> {
         let mut inner = Call::new(look, identity, &facts, model.name);
         inner.via = via;
         inner.cause = cause;
+        inner.payload = payload;
         inner.unkept = std::mem::take(&mut self.unkept);
         let ready = environment.services.made_ready(&mut inner, endpoint, &input);
         let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));

@@ -46,7 +46,7 @@ pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Re
 pub use call::{Call, Look};
 pub use clock::Clock;
 pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupted, TlsFacts};
-pub use gateway::Gateway;
+pub use gateway::{Ended, Gateway};
 pub use identity::{Directory, Identity};
 pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};

@@ -3,6 +3,7 @@
 //! Invariant: these rules only ever take away from what the model lets the record show; no rule brings a sensitive
 //! member back.
 
+use crate::gateway::Follower;
 use wire::redact::{Redactor, Sensitive, TimestampStyle};
 
 /// The rules of one service's records. A service without rules of its own has `TrailRules::new`.
@@ -30,6 +31,8 @@ pub struct TrailRules {
     /// Operations, and events of jobs, that are data events: what is done in or with a resource (`Invoke`). The event history does not
     /// show them.
     pub data_events: &'static [&'static str],
+    /// Notes how requests ended that the service follows (`Look::follow`).
+    pub follower: Option<Follower>,
 }
 
 impl TrailRules {
@@ -47,6 +50,7 @@ impl TrailRules {
             defaults: &[],
             event_names: &[],
             data_events: &[],
+            follower: None,
         }
     }
 

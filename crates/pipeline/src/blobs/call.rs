@@ -68,6 +68,9 @@ impl Call<'_> {
     /// # Errors
     /// `EntityTooLarge`, and what is wrong with the body: its signature, its checksums, its length.
     pub fn receive(&mut self, intake: Intake) -> Result<Arc<Received>> {
+        if let Some(bytes) = self.payload.clone() {
+            return self.store_bytes(&bytes, intake);
+        }
         let id = self.content_id()?;
         let yard = Arc::clone(&self.look.environment.yard);
         let taken = self.contents()?.receive(&yard, id, intake);

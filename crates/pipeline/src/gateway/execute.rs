@@ -12,6 +12,7 @@ use wire::route::{Catalog as _, Route};
 use wire::{Document, Fault, Timestamp};
 
 use super::admit::{Prepared, Refused, not_implemented};
+use super::follow::Followed;
 use super::{ATTEMPTS_AT_ONCE, ATTEMPTS_MAX, Gateway};
 use crate::authorize;
 use crate::blobs::{Contents, Delivery, Moves};
@@ -45,6 +46,7 @@ struct Ran {
     noted: bool,
     delivery: Option<Delivery>,
     moves: Moves,
+    followed: Option<Followed>,
 }
 
 /// What a call is answered with, once that is durable.
@@ -54,6 +56,8 @@ pub(super) struct Answered {
     pub(super) denial: Option<String>,
     /// The payload, if it is not part of the outcome.
     pub(super) delivery: Option<Delivery>,
+    /// What the request is followed for by its service.
+    pub(super) followed: Option<Followed>,
 }
 
 impl Answered {
@@ -62,6 +66,7 @@ impl Answered {
             outcome: Err(fault),
             denial: None,
             delivery: None,
+            followed: None,
         }
     }
 }
@@ -209,6 +214,7 @@ impl Gateway {
         let planned = call.pending.iter().map(|pending| pending.due).min();
         let shared = std::mem::take(&mut call.shared_with);
         let moves = std::mem::take(&mut call.moves);
+        let followed = Followed::of(&mut call.look, prepared);
         let delivery = call.delivery.take().filter(|_| outcome.is_ok());
         let invoked = std::mem::take(&mut call.invoked);
         let mut appends = self.invoked_appends(invoked, record.error.is_some());
@@ -226,6 +232,7 @@ impl Gateway {
             noted,
             delivery,
             moves,
+            followed,
         }))
     }
 
@@ -297,6 +304,7 @@ impl Gateway {
             outcome: ran.outcome,
             denial: ran.denial,
             delivery: ran.delivery,
+            followed: ran.followed,
         })
     }
 

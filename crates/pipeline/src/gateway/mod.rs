@@ -7,9 +7,11 @@
 
 mod admit;
 mod execute;
+mod follow;
 mod system;
 
 pub(crate) use execute::caught;
+pub use follow::{Ended, Follower};
 
 use std::sync::Arc;
 
@@ -17,10 +19,10 @@ use bytes::Bytes;
 use crypto::{Randomness, Seal};
 use store::Store;
 use tokio::sync::Notify;
-use wire::Fault;
-use wire::model::Kind;
+use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
+use wire::{Document, Fault};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
@@ -32,7 +34,7 @@ use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
-use crate::operation::Endpoint;
+use crate::operation::{Endpoint, Result};
 use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::quota::{Enforced, Quotas, Rates};
@@ -228,6 +230,8 @@ impl Gateway {
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
+        let followed = answered.followed.zip(self.trail(service.name).follower);
+        let code = code(service, protocol, &answered.outcome);
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -240,6 +244,22 @@ impl Gateway {
             answer.body = delivery;
         }
         self.share(service.name, asking, &mut answer);
+        if let Some((followed, follower)) = followed {
+            let ended = Ended {
+                subject: &followed.subject,
+                operation: operation.name,
+                method: parts.method,
+                path: parts.path,
+                query: parts.query,
+                headers: parts.headers,
+                status: answer.status,
+                code: code.as_deref(),
+                answer: &answer.headers,
+                sent: answer.size(),
+                took: self.environment.clock.wall().0 - wall.0,
+            };
+            self.follow(follower, &followed, &facts, &ended).await;
+        }
         answer
     }
 
@@ -292,6 +312,12 @@ fn report(fault: &Fault, id: &str) {
             eprintln!();
         }
     }
+}
+
+/// The code of a refusal, as clients see it.
+fn code(service: &Service, protocol: Protocol, outcome: &Result<Document>) -> Option<String> {
+    let fault = outcome.as_ref().err()?;
+    Some(protocol::spell(Some(service), protocol, fault).code.to_string())
 }
 
 /// An encoded answer without anything beside it.

@@ -37,6 +37,9 @@ pub fn bucket_anywhere(
     {
         return Err(Fault::access_denied("Access Denied"));
     }
+    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+        look.follow(&found.name);
+    }
     Ok(Found::or_absent(found, || {
         (bucket::arn(name), no_such_bucket(name))
     }))

@@ -19,8 +19,10 @@ pub mod emptiness;
 pub mod encryption;
 pub mod fault;
 pub mod inventory;
+pub mod lifecycle;
 pub mod listing;
 pub mod locate;
+pub mod log;
 pub mod multipart;
 pub mod object;
 
@@ -30,6 +32,7 @@ pub static TRAIL: TrailRules = TrailRules {
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
+    follower: Some(log::FOLLOWER),
     ..TrailRules::new("s3")
 };
 
@@ -100,4 +103,4 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[object::RESTORED];
+pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];

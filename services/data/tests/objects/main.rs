@@ -1,6 +1,8 @@
 //! Objects, their lists and uploads in parts, through the whole way of a signed request.
 
 #[cfg(test)]
+mod access_log;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod conditional;
@@ -8,6 +10,8 @@ mod conditional;
 mod copying;
 #[cfg(test)]
 mod encryption;
+#[cfg(test)]
+mod lifecycle;
 #[cfg(test)]
 mod listing;
 #[cfg(test)]

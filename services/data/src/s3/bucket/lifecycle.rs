@@ -15,6 +15,7 @@ use wire::typed::Empty;
 use super::{Configured, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_argument, invalid_request, malformed_xml, text};
+use crate::s3::lifecycle;
 
 const PUT: Access = Access::write("s3:PutLifecycleConfiguration");
 const RULES_MAX: usize = 1000;
@@ -334,6 +335,7 @@ on_bucket! {
             bucket.least_moved = least;
             bucket.clone().keep(call)?;
         }
+        lifecycle::begin(call, &bucket)?;
         configuration::put(call, bucket, Configured::Lifecycle, "", "BucketLifecycleConfiguration", asked)?;
         Ok(model::PutBucketLifecycleConfigurationOutput {
             transition_default_minimum_object_size: Some(least.shown()),
@@ -368,6 +370,7 @@ on_bucket! {
     /// Lets a bucket's objects grow old as they are.
     DeleteBucketLifecycle(model::DeleteBucketLifecycleRequest) -> Empty, PUT;
     |call, bucket, _input| {
+        lifecycle::end(call, &bucket.name)?;
         let bucket = to_change(&bucket);
         configuration::delete(call, bucket, Configured::Lifecycle, "")?;
         Ok(Empty)

@@ -13,6 +13,7 @@ use wire::{Document, Fault};
 use super::{Part, Summed, UPLOADED, UPLOADS, Upload, all_parts, find};
 use crate::s3::encryption::{self, Applied, Plan};
 use crate::s3::fault::malformed_xml;
+use crate::s3::lifecycle;
 use crate::s3::listing::page::Names;
 use crate::s3::object::checksum::{self, Algorithm, Kept, Values};
 use crate::s3::object::target::{self, ObjectTarget};
@@ -93,7 +94,7 @@ impl Operation for CompleteMultipartUpload {
         }
         call.delete(&UPLOADS, &row)?;
         let version = make(call, &object, &upload, &chosen, (size, kept))?;
-        Ok(answer(call, &object, &version))
+        answer(call, &object, &version)
     }
 }
 
@@ -289,7 +290,11 @@ fn make(
     Ok(version)
 }
 
-fn answer(call: &Call<'_>, object: &ObjectTarget, version: &Version) -> model::CompleteMultipartUploadOutput {
+fn answer(
+    call: &mut Call<'_>,
+    object: &ObjectTarget,
+    version: &Version,
+) -> Result<model::CompleteMultipartUploadOutput> {
     let bucket = object.bucket();
     let key = Names(Some(model::EncodingType::Url)).show(object.key());
     let shown = version.encryption.shown();
@@ -303,6 +308,7 @@ fn answer(call: &Call<'_>, object: &ObjectTarget, version: &Version) -> model::C
         key: Some(object.key().to_owned()),
         e_tag: Some(version.quoted_etag()),
         version_id: version.id.clone(),
+        expiration: lifecycle::expiration(call, bucket, object.key(), version)?,
         checksum_type: version.checksum.as_ref().map(Kept::kind),
         server_side_encryption: shown.mode,
         sse_kms_key_id: shown.kms_key,
@@ -310,7 +316,7 @@ fn answer(call: &Call<'_>, object: &ObjectTarget, version: &Version) -> model::C
         ..Default::default()
     };
     checksum::show!(output, &version.checksum);
-    output
+    Ok(output)
 }
 
 /// The answer once more, while the object that the upload made is the newest of its key.
@@ -324,5 +330,5 @@ fn again(
         Body::Parts { upload, .. } => upload == id,
         Body::None | Body::One(_) => false,
     });
-    Ok(made.map(|version| answer(call, object, &version)))
+    made.map(|version| answer(call, object, &version)).transpose()
 }

@@ -14,6 +14,7 @@ use super::target::{self, ObjectTarget};
 use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, PUT_TAGS, Stored};
 use super::{Body, Piece, access_list, class, lock, refusal, source};
 use crate::s3::encryption::{self, Place, Plan};
+use crate::s3::lifecycle;
 
 /// Copies an object.
 pub struct CopyObject;
@@ -150,6 +151,7 @@ fn copied(
         copy_object_result: Some(result),
         copy_source_version_id: from.object.shown_id(&from.version),
         version_id: version.id.clone(),
+        expiration: lifecycle::expiration(call, object.bucket(), object.key(), &version)?,
         ..Default::default()
     };
     encryption::show!(output, version.encryption);

@@ -128,7 +128,7 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
 }
 
 /// Deletes the newest version, or lays a delete marker over it.
-fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
+pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
     if slot.bucket.versioning == Versioning::Never {
         if let Some(version) = slot.newest(call)? {
             slot.remove(call, &version)?;

@@ -12,6 +12,7 @@ use super::target::{self, ObjectTarget};
 use super::write::GET;
 use super::{Version, class};
 use crate::s3::encryption;
+use crate::s3::lifecycle;
 
 /// What it takes to read a version that is named.
 pub(crate) const GET_VERSION: Access = Access::read("s3:GetObjectVersion");
@@ -73,6 +74,9 @@ impl Operation for GetObject {
         };
         let now = call.now;
         facts::tell!(output, object, version, extent, input, now);
+        if object.asked().is_none() {
+            output.expiration = lifecycle::expiration(call, object.bucket(), object.key(), &version)?;
+        }
         let source = source::of(call, object.slot(), &version, &opener, extent.range)?;
         call.deliver(source)?;
         Ok(output)

@@ -9,6 +9,7 @@ use super::precondition::Conditions;
 use super::target::{self, ObjectTarget};
 use super::write::GET;
 use crate::s3::encryption;
+use crate::s3::lifecycle;
 
 /// Tells of an object what its read would, but for the bytes.
 pub struct HeadObject;
@@ -67,6 +68,9 @@ impl Operation for HeadObject {
         let mut output = model::HeadObjectOutput::default();
         let now = call.now;
         facts::tell!(output, object, version, extent, input, now);
+        if object.asked().is_none() {
+            output.expiration = lifecycle::expiration(call, object.bucket(), object.key(), &version)?;
+        }
         Ok(output)
     }
 }

@@ -52,6 +52,8 @@ pub use attributes::GetObjectAttributes;
 pub use batch::DeleteObjects;
 pub use copy::CopyObject;
 pub use delete::DeleteObject;
+pub(crate) use delete::mark;
+pub(crate) use facts::http_date;
 pub use get::GetObject;
 pub use head::HeadObject;
 pub use hold::{GetObjectLegalHold, PutObjectLegalHold};

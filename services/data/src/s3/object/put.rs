@@ -15,6 +15,7 @@ use super::target::{self, ObjectTarget};
 use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, Stored};
 use super::{Body, Piece};
 use crate::s3::encryption::{self, Place, Plan};
+use crate::s3::lifecycle;
 
 /// Stores an object.
 pub struct PutObject;
@@ -79,8 +80,7 @@ impl Operation for PutObject {
         )?;
         let (owner, acl) = asked_acl.resolve(call, bucket)?;
         on_condition(&input).expect(call, &object)?;
-        let asked = encryption::asked!(input);
-        let plan = Plan::of(call, bucket, &input.key, &asked)?;
+        let plan = Plan::of(call, bucket, &input.key, &encryption::asked!(input))?;
         let received = call.receive(Intake {
             layers: plan.applied().layers(),
             bytes_max: PUT_BYTES_MAX,
@@ -126,6 +126,7 @@ impl Operation for PutObject {
         checksum::show!(output, &version.checksum);
         encryption::show!(output, version.encryption);
         output.sse_kms_encryption_context = version.encryption.shown_context();
+        output.expiration = lifecycle::expiration(call, bucket, &input.key, &version)?;
         object.slot().append(call, version)?;
         Ok(output)
     }

@@ -1,0 +1,273 @@
+//! The line of a request.
+//!
+//! Invariant: a line is one line, whatever the client sent; it holds nothing by which somebody could act in the requester's name.
+//!
+//! Source: S3 User Guide, "Amazon S3 server access log format".
+
+use http::HeaderMap;
+use pipeline::Ended;
+use pipeline::call::RequestFacts;
+use pipeline::identity::{Identity, IdentityType};
+use policy::Principal;
+use wire::Timestamp;
+
+use crate::s3::bucket::Bucket;
+use crate::s3::canonical;
+
+/// Bytes of a field that the client chose.
+const FIELD_BYTES_MAX: usize = 8 << 10;
+const NONE: &str = "-";
+
+/// Writes the line, without its end.
+pub(super) fn of(
+    bucket: &Bucket,
+    identity: &Identity,
+    facts: &RequestFacts,
+    at: Timestamp,
+    ended: &Ended<'_>,
+) -> String {
+    let header = |name: &str| text(ended.headers, name);
+    let number = |value: Option<u64>| value.map_or_else(|| NONE.to_owned(), |value| value.to_string());
+    let sent = Some(ended.sent).filter(|sent| *sent > 0 && ended.method != "HEAD");
+    let (signed, how) = authentication(ended);
+    let tls = facts.tls.as_ref();
+    let fields = [
+        canonical::id_of(&bucket.account),
+        bucket.name.clone(),
+        format!("[{}]", moment(at)),
+        facts.source_ip.clone(),
+        requester(identity),
+        facts.id.clone(),
+        operation(ended.operation, ended.method),
+        plain(key(&bucket.name, facts.host.as_deref(), ended.path)),
+        quoted(Some(&format!("{} {} HTTP/1.1", ended.method, uri(ended)))),
+        ended.status.to_string(),
+        ended.code.unwrap_or(NONE).to_owned(),
+        number(sent),
+        number(object_size(ended)),
+        ended.took.max(0).to_string(),
+        ended.took.max(0).to_string(),
+        quoted(header("referer")),
+        quoted(facts.user_agent.as_deref()),
+        plain(version(ended.query)),
+        plain(text(ended.answer, "x-amz-id-2")),
+        signed.to_owned(),
+        tls.map_or(NONE, |tls| tls.cipher_suite).to_owned(),
+        how.to_owned(),
+        plain(facts.host.as_deref()),
+        tls.map_or(NONE, |tls| tls.version).to_owned(),
+        // The access point, whether a list of grants decided, and the region that the request came from.
+        NONE.to_owned(),
+        NONE.to_owned(),
+        NONE.to_owned(),
+    ];
+    fields.join(" ")
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// `22/Nov/2026:00:36:56 +0000`
+fn moment(at: Timestamp) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let iso = at.iso8601();
+    let part = |from: usize, to: usize| iso.get(from..to).unwrap_or_default();
+    let month = part(5, 7).parse::<usize>().unwrap_or(1).saturating_sub(1);
+    let month = MONTHS.get(month).copied().unwrap_or("Jan");
+    format!("{}/{month}/{}:{} +0000", part(8, 10), part(0, 4), part(11, 19))
+}
+
+/// The canonical id of an account's root user, the ARN of everybody else.
+fn requester(identity: &Identity) -> String {
+    if matches!(identity.principal, Principal::Anonymous) {
+        return NONE.to_owned();
+    }
+    if identity.kind == IdentityType::Root {
+        return canonical::id_of(&identity.account);
+    }
+    plain(Some(&identity.arn))
+}
+
+/// What a client chose, so that it stays one field.
+fn plain(value: Option<&str>) -> String {
+    let value = value.map(|value| bounded(value).replace(|c: char| c.is_whitespace() || c.is_control(), "+"));
+    value
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| NONE.to_owned())
+}
+
+fn quoted(value: Option<&str>) -> String {
+    let value = value.map_or_else(
+        || NONE.to_owned(),
+        |value| bounded(value).replace(char::is_control, " "),
+    );
+    format!("\"{value}\"")
+}
+
+fn bounded(value: &str) -> &str {
+    let end = (0..=FIELD_BYTES_MAX.min(value.len()))
+        .rev()
+        .find(|end| value.is_char_boundary(*end));
+    value.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// The key as the client wrote it, in the path or behind the bucket's own host name.
+fn key<'a>(bucket: &str, host: Option<&str>, path: &'a str) -> Option<&'a str> {
+    let of_host = host.is_some_and(|host| {
+        host.strip_prefix(bucket)
+            .is_some_and(|rest| rest.starts_with('.'))
+    });
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let key = if of_host {
+        path
+    } else {
+        path.strip_prefix(bucket)?.strip_prefix('/')?
+    };
+    Some(key).filter(|key| !key.is_empty())
+}
+
+/// Path and query. What would let a reader of the log send the request again, or act by its session, is left out.
+fn uri(ended: &Ended<'_>) -> String {
+    const SECRET: [&str; 3] = ["x-amz-signature", "x-amz-security-token", "signature"];
+    if ended.query.is_empty() {
+        return ended.path.to_owned();
+    }
+    let parameters = ended.query.split('&').map(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        if SECRET.contains(&name.to_ascii_lowercase().as_str()) {
+            format!("{name}={NONE}")
+        } else {
+            parameter.to_owned()
+        }
+    });
+    format!("{}?{}", ended.path, parameters.collect::<Vec<_>>().join("&"))
+}
+
+fn version(query: &str) -> Option<&str> {
+    query
+        .split('&')
+        .find_map(|parameter| parameter.strip_prefix("versionId="))
+}
+
+/// The signature's version, and where it was.
+fn authentication(ended: &Ended<'_>) -> (&'static str, &'static str) {
+    if ended.headers.contains_key("authorization") {
+        ("SigV4", "AuthHeader")
+    } else if ended.query.contains("X-Amz-Signature=") {
+        ("SigV4", "QueryString")
+    } else {
+        (NONE, NONE)
+    }
+}
+
+/// The size of the object that was read or written.
+fn object_size(ended: &Ended<'_>) -> Option<u64> {
+    let number = |value: &str| value.parse().ok();
+    if ended.code.is_some() {
+        return None;
+    }
+    match ended.operation {
+        "GetObject" | "HeadObject" => match text(ended.answer, "content-range") {
+            Some(range) => range.rsplit('/').next().and_then(number),
+            None => text(ended.answer, "content-length")
+                .and_then(number)
+                .or_else(|| Some(ended.sent).filter(|_| ended.operation == "GetObject")),
+        },
+        "PutObject" | "UploadPart" => text(ended.headers, "x-amz-decoded-content-length")
+            .or_else(|| text(ended.headers, "content-length"))
+            .and_then(number),
+        _ => None,
+    }
+}
+
+/// `REST.GET.OBJECT`
+fn operation(name: &str, method: &str) -> String {
+    let whole = match name {
+        "CopyObject" => Some("REST.COPY.OBJECT"),
+        "UploadPartCopy" => Some("REST.COPY.PART"),
+        "DeleteObjects" => Some("REST.POST.MULTI_OBJECT_DELETE"),
+        _ => None,
+    };
+    whole.map_or_else(|| format!("REST.{method}.{}", resource(name)), str::to_owned)
+}
+
+fn resource(operation: &str) -> &'static str {
+    const VERBS: [&str; 5] = ["Get", "Put", "Delete", "Head", "List"];
+    let noun = VERBS.iter().find_map(|verb| operation.strip_prefix(verb));
+    match noun.unwrap_or(operation) {
+        "Object" => "OBJECT",
+        "ObjectAcl" | "BucketAcl" => "ACL",
+        "ObjectTagging" => "OBJECT_TAGGING",
+        "ObjectAttributes" => "OBJECT_ATTRIBUTES",
+        "ObjectLegalHold" => "LEGAL_HOLD",
+        "ObjectRetention" => "RETENTION",
+        "ObjectLockConfiguration" => "OBJECT_LOCK_CONFIGURATION",
+        "ObjectVersions" => "BUCKETVERSIONS",
+        "RestoreObject" => "OBJECT_RESTORE",
+        "UpdateObjectEncryption" => "OBJECT_ENCRYPTION",
+        "UploadPart" => "PART",
+        "CreateMultipartUpload" | "MultipartUploads" => "UPLOADS",
+        "CompleteMultipartUpload" | "AbortMultipartUpload" | "Parts" => "UPLOAD",
+        "BucketAccelerateConfiguration" => "ACCELERATE",
+        "BucketAnalyticsConfiguration" | "BucketAnalyticsConfigurations" => "ANALYTICS",
+        "BucketCors" => "CORS",
+        "BucketEncryption" => "ENCRYPTION",
+        "BucketIntelligentTieringConfiguration" | "BucketIntelligentTieringConfigurations" => {
+            "INTELLIGENT_TIERING"
+        }
+        "BucketInventoryConfiguration" | "BucketInventoryConfigurations" => "INVENTORY",
+        "BucketLifecycle" | "BucketLifecycleConfiguration" => "LIFECYCLE",
+        "BucketLocation" => "LOCATION",
+        "BucketLogging" => "LOGGING_STATUS",
+        "BucketMetricsConfiguration" | "BucketMetricsConfigurations" => "METRICS",
+        "BucketNotificationConfiguration" => "NOTIFICATION",
+        "BucketOwnershipControls" => "OWNERSHIP_CONTROLS",
+        "BucketPolicy" => "BUCKETPOLICY",
+        "BucketPolicyStatus" => "POLICY_STATUS",
+        "BucketReplication" => "REPLICATION",
+        "BucketRequestPayment" => "REQUEST_PAYMENT",
+        "BucketTagging" => "TAGGING",
+        "BucketVersioning" => "VERSIONING",
+        "BucketWebsite" => "WEBSITE",
+        "PublicAccessBlock" => "PUBLIC_ACCESS_BLOCK",
+        _ => "BUCKET",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_is_written_as_the_format_has_it() {
+        assert_eq!(moment(Timestamp(1_795_305_600_000)), "22/Nov/2026:00:00:00 +0000");
+    }
+
+    #[test]
+    fn the_key_is_found_in_path_and_host_style() {
+        assert_eq!(key("b", Some("127.0.0.1"), "/b/a%20k/x"), Some("a%20k/x"));
+        assert_eq!(key("b", Some("b.localhost:1"), "/a"), Some("a"));
+        assert_eq!(key("b", Some("127.0.0.1"), "/b"), None);
+        assert_eq!(key("b", Some("127.0.0.1"), "/b/"), None);
+    }
+
+    #[test]
+    fn operations_are_named_by_method_and_resource() {
+        assert_eq!(operation("PutObject", "PUT"), "REST.PUT.OBJECT");
+        assert_eq!(operation("ListObjectsV2", "GET"), "REST.GET.BUCKET");
+        assert_eq!(operation("GetBucketLogging", "GET"), "REST.GET.LOGGING_STATUS");
+        assert_eq!(operation("CopyObject", "PUT"), "REST.COPY.OBJECT");
+        assert_eq!(operation("AbortMultipartUpload", "DELETE"), "REST.DELETE.UPLOAD");
+    }
+
+    #[test]
+    fn a_field_stays_one() {
+        assert_eq!(plain(Some("a b\nc")), "a+b+c");
+        assert_eq!(quoted(Some("a\r\nb")), "\"a  b\"");
+        assert_eq!(plain(Some("")), "-");
+        assert_eq!(bounded(&"ä".repeat(FIELD_BYTES_MAX)).len(), FIELD_BYTES_MAX);
+    }
+}

@@ -1,0 +1,76 @@
+//! Server access logs: a line of every request to a bucket that is logged, and their delivery as objects (S20.1, S20.2).
+//!
+//! `line` writes a line, `deliver` brings them into the target bucket.
+//!
+//! Invariant: a request to a bucket that is not logged writes and reads nothing here; a bucket that has lines has a delivery planned.
+//!
+//! Source: S3 User Guide, "Logging requests with server access logging".
+
+use pipeline::gateway::Follower;
+use pipeline::{Call, Ended, Result};
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::Timestamp;
+
+use super::bucket::{BUCKETS, Logging};
+
+mod deliver;
+mod line;
+
+pub use deliver::JOB as DELIVERED;
+
+/// A line that was not delivered yet.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Line(pub(crate) String);
+
+store::record!(Line, 1);
+
+/// By bucket, the request's time in milliseconds, and the request's id.
+pub(crate) static LINES: Table<(String, i64, String), Line> = Table::new(0x0380, "s3.access-log-lines");
+
+/// The delivery that is planned for a bucket's lines.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Planned {
+    pub(crate) account: String,
+    /// How the bucket was logged when the delivery was planned: where lines go that are left when logging ends.
+    pub(crate) logging: Logging,
+}
+
+store::record!(Planned, 1);
+
+/// By bucket.
+pub(crate) static PLANNED: Table<String, Planned> = Table::new(0x0381, "s3.access-log-deliveries");
+
+/// Milliseconds from a bucket's first undelivered line to the delivery, and from one that failed to the next.
+const DELAY: i64 = 60 * 60 * 1000;
+
+/// Who notes the requests.
+pub(crate) const FOLLOWER: Follower = note;
+
+/// Keeps the line of a request, and plans its delivery.
+fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
+    let name = ended.subject;
+    let Some(bucket) = call.get(&BUCKETS, name)? else {
+        // The request that deleted it.
+        return Ok(());
+    };
+    let Some(logging) = &bucket.logging else {
+        return Ok(());
+    };
+    let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
+    let text = line::of(&bucket, call.identity, call.request, at, ended);
+    let row = (name.to_owned(), at.0, call.request.id.clone());
+    call.put(&LINES, &row, Line(text))?;
+    if call.get(&PLANNED, name)?.is_some() {
+        return Ok(());
+    }
+    let planned = Planned {
+        account: bucket.account.clone(),
+        logging: logging.clone(),
+    };
+    call.put(&PLANNED, name, planned)?;
+    let due = Timestamp(call.now.0 + DELAY);
+    call.within(&bucket.account, |call| {
+        deliver::plan(call, &bucket.region, name, due)
+    })
+}

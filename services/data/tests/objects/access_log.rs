@@ -1,0 +1,207 @@
+//! Server access logs: the lines, and how they reach the target bucket.
+
+use pipeline::testing::{ACCOUNT, REGION};
+
+use crate::client::{DAY, Here};
+
+const HOUR: i64 = 3_600_000;
+const SIMPLE: &str = "<TargetObjectKeyFormat><SimplePrefix/></TargetObjectKeyFormat>";
+
+fn partitioned(by: &str) -> String {
+    format!(
+        "<TargetObjectKeyFormat><PartitionedPrefix><PartitionDateSource>{by}</PartitionDateSource></PartitionedPrefix></TargetObjectKeyFormat>"
+    )
+}
+
+/// A bucket that is logged into `logs`, which lets the service deliver if it is `open`.
+fn logged(format: &str, open: bool) -> Here {
+    let here = Here::new();
+    here.make_bucket("logs");
+    if open {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"Service":"logging.s3.amazonaws.com"}},"Action":"s3:PutObject","Resource":"arn:aws:s3:::logs/*","Condition":{{"ArnLike":{{"aws:SourceArn":"arn:aws:s3:::bucket"}},"StringEquals":{{"aws:SourceAccount":"{ACCOUNT}"}}}}}}}}"#
+        );
+        here.put("/logs", "policy", policy.as_bytes()).fine();
+    }
+    here.put("/bucket", "logging", configuration(format).as_bytes())
+        .fine();
+    here
+}
+
+fn configuration(format: &str) -> String {
+    format!(
+        "<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix>p/</TargetPrefix>{format}</LoggingEnabled></BucketLoggingStatus>"
+    )
+}
+
+fn delivered(here: &Here) -> Vec<String> {
+    here.get("/logs", "list-type=2").fine().all("Key")
+}
+
+fn lines(here: &Here) -> Vec<String> {
+    let keys = delivered(here);
+    let texts = keys
+        .iter()
+        .map(|key| here.get(&format!("/logs/{key}"), "").fine().text());
+    texts
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+/// S20.1: nothing is logged of a bucket that does not ask for it, nor after it asks no more.
+#[test]
+fn logging_is_off_by_default() {
+    let here = Here::new();
+    here.make_bucket("logs");
+    assert!(
+        !here
+            .get("/bucket", "logging")
+            .fine()
+            .text()
+            .contains("LoggingEnabled")
+    );
+    here.put("/bucket/a", "", b"x").fine();
+    here.advance(DAY);
+    assert_eq!(delivered(&here), Vec::<String>::new());
+    let here = logged(SIMPLE, true);
+    here.put("/bucket/a", "", b"x").fine();
+    here.put("/bucket", "logging", b"<BucketLoggingStatus/>").fine();
+    here.put("/bucket/b", "", b"x").fine();
+    here.advance(DAY);
+    // What was asked before still comes.
+    let lines = lines(&here);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("/bucket/a "));
+}
+
+/// S20.2: who read what is told in another bucket, of refused requests too.
+#[test]
+fn requests_are_told_line_by_line() {
+    let here = logged(SIMPLE, true);
+    here.put("/bucket/a%20key", "", b"hello").fine();
+    here.send(
+        "GET",
+        "/bucket/a%20key",
+        "",
+        &[
+            ("range", "bytes=1-2"),
+            ("user-agent", "probe/1 \"x\""),
+            ("referer", "http://from"),
+        ],
+        b"",
+    )
+    .expect(206);
+    let stranger = here.user("stranger", &["s3:ListAllMyBuckets"], &["*"]);
+    here.send_as(&stranger, "GET", "/bucket/a%20key", "", &[], b"")
+        .expect(403);
+    here.anonymous("GET", "/bucket/a%20key").expect(403);
+    here.get("/bucket/none", "versionId=null").expect(404);
+    assert_eq!(delivered(&here), Vec::<String>::new());
+    here.advance(HOUR);
+    let keys = delivered(&here);
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let stamp = keys[0].strip_prefix("p/").unwrap();
+    assert_eq!(
+        stamp.split('-').map(str::len).collect::<Vec<_>>(),
+        [4, 2, 2, 2, 2, 2, 16]
+    );
+    let lines = lines(&here);
+    let find = |part: &str| {
+        lines
+            .iter()
+            .find(|line| line.contains(part))
+            .unwrap_or_else(|| panic!("{part} in {lines:#?}"))
+    };
+    let put = find(" REST.PUT.OBJECT ");
+    let fields: Vec<_> = put.split(' ').collect();
+    assert_eq!(fields[1], "bucket");
+    assert!(fields[2].starts_with('[') && fields[3] == "+0000]");
+    assert_eq!(fields[4], "127.0.0.1");
+    assert_eq!(fields[5], fields[0], "the owner's root user asked");
+    assert_eq!(fields[8], "a%20key");
+    assert_eq!(&fields[9..12], ["\"PUT", "/bucket/a%20key", "HTTP/1.1\""]);
+    assert_eq!(&fields[12..16], ["200", "-", "-", "5"]);
+    assert!(put.contains(" SigV4 - AuthHeader 127.0.0.1:4566 - "));
+    let range = find(" 206 ");
+    assert!(range.contains(" 206 - 2 5 "), "{range}");
+    assert!(range.contains("\"http://from\" \"probe/1 \"x\"\" "), "{range}");
+    let refused = find("user/stranger");
+    assert!(refused.contains(" 403 AccessDenied "), "{refused}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("127.0.0.1 - ") && line.contains(" 403 "))
+    );
+    assert!(find(" 404 NoSuchVersion ").contains(" null "));
+    assert_eq!(lines.len(), 5);
+}
+
+/// Without the target bucket's permission nothing comes, the trail shows why, and what waited comes once it is given.
+#[test]
+fn delivery_needs_the_targets_permission() {
+    let here = logged(SIMPLE, false);
+    here.put("/bucket/a", "", b"x").fine();
+    here.advance(HOUR);
+    assert_eq!(delivered(&here), Vec::<String>::new());
+    let records = here.cloud.records(ACCOUNT, REGION);
+    let refused = records.iter().any(|record| {
+        record.operation == "PutObject"
+            && record.caller.invoked_by.as_deref() == Some("logging.s3.amazonaws.com")
+            && record
+                .error
+                .as_ref()
+                .is_some_and(|error| error.code == "AccessDenied")
+    });
+    assert!(refused);
+    let policy = br#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"logging.s3.amazonaws.com"},"Action":"s3:PutObject","Resource":"arn:aws:s3:::logs/p/*"}}"#;
+    here.put("/logs", "policy", policy).fine();
+    here.advance(HOUR);
+    assert_eq!(lines(&here).len(), 1);
+    // What nobody lets in for a day is let go.
+    here.delete("/logs", "policy").fine();
+    here.put("/bucket/a", "", b"x").fine();
+    here.advance(2 * DAY);
+    here.put("/logs", "policy", policy).fine();
+    here.advance(DAY);
+    assert_eq!(lines(&here).len(), 1);
+}
+
+#[test]
+fn keys_can_be_partitioned_by_delivery_or_event() {
+    let of = |by: &str| {
+        let here = logged(&partitioned(by), true);
+        here.put("/bucket/a", "", b"x").fine();
+        here.advance(DAY - HOUR / 2);
+        here.put("/bucket/a", "", b"x").fine();
+        here.advance(DAY);
+        delivered(&here)
+    };
+    let root = format!("p/{ACCOUNT}/{REGION}/bucket/");
+    let keys = of("DeliveryTime");
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert!(keys.iter().all(|key| key.starts_with(&root)), "{keys:?}");
+    assert!(keys.iter().any(|key| !key.contains("-00-00-00-")), "{keys:?}");
+    let keys = of("EventTime");
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    for key in keys {
+        let (days, name) = key.strip_prefix(&root).unwrap().rsplit_once('/').unwrap();
+        assert!(
+            name.starts_with(&format!("{}-00-00-00-", days.replace('/', "-"))),
+            "{key}"
+        );
+    }
+}
+
+/// More lines than an object takes go into several, and none twice.
+#[test]
+fn many_lines_go_in_pages() {
+    let here = logged(SIMPLE, true);
+    for _ in 0..1003 {
+        here.head("/bucket/none");
+    }
+    here.advance(HOUR);
+    assert_eq!(delivered(&here).len(), 2);
+    let lines = lines(&here);
+    let ids: std::collections::BTreeSet<_> = lines.iter().filter_map(|line| line.split(' ').nth(6)).collect();
+    assert_eq!((lines.len(), ids.len()), (1003, 1003));
+}

@@ -1,4 +1,4 @@
-//! The restoration of archived objects: asked for now, there after the hours that the tier takes, and gone again when its days are over.
+//! The restoration of archived objects: there after the hours that the tier takes, and gone again when its days are over.
 //!
 //! Source: S3 User Guide, "Restoring an archived object".
 

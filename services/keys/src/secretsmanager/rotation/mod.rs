@@ -204,7 +204,7 @@ fn named(secret: &Secret) -> Value {
     json!({ "account": secret.account, "name": secret.name, "suffix": secret.suffix })
 }
 
-/// Begins a rotation that makes the version `id`: announces it and plans the first step for now.
+/// Begins a rotation that makes the version `id`: announces it and plans the first step, which is due at once.
 fn begin(
     call: &mut Call<'_>,
     secret: &mut Secret,

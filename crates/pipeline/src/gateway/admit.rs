@@ -324,9 +324,14 @@ fn receive(
     proven: Option<(&wire::sigv4::Claim<'_>, Arc<SigningKey>)>,
     body: Option<&Bytes>,
 ) -> Result<Received> {
+    // A presigned request says it in its query: what was signed decides.
+    let chunked = match &proven {
+        Some((claim, _)) => matches!(claim.payload, wire::sigv4::PayloadHash::Streaming(_)),
+        None => payload::is_chunked(parts.headers),
+    };
     match body {
         None => Payload::of(parts.headers, proven).map(Received::Arriving),
-        Some(body) if payload::is_chunked(parts.headers) => {
+        Some(body) if chunked => {
             let unchunked = Payload::of(parts.headers, proven)?.decode(body.clone())?;
             Ok(Received::Unchunked(unchunked))
         }

@@ -283,17 +283,20 @@ impl Gateway {
         let keeps = (ran.outcome.is_ok() || ran.noted) && tx.changed();
         let mut tx = if keeps { tx } else { self.store.begin() };
         ran.unkept.write(&mut tx)?;
+        // A client that goes away here ends this future, not the commit.
+        let mut moves = Uncertain(Some(ran.moves));
         let committed = match self.store.commit(tx, ran.appends).await {
             Ok(committed) => committed,
             Err(error) => {
-                if !error.is_conflict() {
-                    ran.moves.uncertain();
+                if error.is_conflict() {
+                    drop(moves.0.take());
                 }
                 return Err(error);
             }
         };
-        if keeps && !ran.noted {
-            let released = ran.moves.committed();
+        let moves = moves.0.take();
+        if let Some(moves) = moves.filter(|_| keeps && !ran.noted) {
+            let released = moves.committed();
             self.environment.yard.release(released, committed.version).await;
         }
         ran.unkept.committed(&self.environment.known_policies);
@@ -361,6 +364,17 @@ impl Gateway {
         self.execute(prepared, &facts, contents, || Ok(input.clone()))
             .await
             .outcome
+    }
+}
+
+/// What a run keeps and releases while its commit is under way: whoever stops waiting leaves it to the sweep, which sees what was stored.
+struct Uncertain(Option<Moves>);
+
+impl Drop for Uncertain {
+    fn drop(&mut self) {
+        if let Some(moves) = self.0.take() {
+            moves.uncertain();
+        }
     }
 }
 

@@ -47,7 +47,10 @@ impl Gateway {
                     return Ok(worked);
                 }
                 Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(Fault::internal(error)),
+                Err(error) => {
+                    moves.uncertain();
+                    return Err(Fault::internal(error));
+                }
             }
         }
         Err(Fault::common(Common::Unavailable, ""))

@@ -55,7 +55,7 @@ def handler(event, context):
         "core": resource.getrlimit(resource.RLIMIT_CORE), "files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "size": resource.getrlimit(resource.RLIMIT_FSIZE)[1], "umask": os.umask(0o22),
         "stdin": os.readlink("/proc/self/fd/0"), "endpoint": os.environ["AWS_ENDPOINT_URL"], "key": os.environ["AWS_SECRET_ACCESS_KEY"],
-        "secret": os.path.exists(event["secret"]), "folders": os.path.exists(event["folders"]), "task": task,
+        "kernel": os.access("/proc/sys/kernel/core_pattern", os.W_OK), "secret": os.path.exists(event["secret"]), "folders": os.path.exists(event["folders"]), "task": task,
         "pids": [pid for pid in os.listdir("/proc") if pid.isdigit()], "shown": open("/proc/self/cmdline").read(),
     }
 "#;
@@ -132,6 +132,10 @@ async fn sees_its_own(place: Place) {
             (&json!(false), &json!(false))
         );
         assert_eq!(answer["written"], false);
+        assert_eq!(
+            answer["kernel"], false,
+            "what the kernel is told by files is not to be written"
+        );
         assert!(
             answer["pids"].as_array().unwrap().len() <= 2,
             "{}",

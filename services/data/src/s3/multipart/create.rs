@@ -44,6 +44,11 @@ impl Operation for CreateMultipartUpload {
         mut input: Self::Input,
     ) -> Result<Self::Output> {
         expect_key(&input.key)?;
+        if crate::s3::object::lock::holds_for_event!(input) {
+            return Err(crate::s3::object::refusal::not_implemented(
+                "x-amz-object-lock-event-hold",
+            ));
+        }
         let bucket = object.bucket();
         let metadata = metadata::of_request!(input);
         metadata.expect_fitting()?;

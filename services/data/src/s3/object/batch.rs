@@ -83,6 +83,9 @@ fn one(
     bypass: bool,
 ) -> Result<Gone> {
     expect_key(&named.key)?;
+    if named.size.is_some() || named.last_modified_time.is_some() {
+        return Err(crate::s3::object::refusal::not_implemented("Size"));
+    }
     let version = named.version_id.as_deref().filter(|id| !id.is_empty());
     let object = ObjectTarget::of_key(bucket, &named.key);
     let mut context = Context::default();

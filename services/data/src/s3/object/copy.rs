@@ -62,6 +62,11 @@ impl Operation for CopyObject {
         mut input: Self::Input,
     ) -> Result<Self::Output> {
         expect_key(&input.key)?;
+        if crate::s3::object::lock::holds_for_event!(input) {
+            return Err(crate::s3::object::refusal::not_implemented(
+                "x-amz-object-lock-event-hold",
+            ));
+        }
         let asked_source = copy_source::asked!(input);
         let source = copy_source::admit(call, &input.copy_source, &asked_source)?;
         source.expect_size()?;

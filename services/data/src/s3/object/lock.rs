@@ -185,6 +185,16 @@ fn days(span: Span) -> i64 {
     }
 }
 
+/// Whether a request asks for a hold until an event, in any of its members.
+macro_rules! holds_for_event {
+    ($input:expr) => {
+        $input.object_lock_event_hold.is_some()
+            || $input.object_lock_event_hold_duration_days.is_some()
+            || $input.object_lock_event_hold_duration_years.is_some()
+    };
+}
+pub(crate) use holds_for_event;
+
 #[cfg(test)]
 mod tests {
     use super::*;

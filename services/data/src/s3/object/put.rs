@@ -53,7 +53,7 @@ impl Operation for PutObject {
         if input.write_offset_bytes.is_some() {
             return Err(not_implemented("x-amz-write-offset-bytes"));
         }
-        if input.object_lock_event_hold.is_some() {
+        if crate::s3::object::lock::holds_for_event!(input) {
             return Err(not_implemented("x-amz-object-lock-event-hold"));
         }
         let bucket = object.bucket();

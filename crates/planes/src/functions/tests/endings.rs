@@ -151,6 +151,8 @@ async fn stopping_ends_what_runs_and_starting_removes_what_is_left() {
         .env("TMPDIR", &left)
         .spawn()
         .unwrap();
+    // Its environment is readable only once the kernel has finished the exec, which spawning doesn't wait for.
+    eventually(|| processes() == 1).await;
     let next = Sandboxes::open(&folder, Vec::new(), false).unwrap();
     assert!(!child.wait().unwrap().success());
     assert!(!left.exists());

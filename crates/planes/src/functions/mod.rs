@@ -90,13 +90,16 @@ pub struct Inspected {
 /// Looks at the host, for `ringwork doctor`. Programs are looked for in `search` first; `scratch` is an existing folder of the caller's.
 pub async fn inspect(search: &[PathBuf], scratch: &Path) -> Inspected {
     let isolation = Confinement::found(scratch).await;
-    let user = isolation.as_ref().ok().and_then(|found| found.user(0));
+    let user = isolation.as_ref().ok().and_then(Confinement::user_outside);
     Inspected {
         runtimes: Host::inspect(search, user).await.runtimes(),
         isolation: isolation.map(|found| match found {
             Confinement::Users { lacking, .. } => format!("each function as a user of its own: {lacking}"),
+            jail if jail.user(0).is_some() => {
+                "each function in namespaces of its own, as a user of its own".to_owned()
+            }
             Confinement::Jail(_) | Confinement::Nothing => {
-                "each function in namespaces of its own".to_owned()
+                "each function in namespaces of its own, as the server's user outside of them".to_owned()
             }
         }),
     }

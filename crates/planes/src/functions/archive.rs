@@ -343,7 +343,11 @@ mod tests {
         result.unwrap();
         let parts = vec![long(100); 21].join("/");
         for name in [long(PART_MAX + 1), format!("{}/x", long(PART_MAX + 1)), parts] {
-            for entry in [file(&name, ""), Entry::Folder(format!("{name}/")), link_to(&name, "x")] {
+            for entry in [
+                file(&name, ""),
+                Entry::Folder(format!("{name}/")),
+                link_to(&name, "x"),
+            ] {
                 let (_folder, result) = unpacked(&[entry]);
                 assert!(matches!(result, Err(Refused::Archive(_))), "{result:?}");
             }

@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 use pipeline::functions::{Ended, Functions, Invocation, LogLine, Runtime};
 
+use wire::Timestamp;
+
 use self::ground::Confinement;
 use self::host::Host;
 use self::pool::Runner;
@@ -68,6 +70,10 @@ impl Sandboxes {
 impl Functions for Sandboxes {
     fn holds(&self, code_sha256: &str) -> bool {
         self.0.holds(code_sha256)
+    }
+
+    fn waits(&self, function_arn: &str, configuration: &str, until: Timestamp) -> bool {
+        self.0.waits(function_arn, configuration, until)
     }
 
     fn invoke<'a>(&'a self, invocation: &'a Invocation) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {

@@ -124,7 +124,10 @@ fn check(zip: &[u8]) -> Result<()> {
 /// The bytes that a zip says to hold, by its directory; empty files count one byte.
 fn unzipped(zip: &[u8]) -> Option<u64> {
     let archive = Archive::read(zip, ENTRIES_MAX).ok()?;
-    let files = archive.entries().iter().filter(|entry| entry.kind != Kind::Folder);
+    let files = archive
+        .entries()
+        .iter()
+        .filter(|entry| entry.kind != Kind::Folder);
     Some(files.fold(0_u64, |total, file| total.saturating_add(file.size.max(1))))
 }
 

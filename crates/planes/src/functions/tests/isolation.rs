@@ -193,9 +193,21 @@ async fn no_function_is_root_of_the_host() {
         let statuses = statuses_of(&name);
         assert!(!statuses.is_empty(), "the process waits for more to do");
         for status in statuses {
-            let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
-            let ids: Vec<u32> = line("Uid:").split_whitespace().map(|id| id.parse().unwrap()).collect();
-            assert!(ids.iter().all(|id| *id >= 0x7000_0000 && *id == ids[0]), "{ids:?}");
+            let line = |name: &str| {
+                status
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap()
+                    .trim()
+            };
+            let ids: Vec<u32> = line("Uid:")
+                .split_whitespace()
+                .map(|id| id.parse().unwrap())
+                .collect();
+            assert!(
+                ids.iter().all(|id| *id >= 0x7000_0000 && *id == ids[0]),
+                "{ids:?}"
+            );
             assert_eq!(line("Gid:"), line("Uid:"));
             assert_eq!((line("Groups:"), line("CapEff:")), ("", "0000000000000000"));
             users.insert(ids[0]);
@@ -211,7 +223,9 @@ fn statuses_of(function: &str) -> Vec<String> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let ours = processes.filter(|process| {
         let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == wanted.as_bytes())
     });
     ours.filter_map(|process| std::fs::read_to_string(process.path().join("status")).ok())
         .collect()

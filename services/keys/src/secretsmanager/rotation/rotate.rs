@@ -113,7 +113,10 @@ fn asked_before(secret: &Secret, id: &str, lambda: Option<&str>, rules: Option<&
     let asked = secret.rotation.as_ref().filter(|rotation| {
         rotation.enabled
             && (rotation.asked.as_deref() == Some(id)
-                || rotation.running.as_ref().is_some_and(|running| running.version == id))
+                || rotation
+                    .running
+                    .as_ref()
+                    .is_some_and(|running| running.version == id))
     });
     asked.is_some_and(|rotation| {
         lambda.is_none_or(|lambda| lambda.is_empty() || lambda == rotation.lambda)

@@ -386,6 +386,18 @@ pub(crate) fn would_allow(
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
 }
 
+/// Whether an explicit denial would decide.
+pub(crate) fn would_deny(
+    call: &mut Call<'_>,
+    access: Access,
+    arn: &str,
+    owner: &str,
+    policies: &ResourcePolicies,
+) -> Result<bool> {
+    decide(call, access, arn, owner, policies, Context::default())
+        .map(|(judgement, _)| judgement.explicit_deny)
+}
+
 fn decide(
     call: &mut Call<'_>,
     access: Access,

@@ -360,6 +360,17 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
+    /// Whether a policy denies the caller `access` on `arn` outright, which says more than that none allows it.
+    pub fn is_denied(
+        &mut self,
+        access: Access,
+        arn: &str,
+        owner: &str,
+        policies: &crate::ResourcePolicies,
+    ) -> Result<bool> {
+        authorize::would_deny(self, access, arn, owner, policies)
+    }
+
     /// Names a resource in the trail's `resources`, beside those that were authorized.
     pub fn mention(&mut self, arn: impl Into<String>, account: &str, kind: &'static str) {
         self.resources.push(ResourceFacts::new(arn.into(), account, kind));

@@ -11,6 +11,8 @@ use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
 
+use crate::function::LAMBDA;
+
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -112,9 +114,20 @@ impl Here {
 
     fn bare() -> Self {
         let tables = Tables {
-            operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
+            operations: vec![
+                identity::iam::OPERATIONS,
+                identity::sts::OPERATIONS,
+                keys::kms::OPERATIONS,
+                s3::OPERATIONS,
+                LAMBDA,
+            ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
-            trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
+            trails: vec![
+                &identity::iam::TRAIL,
+                &identity::sts::TRAIL,
+                &keys::kms::TRAIL,
+                &s3::TRAIL,
+            ],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };
@@ -143,8 +156,13 @@ impl Here {
     }
 
     pub(crate) fn versioning(&self, status: &str) {
+        self.versioning_of("bucket", status);
+    }
+
+    pub(crate) fn versioning_of(&self, bucket: &str, status: &str) {
         let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
-        self.put("/bucket", "versioning", body.as_bytes()).expect(200);
+        self.put(&format!("/{bucket}"), "versioning", body.as_bytes())
+            .expect(200);
     }
 
     /// A user with one statement.

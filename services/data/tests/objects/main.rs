@@ -11,6 +11,10 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
+mod function;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod listing;
@@ -24,6 +28,8 @@ mod naive;
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod replication;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]

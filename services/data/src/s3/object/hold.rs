@@ -5,6 +5,7 @@ use model::ObjectLockLegalHoldStatus as Status;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, Amended};
 use super::retention::{expect_configured, none_set};
 use super::target::{self, ObjectTarget};
 use super::write::PUT_HOLD;
@@ -76,7 +77,7 @@ impl Operation for PutObjectLegalHold {
             .ok_or_else(malformed_xml)?;
         let mut version = (*version).clone();
         version.lock.hold = Some(status == Status::On);
-        object.slot().amend(call, version)?;
+        change::amend(call, object.slot(), Amended::Hold, version)?;
         Ok(Self::Output::default())
     }
 }

@@ -5,6 +5,7 @@ use pipeline::{Access, Authorized, Call, Found, Intake, Look, Operation, Result}
 use policy::Context;
 
 use super::access_list;
+use super::change::{self, Made};
 use super::checksum::{self, Declared};
 use super::class;
 use super::lock;
@@ -127,7 +128,7 @@ impl Operation for PutObject {
         encryption::show!(output, version.encryption);
         output.sse_kms_encryption_context = version.encryption.shown_context();
         output.expiration = lifecycle::expiration(call, bucket, &input.key, &version)?;
-        object.slot().append(call, version)?;
+        change::make(call, object.slot(), Made::Put, version)?;
         Ok(output)
     }
 }

@@ -4,6 +4,7 @@ use api::s3 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, Amended};
 use super::tag_set::{self, TagSet};
 use super::target::{self, ObjectTarget};
 use super::write::PUT_TAGS;
@@ -127,6 +128,11 @@ fn replace(call: &mut Call<'_>, object: &ObjectTarget, set: TagSet, method: &str
     let shown = object.shown_id(&version);
     let mut version = (*version).clone();
     version.tags = set;
-    object.slot().amend(call, version)?;
+    let amended = if method == "PUT" {
+        Amended::TagsPut
+    } else {
+        Amended::TagsDeleted
+    };
+    change::amend(call, object.slot(), amended, version)?;
     Ok(shown)
 }

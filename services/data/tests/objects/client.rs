@@ -11,6 +11,8 @@ use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
 
+/// An account that does not own the bucket.
+pub(crate) const OTHER: &str = "444455556666";
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -158,6 +160,26 @@ impl Here {
             json!({"UserName": name, "PolicyName": "own", "PolicyDocument": policy.to_string()}),
         );
         Keys::of(&call("CreateAccessKey", json!({"UserName": name})))
+    }
+
+    /// The root user of another account.
+    pub(crate) fn stranger(&self) -> Keys {
+        let made = self
+            .cloud
+            .gateway
+            .system("us-east-1", |call| identity::bootstrap(call, OTHER, None));
+        let made = made.ok().unwrap();
+        Keys {
+            id: made.access_key_id,
+            secret: made.secret_access_key.expose_text().unwrap().to_owned(),
+        }
+    }
+
+    /// Gives `bucket` a policy of these statements.
+    pub(crate) fn policy(&self, statements: &serde_json::Value) {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        self.put("/bucket", "policy", policy.to_string().as_bytes())
+            .fine();
     }
 
     pub(crate) fn advance(&self, milliseconds: i64) {

@@ -11,6 +11,8 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod listing;

@@ -66,7 +66,11 @@ impl Operation for CompleteMultipartUpload {
         }
         let values = checksum::values!(input)?;
         expect_kind(&upload, input.checksum_type)?;
-        on_condition(&input).expect(call, &object)?;
+        let conditions = on_condition(&input);
+        conditions.expect(call, &object)?;
+        if conditions.none_match.is_some() && upload.deleted {
+            return Err(refusal::conflict("If-None-Match"));
+        }
         let customer = encryption::customer!(input);
         // Without checksums of parts, a customer's key has nothing to open here.
         let needless = matches!(upload.encryption, Applied::Customer(_)) && upload.summed.is_none();

@@ -43,6 +43,7 @@ impl Operation for CreateMultipartUpload {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
         expect_key(&input.key)?;
         if crate::s3::object::lock::holds_for_event!(input) {
             return Err(crate::s3::object::refusal::not_implemented(
@@ -61,6 +62,7 @@ impl Operation for CreateMultipartUpload {
         write::authorize_parts(
             call,
             &object,
+            &keys,
             asked_acl.is_given(),
             input.tagging.is_some(),
             &asked_lock,
@@ -82,6 +84,7 @@ impl Operation for CreateMultipartUpload {
             lock: asked_lock.is_given().then_some(lock),
             encryption: plan.applied().clone(),
             summed,
+            deleted: false,
         };
         let mut output = model::CreateMultipartUploadOutput {
             bucket: Some(input.bucket.clone()),

@@ -96,8 +96,9 @@ fn one(
         context.insert("s3:versionid", id.to_owned());
     }
     let access = if version.is_some() { DELETE_VERSION } else { DELETE };
-    let object = call.authorize(access, Found::Here(object), context)?;
+    let object = call.authorize(access, Found::Here(object), context.clone())?;
     let wish = Wish {
+        keys: &context,
         version,
         matches: named.e_tag.as_deref(),
         bypass,

@@ -48,6 +48,10 @@ impl Operation for CopyObject {
 
     fn conditions(input: &Self::Input, context: &mut Context) {
         write::conditions!(input, context);
+        if !replaces_tags(input) {
+            // They are not given to the copy, so they are not asked for.
+            tag_set::forget(context);
+        }
         context.insert("s3:ObjectCreationOperation", "CopyObject");
         context.insert("s3:x-amz-copy-source", input.copy_source.clone());
         if let Some(directive) = input.metadata_directive {
@@ -61,6 +65,7 @@ impl Operation for CopyObject {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
         expect_key(&input.key)?;
         if crate::s3::object::lock::holds_for_event!(input) {
             return Err(crate::s3::object::refusal::not_implemented(
@@ -74,12 +79,12 @@ impl Operation for CopyObject {
         let metadata = chosen_metadata(&source, &mut input);
         metadata.expect_fitting()?;
         let class = class::read(input.storage_class)?;
-        let tags = chosen_tags(call, &object, &source, &input)?;
+        let tags = chosen_tags(call, &object, &source, (&input, &keys))?;
         let bucket = object.bucket();
         let asked_lock = lock::asked!(input);
         let lock = asked_lock.resolve(call, bucket)?;
         let asked_acl = access_list::asked!(input);
-        write::authorize_parts(call, &object, asked_acl.is_given(), false, &asked_lock)?;
+        write::authorize_parts(call, &object, &keys, asked_acl.is_given(), false, &asked_lock)?;
         let (owner, acl) = asked_acl.resolve(call, bucket)?;
         on_condition(&input).expect(call, &object)?;
         let asked = encryption::asked!(input);
@@ -202,14 +207,18 @@ fn chosen_metadata(source: &CopySource, input: &mut model::CopyObjectRequest) ->
     }
 }
 
-/// The tags of the copy, with the permissions that they need.
+fn replaces_tags(input: &model::CopyObjectRequest) -> bool {
+    input.tagging_directive == Some(model::TaggingDirective::Replace)
+}
+
+/// The tags of the copy, with the permissions that they need: those of the source are asked for like those of a request.
 fn chosen_tags(
     call: &mut Call<'_>,
     object: &ObjectTarget,
     source: &CopySource,
-    input: &model::CopyObjectRequest,
+    (input, keys): (&model::CopyObjectRequest, &Context),
 ) -> Result<TagSet> {
-    let tags = if input.tagging_directive == Some(model::TaggingDirective::Replace) {
+    let tags = if replaces_tags(input) {
         tag_set::read_header(input.tagging.as_deref())?
     } else {
         if !source.version.tags.is_empty() {
@@ -218,7 +227,9 @@ fn chosen_tags(
         source.version.tags.clone()
     };
     if !tags.is_empty() {
-        object.also(call, PUT_TAGS, Context::default())?;
+        let mut keys = keys.clone();
+        tag_set::requested(&tags, &mut keys);
+        object.also(call, PUT_TAGS, keys)?;
     }
     Ok(tags)
 }

@@ -45,7 +45,8 @@ impl Operation for RestoreObject {
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let version = input.version_id.as_deref();
         let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
+        let found = target::found(look, (&input.bucket, &input.key), version, owner)?;
+        Ok(target::of_bucket(found))
     }
 
     fn handle(

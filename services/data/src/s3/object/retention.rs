@@ -10,7 +10,7 @@ use wire::{Fault, Timestamp};
 use super::delete::BYPASS;
 use super::lock::{self, Retention};
 use super::target::{self, ObjectTarget};
-use super::write::PUT_RETENTION;
+use super::write::{self, PUT_RETENTION};
 use super::{Version, refusal};
 use crate::s3::fault::malformed_xml;
 
@@ -86,6 +86,7 @@ impl Operation for PutObjectRetention {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
         let version = object.object(call, "PUT")?;
         expect_configured(&object)?;
         let asked = input.retention.unwrap_or_default();
@@ -108,7 +109,7 @@ impl Operation for PutObjectRetention {
             if compliance || input.bypass_governance_retention != Some(true) {
                 return Err(refusal::locked());
             }
-            object.also(call, BYPASS, Context::default())?;
+            object.also(call, BYPASS, keys)?;
         }
         let mut version = (*version).clone();
         version.lock.retention = retention;

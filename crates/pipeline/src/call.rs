@@ -35,6 +35,8 @@ pub struct RequestFacts {
     pub secure: bool,
     pub host: Option<String>,
     pub tls: Option<crate::front::TlsFacts>,
+    /// How it was signed, once that was verified.
+    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use data::s3;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
-use pipeline::Incoming;
 use pipeline::gateway::Tables;
 use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
+use pipeline::{Incoming, TlsFacts};
 use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
@@ -96,6 +96,8 @@ pub(crate) struct Here {
     pub(crate) cloud: Cloud,
     pub(crate) root: Keys,
     passed: std::cell::Cell<i64>,
+    /// What further requests come over.
+    pub(crate) tls: std::cell::Cell<Option<TlsFacts>>,
 }
 
 impl Here {
@@ -134,6 +136,7 @@ impl Here {
             cloud,
             root,
             passed: std::cell::Cell::new(0),
+            tls: std::cell::Cell::new(None),
         }
     }
 
@@ -261,6 +264,35 @@ impl Here {
         self.serve(method, path, query, all, body)
     }
 
+    /// A read whose signature stands in the query since `before` milliseconds.
+    pub(crate) fn presigned(&self, keys: &Keys, path: &str, before: i64) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
+        let at = wire::sigv4::basic_time((BEGINNING + self.passed.get() - before) / 1000);
+        let day = at.split('T').next().unwrap();
+        let query = |signature: &str| {
+            format!(
+                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{day}%2F{REGION}%2Fs3%2Faws4_request&X-Amz-Date={at}\
+                 &X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature={signature}",
+                keys.id
+            )
+        };
+        let unsigned = query(&"0".repeat(64));
+        let parts = Parts {
+            method: "GET",
+            path,
+            query: &unsigned,
+            headers: &headers,
+            body: b"",
+        };
+        let claim = wire::sigv4::parse(&parts).ok().flatten().unwrap();
+        let text = wire::sigv4::string_to_sign(&claim, &parts, PathStyle::Raw, crypto::digest::sha256);
+        let hmac = crypto::digest::hmac_sha256;
+        let key = wire::sigv4::signing_key(&keys.secret, day, REGION, "s3", hmac);
+        let signature = crypto::digest::hex(&hmac(key.as_slice(), text.text.as_bytes()));
+        self.serve("GET", path, &query(&signature), headers, b"")
+    }
+
     /// A request that nobody signed.
     pub(crate) fn anonymous(&self, method: &str, path: &str) -> Reply {
         let mut headers = HeaderMap::new();
@@ -276,7 +308,7 @@ impl Here {
             headers,
             body: Bytes::copy_from_slice(body).into(),
             peer: "127.0.0.1:50000".parse().unwrap(),
-            tls: None,
+            tls: self.tls.get(),
         });
         Reply {
             status: answer.status,

@@ -23,9 +23,13 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod payer;
+#[cfg(test)]
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod signing;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]

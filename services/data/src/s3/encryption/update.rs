@@ -13,6 +13,7 @@ use crate::s3::fault::invalid_request;
 use crate::s3::object::lock::Guard;
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::{Body, Piece, source};
+use crate::s3::payer;
 
 /// Gives an object another key.
 pub struct UpdateObjectEncryption;
@@ -49,6 +50,7 @@ impl Operation for UpdateObjectEncryption {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "PUT")?;
         let Some(wanted) = input.object_encryption.sse_kms else {
             return Err(invalid_request(
@@ -106,6 +108,8 @@ impl Operation for UpdateObjectEncryption {
         }
         object.slot().amend(call, version)?;
         call.mention(object.arn(), &bucket.account, ObjectTarget::TYPE);
-        Ok(model::UpdateObjectEncryptionResponse::default())
+        Ok(model::UpdateObjectEncryptionResponse {
+            request_charged: charged,
+        })
     }
 }

@@ -15,6 +15,7 @@ use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, PUT_TAGS, Stored};
 use super::{Body, Piece, access_list, class, lock, refusal, source};
 use crate::s3::encryption::{self, Place, Plan};
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// Copies an object.
 pub struct CopyObject;
@@ -73,6 +74,7 @@ impl Operation for CopyObject {
             ));
         }
         let asked_source = copy_source::asked!(input);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let source = copy_source::admit(call, &input.copy_source, &asked_source)?;
         source.expect_size()?;
         expect_change(&object, &source, &input)?;
@@ -106,7 +108,11 @@ impl Operation for CopyObject {
                 .as_ref()
                 .map_or(Algorithm::DEFAULT, |kept| kept.algorithm),
         };
-        copied(call, &object, &source, (&plan, draft), algorithm)
+        let copied = copied(call, &object, &source, (&plan, draft), algorithm)?;
+        Ok(model::CopyObjectOutput {
+            request_charged: charged.or(source.charged),
+            ..copied
+        })
     }
 }
 

@@ -15,9 +15,10 @@ use super::target::{self, ObjectTarget};
 use super::version_id::{self, NULL};
 use super::write::{self, GET};
 use super::{Body, Version, precondition, whole_second};
-use crate::s3::bucket::Versioning;
+use crate::s3::bucket::{Versioning, mfa_delete};
 use crate::s3::encryption::Applied;
 use crate::s3::multipart;
+use crate::s3::payer;
 
 /// What it takes to delete an object, or to mark it as deleted.
 pub(crate) const DELETE: Access = Access::write("s3:DeleteObject");
@@ -67,6 +68,7 @@ impl Operation for DeleteObject {
         if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
             return Err(refusal::not_implemented("x-amz-if-match-size"));
         }
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let keys = write::keys::<Self>(&input);
         let wish = Wish {
             keys: &keys,
@@ -74,11 +76,14 @@ impl Operation for DeleteObject {
             matches: input.if_match.as_deref(),
             bypass: input.bypass_governance_retention == Some(true),
         };
+        if wish.version.is_some() && mfa_delete::is_on(object.bucket()) {
+            mfa_delete::prove(call, object.bucket(), input.mfa.as_deref())?;
+        }
         let gone = delete(call, &object, wish)?;
         Ok(model::DeleteObjectOutput {
             delete_marker: gone.marker.then_some(true),
             version_id: gone.version,
-            ..Default::default()
+            request_charged: charged,
         })
     }
 }

@@ -16,6 +16,7 @@ use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, Stored};
 use super::{Body, Piece, Version};
 use crate::s3::encryption::{self, Place, Plan};
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// Stores an object.
 pub struct PutObject;
@@ -50,6 +51,7 @@ impl Operation for PutObject {
         mut input: Self::Input,
     ) -> Result<Self::Output> {
         let keys = write::keys::<Self>(&input);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         expect_key(&input.key)?;
         if input.write_offset_bytes.is_some() {
             return Err(not_implemented("x-amz-write-offset-bytes"));
@@ -119,7 +121,10 @@ impl Operation for PutObject {
             encryption: plan.applied().clone(),
         };
         let version = draft.version(call, (sequence, id), stored);
-        let output = answer(call, &object, &version)?;
+        let output = model::PutObjectOutput {
+            request_charged: charged,
+            ..answer(call, &object, &version)?
+        };
         object.slot().append(call, version)?;
         Ok(output)
     }

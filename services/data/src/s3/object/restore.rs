@@ -14,8 +14,13 @@ use super::target::{self, ObjectTarget};
 use super::{OBJECTS, Restoration, VERSIONS, class, refusal};
 use crate::s3::bucket::BUCKETS;
 use crate::s3::fault::malformed_xml;
+use crate::s3::payer;
 
 const NAME: &str = "s3.RestoreObject";
+
+/// The statuses of an answer: a copy is to come, or is there already and stays for longer.
+const ACCEPTED: i32 = 202;
+const RESTORED_BEFORE: i32 = 200;
 
 /// What makes a restored copy readable.
 pub const JOB: JobKind = JobKind {
@@ -54,6 +59,7 @@ impl Operation for RestoreObject {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "POST")?;
         let asked = input.restore_request.ok_or_else(malformed_xml)?;
         if asked.r#type.is_some() || asked.select_parameters.is_some() || asked.output_location.is_some() {
@@ -75,6 +81,7 @@ impl Operation for RestoreObject {
                 tier.as_str(),
             )
         })?;
+        let mut status = ACCEPTED;
         let (now, sequence) = (call.now, version.sequence);
         let mut version = (*version).clone();
         match &mut version.restoration {
@@ -89,6 +96,7 @@ impl Operation for RestoreObject {
             Some(copy) if copy.until > now.0 => {
                 copy.days = days;
                 copy.until = ends(now.0, days);
+                status = RESTORED_BEFORE;
             }
             _ => {
                 version.restoration = Some(Restoration {
@@ -106,7 +114,11 @@ impl Operation for RestoreObject {
             }
         }
         object.slot().amend(call, version)?;
-        Ok(Self::Output::default())
+        Ok(model::RestoreObjectOutput {
+            request_charged: charged,
+            status_code: Some(status),
+            ..Default::default()
+        })
     }
 }
 

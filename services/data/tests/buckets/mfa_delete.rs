@@ -122,10 +122,12 @@ fn versions_go_for_good_with_a_code_of_the_root_users_device_alone() {
     assert_eq!(Here::code(lifecycle), "InvalidBucketState");
 
     let put = |key: &str| {
-        let made = here
-            .call("PutObject", json!({"Bucket": "bucket", "Key": key}))
+        here.call("PutObject", json!({"Bucket": "bucket", "Key": key}))
             .unwrap();
-        made["VersionId"].as_str().unwrap().to_owned()
+        let listed = here
+            .call("ListObjectVersions", json!({"Bucket": "bucket"}))
+            .unwrap();
+        listed["Version"][0]["VersionId"].as_str().unwrap().to_owned()
     };
     let (first, second, third) = (put("k"), put("k"), put("k"));
     let delete = |version: &str, shown: Option<&str>| {
@@ -146,7 +148,7 @@ fn versions_go_for_good_with_a_code_of_the_root_users_device_alone() {
     let many = |shown: Option<String>| {
         let objects =
             json!([{"Key": "other"}, {"Key": "k", "VersionId": second}, {"Key": "k", "VersionId": third}]);
-        let mut input = json!({"Bucket": "bucket", "Delete": {"Objects": objects}});
+        let mut input = json!({"Bucket": "bucket", "Delete": {"Object": objects}});
         if let Some(shown) = shown {
             input["MFA"] = json!(shown);
         }

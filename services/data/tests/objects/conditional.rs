@@ -128,3 +128,29 @@ fn an_upload_whose_object_was_deleted_meanwhile_is_not_completed_on_condition() 
         assert_eq!(here.get("/bucket/k", "").expect(200).bytes(), b"part", "{status}");
     }
 }
+
+/// Conditions that general purpose buckets do not judge are refused rather than passed over.
+#[test]
+fn deletions_on_size_or_date_are_refused_as_not_built() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").expect(200);
+    for condition in [
+        ("x-amz-if-match-size", "1"),
+        (
+            "x-amz-if-match-last-modified-time",
+            "Sun, 22 Nov 2026 00:00:00 GMT",
+        ),
+    ] {
+        here.send("DELETE", "/bucket/k", "", &[condition], b"")
+            .refused(501, "NotImplemented");
+    }
+    for member in [
+        "<Size>1</Size>",
+        "<LastModifiedTime>Sun, 22 Nov 2026 00:00:00 GMT</LastModifiedTime>",
+    ] {
+        let body = format!("<Delete><Object><Key>k</Key>{member}</Object></Delete>");
+        let told = here.post("/bucket", "delete", &body).expect(200);
+        assert_eq!(told.all("Code"), ["NotImplemented"], "{member}");
+    }
+    here.get("/bucket/k", "").expect(200);
+}

@@ -26,11 +26,12 @@ pub mod log;
 pub mod multipart;
 pub mod notification;
 pub mod object;
+mod payer;
 pub mod replication;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SSECustomerKey", "CopySourceSSECustomerKey"],
+    drop: &["SSECustomerKey", "CopySourceSSECustomerKey", "MFA"],
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,

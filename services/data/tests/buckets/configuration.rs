@@ -27,7 +27,7 @@ fn what_cannot_be_is_refused() {
             "PutBucketVersioning",
             "VersioningConfiguration",
             json!({"Status": "Enabled", "MfaDelete": "Enabled"}),
-            "NotImplemented",
+            "AccessDenied",
         ),
         (
             "PutBucketVersioning",

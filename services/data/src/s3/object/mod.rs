@@ -36,6 +36,7 @@ pub(crate) mod history;
 mod hold;
 pub(crate) mod lock;
 pub(crate) mod metadata;
+mod on_object;
 pub(crate) mod precondition;
 mod put;
 pub(crate) mod range;

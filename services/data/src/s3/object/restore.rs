@@ -17,8 +17,13 @@ use super::target::{self, ObjectTarget};
 use super::{OBJECTS, Restoration, VERSIONS, Version, class, refusal};
 use crate::s3::bucket::{BUCKETS, Configured};
 use crate::s3::fault::malformed_xml;
+use crate::s3::payer;
 
 const NAME: &str = "s3.RestoreObject";
+
+/// The statuses of an answer: a copy is to come, or is there already and stays for longer.
+const ACCEPTED: i32 = 202;
+const RESTORED_BEFORE: i32 = 200;
 
 /// What makes a restored copy readable.
 pub const JOB: JobKind = JobKind {
@@ -58,7 +63,8 @@ impl Operation for RestoreObject {
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let version = input.version_id.as_deref();
         let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
+        let found = target::found(look, (&input.bucket, &input.key), version, owner)?;
+        Ok(target::of_bucket(found))
     }
 
     fn handle(
@@ -66,6 +72,7 @@ impl Operation for RestoreObject {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "POST")?;
         let asked = input.restore_request.ok_or_else(malformed_xml)?;
         if asked.r#type.is_some() || asked.select_parameters.is_some() || asked.output_location.is_some() {
@@ -87,6 +94,7 @@ impl Operation for RestoreObject {
                 tier.as_str(),
             )
         })?;
+        let mut status = ACCEPTED;
         let (now, sequence) = (call.now, version.sequence);
         let mut version = (*version).clone();
         match &mut version.restoration {
@@ -101,6 +109,7 @@ impl Operation for RestoreObject {
             Some(copy) if copy.until > now.0 => {
                 copy.days = days;
                 copy.until = ends(now.0, days);
+                status = RESTORED_BEFORE;
             }
             _ => {
                 version.restoration = Some(Restoration {
@@ -118,7 +127,11 @@ impl Operation for RestoreObject {
             }
         }
         change::amend(call, object.slot(), Amended::RestorePosted, version)?;
-        Ok(Self::Output::default())
+        Ok(model::RestoreObjectOutput {
+            request_charged: charged,
+            status_code: Some(status),
+            ..Default::default()
+        })
     }
 }
 

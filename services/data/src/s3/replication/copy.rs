@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crypto::Secret;
-use pipeline::{Access, Call, Found, Received, Resource as _, Result};
+use pipeline::{Access, Call, Found, Received, Result};
 use policy::Context;
 use wire::{Document, Fault};
 
@@ -98,9 +98,7 @@ pub(super) fn read(
         if task.version.lock.hold.is_some() {
             also(GET_HOLD, "SrcGetObjectLegalHoldNotPermitted")?;
         }
-        let policies = object.policies(call)?;
-        let tags = task.version.tags.is_empty()
-            || call.would_allow(GET_VERSION_TAGS, &object.arn(), object.account(), &policies)?;
+        let tags = task.version.tags.is_empty() || call.would_admit(GET_VERSION_TAGS, &object)?;
         let (pieces, count) = if due.what == What::Object {
             bytes(call, task, from, step)?
         } else {
@@ -201,9 +199,7 @@ fn admit(
 
 /// Whether the tags go along: the destination's owner may deny that.
 fn takes_tags(call: &mut Call<'_>, object: &ObjectTarget, read: &Read) -> Result<bool> {
-    let policies = object.policies(call)?;
-    let denied = call.is_denied(REPLICATE_TAGS, &object.arn(), object.account(), &policies)?;
-    Ok(read.tags && !denied)
+    Ok(read.tags && !call.is_denied(REPLICATE_TAGS, object)?)
 }
 
 fn object(

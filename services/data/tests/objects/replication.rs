@@ -199,6 +199,33 @@ fn rules_choose_by_prefix_tags_and_priority() {
     here.head("/third/t/none").expect(404);
 }
 
+/// A bucket may have copies in several others; what fails in one does not keep the others.
+#[test]
+fn each_destination_is_served_by_itself() {
+    let here = pair();
+    here.make_bucket("third");
+    here.versioning_of("third", "Enabled");
+    let rules = rule("one", 1, "", "copies", "") + &rule("two", 2, "", "third", "");
+    configure(&here, "bucket", &rules).fine();
+    here.put("/bucket/a", "", b"x").fine();
+    here.advance(0);
+    assert_eq!(status(&here, "/bucket/a"), "COMPLETED");
+    let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:ReplicateObject", "Principal": "*",
+        "Resource": "arn:aws:s3:::third/*"}});
+    here.put("/third", "policy", deny.to_string().as_bytes()).fine();
+    here.put("/bucket/b", "", b"x").fine();
+    here.advance(0);
+    assert_eq!(status(&here, "/bucket/b"), "FAILED");
+    assert_eq!(status(&here, "/copies/b"), "REPLICA");
+    here.head("/third/b").expect(404);
+    // Once there is no configuration, what was still to be copied stays where it is, and says so.
+    here.put("/bucket/c", "", b"x").fine();
+    here.delete("/bucket", "replication").fine();
+    here.advance(0);
+    assert_eq!(status(&here, "/bucket/c"), "FAILED");
+    here.head("/copies/c").expect(404);
+}
+
 #[test]
 fn without_a_permission_nothing_is_copied_and_the_trail_tells() {
     for (lacks, operation, reason) in [

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crypto::Secret;
-use pipeline::{Access, Call, Found, Received, Result};
+use pipeline::{Access, Call, Found, Result};
 use policy::Context;
 use wire::{Document, Fault};
 
@@ -17,7 +17,7 @@ use super::{BY, What, rule};
 use crate::s3::access;
 use crate::s3::acl::Acl;
 use crate::s3::bucket::{BUCKETS, Bucket, BucketTarget, Versioning};
-use crate::s3::encryption::{Customer, Opener, Place, Plan};
+use crate::s3::encryption::{Applied, Customer, Opener, Place, Plan};
 use crate::s3::fault::{invalid_request, no_such_bucket};
 use crate::s3::notification::{self, Event};
 use crate::s3::object::history::Slot;
@@ -202,6 +202,58 @@ fn takes_tags(call: &mut Call<'_>, object: &ObjectTarget, read: &Read) -> Result
     Ok(read.tags && !call.is_denied(REPLICATE_TAGS, object)?)
 }
 
+/// What the copy will be beside its bytes, once the role may make it.
+struct Draft {
+    object: ObjectTarget,
+    class: String,
+    owner: String,
+    acl: Option<Acl>,
+    tags: bool,
+    /// The key that the rule names.
+    kms_key: Option<String>,
+}
+
+fn draft(
+    call: &mut Call<'_>,
+    task: &Task<'_>,
+    target: &Arc<Bucket>,
+    read: &Read,
+    step: &mut Step,
+) -> Result<Draft> {
+    let (version, wanted) = (task.version, &task.rule.destination);
+    let class = wanted
+        .storage_class
+        .map_or_else(|| version.class.clone(), |class| class.as_str().to_owned());
+    let key = wanted.encryption_configuration.as_ref();
+    let kms_key = key
+        .and_then(|configuration| configuration.replica_kms_key_id.clone())
+        .filter(|_| matches!(version.encryption, Applied::Kms(_) | Applied::Dsse(_)));
+    let mut context = Context::default().with("s3:x-amz-storage-class", class.clone());
+    if let Some(mode) = version.encryption.shown().mode {
+        context.insert("s3:x-amz-server-side-encryption", mode.as_str());
+    }
+    if let Some(key) = &kms_key {
+        context.insert("s3:x-amz-server-side-encryption-aws-kms-key-id", key.clone());
+    }
+    step.reason = "DstPutObjectNotPermitted";
+    let object = admit(call, task, target, REPLICATE, context)?;
+    step.reason = "DstPutAclNotPermitted";
+    if rule::gives_away(task.rule) && target.has_acls() {
+        object.also(call, OVERRIDE_OWNER, Context::default())?;
+    }
+    let (owner, acl) = owned(call, task, target)?;
+    step.reason = "DstPutTaggingNotPermitted";
+    let tags = takes_tags(call, &object, read)?;
+    Ok(Draft {
+        object,
+        class,
+        owner,
+        acl,
+        tags,
+        kms_key,
+    })
+}
+
 fn object(
     call: &mut Call<'_>,
     task: &Task<'_>,
@@ -209,65 +261,61 @@ fn object(
     (staged, read): (Staged, Read),
     step: &mut Step,
 ) -> Result<Came> {
-    let (due, version, wanted) = (task.due, task.version, &task.rule.destination);
-    let class = wanted
-        .storage_class
-        .map_or_else(|| version.class.clone(), |class| class.as_str().to_owned());
-    let key = wanted.encryption_configuration.as_ref();
-    let key = key.and_then(|configuration| configuration.replica_kms_key_id.clone());
-    let mut context = Context::default().with("s3:x-amz-storage-class", class.clone());
-    if let Some(mode) = version.encryption.shown().mode {
-        context.insert("s3:x-amz-server-side-encryption", mode.as_str());
-    }
-    step.reason = "DstPutObjectNotPermitted";
-    let object = admit(call, task, target, REPLICATE, context)?;
-    let slot = object.slot();
-    if slot.version(call, &due.id)?.is_some() {
+    let (due, version) = (task.due, task.version);
+    let draft = draft(call, task, target, &read, step)?;
+    if draft.object.slot().version(call, &due.id)?.is_some() {
         staged::discard(call, due)?;
         return Ok(Came::Whole);
     }
-    step.reason = "DstPutAclNotPermitted";
-    if rule::gives_away(task.rule) && target.has_acls() {
-        object.also(call, OVERRIDE_OWNER, Context::default())?;
-    }
-    let (owner, acl) = owned(call, task, target)?;
-    step.reason = "DstPutTaggingNotPermitted";
-    let tags = takes_tags(call, &object, &read)?;
-    step.reason = "DstPutObjectNotPermitted";
     let layers = version.encryption.layers();
     let last = staged.0.len() + read.pieces.len() >= read.count;
     let plan = if last {
         step.reason = "DstKmsKeyInvalidState";
+        let key = draft.kms_key.clone();
         Some(Plan::for_copy(call, target, &due.key, &version.encryption, key)?)
     } else {
         None
     };
+    step.reason = "DstPutObjectNotPermitted";
+    let mut pieces = Vec::new();
+    if last {
+        for piece in &staged.0 {
+            let keys = staged::open(call, due, piece, layers)?;
+            pieces.push((piece.clone(), keys));
+        }
+    }
     let mut taken = Vec::new();
     for (piece, keys) in read.pieces {
         let received = staged::take(call, &piece, keys, layers)?;
-        taken.push((piece, received));
+        let content = received.content.clone();
+        taken.push(content.clone());
+        pieces.push((Piece { content, ..piece }, received.keys.clone()));
     }
     step.writes = true;
     call.within(&target.account, |call| {
-        taken
-            .iter()
-            .try_for_each(|(_, received)| call.keep(&received.content))
+        taken.iter().try_for_each(|content| call.keep(content))
     })?;
     let Some(plan) = plan else {
-        let mut pieces = Vec::new();
-        for (piece, received) in taken {
-            let keys = staged::seal(call, due, piece.part, &received.keys)?;
-            pieces.push(Piece {
-                content: received.content.clone(),
-                keys,
-                ..piece
-            });
-        }
         staged::add(call, due, staged, pieces)?;
         return Ok(Came::Part);
     };
+    staged::clear(call, due)?;
+    finish(call, task, target, (draft, plan), pieces)?;
+    Ok(Came::Whole)
+}
+
+/// Writes the copy, whose bytes are all there.
+fn finish(
+    call: &mut Call<'_>,
+    task: &Task<'_>,
+    target: &Arc<Bucket>,
+    (draft, plan): (Draft, Plan),
+    pieces: Vec<(Piece, Vec<Secret>)>,
+) -> Result<()> {
+    let version = task.version;
+    let slot = draft.object.slot();
     let sequence = slot.free(call, version.sequence)?;
-    let pieces = wrapped(call, task, (&plan, sequence), staged, taken)?;
+    let pieces = wrapped(call, task, (&plan, sequence), pieces)?;
     let lock = if version.lock.is_open() {
         lock::Asked::default().resolve(call, target)?
     } else {
@@ -275,20 +323,19 @@ fn object(
     };
     let mut copied = Version {
         sequence,
-        class,
-        owner,
-        acl,
+        class: draft.class,
+        owner: draft.owner,
+        acl: draft.acl,
         lock,
         encryption: plan.applied().clone(),
         restoration: None,
         replication: Some(Box::new(Replication::REPLICA)),
         ..(**version).clone()
     };
-    if !tags {
+    if !draft.tags {
         copied.tags.clear();
     }
-    place(call, slot, copied, pieces)?;
-    Ok(Came::Whole)
+    place(call, slot, copied, pieces)
 }
 
 /// Puts the copy among the versions of its key.
@@ -312,20 +359,9 @@ fn wrapped(
     call: &mut Call<'_>,
     task: &Task<'_>,
     (plan, sequence): (&Plan, u64),
-    staged: Staged,
-    taken: Vec<(Piece, Arc<Received>)>,
+    opened: Vec<(Piece, Vec<Secret>)>,
 ) -> Result<Vec<Piece>> {
-    let (due, layers) = (task.due, task.version.encryption.layers());
-    let mut opened = Vec::new();
-    for piece in staged.0 {
-        let keys = staged::open(call, due, &piece, layers)?;
-        opened.push((piece, keys));
-    }
-    staged::clear(call, due)?;
-    for (piece, received) in taken {
-        let content = received.content.clone();
-        opened.push((Piece { content, ..piece }, received.keys.clone()));
-    }
+    let due = task.due;
     let mut pieces = Vec::new();
     for (piece, keys) in opened {
         let label = match &task.version.body {

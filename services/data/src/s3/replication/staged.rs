@@ -65,24 +65,22 @@ pub(super) fn take(
     )
 }
 
-/// Puts pieces that were taken in beside those that are there.
-pub(super) fn add(call: &mut Call<'_>, due: &Due, mut staged: Staged, pieces: Vec<Piece>) -> Result<()> {
-    staged.0.extend(pieces);
+/// Puts pieces that were taken in beside those that are there, their keys under the installation's seal.
+pub(super) fn add(
+    call: &mut Call<'_>,
+    due: &Due,
+    mut staged: Staged,
+    taken: Vec<(Piece, Vec<Secret>)>,
+) -> Result<()> {
+    for (piece, keys) in taken {
+        let layers = u8::try_from(keys.len()).unwrap_or(u8::MAX);
+        let keys = Plan::staging(layers).wrap(call, &place(due, piece.part), &keys)?;
+        staged.0.push(Piece { keys, ..piece });
+    }
     call.put(&STAGED, &row(due), staged)
 }
 
-/// The keys of a piece under the installation's seal, for the time until its object is made.
-pub(super) fn seal(
-    call: &mut Call<'_>,
-    due: &Due,
-    part: u16,
-    keys: &[Secret],
-) -> Result<crate::s3::encryption::Wrapped> {
-    let layers = u8::try_from(keys.len()).unwrap_or(u8::MAX);
-    Plan::staging(layers).wrap(call, &place(due, part), keys)
-}
-
-/// Opens them again.
+/// The keys of a piece that is there.
 pub(super) fn open(call: &mut Call<'_>, due: &Due, piece: &Piece, layers: u8) -> Result<Vec<Secret>> {
     Opener::staging(layers).unwrap(call, &place(due, piece.part), &piece.keys)
 }

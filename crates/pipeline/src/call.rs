@@ -37,6 +37,8 @@ pub struct RequestFacts {
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
+    /// How it was signed, once that was verified.
+    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.
@@ -373,6 +375,35 @@ impl<'a> Call<'a> {
         policies: &crate::ResourcePolicies,
     ) -> Result<bool> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
+    }
+
+    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
+    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        let mut context = policy::Context::default();
+        resource.conditions(&mut context);
+        let policies = resource.policies(&mut self.look)?;
+        authorize::would_deny(
+            self,
+            access,
+            (&resource.arn(), resource.account()),
+            &policies,
+            context,
+        )
+    }
+
+    /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
+    pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        let mut context = policy::Context::default();
+        resource.conditions(&mut context);
+        let policies = resource.policies(&mut self.look)?;
+        authorize::would_allow(
+            self,
+            access,
+            &resource.arn(),
+            resource.account(),
+            &policies,
+            context,
+        )
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

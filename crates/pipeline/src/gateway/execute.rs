@@ -365,6 +365,7 @@ impl Gateway {
             input: input.clone(),
             payload: None,
             unchunked: None,
+            signed: None,
         };
         let contents = Contents::default();
         self.execute(prepared, &facts, contents, || Ok(input.clone()))

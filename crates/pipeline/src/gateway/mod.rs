@@ -185,7 +185,7 @@ impl Gateway {
     /// Serves one request.
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
-        let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let mut facts = request_facts(self.environment.draw_id(wall.0), &incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if incoming.method == http::Method::OPTIONS
             && let Some(asking) = &asking
@@ -214,6 +214,7 @@ impl Gateway {
                 return answer;
             }
         };
+        facts.signed = prepared.signed.take();
         let Route {
             service,
             operation,
@@ -357,5 +358,6 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         host: text(http::header::HOST),
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        signed: None,
     }
 }

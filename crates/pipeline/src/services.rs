@@ -7,6 +7,7 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
+use crate::site::SiteRules;
 use crate::trail::{self, TrailRules};
 use wire::Document;
 
@@ -17,6 +18,7 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     readiness: Vec<&'static Readiness>,
+    sites: Option<&'static SiteRules>,
 }
 
 /// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
@@ -43,6 +45,7 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             readiness: tables.readiness.clone(),
+            sites: tables.sites,
         }
     }
 
@@ -86,6 +89,11 @@ impl Services {
             .iter()
             .find(|rules| rules.service == service)
             .copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// Tells those who watch for changes of a call that changed something.

@@ -9,6 +9,7 @@ mod admit;
 mod execute;
 mod follow;
 mod system;
+mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, Follower};
@@ -39,6 +40,7 @@ use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
+use crate::site::SiteRules;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -63,6 +65,8 @@ pub struct Tables {
     pub origins: Vec<&'static OriginRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// The service that serves websites.
+    pub sites: Option<&'static SiteRules>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -193,6 +197,9 @@ impl Gateway {
         {
             return answer;
         }
+        if let Some(bucket) = route::website(&incoming.headers) {
+            return self.visit(&bucket, incoming, &facts, wall.0).await;
+        }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -266,6 +273,10 @@ impl Gateway {
     /// Whether a request's body may be handed on as a stream: what its operation takes in is not looked at before. Believes nothing
     /// of the request; it only tells which way its body goes.
     pub fn streams(&self, method: &str, path: &str, query: &str, headers: &http::HeaderMap) -> bool {
+        if route::website(headers).is_some() {
+            // No visitor's body is read.
+            return true;
+        }
         let parts = Parts {
             method,
             path,

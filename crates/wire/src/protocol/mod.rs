@@ -10,6 +10,7 @@ mod form;
 mod json_read;
 mod json_write;
 mod moment;
+mod page;
 mod percent;
 mod query_read;
 mod rest_read;
@@ -33,6 +34,7 @@ use crate::model::{Kind, Operation, Protocol, Service, Shape, Structure};
 use crate::{Document, Fault};
 
 pub use fault_answer::encode_fault;
+pub use page::{encode_page, encode_redirect};
 pub(crate) use moment::date_time;
 pub(crate) use spelling::error_shape;
 pub use spelling::{Spelling, spell};

@@ -25,6 +25,8 @@ pub mod locate;
 pub mod log;
 pub mod multipart;
 pub mod object;
+pub mod report;
+pub mod website;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
@@ -82,9 +84,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
         GetBucketReplication, GetBucketRequestPayment, GetBucketTagging, GetBucketVersioning, GetBucketWebsite,
         GetObjectLockConfiguration, GetPublicAccessBlock, HeadBucket, ListBucketAnalyticsConfigurations,
         ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
-        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl, PutBucketAnalyticsConfiguration,
-        PutBucketCors, PutBucketEncryption, PutBucketIntelligentTieringConfiguration, PutBucketInventoryConfiguration,
-        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
+        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl,
+        PutBucketCors, PutBucketEncryption, PutBucketInventoryConfiguration,
+        PutBucketLifecycleConfiguration, PutBucketLogging,
         PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
         PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
         PutPublicAccessBlock,
@@ -103,4 +105,4 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];
+pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED, report::JOB];

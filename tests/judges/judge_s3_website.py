@@ -122,7 +122,7 @@ class Website(Judge):
         self.assertEqual(self.visit("shut", "/")[0], 200)
         self.s3.put_object(Bucket="shut", Key="index.html", Body=b"sealed", ServerSideEncryption="aws:kms", ACL="public-read")
         status, _, body = self.visit("shut", "/")
-        self.assertIn(status, (400, 403))
+        self.assertEqual(status, 400)
         self.assertNotIn("sealed", body)
 
     def test_visitors_are_sent_elsewhere(self):
@@ -158,7 +158,7 @@ class Website(Judge):
         self.assertIn("s3:GetObject", why)
         self.assertIn("the bucket policy of told", why)
         _, headers, _ = self.visit("told", "/none")
-        self.assertIn("s3:ListBucket", self.server.ringwork("why", headers["x-amz-request-id"]) + "s3:ListBucket")
+        self.assertIn("AccessDenied", self.server.ringwork("why", headers["x-amz-request-id"]))
         self.visit("told", "/index.html", method="POST")
         self.server.ringwork("clock", "advance", "2h")
         lines = "".join(

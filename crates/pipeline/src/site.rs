@@ -62,7 +62,9 @@ pub enum Turn {
         purpose: Purpose,
     },
     /// The last object that was read is the answer, under this status or its own.
-    Serve { status: Option<u16> },
+    Serve {
+        status: Option<u16>,
+    },
     Redirect {
         status: u16,
         location: String,

@@ -51,7 +51,13 @@ struct Over {
 
 impl Gateway {
     /// Serves a visitor of a website.
-    pub(super) async fn visit(&self, bucket: &str, incoming: Incoming, facts: &RequestFacts, wall: i64) -> Answer {
+    pub(super) async fn visit(
+        &self,
+        bucket: &str,
+        incoming: Incoming,
+        facts: &RequestFacts,
+        wall: i64,
+    ) -> Answer {
         let Some((rules, service)) = self.sites() else {
             let fault = Fault::common(Common::NotImplemented, "No service here serves websites.");
             return answer(protocol::encode_page(None, &fault, None, &facts.id), None);
@@ -90,7 +96,8 @@ impl Gateway {
         self.share(service.name, asking, &mut answer);
         let sent = (answer.status, answer.size());
         let told = answer.headers.clone();
-        self.end(&mut going, over.code.as_deref(), sent, &told, wall).await;
+        self.end(&mut going, over.code.as_deref(), sent, &told, wall)
+            .await;
         answer
     }
 
@@ -188,7 +195,9 @@ impl Gateway {
         let answered = self.execute(prepared, &facts, Contents::default(), again).await;
         let read = match answered.outcome {
             Ok(output) => {
-                let redirect = output.member("WebsiteRedirectLocation").and_then(Document::as_str);
+                let redirect = output
+                    .member("WebsiteRedirectLocation")
+                    .and_then(Document::as_str);
                 let redirect = redirect.map(str::to_owned);
                 let encoded = protocol::encode(service, operation, protocol, &output, &going.facts.id)?;
                 going.last = Some((encoded, answered.delivery));
@@ -301,7 +310,10 @@ impl Going<'_> {
         let Some(Err(fault)) = first.map(|past| &past.read) else {
             return Err(Fault::internal("a visit fails without a refusal"));
         };
-        let told = self.past.last().filter(|past| past.purpose == Purpose::ErrorDocument);
+        let told = self
+            .past
+            .last()
+            .filter(|past| past.purpose == Purpose::ErrorDocument);
         let beside = told.and_then(|past| past.read.as_ref().err());
         Ok(self.refused(fault, beside))
     }
@@ -330,7 +342,13 @@ fn encoded(key: &str) -> String {
 /// What a visitor's request may say of the object that it asks for.
 fn conditions(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    for name in [RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE] {
+    for name in [
+        RANGE,
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+    ] {
         if let Some(value) = headers.get(&name) {
             kept.insert(name, value.clone());
         }

@@ -34,8 +34,8 @@ use crate::model::{Kind, Operation, Protocol, Service, Shape, Structure};
 use crate::{Document, Fault};
 
 pub use fault_answer::encode_fault;
-pub use page::{encode_page, encode_redirect};
 pub(crate) use moment::date_time;
+pub use page::{encode_page, encode_redirect};
 pub(crate) use spelling::error_shape;
 pub use spelling::{Spelling, spell};
 

@@ -57,7 +57,9 @@ pub fn encode_page(
     page.push_str("</ul>\n");
     if let Some(beside) = beside {
         let (code, _, message) = told(service, beside, request_id);
-        page.push_str("<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>\n<ul>\n");
+        page.push_str(
+            "<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>\n<ul>\n",
+        );
         item(&mut page, "Code", &code);
         item(&mut page, "Message", &message);
         page.push_str("</ul>\n");
@@ -125,7 +127,10 @@ mod tests {
         let text = String::from_utf8(page.body).unwrap();
         assert_eq!(page.status, 404);
         assert!(!text.contains("<script>"), "{text}");
-        assert!(text.contains("<li>Key: &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;</li>"), "{text}");
+        assert!(
+            text.contains("<li>Key: &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;</li>"),
+            "{text}"
+        );
         assert!(text.contains("<li>Message: a &amp; b</li>"), "{text}");
         assert_eq!(page.headers["x-amz-error-code"], "NoSuchKey");
     }

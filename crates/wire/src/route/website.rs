@@ -41,9 +41,9 @@ pub(super) fn bucket(host: &str) -> Option<String> {
 }
 
 fn is_endpoint(label: &str) -> bool {
-    label.strip_prefix(ENDPOINT).is_some_and(|rest| {
-        rest.is_empty() || rest.strip_prefix('-').is_some_and(is_region)
-    })
+    label
+        .strip_prefix(ENDPOINT)
+        .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('-').is_some_and(is_region))
 }
 
 /// `eu-central-1`

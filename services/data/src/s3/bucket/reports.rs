@@ -166,7 +166,14 @@ impl Operation for PutBucketInventoryConfiguration {
         check(&asked)?;
         let bucket = to_change(&bucket);
         report::begin(call, &bucket, &asked)?;
-        configuration::put(call, bucket, Configured::Inventory, &input.id, "InventoryConfiguration", asked)?;
+        configuration::put(
+            call,
+            bucket,
+            Configured::Inventory,
+            &input.id,
+            "InventoryConfiguration",
+            asked,
+        )?;
         Ok(Empty)
     }
 }
@@ -189,7 +196,11 @@ fn check(asked: &model::InventoryConfiguration) -> Result<()> {
         ));
     }
     if report::bucket_of(&to.bucket).is_none() {
-        return Err(invalid_argument("The destination bucket ARN is not valid.", "Bucket", &to.bucket));
+        return Err(invalid_argument(
+            "The destination bucket ARN is not valid.",
+            "Bucket",
+            &to.bucket,
+        ));
     }
     let both = to
         .encryption

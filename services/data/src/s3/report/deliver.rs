@@ -71,7 +71,13 @@ impl<'a> Destination<'a> {
     }
 
     /// Puts the manifest of a list whose files are delivered, its checksum, and what Hive reads.
-    pub(super) fn put_manifest(&self, call: &mut Call<'_>, writer: &Writer, begun: Timestamp, files: u64) -> Result<Put<()>> {
+    pub(super) fn put_manifest(
+        &self,
+        call: &mut Call<'_>,
+        writer: &Writer,
+        begun: Timestamp,
+        files: u64,
+    ) -> Result<Put<()>> {
         let files = self.files(call, files)?;
         let listed: Vec<Value> = files
             .iter()
@@ -89,13 +95,28 @@ impl<'a> Destination<'a> {
         let manifest = manifest.to_string().into_bytes();
         let sum = md5(&manifest).into_bytes();
         let bucket = bucket_of(&self.asked.bucket).unwrap_or_default();
-        let links: String = files.iter().map(|file| format!("s3://{bucket}/{}\n", file.key)).collect();
+        let links: String = files
+            .iter()
+            .map(|file| format!("s3://{bucket}/{}\n", file.key))
+            .collect();
         let (day, time) = stamp(begun);
         let front = &self.front;
         for (key, kind, bytes) in [
-            (format!("{front}hive/dt={day}-{time}/symlink.txt"), "text/plain", links.into_bytes()),
-            (format!("{front}{day}T{time}Z/manifest.json"), "application/json", manifest),
-            (format!("{front}{day}T{time}Z/manifest.checksum"), "text/plain", sum),
+            (
+                format!("{front}hive/dt={day}-{time}/symlink.txt"),
+                "text/plain",
+                links.into_bytes(),
+            ),
+            (
+                format!("{front}{day}T{time}Z/manifest.json"),
+                "application/json",
+                manifest,
+            ),
+            (
+                format!("{front}{day}T{time}Z/manifest.checksum"),
+                "text/plain",
+                sum,
+            ),
         ] {
             if self.put(call, &key, kind, bytes)?.is_err() {
                 return Ok(Err(()));
@@ -142,7 +163,9 @@ impl<'a> Destination<'a> {
             input.push(("ExpectedBucketOwner", text(owner)));
         }
         match &self.asked.encryption {
-            Some(model::InventoryEncryption { sse_kms: Some(kms), .. }) => {
+            Some(model::InventoryEncryption {
+                sse_kms: Some(kms), ..
+            }) => {
                 input.push(("SSEKMSKeyId", text(&kms.key_id)));
                 input.push(("ServerSideEncryption", text("aws:kms")));
             }

@@ -64,7 +64,10 @@ impl Writer {
         asked: &model::InventoryConfiguration,
     ) -> Result<Self> {
         let wanted = asked.optional_fields.as_deref().unwrap_or_default();
-        let fields: Vec<Field> = FIELDS.into_iter().filter(|field| wanted.contains(field)).collect();
+        let fields: Vec<Field> = FIELDS
+            .into_iter()
+            .filter(|field| wanted.contains(field))
+            .collect();
         let expires = fields.contains(&Field::LifecycleExpirationDate);
         let rules: Option<model::BucketLifecycleConfiguration> = if expires {
             configuration::read(call, bucket, Configured::Lifecycle, "")?
@@ -96,7 +99,14 @@ impl Writer {
     }
 
     /// Adds the line of a version.
-    pub(super) fn write(&self, lines: &mut String, bucket: &Bucket, key: &[u8], version: &Version, standing: Standing) {
+    pub(super) fn write(
+        &self,
+        lines: &mut String,
+        bucket: &Bucket,
+        key: &[u8],
+        version: &Version,
+        standing: Standing,
+    ) {
         let mut field = |value: &str| {
             if !lines.is_empty() && !lines.ends_with('\n') {
                 lines.push(',');
@@ -123,8 +133,14 @@ impl Writer {
         lines.push('\n');
     }
 
-    fn value(&self, field: Field, bucket: &Bucket, key: &[u8], version: &Version, standing: Standing) -> String {
-        let date = |at: i64| Timestamp(at).iso8601();
+    fn value(
+        &self,
+        field: Field,
+        bucket: &Bucket,
+        key: &[u8],
+        version: &Version,
+        standing: Standing,
+    ) -> String {
         match field {
             Field::LastModifiedDate => date(version.modified),
             Field::ObjectOwner => canonical::id_of(&version.owner),
@@ -135,7 +151,11 @@ impl Writer {
             Field::StorageClass => version.class().as_str().to_owned(),
             Field::IsMultipartUploaded => truth(matches!(version.body, Body::Parts { .. })).to_owned(),
             Field::EncryptionStatus => encryption(&version.encryption).to_owned(),
-            Field::ObjectLockRetainUntilDate => version.lock.retention.map(|kept| date(kept.until)).unwrap_or_default(),
+            Field::ObjectLockRetainUntilDate => version
+                .lock
+                .retention
+                .map(|kept| date(kept.until))
+                .unwrap_or_default(),
             Field::ObjectLockMode => version
                 .lock
                 .retention
@@ -170,6 +190,16 @@ impl Writer {
     }
 }
 
+/// `2026-11-22T00:00:00.000Z`
+fn date(at: i64) -> String {
+    let iso = Timestamp(at).iso8601();
+    format!(
+        "{}.{:03}Z",
+        iso.get(..19).unwrap_or_default(),
+        at.rem_euclid(1000)
+    )
+}
+
 const fn truth(is: bool) -> &'static str {
     if is { "true" } else { "false" }
 }
@@ -201,9 +231,12 @@ fn access_list(bucket: &Bucket, version: &Version) -> String {
             Permission::ReadAcp => "READ_ACP",
             Permission::WriteAcp => "WRITE_ACP",
         };
-        let group = |name: &str| json!({"uri": format!("http://acs.amazonaws.com/groups/{name}"), "type": "Group"});
+        let group =
+            |name: &str| json!({"uri": format!("http://acs.amazonaws.com/groups/{name}"), "type": "Group"});
         let mut shown = match &grant.grantee {
-            Grantee::Account(account) => json!({"canonicalId": canonical::id_of(account), "type": "CanonicalUser"}),
+            Grantee::Account(account) => {
+                json!({"canonicalId": canonical::id_of(account), "type": "CanonicalUser"})
+            }
             Grantee::AllUsers => group("global/AllUsers"),
             Grantee::AuthenticatedUsers => group("global/AuthenticatedUsers"),
             Grantee::LogDelivery => group("s3/LogDelivery"),

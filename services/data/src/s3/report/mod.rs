@@ -81,7 +81,11 @@ struct List {
 }
 
 /// Plans the first list of a configuration for the midnight that comes; what was planned or begun before is given up.
-pub(crate) fn begin(call: &mut Call<'_>, bucket: &Bucket, configuration: &model::InventoryConfiguration) -> Result<()> {
+pub(crate) fn begin(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    configuration: &model::InventoryConfiguration,
+) -> Result<()> {
     end(call, &bucket.name, &configuration.id)?;
     if !configuration.is_enabled {
         return Ok(());
@@ -200,7 +204,11 @@ fn step(
         let Ok(file) = destination.put_lines(call, &lines)? else {
             return Ok(None);
         };
-        call.put(&FILES, &(bucket.name.as_str(), configuration.id.as_str(), files), file)?;
+        call.put(
+            &FILES,
+            &(bucket.name.as_str(), configuration.id.as_str(), files),
+            file,
+        )?;
         files += 1;
     }
     if let Some(place) = next {
@@ -225,6 +233,9 @@ mod tests {
         assert_eq!(next(sunday, model::InventoryFrequency::Daily), sunday + DAY);
         assert_eq!(next(sunday, model::InventoryFrequency::Weekly), sunday + 7 * DAY);
         assert_eq!(next(sunday - 1, model::InventoryFrequency::Weekly), sunday);
-        assert_eq!(next(sunday + 3 * DAY + 5, model::InventoryFrequency::Weekly), sunday + 7 * DAY);
+        assert_eq!(
+            next(sunday + 3 * DAY + 5, model::InventoryFrequency::Weekly),
+            sunday + 7 * DAY
+        );
     }
 }

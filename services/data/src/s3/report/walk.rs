@@ -72,7 +72,13 @@ pub(super) fn page(
     }
 }
 
-fn current(call: &mut Call<'_>, bucket: &Bucket, under: Under<'_>, writer: &Writer, place: Place) -> Result<Page> {
+fn current(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    under: Under<'_>,
+    writer: &Writer,
+    place: Place,
+) -> Result<Page> {
     let after = (bucket.name.clone(), place.key);
     let after = (!after.1.is_empty()).then_some(&after);
     let rows = call.range(&OBJECTS, &under, after, PAGE)?;
@@ -90,7 +96,13 @@ fn current(call: &mut Call<'_>, bucket: &Bucket, under: Under<'_>, writer: &Writ
     })
 }
 
-fn others(call: &mut Call<'_>, bucket: &Bucket, under: Under<'_>, writer: &Writer, place: Place) -> Result<Page> {
+fn others(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    under: Under<'_>,
+    writer: &Writer,
+    place: Place,
+) -> Result<Page> {
     let after = (bucket.name.clone(), place.key.clone(), place.row);
     let after = (!place.key.is_empty()).then_some(&after);
     let rows = call.range(&VERSIONS, &under, after, PAGE)?;

@@ -104,7 +104,13 @@ impl Asked {
     }
 
     /// What comes after a read.
-    fn after(&self, visit: &Visit<'_>, site: &model::WebsiteConfiguration, past: &[Past], last: &Past) -> Turn {
+    fn after(
+        &self,
+        visit: &Visit<'_>,
+        site: &model::WebsiteConfiguration,
+        past: &[Past],
+        last: &Past,
+    ) -> Turn {
         let refused = past.first().map_or(0, |first| first.status);
         match (last.purpose, &last.read) {
             (Purpose::Page, Ok(Some(location))) => Turn::Redirect {

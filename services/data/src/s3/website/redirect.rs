@@ -118,7 +118,11 @@ mod tests {
         let location = "http://b.s3-website.localhost:1/documents/a%20b/c".to_owned();
         assert_eq!(sent(rules(), "docs/a b/c", None), Some((301, location)));
         assert_eq!(sent(rules(), "doc", None), None);
-        assert_eq!(sent(rules(), "docs/a", Some(404)), None, "it was followed before the read");
+        assert_eq!(
+            sent(rules(), "docs/a", Some(404)),
+            None,
+            "it was followed before the read"
+        );
     }
 
     #[test]

@@ -276,6 +276,7 @@ impl World {
             headers: request.headers,
             body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
+            standing: pipeline::front::Standing::default(),
             tls: None,
         };
         async move { gateway.serve(incoming).await }

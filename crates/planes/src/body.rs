@@ -26,63 +26,91 @@ pub(crate) enum Shortfall {
     Broken,
 }
 
-/// The memory that all bodies share, in bytes.
+/// The memory that all bodies share, in bytes, and the part of it that strangers may have.
 pub(crate) struct Room {
     max: usize,
     taken: AtomicUsize,
+    strangers_max: usize,
+    strangers_taken: AtomicUsize,
 }
 
 /// A part of the [`Room`], given back when dropped.
 pub(crate) struct Share<'a> {
     room: &'a Room,
+    stranger: bool,
     bytes: usize,
 }
 
 impl Room {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize, strangers_max: usize) -> Self {
         Self {
             max,
             taken: AtomicUsize::new(0),
+            strangers_max,
+            strangers_taken: AtomicUsize::new(0),
         }
     }
 
-    pub(crate) fn share(&self) -> Share<'_> {
-        Share { room: self, bytes: 0 }
+    /// Begins a part, of a stranger or of a connection on which somebody proved who they are.
+    pub(crate) fn share(&self, stranger: bool) -> Share<'_> {
+        Share {
+            room: self,
+            stranger,
+            bytes: 0,
+        }
+    }
+
+    /// Takes bytes; `false` if that is more than there are. They are to be given back in either case.
+    fn take(&self, bytes: usize, stranger: bool) -> bool {
+        let fits = |taken: &AtomicUsize, max: usize| {
+            taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= max
+        };
+        let all = fits(&self.taken, self.max);
+        let own = !stranger || fits(&self.strangers_taken, self.strangers_max);
+        all && own
+    }
+
+    fn give_back(&self, bytes: usize, stranger: bool) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+        if stranger {
+            self.strangers_taken.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
 /// A part of the [`Room`] that an answer holds as long as it is on its way.
 pub(crate) struct Place {
     room: Arc<Room>,
+    stranger: bool,
     bytes: usize,
 }
 
 impl Place {
     /// Takes it, if there is room.
-    pub(crate) fn take(room: &Arc<Room>, bytes: usize) -> Option<Self> {
-        let before = room.taken.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn take(room: &Arc<Room>, bytes: usize, stranger: bool) -> Option<Self> {
+        let fits = room.take(bytes, stranger);
         let place = Self {
             room: Arc::clone(room),
+            stranger,
             bytes,
         };
-        (before.saturating_add(bytes) <= room.max).then_some(place)
+        fits.then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.room.give_back(self.bytes, self.stranger);
     }
 }
 
 impl Share<'_> {
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Shortfall> {
-        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before.saturating_add(bytes) > self.room.max {
-            Err(Shortfall::NoRoom)
-        } else {
+        if self.room.take(bytes, self.stranger) {
             Ok(())
+        } else {
+            Err(Shortfall::NoRoom)
         }
     }
 }
@@ -90,7 +118,7 @@ impl Share<'_> {
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.room.give_back(self.bytes, self.stranger);
         }
     }
 }
@@ -227,11 +255,11 @@ mod tests {
     #[tokio::test]
     async fn one_piece_is_passed_on_without_a_copy() {
         let sent = Bytes::from(b"payload".to_vec());
-        let room = Room::new(100);
+        let room = Room::new(100, 100);
         let got = receive(
             Pieces([sent.clone()].into()),
             &limits(7),
-            &mut room.share(),
+            &mut room.share(false),
             false,
         )
         .await
@@ -241,11 +269,11 @@ mod tests {
 
     #[tokio::test]
     async fn many_pieces_are_joined_in_order() {
-        let room = Room::new(100);
+        let room = Room::new(100, 100);
         let got = receive(
             pieces(&["a", "bc", "", "def"]),
             &limits(6),
-            &mut room.share(),
+            &mut room.share(false),
             false,
         )
         .await
@@ -255,31 +283,42 @@ mod tests {
 
     #[tokio::test]
     async fn one_byte_too_many_is_too_large() {
-        let room = Room::new(100);
-        let got = receive(pieces(&["abc", "defg"]), &limits(6), &mut room.share(), false).await;
+        let room = Room::new(100, 100);
+        let got = receive(pieces(&["abc", "defg"]), &limits(6), &mut room.share(false), false).await;
         assert_eq!(got, Err(Shortfall::TooLarge));
     }
 
     #[test]
     fn answers_on_their_way_share_the_room_too() {
-        let room = Arc::new(Room::new(5));
-        let held = Place::take(&room, 3).unwrap();
-        assert!(Place::take(&room, 3).is_none());
+        let room = Arc::new(Room::new(5, 5));
+        let held = Place::take(&room, 3, false).unwrap();
+        assert!(Place::take(&room, 3, false).is_none());
         drop(held);
-        assert!(Place::take(&room, 3).is_some());
+        assert!(Place::take(&room, 3, false).is_some());
+    }
+
+    /// S20.5: what strangers take leaves room for callers who sign.
+    #[test]
+    fn strangers_have_a_part_of_the_room() {
+        let room = Arc::new(Room::new(10, 4));
+        let held = Place::take(&room, 4, true).unwrap();
+        assert!(room.share(true).grow(1).is_err());
+        assert!(room.share(false).grow(6).is_ok());
+        drop(held);
+        assert!(room.share(true).grow(4).is_ok());
     }
 
     #[tokio::test]
     async fn bodies_share_their_room_and_give_it_back() {
-        let room = Room::new(5);
-        let mut held = room.share();
+        let room = Room::new(5, 5);
+        let mut held = room.share(false);
         receive(pieces(&["abc"]), &limits(6), &mut held, false)
             .await
             .unwrap();
-        let refused = receive(pieces(&["def"]), &limits(6), &mut room.share(), false).await;
+        let refused = receive(pieces(&["def"]), &limits(6), &mut room.share(false), false).await;
         assert_eq!(refused, Err(Shortfall::NoRoom));
         drop(held);
-        receive(pieces(&["def"]), &limits(6), &mut room.share(), false)
+        receive(pieces(&["def"]), &limits(6), &mut room.share(false), false)
             .await
             .unwrap();
     }

@@ -13,6 +13,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming as Arriving;
 use pipeline::blobs::{STREAM_MEMORY_BYTES, STREAMED_FROM_BYTES};
+use pipeline::front::Standing;
 use pipeline::{Answer, Incoming, TlsFacts};
 use tokio::time::Instant;
 
@@ -32,6 +33,7 @@ pub(crate) struct Exchange<F> {
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) peer: SocketAddr,
     pub(crate) tls: Option<TlsFacts>,
+    pub(crate) standing: Standing,
 }
 
 impl<F: Front> Exchange<F> {
@@ -53,7 +55,10 @@ impl<F: Front> Exchange<F> {
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let place = match &answer.body {
-            pipeline::Body::Stream(_) if !without_body => Some(Place::take(&self.room, STREAM_MEMORY_BYTES)),
+            pipeline::Body::Stream(_) if !without_body => {
+                let stranger = !self.standing.is_proven();
+                Some(Place::take(&self.room, STREAM_MEMORY_BYTES, stranger))
+            }
             _ => None,
         };
         match place {
@@ -74,7 +79,7 @@ impl<F: Front> Exchange<F> {
         if let Some(answer) = health::answer(&parts.method, parts.uri.path(), || self.front.health()) {
             return answer;
         }
-        let mut share = self.room.share();
+        let mut share = self.room.share(!self.standing.is_proven());
         let (path, query) = match self.head(&mut parts) {
             Ok(target) => target,
             Err(refusal) => return self.refuse(refusal),
@@ -105,6 +110,7 @@ impl<F: Front> Exchange<F> {
             body,
             peer: self.peer,
             tls: self.tls,
+            standing: self.standing.clone(),
         }
     }
 

@@ -1,20 +1,25 @@
 """Websites of S3 as browsers see them, and a flood of strangers that the signed callers do not feel."""
 
-import gzip
+import hashlib
 import http.client
-import json
 import re
 import resource
 import socket
 import threading
 import unittest
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+
 from server import Judge, policy, statement
 
 SITE = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "errors/lost.html"}}
 
 
-class Website(Judge):
+class Site(Judge):
+    """Buckets that are websites, and their visitors."""
+
     OPTIONS = ("--clock-control",)
 
     @classmethod
@@ -47,6 +52,8 @@ class Website(Judge):
         finally:
             connection.close()
 
+
+class Website(Site):
     def page(self, name, path, status, code, **more):
         """The error page, which must be of AWS's shape."""
         got, headers, body = self.visit(name, path, **more)
@@ -177,6 +184,170 @@ class Website(Judge):
         self.assertEqual(headers["Access-Control-Allow-Origin"], "https://a.example.com")
         _, headers, _ = self.visit("shared", "/", headers={"Origin": "https://b.example.com"})
         self.assertNotIn("Access-Control-Allow-Origin", headers)
+
+
+class Flood(Site):
+    """S20.5: what strangers do to a site is absorbed; callers who sign do not feel it."""
+
+    # Checked against Bounds::STANDARD and the listener's limits, which docs/s3-websites.md tells.
+    STREAMS, STREAMS_OF_PEER, CONNECTIONS_OF_PEER = 128, 64, 1024
+    LARGE = 8 << 20
+
+    @classmethod
+    def setUpClass(cls):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+        super().setUpClass()
+
+    def stranger(self, address):
+        """A connection from one of the machine's many own addresses, which takes little at a time."""
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(60)
+        sock.bind((address, 0))
+        sock.connect(self.server.address)
+        return sock
+
+    def ask(self, sock, name, path, host=None):
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host or f'{name}.s3-website.localhost'}\r\n\r\n".encode())
+
+    def head(self, sock):
+        """The status and headers of an answer, and what came of its body with them."""
+        seen = b""
+        while b"\r\n\r\n" not in seen:
+            piece = sock.recv(4096)
+            self.assertTrue(piece, "the connection ended before an answer")
+            seen += piece
+        head, _, rest = seen.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        return int(status.split()[1]), headers, rest
+
+    def whole(self, sock):
+        status, headers, body = self.head(sock)
+        while len(body) < int(headers["content-length"]):
+            body += sock.recv(65536)
+        return status, headers, body
+
+    def signed(self, connection, path):
+        """A signed call on one connection that is kept."""
+        host = "{}:{}".format(*self.server.address)
+        request = botocore.awsrequest.AWSRequest("GET", f"http://{host}{path}", headers={"Host": host, "x-amz-content-sha256": hashlib.sha256().hexdigest()})
+        keys = botocore.credentials.Credentials(self.server.root.key, self.server.root.secret)
+        botocore.auth.S3SigV4Auth(keys, "s3", "us-east-1").add_auth(request)
+        connection.request("GET", path, headers=dict(request.headers))
+        answer = connection.getresponse()
+        body = answer.read()
+        self.assertEqual(answer.status, 200, body)
+        return body
+
+    def test_slow_readers_take_the_strangers_share_alone(self):
+        self.site("slow", files={"index.html": b"home", "large": bytes(self.LARGE)})
+        refused = []
+        for address, count in (("127.0.0.2", self.STREAMS_OF_PEER), ("127.0.0.3", self.STREAMS - self.STREAMS_OF_PEER)):
+            for _ in range(count):
+                sock = self.stranger(address)
+                self.ask(sock, "slow", "/large")
+                self.assertEqual(self.head(sock)[0], 200)
+            sock = self.stranger(address)
+            self.ask(sock, "slow", "/large")
+            refused.append(self.whole(sock))
+        # All is taken: one more peer is told to slow down, in the form that it speaks.
+        sock = self.stranger("127.0.0.4")
+        self.ask(sock, "slow", "/large")
+        refused.append(self.whole(sock))
+        for status, headers, body in refused:
+            self.assertEqual((status, headers["x-amz-error-code"]), (503, "SlowDown"))
+            self.assertIn(b"<li>Code: SlowDown</li>", body)
+        self.ask(sock, "slow", "/slow/large", host="127.0.0.1")
+        status, _, body = self.whole(sock)
+        self.assertEqual(status, 503)
+        self.assertIn(b"<Code>SlowDown</Code><Message>Please reduce your request rate.</Message>", body)
+        # What is small is served on, and who signs gets everything, on new connections too.
+        self.ask(sock, "slow", "/")
+        self.assertEqual(self.whole(sock)[0::2], (200, b"home"))
+        mine = self.server.client("s3")
+        mine.put_object(Bucket="slow", Key="mine", Body=bytes(self.LARGE))
+        self.assertEqual(len(mine.get_object(Bucket="slow", Key="mine")["Body"].read()), self.LARGE)
+        # The first refusal of a second is recorded.
+        self.assertIn("SlowDown", self.server.ringwork("why", refused[0][1]["x-amz-request-id"]))
+        # Once they are gone, strangers are served again.
+        self.doCleanups()
+        for _ in range(1000):
+            sock = self.stranger("127.0.0.2")
+            self.ask(sock, "slow", "/large")
+            status, _, _ = self.head(sock)
+            sock.close()
+            if status == 200:
+                break
+        self.assertEqual(status, 200)
+
+    def test_many_connections_take_places_from_each_other(self):
+        self.site("crowded", files={"index.html": b"home"})
+        kept = http.client.HTTPConnection(*self.server.address, timeout=60)
+        self.addCleanup(kept.close)
+        self.signed(kept, "/crowded?list-type=2")
+        visitor = self.stranger("127.0.0.3")
+        self.ask(visitor, "crowded", "/")
+        self.assertEqual(self.whole(visitor)[0], 200)
+        more = 6
+        for address in ("127.0.0.2", "127.0.0.1"):
+            crowd = []
+            for _ in range(self.CONNECTIONS_OF_PEER + more):
+                sock = self.stranger(address)
+                self.ask(sock, "crowded", "/")
+                self.assertEqual(self.whole(sock)[0::2], (200, b"home"))
+                crowd.append(sock)
+            # The oldest made room for the newest.
+            for sock in crowd[:more]:
+                self.assertEqual(sock.recv(1), b"")
+            for sock in crowd[100::100]:
+                self.ask(sock, "crowded", "/")
+                self.assertEqual(self.whole(sock)[0::2], (200, b"home"))
+            # The connection of a caller who signed is the same as before, also among strangers of the same host.
+            self.signed(kept, "/crowded?list-type=2")
+            self.assertEqual(self.server.client("s3").list_objects_v2(Bucket="crowded")["KeyCount"], 1)
+            if address == "127.0.0.2":
+                for sock in crowd:
+                    sock.close()
+        self.ask(visitor, "crowded", "/")
+        self.assertEqual(self.whole(visitor)[0::2], (200, b"home"))
+
+    def test_a_storm_of_requests_leaves_signed_calls_alone(self):
+        self.site("storm", files={"index.html": b"home"})
+        large = "GET / HTTP/1.1\r\nHost: storm.s3-website.localhost\r\nX-Large: " + "x" * (128 << 10) + "\r\n\r\n"
+        answers, lock = [], threading.Lock()
+
+        def flood(number):
+            address = f"127.0.1.{number}"
+            drips = [self.stranger(address) for _ in range(20)]
+            for sock in drips:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: storm")
+            sock, seen = self.stranger(address), []
+            for at in range(100):
+                self.ask(sock, "storm", "/" if at % 2 else "/none")
+                seen.append(self.whole(sock)[0])
+            heavy = self.stranger(address)
+            try:
+                heavy.sendall(large.encode())
+                seen.append(self.whole(heavy)[0])
+            except ConnectionError:
+                seen.append(431)
+            with lock:
+                answers.extend(seen)
+
+        threads = [threading.Thread(target=flood, args=(number,)) for number in range(1, 9)]
+        for thread in threads:
+            thread.start()
+        for at in range(40):
+            self.s3.put_object(Bucket="storm", Key=f"signed/{at}", Body=b"x" * 1000)
+            self.assertEqual(self.s3.get_object(Bucket="storm", Key=f"signed/{at}")["Body"].read(), b"x" * 1000)
+        for thread in threads:
+            thread.join(120)
+        self.assertEqual(len(answers), 8 * 101)
+        self.assertLessEqual(set(answers), {200, 403, 431, 503})
+        self.assertEqual(answers.count(431), 8)
 
 
 if __name__ == "__main__":

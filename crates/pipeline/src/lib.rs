@@ -39,6 +39,7 @@ pub mod schedule;
 mod service_event;
 mod services;
 pub mod site;
+pub mod strangers;
 pub mod testing;
 mod trail;
 pub mod why;

@@ -109,7 +109,11 @@ impl Admission {
 impl Taken {
     /// A connection that may go, of the peer that has most among those that have one.
     fn greediest(&self) -> Option<(IpAddr, u64)> {
-        let mut peers: Vec<_> = self.peers.iter().map(|(peer, of_peer)| (of_peer.len(), peer)).collect();
+        let mut peers: Vec<_> = self
+            .peers
+            .iter()
+            .map(|(peer, of_peer)| (of_peer.len(), peer))
+            .collect();
         peers.sort_unstable_by(|one, other| other.cmp(one));
         peers.into_iter().find_map(|(_, peer)| {
             let number = self.peers.get(peer).and_then(dispensable)?;
@@ -236,7 +240,9 @@ mod tests {
         let flood: Vec<Slot> = (0..3).filter_map(|_| places.admit(from("192.0.2.9"))).collect();
         assert_eq!(flood.len(), 3);
         let _newcomer = proven(&places, "192.0.2.2");
-        let [first, second, third] = flood.as_slice() else { panic!() };
+        let [first, second, third] = flood.as_slice() else {
+            panic!()
+        };
         first.holder.displaced().await;
         // Of the same peer too.
         let fourth = places.admit(from("192.0.2.9"));
@@ -245,7 +251,11 @@ mod tests {
         assert!(places.lock().peers[&from("192.0.2.1").ip()].contains_key(&signed.number));
         assert!(places.lock().peers[&from("192.0.2.9").ip()].contains_key(&third.number));
         drop((flood, fourth));
-        assert_eq!(places.lock().total, 2, "a place that was lost is not given back again");
+        assert_eq!(
+            places.lock().total,
+            2,
+            "a place that was lost is not given back again"
+        );
     }
 
     #[tokio::test]

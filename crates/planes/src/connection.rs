@@ -99,7 +99,9 @@ impl<F: Front> Ground<F> {
         };
         match opened {
             None => 0,
-            Some(Opened::Plain) if self.plaintext.admits(peer) => self.speak(stream, peer, holder, None, stop).await,
+            Some(Opened::Plain) if self.plaintext.admits(peer) => {
+                self.speak(stream, peer, holder, None, stop).await
+            }
             Some(Opened::Plain) => {
                 self.refuse_plaintext(stream).await;
                 0

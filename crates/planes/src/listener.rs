@@ -122,7 +122,7 @@ impl Listener {
         let admission = Admission::new(&limits);
         let ground = Arc::new(Ground {
             front,
-            room: Arc::new(Room::new(limits.bodies_bytes_max, limits.strangers_bytes_max)),
+            room: Arc::new(Room::new(&limits)),
             tls: self.tls,
             plaintext: self.config.plaintext,
             http: codec(&limits),

@@ -8,6 +8,7 @@
 mod admit;
 mod execute;
 mod follow;
+mod shed;
 mod system;
 mod visit;
 
@@ -23,7 +24,7 @@ use tokio::sync::Notify;
 use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
-use wire::{Document, Fault};
+use wire::{Document, Fault, Timestamp};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
@@ -41,6 +42,7 @@ use crate::outside::Outside;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
 use crate::site::SiteRules;
+use crate::strangers::{Bounds, Strangers};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -76,6 +78,8 @@ pub struct Gateway {
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
     pub(crate) underway: Underway,
+    /// What callers have taken who show no signature.
+    strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -115,6 +119,7 @@ impl Gateway {
             jobs,
             replanned: Notify::new(),
             underway: Underway::default(),
+            strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -190,15 +195,28 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let site = route::website(&incoming.headers);
+        let unsigned = site.is_some() || shed::is_unsigned(&incoming);
+        let peer = incoming.peer.ip();
+        let guest = unsigned.then(|| self.strangers.enter(peer));
+        if matches!(guest, Some(None)) {
+            return self.shed(&incoming, &facts, wall).await;
+        }
+        if let Some(bucket) = site {
+            return self.visit(&bucket, incoming, &facts, wall).await;
+        }
+        self.operate(incoming, facts, wall).await
+    }
+
+    /// Serves a request to an operation.
+    async fn operate(&self, incoming: Incoming, facts: RequestFacts, wall: Timestamp) -> Answer {
+        let claims = !shed::is_unsigned(&incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if incoming.method == http::Method::OPTIONS
             && let Some(asking) = &asking
             && let Some(answer) = self.preflight("s3", asking, &facts).await
         {
             return answer;
-        }
-        if let Some(bucket) = route::website(&incoming.headers) {
-            return self.visit(&bucket, incoming, &facts, wall.0).await;
         }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
@@ -215,10 +233,11 @@ impl Gateway {
         let mut prepared = match self.prepare(&parts, wall, whole) {
             Ok(prepared) => prepared,
             Err(refused) => {
-                let service = refused.service.map_or("", |service| service.name);
-                let mut answer = self.refuse(*refused, &facts).await;
-                self.share(service, asking, &mut answer);
-                return answer;
+                if refused.proven {
+                    incoming.standing.prove();
+                }
+                let claims = claims.then_some(incoming.peer.ip());
+                return self.turn_down(*refused, claims, asking, &facts, wall).await;
             }
         };
         let Route {
@@ -226,6 +245,7 @@ impl Gateway {
             operation,
             protocol,
         } = prepared.route;
+        let proven = prepared.is_proven(&incoming.standing);
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
             Some((body, payload)) => Contents::arriving(body, payload),
@@ -238,7 +258,7 @@ impl Gateway {
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
-        let code = code(service, protocol, &answered.outcome);
+        let mut code = code(service, protocol, &answered.outcome);
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -248,7 +268,14 @@ impl Gateway {
             });
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
-            answer.body = delivery;
+            let stranger = (!proven).then(|| incoming.peer.ip());
+            match self.strangers.hold(stranger, delivery) {
+                Some(delivery) => answer.body = delivery,
+                None => {
+                    answer = self.shed_as(Some(service), protocol, &facts, wall).await;
+                    code = Some(shed::SLOW_DOWN.to_owned());
+                }
+            }
         }
         self.share(service.name, asking, &mut answer);
         if let Some((followed, follower)) = followed {

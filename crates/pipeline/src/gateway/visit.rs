@@ -10,10 +10,11 @@ use wire::fault::Common;
 use wire::model::{Protocol, Service};
 use wire::protocol::{self, Encoded, Parts};
 use wire::route::Route;
-use wire::{Document, Fault};
+use wire::{Document, Fault, Timestamp};
 
 use super::admit::Prepared;
 use super::follow::Followed;
+use super::shed::SLOW_DOWN;
 use super::{Ended, Gateway, answer, report};
 use crate::blobs::{Contents, Delivery};
 use crate::call::{Look, RequestFacts};
@@ -56,7 +57,7 @@ impl Gateway {
         bucket: &str,
         incoming: Incoming,
         facts: &RequestFacts,
-        wall: i64,
+        wall: Timestamp,
     ) -> Answer {
         let Some((rules, service)) = self.sites() else {
             let fault = Fault::common(Common::NotImplemented, "No service here serves websites.");
@@ -89,15 +90,21 @@ impl Gateway {
             }
         };
         let mut answer = answer(over.encoded, None);
+        let mut code = over.code;
         if let Some(delivery) = over.delivery {
-            answer.body = delivery;
+            match self.strangers.hold(Some(incoming.peer.ip()), delivery) {
+                Some(delivery) => answer.body = delivery,
+                None => {
+                    answer = self.shed_visit(facts, wall).await;
+                    code = Some(SLOW_DOWN.to_owned());
+                }
+            }
         }
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         self.share(service.name, asking, &mut answer);
         let sent = (answer.status, answer.size());
         let told = answer.headers.clone();
-        self.end(&mut going, over.code.as_deref(), sent, &told, wall)
-            .await;
+        self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
         answer
     }
 

@@ -160,6 +160,7 @@ impl World {
             origins: vec![&data::s3::bucket::ORIGINS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
+            sites: Some(&data::s3::website::SITES),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

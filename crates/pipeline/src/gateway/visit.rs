@@ -71,7 +71,7 @@ impl Gateway {
                 method: incoming.method.as_str(),
                 path: &incoming.path,
                 query: &incoming.query,
-                host: facts.host.as_deref().unwrap_or_default(),
+                host: plain_host(facts.host.as_deref().unwrap_or_default()),
                 secure: facts.secure,
                 headers: &incoming.headers,
             },
@@ -340,6 +340,14 @@ impl Going<'_> {
     }
 }
 
+/// A host as it may stand in a location: nothing but a name and the number of a port.
+fn plain_host(host: &str) -> &str {
+    match host.split_once(':') {
+        Some((name, port)) if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
 /// A key as a path that decodes to it.
 fn encoded(key: &str) -> String {
     let segments: Vec<String> = key.split('/').map(wire::sigv4::percent_encode).collect();
@@ -361,4 +369,31 @@ fn conditions(headers: &HeaderMap) -> HeaderMap {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_port_follows_a_name() {
+        assert_eq!(
+            plain_host("b.s3-website.localhost:4566"),
+            "b.s3-website.localhost:4566"
+        );
+        assert_eq!(plain_host("b.s3-website.localhost"), "b.s3-website.localhost");
+        assert_eq!(
+            plain_host("b.s3-website.localhost:1@example.com"),
+            "b.s3-website.localhost"
+        );
+        assert_eq!(plain_host("b.s3-website.localhost:"), "b.s3-website.localhost");
+    }
+
+    #[test]
+    fn a_key_stays_what_it_is_on_its_way() {
+        for key in ["a/b", "a b/ä?#%2F", "/a//b/", "+"] {
+            let path = encoded(key);
+            assert_eq!(wire::sigv4::percent_decode(&path), key);
+        }
+    }
 }

@@ -24,6 +24,11 @@ pub fn website(headers: &HeaderMap) -> Option<String> {
 
 /// The same of a host, which may name a port.
 pub(super) fn bucket(host: &str) -> Option<String> {
+    // Every request comes by here, and few have such a host.
+    let mut windows = host.as_bytes().windows(ENDPOINT.len());
+    if !windows.any(|window| window.eq_ignore_ascii_case(ENDPOINT.as_bytes())) {
+        return None;
+    }
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     if name.len() > HOST_BYTES_MAX {

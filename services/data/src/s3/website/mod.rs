@@ -149,7 +149,13 @@ impl Asked {
 
 /// 302 to the folder that has an index document.
 fn moved(visit: &Visit<'_>) -> Fault {
-    Fault::plain("Found", 302, "Resource Found").with("location", text(format!("{}/", visit.path)))
+    // A path that begins with two slashes alone would be a host's name.
+    let front = if visit.path.starts_with("//") {
+        format!("{}://{}", redirect::protocol(None, visit), visit.host)
+    } else {
+        String::new()
+    };
+    Fault::plain("Found", 302, "Resource Found").with("location", text(format!("{front}{}/", visit.path)))
 }
 
 fn not_allowed(method: &str) -> Fault {

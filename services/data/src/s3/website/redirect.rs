@@ -65,7 +65,7 @@ fn fits(rule: &model::RoutingRule, key: &str, refused: Option<u16>) -> bool {
     of_stage && prefix.is_none_or(|prefix| key.starts_with(prefix))
 }
 
-fn protocol(named: Option<model::Protocol>, visit: &Visit<'_>) -> &'static str {
+pub(super) fn protocol(named: Option<model::Protocol>, visit: &Visit<'_>) -> &'static str {
     match named {
         Some(protocol) => protocol.as_str(),
         None if visit.secure => "https",

@@ -56,10 +56,11 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        // A service that acts for a resource does so there too: the key of a file that S3 delivers.
         self.ask(
             self.identity,
             Some(by),
-            None,
+            self.cause.clone(),
             by,
             service,
             operation,

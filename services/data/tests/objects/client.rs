@@ -326,6 +326,7 @@ impl Here {
             headers,
             body: Bytes::copy_from_slice(body).into(),
             peer: "127.0.0.1:50000".parse().unwrap(),
+            standing: pipeline::front::Standing::default(),
             tls: self.tls.get(),
         });
         Reply {

@@ -360,6 +360,11 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
+    /// Asks, without refusing: whether the caller may do `access` on a resource that is at hand.
+    pub fn may_do<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::would_admit(self, access, resource)
+    }
+
     /// Names a resource in the trail's `resources`, beside those that were authorized.
     pub fn mention(&mut self, arn: impl Into<String>, account: &str, kind: &'static str) {
         self.resources.push(ResourceFacts::new(arn.into(), account, kind));

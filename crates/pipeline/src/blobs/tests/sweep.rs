@@ -54,9 +54,7 @@ fn yard() -> (Store, Arc<Yard>, Arc<Watched>) {
     let watched = Arc::new(Watched::default());
     let blobs = Arc::new(WatchedBlobs(Store::memory_blobs(), Arc::clone(&watched)));
     let store = Store::with_engine_and_blobs(Store::memory_engine(), blobs, chain()).unwrap();
-    store
-        .run::<_, Error>(|tx| tx.put(&ROWS, "a", Row(1)))
-        .unwrap();
+    store.run::<_, Error>(|tx| tx.put(&ROWS, "a", Row(1))).unwrap();
     let mut staged = store.blobs().stage().unwrap();
     staged.append(b"content").unwrap();
     staged.publish(&NAME).unwrap();

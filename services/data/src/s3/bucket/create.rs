@@ -9,6 +9,7 @@ use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Result
 use wire::Fault;
 
 use super::{BUCKETS, Bucket, OWNED, ObjectLock, Owned, Versioning, arn, name, tagging};
+use crate::s3::access_point;
 use crate::s3::acl::{Acl, Permission};
 use crate::s3::acl_request::Asked;
 use crate::s3::fault::text;
@@ -112,6 +113,10 @@ impl Operation for CreateBucket {
         if let Some(present) = call.get(&BUCKETS, &input.bucket)? {
             return taken(&present, &account, &region);
         }
+        if access_point::is_host_of_other(call, &input.bucket, &account)? {
+            // Requests by the ARN of that access point come under this name.
+            return Err(unavailable().with("BucketName", text(&input.bucket)));
+        }
         expect_room(call)?;
         let owned = Owned {
             region: region.clone(),
@@ -123,13 +128,18 @@ impl Operation for CreateBucket {
     }
 }
 
+/// `BucketAlreadyExists`, 409.
+fn unavailable() -> Fault {
+    bucket_already_exists(
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
+         different name and try again.",
+    )
+}
+
 /// The answer to the making of a bucket that is there already. In the oldest region its owner may make it again.
 fn taken(present: &Bucket, account: &str, region: &str) -> Result<model::CreateBucketOutput> {
     let fault = if present.account != account {
-        bucket_already_exists(
-            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
-             different name and try again.",
-        )
+        unavailable()
     } else if present.region == OLDEST_REGION && region == OLDEST_REGION {
         return Ok(made(&present.name, region));
     } else {

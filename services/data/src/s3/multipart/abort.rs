@@ -23,13 +23,13 @@ impl Operation for AbortMultipartUpload {
 
     fn handle(
         call: &mut Call<'_>,
-        _object: Authorized<ObjectTarget>,
+        object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
         if input.if_match_initiated_time.is_some() {
             return Err(refusal::not_implemented("x-amz-if-match-initiated-time"));
         }
-        let (row, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (row, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         discard(call, &row, &upload.id)?;
         Ok(Self::Output::default())
     }

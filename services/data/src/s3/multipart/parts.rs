@@ -27,10 +27,10 @@ impl Operation for ListParts {
 
     fn handle(
         call: &mut Call<'_>,
-        _object: Authorized<ObjectTarget>,
+        object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let customer = encryption::customer!(input);
         if customer.is_given() {
             upload.encryption.expect_customer(&customer)?;
@@ -51,7 +51,7 @@ impl Operation for ListParts {
             .map(|((_, number), part)| entry(*number, part, shows_sums))
             .collect();
         Ok(model::ListPartsOutput {
-            bucket: Some(input.bucket),
+            bucket: Some(object.bucket().name.clone()),
             key: Some(input.key),
             upload_id: Some(upload.id.clone()),
             part_number_marker: Some(marker),

@@ -60,10 +60,9 @@ impl Operation for CreateAccessPoint {
     const ALSO: &'static [Access] = &[TAG];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<NewAccessPoint>> {
-        expect_own(look, &input.account_id)?;
         Ok(Found::Here(NewAccessPoint {
             arn: access_point::arn(look.region(), &input.account_id, &input.name),
-            account: input.account_id.clone(),
+            account: look.account().to_owned(),
             vpc: input.vpc_configuration.is_some(),
         }))
     }
@@ -77,6 +76,7 @@ impl Operation for CreateAccessPoint {
         made: Authorized<NewAccessPoint>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        expect_own(call, &input.account_id)?;
         if !fits(&input.name) {
             return Err(invalid(
                 "The specified access point name or account is not valid.",

@@ -46,7 +46,10 @@ impl Resource for AccessPointTarget {
 
 /// The access point of a name in the caller's own account, which the request must name, and in the request's region.
 pub(super) fn find(look: &mut Look<'_>, account: &str, name: &str) -> Result<Found<AccessPointTarget>> {
-    expect_own(look, account)?;
+    if let Err(fault) = expect_own(look, account) {
+        let arn = access_point::arn(look.region(), account, name);
+        return Ok(Found::Absent { arn, fault });
+    }
     let place = (account.to_owned(), look.region().to_owned(), name.to_owned());
     let found = look.get(&ACCESS_POINTS, &place)?.map(AccessPointTarget);
     Ok(Found::or_absent(found, || {

@@ -4,16 +4,37 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::s3control as model;
-use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Resource, Result};
+use policy::Context;
 use wire::fault::Common;
 use wire::{Fault, Timestamp};
 
 use super::{AccessPointTarget, expect_own, find};
-use crate::s3::access_point::{ACCESS_POINTS, AccessPoint, OF_BUCKET};
+use crate::s3::access_point::{ACCESS_POINTS, AccessPoint, OF_BUCKET, TYPE};
 
 const PURPOSE: &str = "s3control.access-points";
 /// Access points of a page.
 const PAGE_MAX: usize = 1000;
+
+/// An access point as it is shown: policies do not tell one from another (Service Authorization Reference, "GetAccessPoint").
+pub struct ShownAccessPoint(AccessPointTarget);
+
+impl Resource for ShownAccessPoint {
+    /// The record names it by its own ARN.
+    const TYPE: &'static str = "";
+
+    fn arn(&self) -> String {
+        "*".to_owned()
+    }
+
+    fn account(&self) -> &str {
+        self.0.account()
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        self.0.conditions(context);
+    }
+}
 
 /// Shows an access point.
 pub struct GetAccessPoint;
@@ -21,19 +42,26 @@ pub struct GetAccessPoint;
 impl Operation for GetAccessPoint {
     type Input = model::GetAccessPointRequest;
     type Output = model::GetAccessPointResult;
-    type Target = AccessPointTarget;
+    type Target = ShownAccessPoint;
     const ACCESS: Access = Access::read("s3:GetAccessPoint");
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<AccessPointTarget>> {
-        find(look, &input.account_id, &input.name)
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ShownAccessPoint>> {
+        Ok(match find(look, &input.account_id, &input.name)? {
+            Found::Here(point) => Found::Here(ShownAccessPoint(point)),
+            Found::Absent { fault, .. } => Found::Absent {
+                arn: "*".to_owned(),
+                fault,
+            },
+        })
     }
 
     fn handle(
-        _call: &mut Call<'_>,
-        point: Authorized<AccessPointTarget>,
+        call: &mut Call<'_>,
+        point: Authorized<ShownAccessPoint>,
         _input: Self::Input,
     ) -> Result<Self::Output> {
-        let point = &point.0;
+        let point = &point.0.0;
+        call.mention(point.arn(), &point.account, TYPE);
         Ok(model::GetAccessPointResult {
             name: Some(point.name.clone()),
             bucket: Some(point.bucket.clone()),

@@ -104,4 +104,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];
+pub static JOBS: &[JobKind] = &[
+    encryption::ROTATED,
+    lifecycle::JOB,
+    log::DELIVERED,
+    object::RESTORED,
+];

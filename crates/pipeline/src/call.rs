@@ -221,6 +221,8 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// All services that the call came through for its caller, the first one first.
+    pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
     pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
@@ -233,6 +235,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// How large the payload of an answer may be that a service takes whole; zero for a request's.
+    pub(crate) whole_bytes: u64,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -268,12 +272,14 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            whole_bytes: 0,
         }
     }
 

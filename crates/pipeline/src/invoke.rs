@@ -15,6 +15,7 @@ use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::Body;
 use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
@@ -32,6 +33,15 @@ impl Invoked {
     pub(crate) fn outlives_failure(&self) -> bool {
         self.record.read_only || self.record.error.is_some()
     }
+}
+
+/// What a call of another service is made with.
+pub(crate) struct Sent {
+    pub(crate) input: Document,
+    /// The body of the call.
+    pub(crate) payload: Option<Bytes>,
+    /// A payload of the answer is given whole up to so many bytes.
+    pub(crate) whole_bytes: u64,
 }
 
 impl Call<'_> {
@@ -122,19 +132,25 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        let identity = self.session_identity(access_key_id, token)?;
+        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
+    }
+
+    /// Whom a session's credential stands for.
+    pub(crate) fn session_identity(
+        &mut self,
+        access_key_id: &str,
+        token: &crypto::Secret,
+    ) -> Result<Arc<Identity>> {
         let directory = self.look.directory();
         let token = token.expose_text().map_err(Fault::internal)?;
-        let credential = directory.credential(&mut self.look, access_key_id, Some(token));
-        let identity = match credential {
-            Ok(credential) => credential.identity,
-            Err(Refusal::Fault(fault)) => return Err(fault),
-            Err(_) => {
-                return Err(Fault::access_denied(
-                    "The security token of the session is not valid.",
-                ));
-            }
-        };
-        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
+        match directory.credential(&mut self.look, access_key_id, Some(token)) {
+            Ok(credential) => Ok(credential.identity),
+            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(_) => Err(Fault::access_denied(
+                "The security token of the session is not valid.",
+            )),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]
@@ -148,6 +164,30 @@ impl Call<'_> {
         operation: &str,
         (input, payload): (Document, Option<Bytes>),
     ) -> Result<Document> {
+        let sent = Sent {
+            input,
+            payload,
+            whole_bytes: 0,
+        };
+        let by = (via, cause, by);
+        self.ask_whole(identity, by, service, operation, sent)
+            .map(|(answer, _)| answer)
+    }
+
+    /// The same, with the answer's payload as far as it is no larger than `whole_bytes`.
+    pub(crate) fn ask_whole(
+        &mut self,
+        identity: &Identity,
+        (via, cause, by): (Option<&'static str>, Option<(String, String)>, &'static str),
+        service: &str,
+        operation: &str,
+        sent: Sent,
+    ) -> Result<(Document, Option<Bytes>)> {
+        let Sent {
+            input,
+            payload,
+            whole_bytes,
+        } = sent;
         let environment = self.look.environment;
         let unbuilt = || {
             let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
@@ -181,8 +221,13 @@ impl Call<'_> {
         look.brought = self.look.brought;
         let mut inner = Call::new(look, identity, &facts, model.name);
         inner.via = via;
+        if let Some(by) = via {
+            inner.chain.clone_from(&self.chain);
+            inner.chain.push(by);
+        }
         inner.cause = cause;
         inner.payload = payload;
+        inner.whole_bytes = whole_bytes;
         inner.unkept = std::mem::take(&mut self.unkept);
         let ready = environment.services.made_ready(&mut inner, endpoint, &input);
         let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));
@@ -208,6 +253,7 @@ impl Call<'_> {
             invoked,
             unkept,
             moves,
+            delivery,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -219,6 +265,10 @@ impl Call<'_> {
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });
-        outcome
+        let delivered = match delivery {
+            Some(Body::Whole(bytes)) => Some(bytes),
+            _ => None,
+        };
+        outcome.map(|answer| (answer, delivered))
     }
 }

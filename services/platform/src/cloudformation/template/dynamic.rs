@@ -34,10 +34,10 @@ pub enum Reference<'a> {
     },
 }
 
-/// Text, or a reference with its text as it stands.
+/// Text, or a reference in it.
 enum Piece<'a> {
     Text(&'a str),
-    Reference(Reference<'a>, &'a str),
+    Reference(Reference<'a>),
 }
 
 fn pieces(text: &str) -> Result<Vec<Piece<'_>>> {
@@ -54,7 +54,7 @@ fn pieces(text: &str) -> Result<Vec<Piece<'_>>> {
         let inner = whole
             .strip_prefix(OPEN)
             .and_then(|inner| inner.strip_suffix("}}"));
-        pieces.push(Piece::Reference(parse(inner.unwrap_or_default(), whole)?, whole));
+        pieces.push(Piece::Reference(parse(inner.unwrap_or_default(), whole)?));
         rest = after;
     }
     if !rest.is_empty() {
@@ -172,7 +172,7 @@ pub fn check(template: &Template) -> Result<()> {
                 Err(fault) => return Err(fault),
             };
             for piece in pieces {
-                let Piece::Reference(reference, _) = piece else {
+                let Piece::Reference(reference) = piece else {
                     continue;
                 };
                 found = found.saturating_add(1);
@@ -256,12 +256,12 @@ fn within(value: &Value, kind: &str, path: &mut String, sources: &mut dyn Source
             for piece in pieces(text)? {
                 match piece {
                     Piece::Text(text) => whole.push_str(text),
-                    Piece::Reference(Reference::Ssm { secure: true, .. }, _) if !takes_secure(kind, path) => {
+                    Piece::Reference(Reference::Ssm { secure: true, .. }) if !takes_secure(kind, path) => {
                         return Err(Fault::validation(format!(
                             "SSM Secure reference is not supported in: [{kind}/Properties{path}]"
                         )));
                     }
-                    Piece::Reference(reference, _) => whole.push_str(&opened(&reference, sources)?),
+                    Piece::Reference(reference) => whole.push_str(&opened(&reference, sources)?),
                 }
             }
             Ok(Value::String(whole))

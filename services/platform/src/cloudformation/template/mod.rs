@@ -11,14 +11,14 @@
 
 use pipeline::operation::Result;
 
-mod check;
-mod cidr;
+pub mod check;
+pub mod cidr;
 pub mod dynamic;
 pub mod evaluate;
-mod function;
+pub mod function;
 pub mod parameter;
 pub mod read;
-mod sub;
+pub mod sub;
 #[cfg(test)]
 mod tests;
 pub mod value;

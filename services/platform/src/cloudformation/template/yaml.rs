@@ -334,7 +334,7 @@ mod tests {
     fn what_is_not_well_formed_is_told_with_its_place() {
         assert_eq!(
             refusal("A: [1, 2\nB: }"),
-            "Template format error: YAML not well-formed. (line 2, column 4)"
+            "Template format error: YAML not well-formed. (line 2, column 2)"
         );
         assert!(refusal("A: !Nope x").contains("!Nope"));
         assert!(refusal("A: 1\nA: 2").contains("Duplicate key \"A\""));

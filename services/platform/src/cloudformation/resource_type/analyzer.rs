@@ -32,6 +32,10 @@ impl ResourceType for Analyzer {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
             .text("AnalyzerName")
@@ -194,6 +198,10 @@ impl ResourceType for WaitConditionHandle {
 
     fn properties(&self) -> &'static [Property] {
         &[]
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
     }
 
     fn create(&self, _: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

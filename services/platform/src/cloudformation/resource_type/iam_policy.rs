@@ -43,6 +43,19 @@ impl ResourceType for ManagedPolicy {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &[
+            "AttachmentCount",
+            "CreateDate",
+            "DefaultVersionId",
+            "IsAttachable",
+            "PermissionsBoundaryUsageCount",
+            "PolicyArn",
+            "PolicyId",
+            "UpdateDate",
+        ]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
             .text("ManagedPolicyName")
@@ -165,6 +178,10 @@ impl ResourceType for Policy {
             Property::new("Users"),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

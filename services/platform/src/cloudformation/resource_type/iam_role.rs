@@ -38,6 +38,10 @@ impl ResourceType for Role {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn", "RoleId"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
             .text("RoleName")
@@ -113,6 +117,10 @@ impl ResourceType for InstanceProfile {
             Property::new("Roles").required(),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

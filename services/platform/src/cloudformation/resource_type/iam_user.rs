@@ -37,6 +37,10 @@ impl ResourceType for User {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
             .text("UserName")
@@ -163,6 +167,10 @@ impl ResourceType for Group {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
             .text("GroupName")
@@ -215,6 +223,10 @@ impl ResourceType for UserToGroupAddition {
             Property::new("Users").required(),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
@@ -282,6 +294,10 @@ impl ResourceType for AccessKey {
             Property::fixed("UserName").required(),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id", "SecretAccessKey"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

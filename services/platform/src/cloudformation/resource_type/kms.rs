@@ -42,6 +42,10 @@ impl ResourceType for Key {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Arn", "KeyId"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let mut input = wanted.pick(&["BypassPolicyLockoutSafetyCheck", "Description"]);
         input.extend(wanted.pick(&BORN));

@@ -44,6 +44,10 @@ impl ResourceType for Permission {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let id = wanted.physical_name(STATEMENT_MAX);
         let mut input = wanted.properties.clone();
@@ -78,6 +82,10 @@ impl ResourceType for Version {
             Property::fixed("FunctionName").required(),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["FunctionArn", "Version"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
@@ -124,6 +132,10 @@ impl ResourceType for Alias {
             Property::new("RoutingConfig"),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["AliasArn"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

@@ -23,6 +23,7 @@ mod iam_policy;
 mod iam_role;
 mod iam_user;
 mod kms;
+mod known;
 mod lambda;
 mod lambda_attached;
 mod s3_bucket;
@@ -59,6 +60,8 @@ static TYPES: &[&dyn ResourceType] = &[
     &secretsmanager::RotationSchedule,
     &secretsmanager::Secret,
 ];
+
+pub(crate) use known::expect;
 
 /// The type of a name such as `AWS::SSM::Parameter`; `None` for one that is not built.
 pub(crate) fn find(name: &str) -> Option<&'static dyn ResourceType> {
@@ -248,6 +251,11 @@ pub(crate) trait ResourceType: Sync {
 
     /// Every property that the type takes here. Others are refused.
     fn properties(&self) -> &'static [Property];
+
+    /// What `Fn::GetAtt` gives of its resources.
+    fn attributes(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Makes a resource.
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made>;

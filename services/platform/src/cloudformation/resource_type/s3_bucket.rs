@@ -146,6 +146,16 @@ impl ResourceType for Bucket {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &[
+            "Arn",
+            "DomainName",
+            "DualStackDomainName",
+            "RegionalDomainName",
+            "WebsiteURL",
+        ]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let made_up = || wanted.physical_name(NAME_MAX).to_ascii_lowercase();
         let name = wanted.text("BucketName").unwrap_or_else(made_up);

@@ -33,6 +33,10 @@ impl ResourceType for Secret {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         // CloudFormation names secrets without the stack.
         let name = wanted
@@ -190,6 +194,10 @@ impl ResourceType for ResourcePolicy {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let arn = put_policy(services, wanted)?;
         Ok(Made::new(arn.clone()).with("Id", arn))
@@ -234,6 +242,10 @@ impl ResourceType for RotationSchedule {
             Property::fixed("SecretId").required(),
         ];
         PROPERTIES
+    }
+
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Id"]
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

@@ -34,6 +34,10 @@ impl ResourceType for Parameter {
         PROPERTIES
     }
 
+    fn attributes(&self) -> &'static [&'static str] {
+        &["Type", "Value"]
+    }
+
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted.text("Name").unwrap_or_else(|| {
             let name = wanted.physical_name(NAME_MAX);

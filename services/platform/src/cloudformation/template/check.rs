@@ -88,7 +88,8 @@ fn distinct(template: &Template) -> Result<()> {
     )))
 }
 
-fn every<'a>(template: &'a Template) -> impl Iterator<Item = &'a Value> {
+/// Every value of a template in which functions may stand.
+pub fn every(template: &Template) -> impl Iterator<Item = &Value> {
     let resources = template.resources.iter().flat_map(|resource| {
         std::iter::once(&resource.properties)
             .chain(&resource.metadata)
@@ -153,8 +154,8 @@ fn conditions(template: &Template) -> Result<()> {
             Mention::Reference(other) if template.parameter(other).is_none() && !PSEUDO.contains(&other) => {
                 foreign.insert(other.to_owned());
             }
-            Mention::Attribute(other, _) => {
-                foreign.insert(other.to_owned());
+            Mention::Attribute { resource, .. } => {
+                foreign.insert(resource.to_owned());
             }
             _ => {}
         })?;
@@ -218,8 +219,12 @@ fn block<'a>(
                     lost.insert(name.to_owned());
                 }
             }
-            Mention::Attribute(name, written) if template.resource(name).is_none() => {
-                if written {
+            Mention::Attribute {
+                resource: name,
+                in_text,
+                ..
+            } if template.resource(name).is_none() => {
+                if in_text {
                     lost.insert(name.to_owned());
                 } else {
                     refused.get_or_insert_with(|| {
@@ -280,7 +285,7 @@ fn detached(template: &Template) -> Result<()> {
         let mut found = false;
         mentions(value, &mut |mention| match mention {
             Mention::Reference(name) => found |= template.resource(name).is_some(),
-            Mention::Attribute(..) | Mention::Import | Mention::Zones => found = true,
+            Mention::Attribute { .. } | Mention::Import | Mention::Zones => found = true,
             _ => {}
         })?;
         Ok(found)
@@ -347,7 +352,9 @@ fn without_choices(value: &Value) -> Value {
 /// Adds the resources that a value names.
 pub fn resources_named(template: &Template, value: &Value, found: &mut BTreeSet<String>) -> Result<()> {
     mentions(value, &mut |mention| match mention {
-        Mention::Reference(name) | Mention::Attribute(name, _) if template.resource(name).is_some() => {
+        Mention::Reference(name) | Mention::Attribute { resource: name, .. }
+            if template.resource(name).is_some() =>
+        {
             found.insert(name.to_owned());
         }
         _ => {}

@@ -69,12 +69,7 @@ fn parse<'a>(inner: &'a str, whole: &str) -> Result<Reference<'a>> {
         "ssm" | "ssm-secure" => {
             // An ARN of a shared parameter has colons of its own: arn:aws:ssm:region:account:parameter/name.
             let (name, version) = match rest.rsplit_once(':') {
-                Some((name, version))
-                    if !version.contains('/')
-                        && !(rest.starts_with("arn:") && rest.matches(':').count() == 5) =>
-                {
-                    (name, Some(version))
-                }
+                Some((name, version)) if !version.contains('/') => (name, Some(version)),
                 _ => (rest, None),
             };
             let fits = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);

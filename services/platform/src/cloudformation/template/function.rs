@@ -222,8 +222,13 @@ pub fn text_of_sub(argument: &Value) -> Result<(&str, &[(String, Value)])> {
 pub enum Mention<'a> {
     /// `Ref`, or a name in the text of `Fn::Sub`.
     Reference(&'a str),
-    /// The resource of `Fn::GetAtt`; whether it stood in a text of `Fn::Sub`.
-    Attribute(&'a str, bool),
+    /// `Fn::GetAtt`, or its form in the text of `Fn::Sub`.
+    Attribute {
+        resource: &'a str,
+        /// `None` where a function says it.
+        name: Option<&'a str>,
+        in_text: bool,
+    },
     Condition(&'a str),
     Mapping(&'a str),
     Import,
@@ -261,11 +266,16 @@ fn within<'a>(value: &'a Value, see: &mut dyn FnMut(Mention<'a>)) -> Result<()> 
         }
         "Fn::GetAtt" => {
             let (resource, name) = attribute(function.argument)?;
-            see(Mention::Attribute(resource, false));
-            return match name {
-                Attribute::Named(_) => Ok(()),
-                Attribute::Function(function) => within(function, see),
+            let (name, function) = match name {
+                Attribute::Named(name) => (Some(name), None),
+                Attribute::Function(function) => (None, Some(function)),
             };
+            see(Mention::Attribute {
+                resource,
+                name,
+                in_text: false,
+            });
+            return function.map_or(Ok(()), |function| within(function, see));
         }
         "Fn::Sub" => {
             let (text, values) = text_of_sub(function.argument)?;
@@ -275,7 +285,11 @@ fn within<'a>(value: &'a Value, see: &mut dyn FnMut(Mention<'a>)) -> Result<()> 
                     continue;
                 }
                 match name.split_once('.') {
-                    Some((resource, _)) => see(Mention::Attribute(resource, true)),
+                    Some((resource, name)) => see(Mention::Attribute {
+                        resource,
+                        name: Some(name),
+                        in_text: true,
+                    }),
                     None => see(Mention::Reference(name)),
                 }
             }

@@ -13,6 +13,7 @@ use pipeline::operation::Result;
 
 pub mod check;
 pub mod cidr;
+mod condition;
 pub mod dynamic;
 pub mod evaluate;
 pub mod function;

@@ -450,25 +450,7 @@ fn resource(logical_id: &str, value: &Value) -> Result<Resource> {
     };
     let policy = |name: &str, allowed: &[&str]| match value.get(name) {
         None => Ok(None),
-        Some(Value::String(policy)) if allowed.contains(&policy.as_str()) => {
-            if policy == "Snapshot" && !takes_snapshots(&kind) {
-                let words = if name == "DeletionPolicy" {
-                    "deletion policy"
-                } else {
-                    "update replace policy"
-                };
-                return Err(Fault::validation(format!(
-                    "Template error: resource type {kind} does not support {words} Snapshot"
-                )));
-            }
-            Ok(Some(Value::text(policy)))
-        }
-        Some(Value::String(policy)) => Err(malformed(format!(
-            "Unrecognized {name} {policy} for resource {logical_id}"
-        ))),
-        // The language's extensions let a parameter or a mapping say it.
-        Some(function @ Value::Map(_)) => Ok(Some(function.clone())),
-        Some(_) => Err(malformed(format!("Every {name} member must be a string."))),
+        Some(given) => policy(logical_id, &kind, name, (given, allowed)).map(Some),
     };
     Ok(Resource {
         logical_id: logical_id.to_owned(),
@@ -485,6 +467,31 @@ fn resource(logical_id: &str, value: &Value) -> Result<Resource> {
         metadata: value.get("Metadata").cloned(),
         kind,
     })
+}
+
+/// A `DeletionPolicy` or an `UpdateReplacePolicy`.
+fn policy(logical_id: &str, kind: &str, name: &str, (given, allowed): (&Value, &[&str])) -> Result<Value> {
+    match given {
+        Value::String(policy) if allowed.contains(&policy.as_str()) => {
+            if policy == "Snapshot" && !takes_snapshots(kind) {
+                let words = if name == "DeletionPolicy" {
+                    "deletion policy"
+                } else {
+                    "update replace policy"
+                };
+                return Err(Fault::validation(format!(
+                    "Template error: resource type {kind} does not support {words} Snapshot"
+                )));
+            }
+            Ok(given.clone())
+        }
+        Value::String(policy) => Err(malformed(format!(
+            "Unrecognized {name} {policy} for resource {logical_id}"
+        ))),
+        // The language's extensions let a parameter or a mapping say it.
+        Value::Map(_) => Ok(given.clone()),
+        _ => Err(malformed(format!("Every {name} member must be a string."))),
+    }
 }
 
 /// Types that can be kept as a snapshot (CloudFormation User Guide, "DeletionPolicy attribute").

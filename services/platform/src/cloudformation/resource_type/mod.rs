@@ -240,6 +240,18 @@ pub(crate) trait ResourceType: Sync {
 pub(crate) struct Services<'c, 'a> {
     pub call: &'c mut Call<'a>,
     pub acting: &'c Acting,
+    /// The service whose operation failed last.
+    pub failed: Option<&'static str>,
+}
+
+impl<'c, 'a> Services<'c, 'a> {
+    pub(crate) const fn new(call: &'c mut Call<'a>, acting: &'c Acting) -> Self {
+        Self {
+            call,
+            acting,
+            failed: None,
+        }
+    }
 }
 
 impl Services<'_, '_> {
@@ -257,8 +269,11 @@ impl Services<'_, '_> {
         };
         let answer = self
             .call
-            .invoke_acting(PRINCIPAL, self.acting, service, operation, input)?;
-        Ok(loose::to_json(&answer))
+            .invoke_acting(PRINCIPAL, self.acting, service, operation, input);
+        if answer.is_err() {
+            self.failed = model.map(|model| model.name);
+        }
+        answer.map(|answer| loose::to_json(&answer))
     }
 }
 

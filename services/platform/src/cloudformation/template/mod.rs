@@ -1,8 +1,8 @@
 //! The language of CloudFormation's templates: reading, checking and evaluating them. Pure: what a template asks of the world it asks
 //! of the traits here (`Asks`, `Sources`), which the stacks implement.
 //!
-//! Read `read` for the sections, `parameter` for what users give, `graph` for the order, `evaluate` for functions and conditions, and
-//! `dynamic` for `{{resolve:…}}`.
+//! Read `read` for the sections, `check` for what is told of a template alone, `parameter` for what users give, `evaluate` for functions,
+//! conditions and the order, and `dynamic` for `{{resolve:…}}`.
 //!
 //! Invariant: evaluating a template never opens a dynamic reference. The text `{{resolve:…}}` stays in what is stored, shown and
 //! compared; `dynamic::resolve` opens it in a copy that goes to the resource's service and nowhere else.
@@ -11,8 +11,20 @@
 
 use pipeline::operation::Result;
 
+pub mod check;
+pub mod cidr;
+pub mod dynamic;
+pub mod evaluate;
+pub mod function;
+pub mod parameter;
+pub mod read;
+pub mod sub;
+#[cfg(test)]
+mod tests;
 pub mod value;
+pub mod yaml;
 
+pub use evaluate::Evaluation;
 pub use value::Value;
 
 /// A template that was read and found well formed.

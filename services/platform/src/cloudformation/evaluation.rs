@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use pipeline::{Acting, Call, Result};
 use serde_json::{Value as Json, json};
+use wire::Fault;
 use wire::fault::{Code, Common};
-use wire::{Document, Fault};
 
 use super::export;
 use super::fault::invalid;
@@ -109,7 +109,9 @@ impl Asks for Asking<'_, '_> {
     fn zones(&mut self, region: &str) -> Result<Vec<String>> {
         Err(Fault::common(
             Common::NotImplemented,
-            format!("Fn::GetAZs is not implemented by this version of Ringwork, which has no zones in {region}."),
+            format!(
+                "Fn::GetAZs is not implemented by this version of Ringwork, which has no zones in {region}."
+            ),
         ))
     }
 }
@@ -194,12 +196,4 @@ impl Sources for Looking<'_, '_> {
         text.map(str::to_owned)
             .ok_or_else(|| invalid(format!("The secret {id} has no SecretString")))
     }
-}
-
-/// A text of a document that a call answered.
-pub(crate) fn text(document: &Document, member: &str) -> Option<String> {
-    document
-        .member(member)
-        .and_then(Document::as_str)
-        .map(str::to_owned)
 }

@@ -126,11 +126,7 @@ impl Operation for DescribeStackEvents {
     ) -> Result<Self::Output> {
         let list = format!("events {}", stack.uuid);
         let after = page::after(call, &list, input.next_token.as_deref())?;
-        let prefix = (
-            stack.account.as_str(),
-            stack.region.as_str(),
-            stack.uuid.as_str(),
-        );
+        let prefix = (stack.account.as_str(), stack.region.as_str(), stack.uuid.as_str());
         let before = after.and_then(|after| after.parse().ok()).map(|number: u64| {
             let (account, region, uuid) = stack.place();
             (account, region, uuid, number)

@@ -77,7 +77,11 @@ impl StackResource {
 }
 
 /// A resource of a stack.
-pub(crate) fn find(look: &mut Look<'_>, stack: &Stack, logical_id: &str) -> Result<Option<Arc<StackResource>>> {
+pub(crate) fn find(
+    look: &mut Look<'_>,
+    stack: &Stack,
+    logical_id: &str,
+) -> Result<Option<Arc<StackResource>>> {
     let (account, region, uuid) = stack.bond();
     look.get(&RESOURCES, &(account, region, uuid, logical_id))
 }
@@ -104,6 +108,13 @@ pub(crate) fn keep(call: &mut Call<'_>, stack: &Stack, resource: StackResource) 
         let place = (account.clone(), region.clone(), physical.clone(), uuid.clone());
         call.put(&BY_PHYSICAL_ID, &place, stack::Id(uuid.clone()))?;
     }
+    let place = (account, region, uuid, resource.logical_id.clone());
+    call.put(&RESOURCES, &place, resource)
+}
+
+/// Writes the row of a resource that is gone, or was let go of.
+pub(crate) fn keep_gone(call: &mut Call<'_>, stack: &Stack, resource: StackResource) -> Result<()> {
+    let (account, region, uuid) = stack.place();
     let place = (account, region, uuid, resource.logical_id.clone());
     call.put(&RESOURCES, &place, resource)
 }
@@ -188,7 +199,9 @@ impl Operation for DescribeStackResources {
                 let (account, region) = (look.account_shared(), look.region().to_owned());
                 let prefix = (&*account, region.as_str(), physical.as_str());
                 let rows = look.range(&BY_PHYSICAL_ID, &prefix, None, 1)?;
-                let place = rows.first().map(|(_, id)| (&*account, region.as_str(), id.0.as_str()));
+                let place = rows
+                    .first()
+                    .map(|(_, id)| (&*account, region.as_str(), id.0.as_str()));
                 let found = match place {
                     Some(place) => look.get(&stack::STACKS, &place)?,
                     None => None,

@@ -32,7 +32,7 @@ impl Deed {
     }
 }
 
-/// Whether a pattern with `*` and `?` matches, whatever the case if `loose`.
+/// Whether a pattern with `*` and `?` matches.
 fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut star, mut from, mut mark) = (0, None, 0, 0);
@@ -61,7 +61,11 @@ fn matches(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern.get(at..).unwrap_or_default().iter().all(|rest| *rest == '*')
+    pattern
+        .get(at..)
+        .unwrap_or_default()
+        .iter()
+        .all(|rest| *rest == '*')
 }
 
 fn texts(value: &Value) -> Vec<&str> {
@@ -102,9 +106,7 @@ fn bears(statement: &Value, action: &str, resource: &str, kind: &str) -> bool {
     };
     let of_kind = statement.get("Condition").is_none_or(|condition| {
         let test = |operator: &str, fits: fn(&str, &str) -> bool| {
-            let kinds = condition
-                .get(operator)
-                .and_then(|test| test.get("ResourceType"));
+            let kinds = condition.get(operator).and_then(|test| test.get("ResourceType"));
             kinds.is_none_or(|kinds| texts(kinds).iter().any(|pattern| fits(pattern, kind)))
         };
         test("StringEquals", |wanted, kind| wanted == kind) && test("StringLike", matches)
@@ -238,8 +240,8 @@ impl Operation for SetStackPolicy {
 
     fn handle(call: &mut Call<'_>, stack: Authorized<StackTarget>, input: Self::Input) -> Result<Empty> {
         let policy = policy_source(call, input.stack_policy_body, input.stack_policy_url.as_deref())?;
-        let policy = policy
-            .ok_or_else(|| invalid("Either StackPolicyURL or StackPolicyBody must be specified."))?;
+        let policy =
+            policy.ok_or_else(|| invalid("Either StackPolicyURL or StackPolicyBody must be specified."))?;
         let mut stack = (*stack.into_inner().0).clone();
         stack.policy = Some(policy);
         stack.keep(call)?;

@@ -34,12 +34,12 @@ const VALUE_MAX: usize = 256;
 
 /// A template's text, sealed.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Body(Hidden);
+pub(crate) struct Body(Hidden);
 
 store::record!(Body, 1);
 
 /// By account, region, the stack's id, and which: `CURRENT`, `PREVIOUS`, or a change set's id.
-pub static BODIES: Table<(String, String, String, String), Body> =
+pub(crate) static BODIES: Table<(String, String, String, String), Body> =
     Table::new(0x0628, "cloudformation.templates");
 /// The template that the stack has, or is being brought to.
 pub(crate) const CURRENT: &str = "current";
@@ -68,9 +68,7 @@ pub(crate) fn forget_body(call: &mut Call<'_>, stack: &Stack, which: &str) -> Re
 /// The text of a template or a stack policy: in the request, or in an object of S3, which is read as the caller.
 pub(crate) fn source(call: &mut Call<'_>, text: Option<String>, url: Option<&str>) -> Result<Option<String>> {
     match (text, url) {
-        (Some(_), Some(_)) => Err(invalid(
-            "Either Template URL or Template Body must be specified.",
-        )),
+        (Some(_), Some(_)) => Err(invalid("Either Template URL or Template Body must be specified.")),
         (Some(text), None) => {
             if text.len() > BODY_MAX {
                 return Err(invalid(format!(
@@ -92,7 +90,9 @@ pub(crate) fn policy_source(
     url: Option<&str>,
 ) -> Result<Option<String>> {
     if text.is_some() && url.is_some() {
-        return Err(invalid("You cannot specify both StackPolicyURL and StackPolicyBody"));
+        return Err(invalid(
+            "You cannot specify both StackPolicyURL and StackPolicyBody",
+        ));
     }
     let text = match url {
         Some(url) => Some(fetch(call, url)?),
@@ -127,11 +127,8 @@ fn fetch(call: &mut Call<'_>, url: &str) -> Result<String> {
         refused.source = fault.source;
         refused
     })?;
-    let bytes = bytes.ok_or_else(|| {
-        invalid(format!(
-            "Template may not exceed {OBJECT_MAX} bytes in size."
-        ))
-    })?;
+    let bytes =
+        bytes.ok_or_else(|| invalid(format!("Template may not exceed {OBJECT_MAX} bytes in size.")))?;
     String::from_utf8(bytes.to_vec())
         .map_err(|_| invalid("Template format error: the template is not UTF-8 text."))
 }
@@ -146,7 +143,9 @@ struct Object {
 impl Object {
     /// Reads a URL of S3: with the bucket in its host, or in its path. `own` is the host at which the caller found us.
     fn of(url: &str, own: Option<&str>) -> Option<Self> {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+        let rest = url
+            .strip_prefix("https://")
+            .or_else(|| url.strip_prefix("http://"))?;
         let (host, path) = rest.split_once('/')?;
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let version = query.split('&').find_map(|pair| pair.strip_prefix("versionId="));
@@ -386,7 +385,9 @@ pub(crate) fn expect_plain(
             .rollback_triggers
             .as_ref()
             .is_some_and(|all| !all.is_empty())
-            || rollback.monitoring_time_in_minutes.is_some_and(|minutes| minutes > 0)
+            || rollback
+                .monitoring_time_in_minutes
+                .is_some_and(|minutes| minutes > 0)
     });
     expect_none(
         "NotificationARNs",
@@ -418,14 +419,22 @@ mod tests {
         assert_eq!(object("https://s3.amazonaws.com/b/k/l", None), named("b", "k/l"));
         let host = "https://b.c.s3.eu-central-1.amazonaws.com/k";
         assert_eq!(object(host, None), named("b.c", "k"));
-        assert_eq!(object("https://b.s3.amazonaws.com/k?versionId=v", None), named("b", "k"));
+        assert_eq!(
+            object("https://b.s3.amazonaws.com/k?versionId=v", None),
+            named("b", "k")
+        );
         let own = Some("127.0.0.1:4566");
         assert_eq!(object("http://127.0.0.1:4566/b/k", own), named("b", "k"));
     }
 
     #[test]
     fn other_places_are_no_objects() {
-        for url in ["https://example.com/b/k", "ftp://s3.amazonaws.com/b/k", "https://s3.amazonaws.com/b", "/b/k"] {
+        for url in [
+            "https://example.com/b/k",
+            "ftp://s3.amazonaws.com/b/k",
+            "https://s3.amazonaws.com/b",
+            "/b/k",
+        ] {
             assert_eq!(object(url, Some("127.0.0.1:4566")), None, "{url}");
         }
     }

@@ -228,12 +228,6 @@ pub(crate) trait ResourceType: Sync {
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
     }
-
-    /// The property in which a template can give a name of its own to what IAM knows (`RoleName`); `Some("")` for types of IAM whose
-    /// names are not given. `None` for types that need no capability.
-    fn capability(&self) -> Option<&'static str> {
-        None
-    }
 }
 
 /// The other services, as the stack's principal.

@@ -16,10 +16,49 @@ use wire::{Fault, loose};
 
 use super::PRINCIPAL;
 
+mod analyzer;
+mod difference;
+mod iam_identity;
+mod iam_policy;
+mod iam_role;
+mod iam_user;
+mod kms;
+mod lambda;
+mod lambda_attached;
+mod s3_bucket;
+mod s3_words;
+mod secretsmanager;
 mod ssm_parameter;
 
 /// All types that this version makes, in byte order of their names.
-static TYPES: &[&dyn ResourceType] = &[&ssm_parameter::Parameter];
+static TYPES: &[&dyn ResourceType] = &[
+    &analyzer::Analyzer,
+    &analyzer::WaitConditionHandle,
+    &iam_user::AccessKey,
+    &iam_user::Group,
+    &iam_policy::GROUP_POLICY,
+    &iam_role::InstanceProfile,
+    &iam_policy::ManagedPolicy,
+    &iam_policy::Policy,
+    &iam_role::Role,
+    &iam_policy::ROLE_POLICY,
+    &iam_user::User,
+    &iam_policy::USER_POLICY,
+    &iam_user::UserToGroupAddition,
+    &kms::Alias,
+    &kms::Key,
+    &lambda_attached::Alias,
+    &lambda_attached::EventInvokeConfig,
+    &lambda::Function,
+    &lambda_attached::Permission,
+    &lambda_attached::Version,
+    &s3_bucket::Bucket,
+    &s3_bucket::BucketPolicy,
+    &ssm_parameter::Parameter,
+    &secretsmanager::ResourcePolicy,
+    &secretsmanager::RotationSchedule,
+    &secretsmanager::Secret,
+];
 
 /// The type of a name such as `AWS::SSM::Parameter`; `None` for one that is not built.
 pub(crate) fn find(name: &str) -> Option<&'static dyn ResourceType> {

@@ -275,18 +275,24 @@ pub(crate) trait ResourceType: Sync {
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
     }
-
-    /// The property in which a template can give a name of its own to what IAM knows (`RoleName`); `Some("")` for types of IAM whose
-    /// names are not given. `None` for types that need no capability.
-    fn capability(&self) -> Option<&'static str> {
-        None
-    }
 }
 
 /// The other services, as the stack's principal.
 pub(crate) struct Services<'c, 'a> {
     pub call: &'c mut Call<'a>,
     pub acting: &'c Acting,
+    /// The service whose operation failed last.
+    pub failed: Option<&'static str>,
+}
+
+impl<'c, 'a> Services<'c, 'a> {
+    pub(crate) const fn new(call: &'c mut Call<'a>, acting: &'c Acting) -> Self {
+        Self {
+            call,
+            acting,
+            failed: None,
+        }
+    }
 }
 
 impl Services<'_, '_> {
@@ -304,8 +310,11 @@ impl Services<'_, '_> {
         };
         let answer = self
             .call
-            .invoke_acting(PRINCIPAL, self.acting, service, operation, input)?;
-        Ok(loose::to_json(&answer))
+            .invoke_acting(PRINCIPAL, self.acting, service, operation, input);
+        if answer.is_err() {
+            self.failed = model.map(|model| model.name);
+        }
+        answer.map(|answer| loose::to_json(&answer))
     }
 }
 

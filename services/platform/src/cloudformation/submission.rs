@@ -248,17 +248,7 @@ impl Terms<'_> {
             .iter()
             .map(|resource| resource.kind.as_str())
             .collect();
-        let strange: Vec<&str> = kinds
-            .iter()
-            .copied()
-            .filter(|kind| resource_type::find(kind).is_none())
-            .collect();
-        if !strange.is_empty() {
-            return Err(invalid(format!(
-                "Template format error: Unrecognized resource types: [{}]",
-                strange.join(", ")
-            )));
-        }
+        resource_type::expect(template)?;
         let Some(allowed) = self.resource_types else {
             return Ok(());
         };

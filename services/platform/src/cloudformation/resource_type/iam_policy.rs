@@ -103,10 +103,6 @@ impl ResourceType for ManagedPolicy {
             .invoke(SERVICE, "DeletePolicy", json!({ "PolicyArn": arn }))
             .map(drop)
     }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("ManagedPolicyName")
-    }
 }
 
 fn attach(
@@ -202,10 +198,6 @@ impl ResourceType for Policy {
 
     fn delete(&self, services: &mut Services<'_, '_>, existing: &Existing<'_>) -> Result<()> {
         take(services, existing.properties, |_, _| true)
-    }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("")
     }
 }
 
@@ -340,9 +332,5 @@ impl ResourceType for Inline {
         self.kind
             .ask(services, ("Delete", "Policy"), text(&self.holder()), rest)
             .map(drop)
-    }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("")
     }
 }

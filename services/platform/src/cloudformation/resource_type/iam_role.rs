@@ -89,10 +89,6 @@ impl ResourceType for Role {
         ROLE.settle_policies(services, name, existing.properties, &Map::new())?;
         ROLE.ask(services, ("Delete", ""), name, json!({})).map(drop)
     }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("RoleName")
-    }
 }
 
 fn trust(wanted: &Wanted<'_>) -> Result<String> {
@@ -153,10 +149,6 @@ impl ResourceType for InstanceProfile {
         roles(services, name, &texts(existing.properties, "Roles"), &[])?;
         let input = json!({ "InstanceProfileName": name });
         services.invoke(SERVICE, "DeleteInstanceProfile", input).map(drop)
-    }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("InstanceProfileName")
     }
 }
 

@@ -109,10 +109,6 @@ impl ResourceType for User {
         USER.settle_policies(services, name, existing.properties, &Map::new())?;
         USER.ask(services, ("Delete", ""), name, json!({})).map(drop)
     }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("UserName")
-    }
 }
 
 fn login(services: &mut Services<'_, '_>, user: &str, verb: &str, profile: &Value) -> Result<()> {
@@ -204,10 +200,6 @@ impl ResourceType for Group {
         GROUP.settle_policies(services, name, existing.properties, &Map::new())?;
         GROUP.ask(services, ("Delete", ""), name, json!({})).map(drop)
     }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("GroupName")
-    }
 }
 
 pub(crate) struct UserToGroupAddition;
@@ -274,10 +266,6 @@ impl ResourceType for UserToGroupAddition {
         }
         Ok(())
     }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("")
-    }
 }
 
 pub(crate) struct AccessKey;
@@ -330,10 +318,6 @@ impl ResourceType for AccessKey {
         let user = existing.properties.get("UserName").cloned().unwrap_or_default();
         let input = json!({ "UserName": user, "AccessKeyId": existing.physical_id });
         services.invoke(SERVICE, "DeleteAccessKey", input).map(drop)
-    }
-
-    fn capability(&self) -> Option<&'static str> {
-        Some("")
     }
 }
 

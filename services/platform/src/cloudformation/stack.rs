@@ -207,7 +207,6 @@ impl Stack {
         Owner {
             name: self.name.clone(),
             id: self.id(),
-            account: self.account.clone(),
             region: self.region.clone(),
         }
     }

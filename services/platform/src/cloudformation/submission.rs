@@ -271,6 +271,12 @@ impl Terms<'_> {
         use model::Capability::{CapabilityAutoExpand, CapabilityIam, CapabilityNamedIam};
         let given = self.capabilities.unwrap_or_default();
         let (mut needed, _) = template.capabilities();
+        let unsaid = template.resources.iter().any(|resource| {
+            resource_type::find(&resource.kind).is_some_and(|kind| kind.capability().is_some())
+        });
+        if needed.is_empty() && unsaid {
+            needed.push(CapabilityIam.as_str());
+        }
         needed.retain(|needed| match *needed {
             "CAPABILITY_IAM" => !given.contains(&CapabilityIam) && !given.contains(&CapabilityNamedIam),
             _ => !given.contains(&CapabilityNamedIam),

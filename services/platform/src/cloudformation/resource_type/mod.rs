@@ -124,7 +124,6 @@ pub(crate) struct Owner {
     pub name: String,
     /// The stack's ARN.
     pub id: String,
-    pub account: String,
     pub region: String,
 }
 
@@ -274,6 +273,12 @@ pub(crate) trait ResourceType: Sync {
     /// What a property's change from `old` to `new` takes, where it depends on the values.
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
+    }
+
+    /// The property in which a template can give a name of its own to what IAM knows (`RoleName`); `Some("")` for types of IAM whose
+    /// names are not given. `None` for types that need no capability.
+    fn capability(&self) -> Option<&'static str> {
+        None
     }
 }
 

@@ -221,6 +221,8 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The service that makes the call, for whomever.
+    pub(crate) made_by: Option<&'static str>,
     /// All services that the call came through for its caller, the first one first.
     pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
@@ -272,6 +274,7 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            made_by: None,
             chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
@@ -425,6 +428,12 @@ impl<'a> Call<'a> {
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
+    }
+
+    /// The principal of the service that makes the call, whether for its own caller, as a role, or by itself. Services may set tags that
+    /// AWS keeps for itself (`aws:cloudformation:stack-name`).
+    pub const fn made_by(&self) -> Option<&'static str> {
+        self.made_by
     }
 
     /// The service whose operation runs.

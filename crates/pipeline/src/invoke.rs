@@ -221,6 +221,7 @@ impl Call<'_> {
         look.brought = self.look.brought;
         let mut inner = Call::new(look, identity, &facts, model.name);
         inner.via = via;
+        inner.made_by = Some(by);
         if let Some(by) = via {
             inner.chain.clone_from(&self.chain);
             inner.chain.push(by);

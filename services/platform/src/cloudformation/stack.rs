@@ -271,9 +271,12 @@ impl Stack {
         }
     }
 
-    /// The stack's tags and the system's own, which its resources get.
-    pub(crate) fn resource_tags(&self, logical_id: &str) -> BTreeMap<String, String> {
+    /// The stack's tags, which its resources get, with the system's own if `all` are wanted.
+    pub(crate) fn resource_tags(&self, logical_id: &str, all: bool) -> BTreeMap<String, String> {
         let mut tags = self.tags.clone();
+        if !all {
+            return tags;
+        }
         let own = |name: &str| format!("aws:cloudformation:{name}");
         tags.insert(own("stack-name"), self.name.clone());
         tags.insert(own("stack-id"), self.id());

@@ -47,6 +47,10 @@ const CONFIGURATION: [&str; 16] = [
 pub(crate) struct Function;
 
 impl ResourceType for Function {
+    fn system_tags(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "AWS::Lambda::Function"
     }

@@ -117,8 +117,7 @@ pub(crate) struct Wanted<'a> {
     pub stack: &'a Owner,
     pub logical_id: &'a str,
     pub properties: &'a Map<String, Value>,
-    /// The stack's tags and the system's own (`aws:cloudformation:stack-name`), for resources that take tags. A resource's own go
-    /// before them.
+    /// The stack's tags, and the system's own (`aws:cloudformation:stack-name`) for types that say so. A resource's own go before them.
     pub tags: &'a BTreeMap<String, String>,
     /// Drawn anew for each resource: twelve of `A-Z0-9`.
     pub random: &'a str,
@@ -278,6 +277,11 @@ pub(crate) trait ResourceType: Sync {
     /// What a property's change from `old` to `new` takes, where it depends on the values.
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
+    }
+
+    /// Whether its resources bear the system's own tags (`aws:cloudformation:stack-name`).
+    fn system_tags(&self) -> bool {
+        false
     }
 
     /// The property in which a template can give a name of its own to what IAM knows (`RoleName`); `Some("")` for types of IAM whose

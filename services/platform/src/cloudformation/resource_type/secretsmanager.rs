@@ -16,6 +16,10 @@ const SERVICE: &str = "secretsmanager";
 pub(crate) struct Secret;
 
 impl ResourceType for Secret {
+    fn system_tags(&self) -> bool {
+        true
+    }
+
     fn name(&self) -> &'static str {
         "AWS::SecretsManager::Secret"
     }

@@ -19,6 +19,10 @@ impl ResourceType for Parameter {
         "AWS::SSM::Parameter"
     }
 
+    fn system_tags(&self) -> bool {
+        true
+    }
+
     fn properties(&self) -> &'static [Property] {
         const PROPERTIES: &[Property] = &[
             Property::new("AllowedPattern"),

@@ -134,7 +134,7 @@ impl Run {
             let reason = format!("Resource type {} is not supported", row.kind);
             return Ok(Err(Failure(reason)));
         };
-        let tags = self.stack.resource_tags(&row.logical_id);
+        let tags = self.stack.resource_tags(&row.logical_id, kind.system_tags());
         let old = match before {
             Some(before) => Some((before, before.contents(call, &self.stack)?)),
             None => None,

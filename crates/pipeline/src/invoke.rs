@@ -14,7 +14,9 @@ use wire::model::Protocol;
 use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
+use crate::blobs::Delivery;
 use crate::call::{Call, Look, RequestFacts};
+use crate::environment::Environment;
 use crate::front::Body;
 use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
@@ -202,13 +204,7 @@ impl Call<'_> {
         if let Some(root) = shape.input {
             wire::constraints::check(model, root, &input)?;
         }
-        let facts = RequestFacts {
-            id: environment.draw_id(environment.clock.wall().0),
-            source_ip: by.to_owned(),
-            user_agent: Some(by.to_owned()),
-            secure: true,
-            ..RequestFacts::default()
-        };
+        let facts = facts(environment, by);
         let rules = environment.services.trail(service);
         let shown = recorder::shown_input(rules, model, shape, &input);
         let region = if model.global {
@@ -266,10 +262,25 @@ impl Call<'_> {
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });
-        let delivered = match delivery {
-            Some(Body::Whole(bytes)) => Some(bytes),
-            _ => None,
-        };
-        outcome.map(|answer| (answer, delivered))
+        outcome.map(|answer| (answer, delivery.and_then(whole)))
+    }
+}
+
+/// What a call of a service tells of its way.
+fn facts(environment: &Environment, by: &str) -> RequestFacts {
+    RequestFacts {
+        id: environment.draw_id(environment.clock.wall().0),
+        source_ip: by.to_owned(),
+        user_agent: Some(by.to_owned()),
+        secure: true,
+        ..RequestFacts::default()
+    }
+}
+
+/// A payload that is at hand.
+fn whole(delivery: Delivery) -> Option<Bytes> {
+    match delivery {
+        Body::Whole(bytes) => Some(bytes),
+        Body::Stream(_) => None,
     }
 }

@@ -17,15 +17,18 @@ use wire::{Fault, loose};
 use super::PRINCIPAL;
 
 mod analyzer;
+mod cdk_metadata;
 mod difference;
 mod iam_identity;
 mod iam_policy;
+mod iam_provider;
 mod iam_role;
 mod iam_user;
 mod kms;
 mod known;
 mod lambda;
 mod lambda_attached;
+mod organizations;
 mod s3_bucket;
 mod s3_words;
 mod secretsmanager;
@@ -34,12 +37,14 @@ mod ssm_parameter;
 /// All types that this version makes, in byte order of their names.
 static TYPES: &[&dyn ResourceType] = &[
     &analyzer::Analyzer,
+    &cdk_metadata::Metadata,
     &analyzer::WaitConditionHandle,
     &iam_user::AccessKey,
     &iam_user::Group,
     &iam_policy::GROUP_POLICY,
     &iam_role::InstanceProfile,
     &iam_policy::ManagedPolicy,
+    &iam_provider::OidcProvider,
     &iam_policy::Policy,
     &iam_role::Role,
     &iam_policy::ROLE_POLICY,
@@ -53,6 +58,8 @@ static TYPES: &[&dyn ResourceType] = &[
     &lambda::Function,
     &lambda_attached::Permission,
     &lambda_attached::Version,
+    &organizations::OrganizationalUnit,
+    &organizations::Policy,
     &s3_bucket::Bucket,
     &s3_bucket::BucketPolicy,
     &ssm_parameter::Parameter,

@@ -135,7 +135,7 @@ impl Operation for GetTemplateSummary {
                 strange.join(", ")
             )));
         }
-        let warnings = (!strange.is_empty()).then(|| model::Warnings {
+        let warnings = (!strange.is_empty()).then_some(model::Warnings {
             unrecognized_resource_types: Some(strange),
         });
         Ok(model::GetTemplateSummaryOutput {

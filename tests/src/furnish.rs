@@ -300,16 +300,16 @@ impl World {
         of_bucket("PutBucketWebsite", "WebsiteConfiguration", index);
         let tags = json!({"TagSet": [{"Key": "a", "Value": "b"}]});
         of_bucket("PutBucketTagging", "Tagging", tags);
+        let destination =
+            json!({"S3BucketDestination": {"Bucket": format!("arn:aws:s3:::{name}"), "Format": "CSV"}});
+        let inventory = json!({
+            "Id": "a", "Destination": destination, "IsEnabled": true, "IncludedObjectVersions": "Current",
+            "Schedule": {"Frequency": "Daily"},
+        });
         of_bucket(
-            "PutBucketMetricsConfiguration",
-            "MetricsConfiguration",
-            json!({"Id": "a"}),
-        );
-        let analysis = json!({"Id": "a", "StorageClassAnalysis": {}});
-        of_bucket(
-            "PutBucketAnalyticsConfiguration",
-            "AnalyticsConfiguration",
-            analysis,
+            "PutBucketInventoryConfiguration",
+            "InventoryConfiguration",
+            inventory,
         );
         self.furnish_object(name);
         let root = format!("arn:aws:iam::{ACCOUNT}:root");

@@ -225,6 +225,10 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The service that makes the call, for whomever.
+    pub(crate) made_by: Option<&'static str>,
+    /// All services that the call came through for its caller, the first one first.
+    pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
     pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
@@ -237,6 +241,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// How large the payload of an answer may be that a service takes whole; zero for a request's.
+    pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
 }
@@ -274,12 +280,15 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            made_by: None,
+            chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            whole_bytes: 0,
             trace: request.trace.clone(),
         }
     }
@@ -446,6 +455,12 @@ impl<'a> Call<'a> {
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
+    }
+
+    /// The principal of the service that makes the call, whether for its own caller, as a role, or by itself. Services may set tags that
+    /// AWS keeps for itself (`aws:cloudformation:stack-name`).
+    pub const fn made_by(&self) -> Option<&'static str> {
+        self.made_by
     }
 
     /// The service whose operation runs.

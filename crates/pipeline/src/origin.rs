@@ -10,11 +10,13 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method};
+use wire::fault::Common;
+use wire::protocol::Parts;
 use wire::{Document, Fault, protocol};
 
 use crate::call::{Look, RequestFacts};
-use crate::front::Answer;
-use crate::gateway::Gateway;
+use crate::front::{Answer, Incoming};
+use crate::gateway::{ATTEMPTS_MAX, Gateway};
 use crate::identity::Identity;
 use crate::operation::Result;
 
@@ -23,6 +25,14 @@ const PREFLIGHT: &str = "PreflightRequest";
 const UNSAID: &str = "CORSResponse: CORS is not enabled for this bucket.";
 const REFUSED: &str = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
      Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
+
+const INSUFFICIENT: &str = "Insufficient information. Origin request header needed.";
+const NO_METHOD: &str = "Invalid Access-Control-Request-Method: null";
+
+/// The refusal of a question that leaves out what it is about.
+fn insufficient(message: &str) -> Fault {
+    Fault::plain("BadRequest", 400, message)
+}
 
 /// What a page would do.
 pub struct CrossOrigin<'a> {
@@ -64,6 +74,8 @@ pub(crate) struct Asking {
     origin: String,
     method: String,
     headers: Vec<String>,
+    /// It is a question before the request, not the request.
+    advance: bool,
 }
 
 impl Asking {
@@ -85,6 +97,7 @@ impl Asking {
             origin,
             method: preflight.unwrap_or(method.as_str()).to_owned(),
             headers: headers_asked.map(str::to_owned).collect(),
+            advance: preflight.is_some(),
         })
     }
 
@@ -103,19 +116,26 @@ impl Gateway {
             .split('/')
             .next()
             .unwrap_or_default();
-        let account = Arc::clone(&self.environment.management_account);
-        let nobody = Identity::anonymous(&account);
-        let mut tx = self.store.begin();
-        let now = self.environment.clock.now();
-        let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
-        look.caller = Some(&nobody);
+        let account = &self.environment.management_account;
+        let nobody = Identity::anonymous(account);
         let asked = CrossOrigin {
             bucket,
             origin: &asking.origin,
             method: &asking.method,
             headers: asking.headers.clone(),
         };
-        (rules.share)(&mut look, &asked)
+        let now = self.environment.clock.now();
+        let mut tx = self.store.begin();
+        for _ in 0..ATTEMPTS_MAX {
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", Arc::clone(account));
+            look.caller = Some(&nobody);
+            let said = (rules.share)(&mut look, &asked);
+            if !look.conflict {
+                return said;
+            }
+            tx = self.store.begin_eager().map_err(Fault::internal)?;
+        }
+        Err(Fault::common(Common::Unavailable, ""))
     }
 
     /// Adds to an answer what a browser must read on it before it hands it to a page.
@@ -130,19 +150,37 @@ impl Gateway {
         }
     }
 
-    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner.
+    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner. `None` for what is
+    /// no such question, or none of a service that is asked.
     pub(crate) async fn preflight(
         &self,
-        service: &str,
-        asking: &Asking,
+        incoming: &Incoming,
+        asking: Option<&Asking>,
         facts: &RequestFacts,
     ) -> Option<Answer> {
-        let rules = self.environment.services.origins(service)?;
-        let (owned, said) = match self.sharing(rules, asking) {
-            Ok((owned, Sharing::Granted(headers))) => (owned, Ok(headers)),
-            Ok((owned, Sharing::Unsaid)) => (owned, Err(asking.refused(UNSAID))),
-            Ok((owned, Sharing::Refused)) => (owned, Err(asking.refused(REFUSED))),
-            Err(fault) => (None, Err(fault)),
+        if incoming.method != Method::OPTIONS {
+            return None;
+        }
+        let parts = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        let claim = wire::sigv4::parse(&parts).ok().flatten();
+        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        let service = wire::route::asks_in_advance(&parts, signed_for, &api::models::Embedded)?;
+        let rules = self.environment.services.origins(service.name)?;
+        let (owned, said) = match asking.map(|asking| (asking, self.sharing(rules, asking))) {
+            None => (None, Err(insufficient(INSUFFICIENT))),
+            Some((asking, shared)) => match shared {
+                Ok((owned, _)) if !asking.advance => (owned, Err(insufficient(NO_METHOD))),
+                Ok((owned, Sharing::Granted(headers))) => (owned, Ok(headers)),
+                Ok((owned, Sharing::Unsaid)) => (owned, Err(asking.refused(UNSAID))),
+                Ok((owned, Sharing::Refused)) => (owned, Err(asking.refused(REFUSED))),
+                Err(fault) => (None, Err(fault)),
+            },
         };
         let model = api::models::service(rules.service);
         let owned = owned.unwrap_or_else(|| Owned {

@@ -43,7 +43,7 @@ use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
 /// so some call always makes progress.
-const ATTEMPTS_MAX: usize = 64;
+pub(crate) const ATTEMPTS_MAX: usize = 64;
 /// Runs after which a call waits for its turn: those that lost so often then run again one at a time, in the order in
 /// which they came, so that many calls for one row cannot starve one of them.
 const ATTEMPTS_AT_ONCE: usize = 4;
@@ -187,10 +187,7 @@ impl Gateway {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
-        if incoming.method == http::Method::OPTIONS
-            && let Some(asking) = &asking
-            && let Some(answer) = self.preflight("s3", asking, &facts).await
-        {
+        if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
             return answer;
         }
         let (at_hand, arriving) = match incoming.body {

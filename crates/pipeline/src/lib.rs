@@ -43,7 +43,7 @@ mod trail;
 pub mod why;
 
 pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
-pub use call::{Call, Look};
+pub use call::{Call, Look, SignatureVersion, Signed, SignedIn};
 pub use clock::Clock;
 pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupted, TlsFacts};
 pub use gateway::{Ended, Gateway};
@@ -54,4 +54,4 @@ pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
 pub use services::Readiness;
-pub use trail::TrailRules;
+pub use trail::{Placed, TrailRules};

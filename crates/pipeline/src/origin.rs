@@ -52,7 +52,8 @@ pub enum Sharing {
     Granted(Vec<(HeaderName, String)>),
 }
 
-/// Whose resource a page would reach: in the trail of that account and region it is told.
+/// Whose resource a request names: in the trail of that account and region it is told what a page asks.
+#[derive(Clone)]
 pub struct Owned {
     pub account: String,
     pub region: String,
@@ -168,8 +169,8 @@ impl Gateway {
             headers: &incoming.headers,
             body: &[],
         };
-        let claim = wire::sigv4::parse(&parts).ok().flatten();
-        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        let claim = wire::signature::parse(&parts).ok().flatten();
+        let signed_for = claim.as_ref().map(wire::signature::Claim::service);
         let service = wire::route::asks_in_advance(&parts, signed_for, &api::models::Embedded)?;
         let rules = self.environment.services.origins(service.name)?;
         let (owned, said) = match asking.map(|asking| (asking, self.sharing(rules, asking))) {

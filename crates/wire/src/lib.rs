@@ -10,6 +10,8 @@ mod per_service;
 pub mod protocol;
 pub mod redact;
 pub mod route;
+pub mod signature;
+pub mod sigv2;
 pub mod sigv4;
 pub mod typed;
 

@@ -359,6 +359,8 @@ impl Gateway {
             input: input.clone(),
             payload: None,
             unchunked: None,
+            headers: None,
+            signed: None,
         };
         let contents = Contents::default();
         self.execute(prepared, &facts, contents, || Ok(input.clone()))

@@ -185,7 +185,7 @@ impl Gateway {
     /// Serves one request.
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
-        let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let mut facts = request_facts(self.environment.draw_id(wall.0), &incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
             return answer;
@@ -216,6 +216,8 @@ impl Gateway {
             operation,
             protocol,
         } = prepared.route;
+        facts.signed = prepared.signed;
+        let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
             Some((body, payload)) => Contents::arriving(body, payload),
@@ -223,6 +225,7 @@ impl Gateway {
         };
         let parts = Parts {
             body: &bytes,
+            headers: headers.as_ref().unwrap_or(parts.headers),
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
@@ -248,7 +251,8 @@ impl Gateway {
                 method: parts.method,
                 path: parts.path,
                 query: parts.query,
-                headers: parts.headers,
+                headers: &incoming.headers,
+                signed: facts.signed,
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -270,8 +274,14 @@ impl Gateway {
             headers,
             body: &[],
         };
-        let claim = wire::sigv4::parse(&parts).ok().flatten();
-        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        let claim = wire::signature::parse(&parts).ok().flatten();
+        let lifted = claim.as_ref().map(|claim| wire::signature::lifted(claim, &parts));
+        let lifted = lifted.transpose().ok().flatten().flatten();
+        let parts = Parts {
+            headers: lifted.as_ref().unwrap_or(headers),
+            ..parts
+        };
+        let signed_for = claim.as_ref().map(wire::signature::Claim::service);
         route::route(&parts, signed_for, &api::models::Embedded).is_ok_and(|route| {
             takes_stream(&route) && self.endpoint(route.service.name, route.operation.name).is_some()
         })
@@ -348,6 +358,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         user_agent: text(http::header::USER_AGENT),
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
+        signed: None,
         tls: incoming.tls,
     }
 }

@@ -328,7 +328,6 @@ impl<'a> QuerySignature<'a> {
     /// `None` if the query string does not carry a signature.
     fn find(query: &'a str) -> Result<Option<Self>, Fault> {
         let mut found = Self::default();
-        let mut old = [false; 2];
         for (index, pair) in query.split('&').enumerate() {
             if index >= QUERY_PARAMETERS_MAX {
                 return Err(Fault::common(
@@ -347,14 +346,6 @@ impl<'a> QuerySignature<'a> {
                 "X-Amz-Expires" => &mut found.expires,
                 "X-Amz-Security-Token" => &mut found.token,
                 "X-Amz-Content-Sha256" => &mut found.payload,
-                "AWSAccessKeyId" => {
-                    old[0] = true;
-                    continue;
-                }
-                "Signature" => {
-                    old[1] = true;
-                    continue;
-                }
                 _ => continue,
             };
             if slot.replace(percent_decode(value)).is_some() {
@@ -365,9 +356,6 @@ impl<'a> QuerySignature<'a> {
         }
         if found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some() {
             return Ok(Some(found));
-        }
-        if old == [true; 2] {
-            check_algorithm("AWS")?;
         }
         Ok(None)
     }

@@ -33,6 +33,7 @@ pub static TRAIL: TrailRules = TrailRules {
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
     follower: Some(log::FOLLOWER),
+    placed: Some(locate::owner),
     ..TrailRules::new("s3")
 };
 

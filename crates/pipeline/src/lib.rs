@@ -54,4 +54,4 @@ pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
 pub use services::Readiness;
-pub use trail::{Placed, TrailRules};
+pub use trail::{OwnedBy, TrailRules};

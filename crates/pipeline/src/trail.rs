@@ -37,11 +37,11 @@ pub struct TrailRules {
     /// Notes how requests ended that the service follows (`Look::follow`).
     pub follower: Option<Follower>,
     /// Tells what a request names, before its sender is known: for signatures that name no region.
-    pub placed: Option<Placed>,
+    pub placed: Option<OwnedBy>,
 }
 
 /// Whose resource the first segment of a path names, raw and in path style, if there is one.
-pub type Placed = fn(&mut Look<'_>, &str) -> Result<Option<Owned>>;
+pub type OwnedBy = fn(&mut Look<'_>, &str) -> Result<Option<Owned>>;
 
 impl TrailRules {
     /// What holds for most services.

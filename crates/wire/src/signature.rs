@@ -105,7 +105,7 @@ pub fn lifted(claim: &Claim<'_>, parts: &Parts<'_>) -> Result<Option<HeaderMap>,
         let header = HeaderName::from_bytes(name.as_bytes());
         let Ok((name, value)) = header
             .map_err(drop)
-            .and_then(|name| Ok((name, HeaderValue::from_str(&value).map_err(drop)?)))
+            .and_then(|name| Ok((name, HeaderValue::from_bytes(value.as_bytes()).map_err(drop)?)))
         else {
             let shown: String = name.chars().take(64).collect();
             let message = format!("The query parameter {shown} cannot be a header.");

@@ -25,6 +25,8 @@ mod permission;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod signing;
+#[cfg(test)]
 mod versions;
 #[cfg(test)]
 mod writing;

@@ -221,3 +221,80 @@ fn add(all: &mut HeaderMap, headers: Vec<(HeaderName, String)>) {
         HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::HeaderMap;
+    use serde::{Deserialize, Serialize};
+    use store::Table;
+
+    use super::*;
+    use crate::front::Body;
+    use crate::gateway::Tables;
+    use crate::ledger::scan::tests::Nobody;
+    use crate::testing::Cloud;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Row(u64);
+    store::record!(Row, 1);
+
+    static ROWS: Table<String, Row> = Table::new(0x0f2e, "tests.sharing");
+    static GATEWAY: OnceLock<Arc<Gateway>> = OnceLock::new();
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    fn write(gateway: &Gateway, value: u64) {
+        let mut tx = gateway.store().begin();
+        tx.put(&ROWS, "a", Row(value)).unwrap();
+        gateway.store().commit(tx, Vec::new()).wait().unwrap();
+    }
+
+    /// Somebody changes, between two reads of its first run, what it read.
+    fn share(look: &mut Look<'_>, _: &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)> {
+        let before = look.get(&ROWS, "a")?.map_or(0, |row| row.0);
+        if RUNS.fetch_add(1, Ordering::Relaxed) == 0 {
+            write(GATEWAY.get().unwrap(), 1);
+        }
+        look.get(&ROWS, "b")?;
+        let header = (http::header::ACCESS_CONTROL_MAX_AGE, before.to_string());
+        Ok((None, Sharing::Granted(vec![header])))
+    }
+
+    static RULES: OriginRules = OriginRules { service: "s3", share };
+
+    #[test]
+    fn an_answer_is_of_one_state_of_the_store() {
+        let tables = Tables {
+            origins: vec![&RULES],
+            ..Tables::default()
+        };
+        let cloud = Cloud::new(Box::new(Nobody), &tables);
+        write(&cloud.gateway, 0);
+        assert!(GATEWAY.set(Arc::clone(&cloud.gateway)).is_ok());
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "127.0.0.1"),
+            ("origin", "https://a.example.com"),
+            ("access-control-request-method", "GET"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let answer = cloud.serve(Incoming {
+            method: Method::OPTIONS,
+            path: "/bucket/key".to_owned(),
+            query: String::new(),
+            headers,
+            body: Body::Whole(bytes::Bytes::new()),
+            peer: ([127, 0, 0, 1], 50_000).into(),
+            tls: None,
+        });
+        let age = answer.headers.get(http::header::ACCESS_CONTROL_MAX_AGE);
+        assert_eq!(
+            (answer.status, age.and_then(|age| age.to_str().ok())),
+            (200, Some("1"))
+        );
+        assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    }
+}

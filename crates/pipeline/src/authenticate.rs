@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use wire::fault::Common;
 use wire::protocol::Parts;
 use wire::route::Route;
+use wire::signature::FormClaim;
 use wire::sigv4::{self, Claim, PathStyle, PayloadRule};
 use wire::{Document, Fault, Timestamp, sigv2};
 
@@ -201,6 +202,49 @@ pub(crate) fn verify_old(
     }
     Err(Refused {
         fault: sigv2::mismatch(&claim.access_key_id, &claim.signature, &text),
+        identity: Some(credential.identity),
+    })
+}
+
+/// How long the policy of a form may be used with one signing key.
+const FORM_SECONDS_MAX: i64 = 7 * 24 * 60 * 60;
+
+/// Verifies a form's claim: its policy's signature. What the policy says is the service's to judge. `look` is of the region that the form
+/// is for.
+pub(crate) fn verify_form(
+    look: &mut Look<'_>,
+    claim: &FormClaim<'_>,
+    wall: Timestamp,
+) -> Result<Arc<Identity>, Refused> {
+    if let Some((scope, at)) = &claim.scope {
+        if scope.service != "s3" || !recorder::is_region(&scope.region) {
+            return Err(sigv4::wrong_region(&scope.region, "us-east-1").into());
+        }
+        if at.seconds > wall.seconds().saturating_add(sigv4::WINDOW_SECONDS) {
+            return Err(Fault::common(Common::AccessDenied, "Request is not valid yet").into());
+        }
+        if at.seconds.saturating_add(FORM_SECONDS_MAX) < wall.seconds() {
+            return Err(Fault::common(Common::AccessDenied, "Request has expired").into());
+        }
+    } else if !sigv2::is_known_in(look.region()) {
+        return Err(sigv2::unsupported().into());
+    }
+    let credential = credential_of_objects(look, claim.access_key_id, claim.session_token)?;
+    let right = match &claim.scope {
+        Some((scope, _)) => {
+            let key = SigningKey::derive(&credential.secret, &scope.date, &scope.region, &scope.service);
+            key.verify_hex(claim.policy, claim.signature)
+        }
+        None => {
+            let given = base64::engine::general_purpose::STANDARD.decode(claim.signature.as_bytes());
+            given.is_ok_and(|given| crypto::signature::verify_sha1(&credential.secret, claim.policy, &given))
+        }
+    };
+    if right {
+        return Ok(credential.identity);
+    }
+    Err(Refused {
+        fault: sigv2::mismatch(claim.access_key_id, claim.signature, claim.policy),
         identity: Some(credential.identity),
     })
 }

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use crate::protocol::Parts;
 use crate::sigv4::{self, percent_decode};
-use crate::{Fault, sigv2};
+use crate::{Document, Fault, sigv2};
 
 /// A claim of either version. Nothing in it is proven yet.
 pub enum Claim<'a> {
@@ -114,4 +114,69 @@ pub fn lifted(claim: &Claim<'_>, parts: &Parts<'_>) -> Result<Option<HeaderMap>,
         all.get_or_insert_with(|| parts.headers.clone()).append(name, value);
     }
     Ok(all)
+}
+
+/// What a form claims about its signature, which covers its policy. Nothing in it is proven yet.
+pub struct FormClaim<'a> {
+    pub access_key_id: &'a str,
+    pub session_token: Option<&'a str>,
+    /// The policy as the form has it: the text that is signed.
+    pub policy: &'a str,
+    /// As the form has it.
+    pub signature: &'a str,
+    /// The scope and the time that version 4 signs for; `None` in version 2.
+    pub scope: Option<(sigv4::Scope<'a>, sigv4::SignedAt)>,
+}
+
+/// Reads what a form's fields, by their names in lower case, claim. `None`: the form is nobody's in particular.
+///
+/// Source: S3 API Reference, "Authenticating Requests: Browser-Based Uploads Using POST", and "HTML forms (AWS signature version 2)".
+///
+/// Errors: a signature without what belongs to it.
+pub fn of_form<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Option<FormClaim<'a>>, Fault> {
+    let needed = |name: &str| {
+        field(&name.to_ascii_lowercase()).ok_or_else(|| {
+            let message = format!(
+                "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+            );
+            Fault::plain("InvalidArgument", 400, message)
+                .with("ArgumentName", Document::String(name.to_owned()))
+                .with("ArgumentValue", Document::String(String::new()))
+        })
+    };
+    let session_token = field("x-amz-security-token");
+    let newer = ["x-amz-algorithm", "x-amz-credential", "x-amz-signature"];
+    if newer.iter().any(|name| field(name).is_some()) {
+        let algorithm = needed("X-Amz-Algorithm")?;
+        if algorithm != sigv4::ALGORITHM {
+            let shown: String = algorithm.chars().take(64).collect();
+            return Err(Fault::plain("InvalidArgument", 400, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
+                .with("ArgumentName", Document::String("X-Amz-Algorithm".to_owned()))
+                .with("ArgumentValue", Document::String(shown)));
+        }
+        let (access_key_id, scope) = sigv4::scope_of(needed("X-Amz-Credential")?)?;
+        let date = needed("X-Amz-Date")?;
+        let Some(seconds) = sigv4::parse_basic_time(date).filter(|_| date.starts_with(scope.date.as_ref())) else {
+            let message = "X-Amz-Date must be formatted via ISO8601 Long format";
+            return Err(Fault::plain("InvalidArgument", 400, message));
+        };
+        let text = date.to_owned();
+        return Ok(Some(FormClaim {
+            access_key_id,
+            session_token,
+            signature: needed("X-Amz-Signature")?,
+            policy: needed("Policy")?,
+            scope: Some((scope, sigv4::SignedAt { seconds, text })),
+        }));
+    }
+    if ["awsaccesskeyid", "signature", "policy"].iter().all(|name| field(name).is_none()) {
+        return Ok(None);
+    }
+    Ok(Some(FormClaim {
+        access_key_id: needed("AWSAccessKeyId")?,
+        session_token,
+        signature: needed("Signature")?,
+        policy: needed("Policy")?,
+        scope: None,
+    }))
 }

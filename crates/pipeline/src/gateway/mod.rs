@@ -8,6 +8,7 @@
 mod admit;
 mod execute;
 mod follow;
+mod form;
 mod system;
 
 pub(crate) use execute::caught;
@@ -29,6 +30,7 @@ use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
+use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
@@ -61,6 +63,8 @@ pub struct Tables {
     pub observers: Vec<&'static Observer>,
     /// What services let pages of other origins do.
     pub origins: Vec<&'static OriginRules>,
+    /// What services make of forms that browsers send.
+    pub forms: Vec<&'static FormRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
 }
@@ -190,6 +194,16 @@ impl Gateway {
         if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
             return answer;
         }
+        let head = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        if let Some(form) = self.form_of(&head) {
+            return self.serve_form(form, incoming, asking, facts, wall).await;
+        }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -274,6 +288,9 @@ impl Gateway {
             headers,
             body: &[],
         };
+        if self.form_of(&parts).is_some() {
+            return true;
+        }
         let claim = wire::signature::parse(&parts).ok().flatten();
         let lifted = claim.as_ref().map(|claim| wire::signature::lifted(claim, &parts));
         let lifted = lifted.transpose().ok().flatten().flatten();

@@ -7,11 +7,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HOST, HeaderName};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 
 use crate::fault::Common;
 use crate::model::{Operation, Protocol, Service};
 use crate::protocol::Parts;
+use crate::sigv2::is_subresource;
 use crate::sigv4::percent_decode;
 use crate::{Document, Fault};
 
@@ -138,6 +139,22 @@ pub fn route(
 fn objects(parts: &Parts<'_>, services: &[&'static Service]) -> Option<&'static Service> {
     let service = services.iter().copied().find(|service| service.bare_errors)?;
     (services.len() == 1 || !bucket::is_control(parts.path, parts.headers)).then_some(service)
+}
+
+/// The service that a form is for, which a browser sends to a bucket: S3. Whatever stands in its fields, the request itself is unsigned.
+pub fn takes_form(parts: &Parts<'_>, catalog: &dyn Catalog) -> Option<&'static Service> {
+    let kind = header(parts, &CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    let form = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"));
+    if parts.method != "POST" || !form || parts.headers.contains_key(AUTHORIZATION) {
+        return None;
+    }
+    let service = objects(parts, &candidates(parts, None, catalog))?;
+    let path = bucket::path_style(parts.path, parts.headers);
+    let path = path.trim_start_matches('/');
+    let bucket = path.strip_suffix('/').unwrap_or(path);
+    let of_bucket = !bucket.is_empty() && !bucket.contains('/');
+    let mut names = parts.query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair));
+    (of_bucket && !names.any(is_subresource)).then_some(service)
 }
 
 /// The service that answers a browser which asks in advance, for a page of another origin: S3, where the request is for one of its

@@ -206,6 +206,15 @@ fn signed_at(name: &str, text: &str) -> Result<SignedAt, Fault> {
     })
 }
 
+/// The access key id and the scope of a form's credential.
+pub(crate) fn scope_of(credential: &str) -> Result<(&str, Scope<'_>), Fault> {
+    let (key, scope) = split_credential(Cow::Borrowed(credential))?;
+    match key {
+        Cow::Borrowed(key) => Ok((key, scope)),
+        Cow::Owned(_) => Err(Fault::internal("a borrowed credential was copied")),
+    }
+}
+
 /// Splits `KEY/date/region/service/aws4_request`.
 fn split_credential(credential: Cow<'_, str>) -> Result<(Cow<'_, str>, Scope<'_>), Fault> {
     let (fields, terminator) = match credential {

@@ -22,6 +22,7 @@ pub use check::{
 pub(crate) use check::{extended, skewed, spaced_hex};
 pub use chunked::{ChunkedDecoder, ChunkedError, Piece};
 pub use claim::parse;
+pub(crate) use claim::scope_of;
 pub use encoding::{basic_time, hex, parse_basic_time, percent_decode, percent_encode};
 pub(crate) use encoding::{decode_bytes, parse_http_date};
 pub use sign::{Signer, sign_request, signing_key};

@@ -18,6 +18,7 @@ pub mod dependents;
 pub mod emptiness;
 pub mod encryption;
 pub mod fault;
+pub mod form;
 pub mod inventory;
 pub mod lifecycle;
 pub mod listing;

@@ -116,6 +116,7 @@ impl Here {
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
             readiness: vec![&keys::kms::managed::READINESS],
+            forms: vec![&s3::form::FORMS],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);

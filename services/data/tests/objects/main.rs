@@ -11,6 +11,8 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod listing;

@@ -47,7 +47,7 @@ pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Re
 pub use call::{Call, Look, SignatureVersion, Signed, SignedIn};
 pub use clock::Clock;
 pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupted, TlsFacts};
-pub use gateway::{Ended, Gateway};
+pub use gateway::{Ended, EndedPart, Gateway};
 pub use identity::{Directory, Identity};
 pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
 pub use operation::{Access, Endpoint, Operation, Result};
@@ -56,4 +56,4 @@ pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
 pub use services::Readiness;
-pub use trail::{OwnedBy, TrailRules};
+pub use trail::{Located, OwnedBy, TrailRules};

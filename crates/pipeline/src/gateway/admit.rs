@@ -25,6 +25,7 @@ use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
+use crate::trail::Located;
 use crate::recorder::{self, Moment};
 
 /// A request whose sender and meaning are known.
@@ -48,6 +49,8 @@ type Unchunked = (Bytes, Vec<(String, String)>);
 
 /// A request that ends before a handler.
 pub(super) struct Refused {
+    /// Who asked, if that was verified.
+    pub(super) requester: Option<Arc<Identity>>,
     pub(super) fault: Fault,
     pub(super) route: Option<Route>,
     pub(super) protocol: Protocol,
@@ -86,6 +89,7 @@ impl Gateway {
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
+                requester: None,
                 fault,
                 route: Some(route),
                 protocol,
@@ -118,6 +122,11 @@ impl Gateway {
                 .map_or_else(|| Caller::unknown(key_id), Caller::of);
             refused(denied.fault, caller, None)
         })?;
+        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
+            let mut refused = refused(fault, caller, input);
+            refused.requester = Some(Arc::clone(&identity));
+            refused
+        };
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
@@ -165,13 +174,13 @@ impl Gateway {
             Some(Claim::V4(claim)) => claim.scope.region.to_string(),
             Some(Claim::V2(_)) => {
                 let owned = self.placed("s3", parts.path, parts.headers);
-                owned.map_or_else(|| FIRST.to_owned(), |owned| owned.region)
+                owned.map_or_else(|| FIRST.to_owned(), |found| found.owned.region)
             }
         }
     }
 
-    /// Whose resource of a service a path names.
-    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Owned> {
+    /// The resource of a service that a path names.
+    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Located> {
         let placed = self.trail(service).placed?;
         let path = route::path_style(path, headers);
         let name = path.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -203,11 +212,12 @@ impl Gateway {
             self.verify(parts, (claim.as_ref(), None, &region), wall, false)
                 .map_err(|refused| refused.fault)
         });
-        let (fault, caller) = match verified {
-            Ok(proven) => (refusal.fault, Caller::of(&proven.identity)),
-            Err(fault) => (fault, Caller::unknown("")),
+        let (fault, caller, requester) = match verified {
+            Ok(proven) => (refusal.fault, Caller::of(&proven.identity), Some(proven.identity)),
+            Err(fault) => (fault, Caller::unknown(""), None),
         };
         Refused {
+            requester,
             fault,
             route: None,
             protocol: refusal.protocol,

@@ -135,6 +135,7 @@ impl Gateway {
         let caller = Caller::of(&prepared.identity);
         let (route, region) = (Some(prepared.route), prepared.region);
         let refused = Refused {
+            requester: None,
             fault,
             route,
             protocol,

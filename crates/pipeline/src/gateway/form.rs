@@ -90,7 +90,19 @@ impl Gateway {
             Ok(admitted) => return self.upload(posted, admitted, asking, facts, wall).await,
             Err(refused) => {
                 facts.signed = None;
-                self.refuse(*refused, &facts).await
+                let parts = Parts {
+                    method: &posted.method,
+                    path: &posted.path,
+                    query: &posted.query,
+                    headers: &posted.headers,
+                    body: &[],
+                };
+                let unheard = self.unheard(&refused, &parts);
+                let answer = self.refuse(*refused, &facts).await;
+                if let Some(unheard) = unheard {
+                    self.follow_refused(unheard, &parts, &facts, &answer, wall).await;
+                }
+                answer
             }
         };
         self.share(service.name, asking, &mut answer);
@@ -104,7 +116,7 @@ impl Gateway {
         wall: Timestamp,
     ) -> std::result::Result<Admitted, Box<Refused>> {
         let first = self.placed(posted.service.name, &posted.path, &posted.headers);
-        let mut region = first.map_or_else(|| "us-east-1".to_owned(), |owned| owned.region);
+        let mut region = first.map_or_else(|| "us-east-1".to_owned(), |found| found.owned.region);
         let operation = posted.service.operation(posted.rules.operation);
         let route = operation.map(|operation| Route {
             service: posted.service,
@@ -113,6 +125,7 @@ impl Gateway {
         });
         let refused = |fault: Fault, region: &str, caller: Caller, input: Option<Document>| {
             Box::new(Refused {
+                requester: None,
                 fault,
                 route,
                 protocol: Protocol::RestXml,
@@ -146,7 +159,11 @@ impl Gateway {
                 }
             },
         };
-        let fail = |fault: Fault| refused(fault, &region, Caller::of(&identity), None);
+        let fail = |fault: Fault| {
+            let mut refused = refused(fault, &region, Caller::of(&identity), None);
+            refused.requester = Some(Arc::clone(&identity));
+            refused
+        };
         let found = route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
         let Some((route, endpoint)) = found else {
             return Err(fail(Fault::internal("a form's operation is not built")));
@@ -244,6 +261,7 @@ impl Gateway {
         if let Some((followed, follower)) = followed {
             let ended = Ended {
                 subject: &followed.subject,
+                parts: &followed.parts,
                 operation: operation.name,
                 method: &posted.method,
                 path: &posted.path,

@@ -12,7 +12,7 @@ mod form;
 mod system;
 
 pub(crate) use execute::caught;
-pub use follow::{Ended, Follower};
+pub use follow::{Ended, EndedPart, Follower};
 
 use std::sync::Arc;
 
@@ -220,8 +220,12 @@ impl Gateway {
             Ok(prepared) => prepared,
             Err(refused) => {
                 let service = refused.service.map_or("", |service| service.name);
+                let unheard = self.unheard(&refused, &parts);
                 let mut answer = self.refuse(*refused, &facts).await;
                 self.share(service, asking, &mut answer);
+                if let Some(unheard) = unheard {
+                    self.follow_refused(unheard, &parts, &facts, &answer, wall).await;
+                }
                 return answer;
             }
         };
@@ -261,6 +265,7 @@ impl Gateway {
         if let Some((followed, follower)) = followed {
             let ended = Ended {
                 subject: &followed.subject,
+                parts: &followed.parts,
                 operation: operation.name,
                 method: parts.method,
                 path: parts.path,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a bucket is handed out only to requests of its own region; whoever names another owner than it has is refused.
 
-use pipeline::{Found, Look, Owned, Result};
+use pipeline::{Found, Located, Look, Owned, Result};
 use policy::Principal;
 use wire::Fault;
 
@@ -11,7 +11,11 @@ use super::fault::{no_such_bucket, permanent_redirect};
 
 /// The bucket of a name, for operations on it and on its objects. `expected_owner` is `x-amz-expected-bucket-owner`.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
-    if let Some(found) = look.get(&BUCKETS, name)?
+    let found = look.get(&BUCKETS, name)?;
+    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+        look.follow(&found.name);
+    }
+    if let Some(found) = found
         // A request without a signature names no region.
         && found.region != look.region()
         && !anonymous(look)
@@ -32,26 +36,29 @@ pub fn bucket_anywhere(
         // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
         return Err(no_such_bucket(name));
     }
+    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+        look.follow(&found.name);
+    }
     if let (Some(found), Some(owner)) = (&found, expected_owner)
         && owner != found.account
     {
         return Err(Fault::access_denied("Access Denied"));
-    }
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
-        look.follow(&found.name);
     }
     Ok(Found::or_absent(found, || {
         (bucket::arn(name), no_such_bucket(name))
     }))
 }
 
-/// Whose bucket the first segment of a path names.
-pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Owned>> {
+/// The bucket that the first segment of a path names, before anybody's request for it is looked at.
+pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Located>> {
     let name = wire::sigv4::percent_decode(name);
     let found = look.get(&BUCKETS, name.as_ref())?;
-    Ok(found.map(|bucket| Owned {
-        account: bucket.account.clone(),
-        region: bucket.region.clone(),
+    Ok(found.map(|bucket| Located {
+        owned: Owned {
+            account: bucket.account.clone(),
+            region: bucket.region.clone(),
+        },
+        followed: bucket.logging.is_some().then(|| bucket.name.clone()),
     }))
 }
 

@@ -12,7 +12,6 @@ use wire::{Fault, Timestamp};
 use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Gateway};
 use crate::call::{Call, Look, RequestFacts, Signed};
-use crate::front::Answer;
 use crate::identity::Identity;
 use crate::operation::Result;
 
@@ -108,13 +107,13 @@ impl Gateway {
         })
     }
 
-    /// Lets the service note it, once it is answered.
+    /// Lets the service note it, once it is answered with this status, these headers and so many bytes.
     pub(super) async fn follow_refused(
         &self,
         unheard: Unheard,
         parts: &Parts<'_>,
         facts: &RequestFacts,
-        answer: &Answer,
+        (status, headers, sent): (u16, &HeaderMap, u64),
         began: Timestamp,
     ) {
         let Unheard {
@@ -132,10 +131,10 @@ impl Gateway {
             query: parts.query,
             headers: parts.headers,
             signed: None,
-            status: answer.status,
+            status,
             code: Some(&code),
-            answer: &answer.headers,
-            sent: answer.size(),
+            answer: headers,
+            sent,
             took: self.environment.clock.wall().0 - began.0,
         };
         self.follow(follower, &followed, facts, &ended).await;

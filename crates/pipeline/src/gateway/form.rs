@@ -100,7 +100,8 @@ impl Gateway {
                 let unheard = self.unheard(&refused, &parts);
                 let answer = self.refuse(*refused, &facts).await;
                 if let Some(unheard) = unheard {
-                    self.follow_refused(unheard, &parts, &facts, &answer, wall).await;
+                    let told = (answer.status, &answer.headers, answer.size());
+                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
                 }
                 answer
             }

@@ -224,7 +224,8 @@ impl Gateway {
                 let mut answer = self.refuse(*refused, &facts).await;
                 self.share(service, asking, &mut answer);
                 if let Some(unheard) = unheard {
-                    self.follow_refused(unheard, &parts, &facts, &answer, wall).await;
+                    let told = (answer.status, &answer.headers, answer.size());
+                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
                 }
                 return answer;
             }

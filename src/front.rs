@@ -41,7 +41,9 @@ impl Front {
             absent: StatusCode::NOT_FOUND,
             nothing: "{}",
         };
-        self.public(request, &PAGE, |call| Ok(outbound::page(call, page)?.map(Bytes::from)))
+        self.public(request, &PAGE, |call| {
+            Ok(outbound::page(call, page)?.map(Bytes::from))
+        })
     }
 
     /// The zip of a function's version, for whoever has the address that `GetFunction` gave.
@@ -76,8 +78,14 @@ impl Front {
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, nothing),
         };
         let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(public.content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(public.cache_control));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(public.content_type),
+        );
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(public.cache_control),
+        );
         Answer {
             status: status.as_u16(),
             headers,

@@ -25,8 +25,8 @@ use crate::ledger::record::Caller;
 use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
-use crate::trail::Located;
 use crate::recorder::{self, Moment};
+use crate::trail::Located;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -131,8 +131,8 @@ impl Gateway {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
         let proven = claim.as_ref().and_then(Claim::v4).zip(key);
-        let received = receive(original, proven, body)
-            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        let received =
+            receive(original, proven, body).map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
             body: received.bytes(parts.body),
             ..*parts
@@ -152,7 +152,10 @@ impl Gateway {
             region
         };
         let (payload, unchunked) = received.split();
-        let signed = claim.as_ref().filter(|_| !stranger && !endpoint.is_bearer()).map(how);
+        let signed = claim
+            .as_ref()
+            .filter(|_| !stranger && !endpoint.is_bearer())
+            .map(how);
         Ok(Prepared {
             route,
             endpoint,
@@ -246,13 +249,7 @@ impl Gateway {
         let account = Arc::clone(&self.environment.management_account);
         for _ in 0..ATTEMPTS_MAX {
             let now = self.environment.clock.now();
-            let mut look = Look::new(
-                &mut tx,
-                &self.environment,
-                now,
-                region,
-                Arc::clone(&account),
-            );
+            let mut look = Look::new(&mut tx, &self.environment, now, region, Arc::clone(&account));
             let verified = match claim {
                 Claim::V4(claim) => authenticate::verify(&mut look, parts, claim, route, wall, arriving),
                 Claim::V2(_) if route.is_some_and(|route| !route.service.bare_errors) => {

@@ -165,7 +165,8 @@ impl Gateway {
             refused.requester = Some(Arc::clone(&identity));
             refused
         };
-        let found = route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
+        let found =
+            route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
         let Some((route, endpoint)) = found else {
             return Err(fail(Fault::internal("a form's operation is not built")));
         };
@@ -357,7 +358,10 @@ fn told(
 
 /// How a form's claim that was verified stood in it.
 fn how(claim: &signature::FormClaim<'_>) -> Signed {
-    let at = claim.scope.as_ref().map(|(_, at)| Timestamp(at.seconds.saturating_mul(1000)));
+    let at = claim
+        .scope
+        .as_ref()
+        .map(|(_, at)| Timestamp(at.seconds.saturating_mul(1000)));
     Signed {
         place: SignedIn::Form,
         version: if claim.scope.is_some() {

@@ -220,8 +220,14 @@ fn requests_that_prove_nothing_are_told() {
     here.send("PUT", "/bucket", "versioning", &[], b"<Versioning")
         .expect(400);
     here.send("PATCH", "/bucket/nothing", "", &[], b"").expect(405);
-    here.send("GET", "/bucket/theirs", "", &[("x-amz-expected-bucket-owner", "444455556666")], b"")
-        .expect(403);
+    here.send(
+        "GET",
+        "/bucket/theirs",
+        "",
+        &[("x-amz-expected-bucket-owner", "444455556666")],
+        b"",
+    )
+    .expect(403);
     here.advance(HOUR);
     let lines = lines(&here);
     for (operation, what, requester) in [
@@ -245,17 +251,21 @@ fn requests_that_prove_nothing_are_told() {
 fn every_object_of_a_batch_has_its_line() {
     let here = logged(SIMPLE, true);
     here.put("/bucket/a%20b", "", b"hello").fine();
-    let objects = "<Object><Key>a b</Key></Object><Object><Key>none</Key><VersionId>wrong</VersionId></Object>";
+    let objects =
+        "<Object><Key>a b</Key></Object><Object><Key>none</Key><VersionId>wrong</VersionId></Object>";
     let body = format!("<Delete>{objects}</Delete>");
     let digest = {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.encode(crypto::digest::sha256(body.as_bytes()))
     };
     let headers = [("x-amz-checksum-sha256", digest.as_str())];
-    here.send("POST", "/bucket", "delete", &headers, body.as_bytes()).expect(200);
+    here.send("POST", "/bucket", "delete", &headers, body.as_bytes())
+        .expect(200);
     here.advance(HOUR);
     let lines = lines(&here);
-    let whole = lines.iter().find(|line| line.contains("REST.POST.MULTI_OBJECT_DELETE"));
+    let whole = lines
+        .iter()
+        .find(|line| line.contains("REST.POST.MULTI_OBJECT_DELETE"));
     let whole: Vec<_> = whole.unwrap().split(' ').collect();
     let parts: Vec<Vec<_>> = lines
         .iter()
@@ -265,10 +275,17 @@ fn every_object_of_a_batch_has_its_line() {
     assert_eq!(parts.len(), 2, "{lines:#?}");
     for part in &parts {
         assert_eq!(part.len(), 28, "{part:?}");
-        assert_eq!((part[5], part[6]), (whole[5], whole[6]), "one requester, one request");
+        assert_eq!(
+            (part[5], part[6]),
+            (whole[5], whole[6]),
+            "one requester, one request"
+        );
     }
     assert_eq!((parts[0][8], parts[0][10], parts[0][11]), ("a%20b", "204", "-"));
-    assert_eq!((parts[1][8], parts[1][10], parts[1][11], parts[1][18]), ("none", "400", "InvalidArgument", "wrong"));
+    assert_eq!(
+        (parts[1][8], parts[1][10], parts[1][11], parts[1][18]),
+        ("none", "400", "InvalidArgument", "wrong")
+    );
 }
 
 /// S20.2: what rules have done is told, though nobody asked for it.
@@ -276,12 +293,18 @@ fn every_object_of_a_batch_has_its_line() {
 fn what_rules_do_is_told() {
     let here = logged(SIMPLE, true);
     let rule = |id: &str, prefix: &str, action: &str| {
-        format!("<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>{action}</Rule>")
+        format!(
+            "<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>{action}</Rule>"
+        )
     };
     let rules = format!(
         "<LifecycleConfiguration>{}{}{}</LifecycleConfiguration>",
         rule("old", "old/", "<Expiration><Days>1</Days></Expiration>"),
-        rule("cold", "cold/", "<Transition><Days>1</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>"),
+        rule(
+            "cold",
+            "cold/",
+            "<Transition><Days>1</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>"
+        ),
         rule(
             "left",
             "left/",
@@ -306,7 +329,11 @@ fn what_rules_do_is_told() {
         let line = lines.iter().find(|line| line.contains(operation));
         let line = line.unwrap_or_else(|| panic!("{operation} in {lines:#?}"));
         let fields: Vec<_> = line.split(' ').collect();
-        assert_eq!((fields.len(), fields[4], fields[5]), (28, "-", "AmazonS3"), "{line}");
+        assert_eq!(
+            (fields.len(), fields[4], fields[5]),
+            (28, "-", "AmazonS3"),
+            "{line}"
+        );
         assert_eq!(fields[13], size, "{line}");
     }
 }

@@ -247,7 +247,14 @@ impl Here {
         self.serve(method, path, "", headers, b"")
     }
 
-    pub(crate) fn serve(&self, method: &str, path: &str, query: &str, headers: HeaderMap, body: &[u8]) -> Reply {
+    pub(crate) fn serve(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Reply {
         let answer = self.cloud.serve(Incoming {
             method: Method::from_bytes(method.as_bytes()).unwrap(),
             path: path.to_owned(),

@@ -28,7 +28,14 @@ fn here() -> Here {
 }
 
 /// Presigns and sends. `change` is put behind the query after it was signed.
-fn presigned(here: &Here, keys: &Keys, (method, path, query): (&str, &str, &str), until: i64, change: &str, body: &[u8]) -> Reply {
+fn presigned(
+    here: &Here,
+    keys: &Keys,
+    (method, path, query): (&str, &str, &str),
+    until: i64,
+    change: &str,
+    body: &[u8],
+) -> Reply {
     let headers = http::HeaderMap::from_iter([(http::header::HOST, "127.0.0.1:4566".parse().unwrap())]);
     let text = until.to_string();
     let claim = Claim {
@@ -63,12 +70,18 @@ fn presigned(here: &Here, keys: &Keys, (method, path, query): (&str, &str, &str)
 fn presigned_requests_of_the_older_version_are_served_where_the_region_knows_it() {
     let here = here();
     let root = &here.root;
-    let at = |method, path, query, body: &[u8]| presigned(&here, root, (method, path, query), NOW + 60, "", body);
+    let at =
+        |method, path, query, body: &[u8]| presigned(&here, root, (method, path, query), NOW + 60, "", body);
     at("PUT", "/older/a%20key", "", b"hello").expect(200);
     let got = at("GET", "/older/a%20key", "response-content-type=text%2Fx", b"").expect(200);
-    assert_eq!((got.text(), got.header("content-type")), ("hello".to_owned(), Some("text/x")));
+    assert_eq!(
+        (got.text(), got.header("content-type")),
+        ("hello".to_owned(), Some("text/x"))
+    );
     // The bucket's region decides; the signature names none.
-    let message = at("GET", "/bucket/a", "", b"").refused(400, "InvalidRequest").one("Message");
+    let message = at("GET", "/bucket/a", "", b"")
+        .refused(400, "InvalidRequest")
+        .one("Message");
     assert!(message.contains("Please use AWS4-HMAC-SHA256."), "{message}");
 }
 
@@ -84,7 +97,13 @@ fn what_the_older_signature_does_not_cover_is_refused() {
     let late = get(&root, NOW - 1, "").refused(403, "AccessDenied");
     assert_eq!(late.one("Message"), "Request has expired");
     assert_eq!(late.one("Expires"), "2026-11-21T23:59:59Z");
-    for change in ["&acl", "&versionId=1", "&response-content-type=x", "&x-amz-acl=private", "&tagging"] {
+    for change in [
+        "&acl",
+        "&versionId=1",
+        "&response-content-type=x",
+        "&x-amz-acl=private",
+        "&tagging",
+    ] {
         let refused = get(&root, NOW + 60, change).refused(403, "SignatureDoesNotMatch");
         assert!(refused.one("StringToSign").starts_with("GET"), "{change}");
     }
@@ -117,8 +136,8 @@ fn headers_in_a_presigned_query_count_as_headers() {
 fn headers_may_carry_the_older_signature_too() {
     let here = here();
     let date = "Sun, 22 Nov 2026 00:00:00 GMT";
-    let send = |path: &str, date: &str, signature: Option<&str>| {
-        let text = format!("GET\n\n\n{date}\n{path}");
+    let with = |(path, slash): (&str, &str), date: &str, signature: Option<&str>| {
+        let text = format!("GET\n\n\n{date}\n{path}{slash}");
         let mac = crypto::digest::hmac_sha1(here.root.secret.as_bytes(), text.as_bytes());
         let signed = base64::engine::general_purpose::STANDARD.encode(mac);
         let authorization = format!("AWS {}:{}", here.root.id, signature.unwrap_or(&signed));
@@ -129,7 +148,10 @@ fn headers_may_carry_the_older_signature_too() {
         ]);
         here.serve("GET", path, "", headers, b"")
     };
+    let send = |path, date, signature| with((path, ""), date, signature);
     send("/older", date, None).expect(200);
+    with(("/older", "/"), date, None).expect(200);
+    with(("/older/a", "/"), date, None).refused(403, "SignatureDoesNotMatch");
     send("/", date, None).expect(200);
     send("/older", date, Some("c2ln")).refused(403, "SignatureDoesNotMatch");
     send("/older", "Sun, 22 Nov 2026 00:16:00 GMT", None).refused(403, "RequestTimeTooSkewed");

@@ -95,7 +95,12 @@ fn current(
         if meant().any(|rule| rule::expires(rule, version).is_some_and(|at| at <= now)) {
             let gone = mark(call, slot)?;
             if gone.marker {
-                tell(call, slot, "S3.CREATE.DELETEMARKER", (gone.version.as_deref(), None))?;
+                tell(
+                    call,
+                    slot,
+                    "S3.CREATE.DELETEMARKER",
+                    (gone.version.as_deref(), None),
+                )?;
             } else {
                 tell(call, slot, EXPIRED, (None, Some(version.size)))?;
             }

@@ -15,6 +15,8 @@ mod encryption;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod function;
 #[cfg(test)]
 mod grants;
@@ -28,6 +30,8 @@ mod locking;
 mod multipart;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod older_signatures;
 #[cfg(test)]
 mod payer;
 #[cfg(test)]

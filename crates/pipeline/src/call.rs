@@ -237,6 +237,8 @@ pub struct Call<'a> {
     pub(crate) payload: Option<Bytes>,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
+    /// Bytes of its payload that a service takes that makes the call.
+    pub(crate) body_bytes_max: Option<u64>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -279,6 +281,7 @@ impl<'a> Call<'a> {
             delivery: None,
             payload: None,
             trace: request.trace.clone(),
+            body_bytes_max: None,
         }
     }
 

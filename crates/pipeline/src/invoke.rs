@@ -14,7 +14,9 @@ use wire::model::Protocol;
 use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
+use crate::blobs::Delivery;
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::Body;
 use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
@@ -47,15 +49,44 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
-        self.ask(
+        let asked = self.ask(
             self.identity,
             Some(by),
             None,
             by,
             service,
             operation,
-            (input, None),
-        )
+            (input, None, None),
+        );
+        asked.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the payload that the operation answers with: an object that a service reads for its caller. It is left out if it has
+    /// more than `bytes_max`.
+    ///
+    /// # Errors
+    /// As `invoke`.
+    pub fn invoke_for_payload(
+        &mut self,
+        by: &'static str,
+        service: &str,
+        operation: &str,
+        (input, bytes_max): (Document, u64),
+    ) -> Result<(Document, Option<Bytes>)> {
+        let (answer, delivery) = self.ask(
+            self.identity,
+            Some(by),
+            None,
+            by,
+            service,
+            operation,
+            (input, None, Some(bytes_max)),
+        )?;
+        let payload = match delivery {
+            Some(Body::Whole(bytes)) => Some(bytes),
+            Some(Body::Stream(_)) | None => None,
+        };
+        Ok((answer, payload))
     }
 
     /// Runs another service's operation as a service principal, in the account that the call runs in: Lambda that assumes a
@@ -79,7 +110,16 @@ impl Call<'_> {
             let account = policy::Arn::parse(arn).map(|arn| arn.account().to_owned());
             (arn.to_owned(), account.unwrap_or_default())
         });
-        self.ask(&identity, None, cause, by, service, operation, (input, None))
+        let asked = self.ask(
+            &identity,
+            None,
+            cause,
+            by,
+            service,
+            operation,
+            (input, None, None),
+        );
+        asked.map(|(answer, _)| answer)
     }
 
     /// The same, with the cause's account (not every ARN tells it) and bytes that are the body of the call: an object that a service
@@ -97,15 +137,16 @@ impl Call<'_> {
     ) -> Result<Document> {
         let identity = Identity::service(by, self.look.account());
         let cause = Some((cause.to_owned(), account.to_owned()));
-        self.ask(
+        let asked = self.ask(
             &identity,
             None,
             cause,
             by,
             service,
             operation,
-            (input, Some(payload)),
-        )
+            (input, Some(payload), None),
+        );
+        asked.map(|(answer, _)| answer)
     }
 
     /// Runs another service's operation as a session that was issued a moment ago: what Lambda does with a function's role, for which
@@ -134,7 +175,16 @@ impl Call<'_> {
                 ));
             }
         };
-        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
+        let asked = self.ask(
+            &identity,
+            Some(by),
+            None,
+            by,
+            service,
+            operation,
+            (input, None, None),
+        );
+        asked.map(|(answer, _)| answer)
     }
 
     #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]
@@ -146,8 +196,8 @@ impl Call<'_> {
         by: &'static str,
         service: &str,
         operation: &str,
-        (input, payload): (Document, Option<Bytes>),
-    ) -> Result<Document> {
+        (input, payload, body_bytes_max): (Document, Option<Bytes>, Option<u64>),
+    ) -> Result<(Document, Option<Delivery>)> {
         let environment = self.look.environment;
         let unbuilt = || {
             let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
@@ -184,6 +234,7 @@ impl Call<'_> {
         inner.via = via;
         inner.cause = cause;
         inner.payload = payload;
+        inner.body_bytes_max = body_bytes_max;
         inner.unkept = std::mem::take(&mut self.unkept);
         let ready = environment.services.made_ready(&mut inner, endpoint, &input);
         let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));
@@ -209,6 +260,7 @@ impl Call<'_> {
             invoked,
             unkept,
             moves,
+            delivery,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -220,6 +272,6 @@ impl Call<'_> {
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });
-        outcome
+        outcome.map(|answer| (answer, delivery))
     }
 }

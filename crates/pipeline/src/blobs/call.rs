@@ -146,6 +146,14 @@ impl Call<'_> {
     /// When the first bytes do not open. Damage that is found later breaks the connection off.
     pub fn deliver(&mut self, source: Source) -> Result<()> {
         let mut reader = self.reader(source)?;
+        if let Some(most) = self.body_bytes_max {
+            // A service that asks for its caller takes it whole, or not at all.
+            self.delivery = match reader.left() <= most {
+                true => Some(Body::Whole(reader.rest().map_err(Fault::internal)?)),
+                false => None,
+            };
+            return Ok(());
+        }
         let delivery = if reader.left() <= WHOLE_BYTES_MAX {
             Body::Whole(reader.rest().map_err(Fault::internal)?)
         } else {

@@ -3,6 +3,8 @@
 //!
 //! Everything is on: an admin user's policies and the key's are judged, every call is recorded, flushed and sealed.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -52,19 +54,23 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     if options.fill == 0 {
         measure(options, &cloud, &kinds).await?;
     } else {
-        fill(&cloud, 0..FEW).await?;
+        fill(&cloud, 0..FEW, secret).await?;
+        // Pairs, and the key that Secrets Manager has for itself, encrypt nothing for anybody.
+        let others = listed(&cloud).await?.into_iter().collect();
+        fill(&cloud, 0..FEW, key).await?;
         println!("With {FEW} keys and secrets:");
         measure(options, &cloud, &kinds).await?;
-        scattered(options, &cloud, FEW).await?;
+        scattered(options, &cloud, FEW, &others).await?;
         let begun = now();
-        fill(&cloud, FEW..options.fill.max(FEW)).await?;
+        fill(&cloud, FEW..options.fill.max(FEW), key).await?;
+        fill(&cloud, FEW..options.fill.max(FEW), secret).await?;
         let seconds = begun.elapsed().as_secs_f64();
         println!(
             "\nWith {} keys and as many secrets, made in {seconds:.0} s:",
             options.fill
         );
         measure(options, &cloud, &kinds).await?;
-        scattered(options, &cloud, options.fill.max(FEW)).await?;
+        scattered(options, &cloud, options.fill.max(FEW), &others).await?;
     }
     cloud.server.stop()?;
     start::clear(&data)
@@ -118,9 +124,10 @@ async fn measure(options: &Options, cloud: &Cloud, kinds: &[Kind]) -> Result<()>
 }
 
 /// Calls that go to any of the keys and secrets there are, and hardly ever twice to the same one: no cache of the few that are used shows here.
-async fn scattered(options: &Options, cloud: &Cloud, count: usize) -> Result<()> {
+async fn scattered(options: &Options, cloud: &Cloud, count: usize, others: &BTreeSet<String>) -> Result<()> {
     let plaintext = STANDARD.encode(PLAINTEXT);
-    let keys = listed(cloud).await?;
+    let mut keys = listed(cloud).await?;
+    keys.retain(|key| !others.contains(key));
     // A stride without a common factor meets all of them, in no order that anything is stored in.
     let places = |among: usize| (0..AHEAD).map(move |number| number * 7919 % among.max(1));
     let encrypt = places(keys.len()).filter_map(|place| keys.get(place));
@@ -349,28 +356,33 @@ fn rate(mut once: impl FnMut() -> crypto::Result<()>) -> Result<f64> {
     Ok(f64::from(count) / begun.elapsed().as_secs_f64())
 }
 
-/// Makes keys, and secrets under one key, with these numbers.
-async fn fill(cloud: &Cloud, wanted: std::ops::Range<usize>) -> Result<()> {
-    let address = cloud.server.address;
+/// Makes what these numbers stand for.
+async fn fill(
+    cloud: &Cloud,
+    wanted: Range<usize>,
+    make: impl Fn(&Cloud, usize) -> Result<Vec<u8>>,
+) -> Result<()> {
     let forever = Duration::from_secs(24 * 60 * 60);
     let mut made = wanted.start;
     while made < wanted.end {
         let numbers = made..wanted.end.min(made + AHEAD);
         made = numbers.end;
-        let keys = numbers
-            .clone()
-            .map(|_| cloud.admin.json("kms", "CreateKey", "{}"));
-        let secrets = numbers.map(|number| {
-            let token = format!("{number:0>32}");
-            let body = json!({ "Name": format!("fill/{number}"), "SecretString": "a secret", "ClientRequestToken": token });
-            cloud.admin.json("secretsmanager", "CreateSecret", &body.to_string())
-        });
-        for requests in [
-            keys.collect::<Result<Vec<_>>>()?,
-            secrets.collect::<Result<Vec<_>>>()?,
-        ] {
-            cell::run(address, FILLING, Requests::Each(requests), forever).await?;
-        }
+        let requests = numbers.map(|number| make(cloud, number));
+        let requests = Requests::Each(requests.collect::<Result<_>>()?);
+        cell::run(cloud.server.address, FILLING, requests, forever).await?;
     }
     Ok(())
+}
+
+fn key(cloud: &Cloud, _number: usize) -> Result<Vec<u8>> {
+    cloud.admin.json("kms", "CreateKey", "{}")
+}
+
+fn secret(cloud: &Cloud, number: usize) -> Result<Vec<u8>> {
+    let token = format!("{number:0>32}");
+    let body =
+        json!({ "Name": format!("fill/{number}"), "SecretString": "a secret", "ClientRequestToken": token });
+    cloud
+        .admin
+        .json("secretsmanager", "CreateSecret", &body.to_string())
 }

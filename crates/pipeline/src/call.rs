@@ -35,6 +35,8 @@ pub struct RequestFacts {
     pub secure: bool,
     pub host: Option<String>,
     pub tls: Option<crate::front::TlsFacts>,
+    /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
+    pub trace: Option<String>,
     /// How it was signed, once that was verified.
     pub signed: Option<crate::signed::Signed>,
 }
@@ -235,6 +237,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// The chain of requests that the call belongs to.
+    pub(crate) trace: Option<String>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -276,7 +280,18 @@ impl<'a> Call<'a> {
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            trace: request.trace.clone(),
         }
+    }
+
+    /// The chain of requests that the call belongs to, as an `X-Amzn-Trace-Id` says it.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Makes what the call asks of other services from now on belong to a chain of requests.
+    pub fn continue_trace(&mut self, trace: Option<String>) {
+        self.trace = trace;
     }
 
     /// Writes a row.

@@ -230,6 +230,7 @@ impl Call<'_> {
             source_ip: by.to_owned(),
             user_agent: Some(by.to_owned()),
             secure: true,
+            trace: self.trace.clone(),
             ..RequestFacts::default()
         };
         let model = asked.model;

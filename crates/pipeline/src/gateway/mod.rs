@@ -338,6 +338,10 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     }
 }
 
+/// The chain of requests that a request belongs to (X-Ray Developer Guide, "Tracing header"), and as much of it as is kept.
+const TRACE: http::HeaderName = http::HeaderName::from_static("x-amzn-trace-id");
+const TRACE_BYTES_MAX: usize = 4096;
+
 fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
     let text = |name: http::HeaderName| {
         incoming
@@ -353,6 +357,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
         tls: incoming.tls,
+        trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
         signed: None,
     }
 }

@@ -19,6 +19,7 @@ use crate::s3::acl::Acl;
 use crate::s3::bucket::{BUCKETS, Bucket, BucketTarget, Versioning};
 use crate::s3::encryption::{Applied, Customer, Opener, Place, Plan};
 use crate::s3::fault::{invalid_request, no_such_bucket};
+use crate::s3::multipart;
 use crate::s3::notification::{self, Event};
 use crate::s3::object::history::Slot;
 use crate::s3::object::target::{LIST, ObjectTarget};
@@ -414,6 +415,7 @@ fn marker(call: &mut Call<'_>, task: &Task<'_>, target: &Arc<Bucket>, step: &mut
         slot,
         &Event::marked("ObjectRemoved:DeleteMarkerCreated", &copied),
     )?;
+    multipart::note_deletion(call, &target.name, &task.due.key)?;
     slot.insert(call, copied)?;
     Ok(Came::Whole)
 }

@@ -5,6 +5,7 @@ use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 use crate::client::{DAY, Here, Reply};
+use crate::encryption::{customer, given, unblock};
 use crate::function::{FUNCTION, heard};
 
 const STATUS: &str = "x-amz-replication-status";
@@ -358,6 +359,74 @@ fn objects_under_kms_need_a_key_at_the_destination() {
             .header("x-amz-server-side-encryption"),
         Some("AES256")
     );
+}
+
+/// A copy under a customer's key shares the contents, which open with that key alone, and stay until both versions are gone.
+#[test]
+fn objects_under_a_customers_key_open_with_it_alone_at_both_ends() {
+    let here = replicated();
+    unblock(&here, "bucket");
+    let (own, other) = (customer(1), customer(2));
+    // As many bytes as lie in a row, in a file, and in a file and a row by parts.
+    let small = here.send("PUT", "/bucket/a", "", &given(&own), b"secret").fine();
+    here.advance(0);
+    assert_eq!(status_with(&here, "/bucket/a", &own), "FAILED");
+    unblock(&here, "copies");
+    let large = vec![7; 100 << 10];
+    for (key, bytes) in [("b", b"secret" as &[u8]), ("c", &large)] {
+        let (near, far) = (format!("/bucket/{key}"), format!("/copies/{key}"));
+        let put = here.send("PUT", &near, "", &given(&own), bytes).fine();
+        here.advance(0);
+        assert_eq!(status_with(&here, &near, &own), "COMPLETED");
+        assert_eq!(
+            here.send("GET", &far, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+        here.send("GET", &far, "", &given(&other), b"").expect(403);
+        here.get(&far, "").expect(400);
+        // The copy outlives the source, can be copied on, and goes at last.
+        here.delete(&near, &format!("versionId={}", id(&put))).fine();
+        assert_eq!(
+            here.send("GET", &far, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+        let source = format!("copies/{key}");
+        let headers = [
+            ("x-amz-copy-source", source.as_str()),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-algorithm",
+                "AES256",
+            ),
+            ("x-amz-copy-source-server-side-encryption-customer-key", &own.0),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-key-md5",
+                &own.1,
+            ),
+        ];
+        here.send("PUT", "/copies/open", "", &headers, b"").fine();
+        assert_eq!(here.get("/copies/open", "").expect(200).bytes(), bytes);
+        here.delete(&far, &format!("versionId={}", id(&put))).fine();
+        here.send("GET", &far, "", &given(&own), b"").expect(404);
+        // Nor does the source need its copy.
+        let put = here.send("PUT", &near, "", &given(&own), bytes).fine();
+        here.advance(0);
+        here.delete(&far, &format!("versionId={}", id(&put))).fine();
+        assert_eq!(
+            here.send("GET", &near, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+    }
+    assert_eq!(
+        here.send("GET", "/bucket/a", "", &given(&own), b"")
+            .expect(200)
+            .header("etag"),
+        small.header("etag")
+    );
+}
+
+fn status_with(here: &Here, path: &str, key: &(String, String)) -> String {
+    let head = here.send("HEAD", path, "", &given(key), b"").expect(200);
+    head.header(STATUS).unwrap_or("-").to_owned()
 }
 
 /// What is written at both ends in the same moment bears the same number: both are found, in one order, and go again.

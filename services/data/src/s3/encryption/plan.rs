@@ -7,7 +7,7 @@ use pipeline::{Call, Look, Result};
 use wire::Fault;
 
 use super::customer::{Customer, Proof, expect_no_customer};
-use super::mode::{Asked, Mode};
+use super::mode::{Asked, Mode, expect_unblocked};
 use super::{Applied, Octets, Place, UnderKms, Wrapped, kms};
 use crate::s3::bucket::Bucket;
 use crate::s3::fault::invalid_request;
@@ -151,10 +151,13 @@ impl Plan {
                 let (data_key, under) = under(source, false)?;
                 (Applied::Dsse(Box::new(under)), data_key)
             }
+            // Its keys open for the customer alone, at the copy as well.
             Applied::Customer(_) => {
-                return Err(invalid_request(
-                    "Of an object under a customer's key no copy can be sealed anew.",
-                ));
+                expect_unblocked(bucket)?;
+                return Ok(Self {
+                    applied: source.clone(),
+                    wrapping: Wrapping::SEAL,
+                });
             }
         };
         let wrapping = Wrapping::under(data_key, applied.layers());

@@ -7,6 +7,7 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
+use crate::site::SiteRules;
 use crate::trail::{self, TrailRules};
 use api::models::Embedded;
 use wire::fault::Common;
@@ -20,6 +21,7 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     readiness: Vec<&'static Readiness>,
+    sites: Option<&'static SiteRules>,
 }
 
 /// An operation that is built.
@@ -54,6 +56,7 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             readiness: tables.readiness.clone(),
+            sites: tables.sites,
         }
     }
 
@@ -114,6 +117,11 @@ impl Services {
             .iter()
             .find(|rules| rules.service == service)
             .copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// Tells those who watch for changes of a call that changed something.

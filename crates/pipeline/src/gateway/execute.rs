@@ -142,6 +142,7 @@ impl Gateway {
             region,
             caller,
             input: None,
+            proven: false,
         };
         Answered::of(self.record_refusal(refused, facts).await)
     }

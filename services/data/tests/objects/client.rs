@@ -1,7 +1,7 @@
 //! A cloud with S3 and IAM, and a plain client that signs.
 
 use bytes::Bytes;
-use data::s3;
+use data::{s3, s3control};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
@@ -123,6 +123,7 @@ impl Here {
                 identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
                 s3::OPERATIONS,
+                s3control::OPERATIONS,
                 LAMBDA,
             ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
@@ -131,6 +132,7 @@ impl Here {
                 &identity::sts::TRAIL,
                 &keys::kms::TRAIL,
                 &s3::TRAIL,
+                &s3control::TRAIL,
             ],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
@@ -201,6 +203,12 @@ impl Here {
         let policy = json!({"Version": "2012-10-17", "Statement": statements});
         self.put("/bucket", "policy", policy.to_string().as_bytes())
             .fine();
+    }
+
+    /// Whether nothing is planned for the day that begins now.
+    pub(crate) fn is_idle(&self) -> bool {
+        let due = self.cloud.gateway.next_due().ok().unwrap();
+        due.is_none_or(|due| due > BEGINNING + self.passed.get() + DAY)
     }
 
     pub(crate) fn advance(&self, milliseconds: i64) {
@@ -326,6 +334,7 @@ impl Here {
             headers,
             body: Bytes::copy_from_slice(body).into(),
             peer: "127.0.0.1:50000".parse().unwrap(),
+            standing: pipeline::front::Standing::default(),
             tls: self.tls.get(),
         });
         Reply {

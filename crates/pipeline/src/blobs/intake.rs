@@ -125,6 +125,7 @@ impl Writer {
             size,
             layers: u8::try_from(self.keys.len()).unwrap_or(1),
             place: if in_row { Place::Row } else { Place::File },
+            shared: false,
         };
         let received = Received {
             size,

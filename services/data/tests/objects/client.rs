@@ -206,6 +206,12 @@ impl Here {
             .fine();
     }
 
+    /// Whether nothing is planned for the day that begins now.
+    pub(crate) fn is_idle(&self) -> bool {
+        let due = self.cloud.gateway.next_due().ok().unwrap();
+        due.is_none_or(|due| due > BEGINNING + self.passed.get() + DAY)
+    }
+
     pub(crate) fn advance(&self, milliseconds: i64) {
         self.passed.set(self.passed.get() + milliseconds);
         self.cloud.advance(milliseconds);

@@ -41,6 +41,8 @@ mod reading;
 #[cfg(test)]
 mod replication;
 #[cfg(test)]
+mod replication_rules;
+#[cfg(test)]
 mod signing;
 #[cfg(test)]
 mod versions;

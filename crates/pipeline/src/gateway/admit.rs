@@ -87,12 +87,11 @@ impl Gateway {
         };
         let verified = Cell::new(false);
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
-            let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
                 fault,
                 route: Some(route),
-                protocol,
-                service,
+                protocol: route.protocol,
+                service: Some(route.service),
                 region: region.clone(),
                 caller,
                 input,

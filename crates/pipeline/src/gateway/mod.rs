@@ -202,15 +202,6 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(bucket) = site {
-            return self.visit(&bucket, incoming, &facts, wall).await;
-        }
-        self.operate(incoming, facts, wall).await
-    }
-
-    /// Serves a request to an operation.
-    async fn operate(&self, incoming: Incoming, facts: RequestFacts, wall: Timestamp) -> Answer {
-        let claims = !shed::is_unsigned(&incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if incoming.method == http::Method::OPTIONS
             && let Some(asking) = &asking
@@ -218,6 +209,21 @@ impl Gateway {
         {
             return answer;
         }
+        if let Some(bucket) = site {
+            return self.visit(&bucket, incoming, &facts, wall).await;
+        }
+        self.operate(incoming, asking, facts, wall).await
+    }
+
+    /// Serves a request to an operation.
+    async fn operate(
+        &self,
+        incoming: Incoming,
+        asking: Option<Asking>,
+        facts: RequestFacts,
+        wall: Timestamp,
+    ) -> Answer {
+        let claims = !shed::is_unsigned(&incoming);
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -240,11 +246,8 @@ impl Gateway {
                 return self.turn_down(*refused, claims, asking, &facts, wall).await;
             }
         };
-        let Route {
-            service,
-            operation,
-            protocol,
-        } = prepared.route;
+        let (service, operation) = (prepared.route.service, prepared.route.operation);
+        let protocol = prepared.route.protocol;
         let proven = prepared.is_proven(&incoming.standing);
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {

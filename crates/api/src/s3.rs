@@ -1727,6 +1727,7 @@ wire::structures! {
     RestoreObjectOutput {
         request_charged "RequestCharged" Option<RequestCharged>;
         restore_output_path "RestoreOutputPath" Option<String>;
+        status_code "StatusCode" Option<i32>;
     }
     RestoreObjectRequest {
         bucket "Bucket" String;
@@ -2199,6 +2200,13 @@ wire::enumerations! {
     }
     ObjectVersionStorageClass {
         Standard "STANDARD"
+        ReducedRedundancy "REDUCED_REDUNDANCY"
+        Glacier "GLACIER"
+        StandardIa "STANDARD_IA"
+        OnezoneIa "ONEZONE_IA"
+        IntelligentTiering "INTELLIGENT_TIERING"
+        DeepArchive "DEEP_ARCHIVE"
+        GlacierIr "GLACIER_IR"
     }
     OptionalObjectAttributes {
         RestoreStatus "RestoreStatus"

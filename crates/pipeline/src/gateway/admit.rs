@@ -24,6 +24,7 @@ use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
+use crate::signed::Signed;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -36,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) payload: Option<Payload>,
     /// What a payload in chunks carries that was at hand, with its trailing headers.
     pub(super) unchunked: Option<Unchunked>,
+    /// How the request was signed; `None` of strangers.
+    pub(super) signed: Option<Signed>,
 }
 
 /// What a payload in chunks carries, and its trailing headers.
@@ -124,6 +127,7 @@ impl Gateway {
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
+        let signed = claim.as_ref().map(|claim| Signed::v4(claim, parts.headers));
         let received = receive(parts, claim.as_ref().zip(key), body)
             .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
@@ -153,6 +157,7 @@ impl Gateway {
             input,
             payload,
             unchunked,
+            signed,
         })
     }
 

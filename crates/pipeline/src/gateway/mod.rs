@@ -220,7 +220,7 @@ impl Gateway {
         &self,
         incoming: Incoming,
         asking: Option<Asking>,
-        facts: RequestFacts,
+        mut facts: RequestFacts,
         wall: Timestamp,
     ) -> Answer {
         let claims = !shed::is_unsigned(&incoming);
@@ -246,6 +246,7 @@ impl Gateway {
                 return self.turn_down(*refused, claims, asking, &facts, wall).await;
             }
         };
+        facts.signed = prepared.signed.take();
         let (service, operation) = (prepared.route.service, prepared.route.operation);
         let protocol = prepared.route.protocol;
         let proven = prepared.is_proven(&incoming.standing);
@@ -378,6 +379,10 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     }
 }
 
+/// The chain of requests that a request belongs to (X-Ray Developer Guide, "Tracing header"), and as much of it as is kept.
+const TRACE: http::HeaderName = http::HeaderName::from_static("x-amzn-trace-id");
+const TRACE_BYTES_MAX: usize = 4096;
+
 fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
     let text = |name: http::HeaderName| {
         incoming
@@ -393,5 +398,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
         tls: incoming.tls,
+        trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        signed: None,
     }
 }

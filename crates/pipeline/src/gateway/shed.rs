@@ -27,8 +27,7 @@ const UNRECORDED: &str = "unrecordedRefusals";
 
 /// Whether a request shows no signature: nobody stands behind it.
 pub(super) fn is_unsigned(incoming: &Incoming) -> bool {
-    !incoming.headers.contains_key(http::header::AUTHORIZATION)
-        && !incoming.query.contains("X-Amz-Signature=")
+    !incoming.headers.contains_key(http::header::AUTHORIZATION) && !incoming.query.contains("Signature=")
 }
 
 fn slow_down() -> Fault {

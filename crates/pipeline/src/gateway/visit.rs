@@ -189,6 +189,7 @@ impl Gateway {
             },
             endpoint,
             identity: Arc::clone(&going.stranger),
+            signed: None,
             region: region.to_owned(),
             input: again()?,
             payload: None,

@@ -24,13 +24,16 @@ pub mod listing;
 pub mod locate;
 pub mod log;
 pub mod multipart;
+pub mod notification;
 pub mod object;
+mod payer;
+pub mod replication;
 pub mod report;
 pub mod website;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SSECustomerKey", "CopySourceSSECustomerKey"],
+    drop: &["SSECustomerKey", "CopySourceSSECustomerKey", "MFA"],
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
@@ -105,4 +108,12 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED, report::JOB];
+pub static JOBS: &[JobKind] = &[
+    lifecycle::JOB,
+    log::DELIVERED,
+    notification::JOB,
+    object::RESTORED,
+    object::RESTORED_GONE,
+    replication::JOB,
+    report::JOB,
+];

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::s3 as model;
 use crypto::Secret;
 use pipeline::{Call, Result};
 use wire::fault::{Code, Common, Side};
@@ -27,6 +28,8 @@ const BY: &str = "s3.amazonaws.com";
 const DEFAULT_KEY: &str = "alias/aws/s3";
 /// How long a bucket key serves, in milliseconds.
 const BUCKET_KEY_TIME: i64 = 5 * 60 * 1000;
+/// Bytes of a data key.
+const DATA_KEY_BYTES: usize = 32;
 const MADE: &str = "s3.bucket-key.made";
 const OPENED: &str = "s3.bucket-key.opened";
 
@@ -90,11 +93,7 @@ pub(super) fn make(
         .map_err(refused)?;
     let plain = Secret::new(bytes(&answer, "Plaintext")?);
     let under = UnderKms {
-        key: answer
-            .member("KeyId")
-            .and_then(Document::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        key: named_key(&answer),
         data_key: Octets(bytes(&answer, "CiphertextBlob")?),
         bucket_key: mode.bucket_key,
         context: mode.context,
@@ -107,6 +106,34 @@ pub(super) fn make(
         let until = Timestamp(call.now.0.saturating_add(BUCKET_KEY_TIME));
         call.remember(MADE, place.as_bytes(), Arc::new(made), until);
     }
+    Ok((plain, under))
+}
+
+/// A data key of our own, encrypted by KMS: what the role of a replication rule is allowed to ask for (S3 User Guide, "Replicating
+/// encrypted objects").
+pub(super) fn encrypt(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    (named, bucket_key, more): (String, bool, BTreeMap<String, String>),
+) -> Result<(Secret, UnderKms)> {
+    let plain = crypto::random::bytes(call.random(), DATA_KEY_BYTES).map_err(Fault::internal)?;
+    let input = Document::Structure(vec![
+        ("EncryptionContext", context(bucket, key, bucket_key, &more)),
+        ("KeyId", Document::String(named)),
+        ("Plaintext", Document::Blob(plain.expose().to_vec())),
+    ]);
+    let answer = call.invoke(BY, "kms", "Encrypt", input).map_err(refused)?;
+    let under = UnderKms {
+        key: answer
+            .member("KeyId")
+            .and_then(Document::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        data_key: Octets(bytes(&answer, "CiphertextBlob")?),
+        bucket_key,
+        context: more,
+    };
     Ok((plain, under))
 }
 
@@ -133,6 +160,41 @@ pub(super) fn open(call: &mut Call<'_>, bucket: &Bucket, key: &str, under: &Unde
         call.remember(OPENED, &place, Arc::new(plain.clone()), until);
     }
     Ok(plain)
+}
+
+/// A data key as KMS encrypts it anew under another key, without showing it; its context is then the object's or the bucket's alone.
+pub(super) fn renew(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    under: &UnderKms,
+    to: &model::SSEKMSEncryption,
+) -> Result<UnderKms> {
+    let bucket_key = to.bucket_key_enabled.unwrap_or(false);
+    let input = Document::Structure(vec![
+        ("CiphertextBlob", Document::Blob(under.data_key.0.clone())),
+        ("DestinationKeyId", Document::String(to.kms_key_arn.clone())),
+        (
+            "SourceEncryptionContext",
+            context(bucket, key, under.bucket_key, &under.context),
+        ),
+        (
+            "DestinationEncryptionContext",
+            context(bucket, key, bucket_key, &BTreeMap::new()),
+        ),
+    ]);
+    let answer = call.invoke(BY, "kms", "ReEncrypt", input).map_err(refused)?;
+    Ok(UnderKms {
+        key: named_key(&answer),
+        data_key: Octets(bytes(&answer, "CiphertextBlob")?),
+        bucket_key,
+        context: BTreeMap::new(),
+    })
+}
+
+fn named_key(answer: &Document) -> String {
+    let named = answer.member("KeyId").and_then(Document::as_str);
+    named.unwrap_or_default().to_owned()
 }
 
 fn bytes(answer: &Document, member: &str) -> Result<Vec<u8>> {

@@ -118,11 +118,12 @@ impl Gateway {
         };
         verified.set(matches!(identity, Ok((_, Some(_)))));
         let (identity, key) = identity.map_err(|denied| {
-            let caller = denied
-                .identity
-                .as_deref()
-                .map_or_else(|| Caller::unknown(&key_id), Caller::of);
-            refused(denied.fault, caller, None)
+            let known = denied.identity.as_deref().map(Caller::of);
+            refused(
+                denied.fault,
+                known.unwrap_or_else(|| Caller::unknown(&key_id)),
+                None,
+            )
         })?;
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
@@ -143,17 +144,12 @@ impl Gateway {
         {
             return Err(refused(fault, Caller::of(&identity), Some(input)));
         }
-        let region = if route.service.global {
-            "us-east-1".to_owned()
-        } else {
-            region
-        };
         let (payload, unchunked) = received.split();
         Ok(Prepared {
             route,
             endpoint,
             identity,
-            region,
+            region: of_service(route.service, region),
             input,
             payload,
             unchunked,
@@ -314,6 +310,15 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
+    }
+}
+
+/// The region in which a service's call runs: a global one has one.
+fn of_service(service: &Service, region: String) -> String {
+    if service.global {
+        "us-east-1".to_owned()
+    } else {
+        region
     }
 }
 

@@ -34,6 +34,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
         platform::lambda::OPERATIONS,
+        platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
@@ -51,6 +52,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::ssm::JOBS,
         data::s3::JOBS,
         platform::lambda::JOBS,
+        platform::cloudformation::JOBS,
     ]
 }
 
@@ -65,6 +67,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
+        &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
         &data::s3control::TRAIL,
     ]

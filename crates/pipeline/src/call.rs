@@ -225,6 +225,10 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The service that makes the call, for whomever.
+    pub(crate) made_by: Option<&'static str>,
+    /// All services that the call came through for its caller, the first one first.
+    pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
     pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
@@ -237,6 +241,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// How large the payload of an answer may be that a service takes whole; zero for a request's.
+    pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
 }
@@ -274,12 +280,15 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            made_by: None,
+            chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            whole_bytes: 0,
             trace: request.trace.clone(),
         }
     }
@@ -377,33 +386,14 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
-    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
+    /// Whether a policy denies the caller `access` on a resource, or on the way to it, outright, which says more than that none allows it.
     pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_deny(
-            self,
-            access,
-            (&resource.arn(), resource.account()),
-            &policies,
-            context,
-        )
+        authorize::is_denied(self, access, resource)
     }
 
     /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
     pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_allow(
-            self,
-            access,
-            &resource.arn(),
-            resource.account(),
-            &policies,
-            context,
-        )
+        authorize::would_admit(self, access, resource)
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.
@@ -465,6 +455,12 @@ impl<'a> Call<'a> {
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
+    }
+
+    /// The principal of the service that makes the call, whether for its own caller, as a role, or by itself. Services may set tags that
+    /// AWS keeps for itself (`aws:cloudformation:stack-name`).
+    pub const fn made_by(&self) -> Option<&'static str> {
+        self.made_by
     }
 
     /// The service whose operation runs.

@@ -5,6 +5,7 @@
 pub mod constraints;
 pub mod document;
 pub mod fault;
+pub mod loose;
 pub mod model;
 mod per_service;
 pub mod protocol;

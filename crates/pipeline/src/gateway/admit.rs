@@ -103,13 +103,12 @@ impl Gateway {
         };
         let verified = Cell::new(false);
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
-            let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
                 requester: None,
                 fault,
                 route: Some(route),
-                protocol,
-                service,
+                protocol: route.protocol,
+                service: Some(route.service),
                 region: region.clone(),
                 caller,
                 input,
@@ -135,11 +134,12 @@ impl Gateway {
         };
         verified.set(identity.is_ok() && !asks_no_proof);
         let (identity, key) = identity.map_err(|denied| {
-            let caller = denied
-                .identity
-                .as_deref()
-                .map_or_else(|| Caller::unknown(key_id), Caller::of);
-            refused(denied.fault, caller, None)
+            let known = denied.identity.as_deref().map(Caller::of);
+            refused(
+                denied.fault,
+                known.unwrap_or_else(|| Caller::unknown(key_id)),
+                None,
+            )
         })?;
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let mut refused = refused(fault, caller, input);
@@ -165,21 +165,16 @@ impl Gateway {
         {
             return Err(refused(fault, Caller::of(&identity), Some(input)));
         }
-        let region = if route.service.global {
-            "us-east-1".to_owned()
-        } else {
-            region
-        };
         let signed = claim
             .as_ref()
-            .filter(|_| !stranger && !endpoint.is_bearer())
+            .filter(|_| !asks_no_proof)
             .map(|claim| Signed::of(claim, parts.headers));
         let (payload, unchunked) = received.split();
         Ok(Prepared {
             route,
             endpoint,
             identity,
-            region,
+            region: of_service(route.service, region),
             input,
             payload,
             unchunked,
@@ -378,6 +373,15 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
+    }
+}
+
+/// The region in which a service's call runs: a global one has one.
+fn of_service(service: &Service, region: String) -> String {
+    if service.global {
+        "us-east-1".to_owned()
+    } else {
+        region
     }
 }
 

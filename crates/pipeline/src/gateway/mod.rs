@@ -207,18 +207,12 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(bucket) = site {
-            return self.visit(&bucket, incoming, &facts, wall).await;
-        }
-        self.operate(incoming, facts, wall).await
-    }
-
-    /// Serves a request to an operation.
-    async fn operate(&self, incoming: Incoming, mut facts: RequestFacts, wall: Timestamp) -> Answer {
-        let claims = !shed::is_unsigned(&incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
             return answer;
+        }
+        if let Some(bucket) = site {
+            return self.visit(&bucket, incoming, &facts, wall).await;
         }
         let head = Parts {
             method: incoming.method.as_str(),
@@ -230,6 +224,18 @@ impl Gateway {
         if let Some(form) = self.form_of(&head) {
             return self.serve_form(form, incoming, asking, facts, wall).await;
         }
+        self.operate(incoming, asking, facts, wall).await
+    }
+
+    /// Serves a request to an operation.
+    async fn operate(
+        &self,
+        incoming: Incoming,
+        asking: Option<Asking>,
+        mut facts: RequestFacts,
+        wall: Timestamp,
+    ) -> Answer {
+        let claims = !shed::is_unsigned(&incoming);
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -254,11 +260,8 @@ impl Gateway {
             }
         };
         facts.signed = prepared.signed.take();
-        let Route {
-            service,
-            operation,
-            protocol,
-        } = prepared.route;
+        let (service, operation) = (prepared.route.service, prepared.route.operation);
+        let protocol = prepared.route.protocol;
         let proven = prepared.is_proven(&incoming.standing);
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));

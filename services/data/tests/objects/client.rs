@@ -205,6 +205,14 @@ impl Here {
             .fine();
     }
 
+    /// Nothing is planned but the yearly rotation of S3's own key.
+    pub(crate) fn expect_nothing_planned(&self) {
+        const DAYS: i64 = 300 * 24 * 60 * 60 * 1000;
+        let due = self.cloud.gateway.next_due().ok().unwrap();
+        let soon = due.filter(|due| *due < BEGINNING + self.passed.get() + DAYS);
+        assert_eq!(soon, None);
+    }
+
     pub(crate) fn advance(&self, milliseconds: i64) {
         self.passed.set(self.passed.get() + milliseconds);
         self.cloud.advance(milliseconds);

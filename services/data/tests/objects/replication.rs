@@ -164,7 +164,7 @@ fn a_replica_is_not_replicated_again() {
     here.advance(0);
     assert_eq!(status(&here, "/copies/b"), "REPLICA");
     assert_eq!(status(&here, "/bucket/c"), "REPLICA");
-    assert_eq!(here.cloud.gateway.next_due().ok().unwrap(), None);
+    here.expect_nothing_planned();
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn changes_of_tags_follow_and_come_back_only_where_a_rule_says_so() {
     assert_eq!(status(&here, "/copies/a"), "REPLICA");
     assert_eq!(tag(&here, "bucket"), "two");
     // And there it ends.
-    assert_eq!(here.cloud.gateway.next_due().ok().unwrap(), None);
+    here.expect_nothing_planned();
     // Without the permission to read or to write tags, objects come without them.
     let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:ReplicateTags", "Principal": {"AWS": ROLE},
         "Resource": "arn:aws:s3:::copies/*"}});

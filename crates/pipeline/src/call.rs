@@ -23,6 +23,32 @@ use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
 
+/// Where a signature stood that was verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignedIn {
+    Header,
+    /// A presigned request.
+    Query,
+    /// A form that a browser sent.
+    Form,
+}
+
+/// The version of a signature that was verified.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignatureVersion {
+    V2,
+    V4,
+}
+
+/// How a request proved who sends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signed {
+    pub place: SignedIn,
+    pub version: SignatureVersion,
+    /// When it says it was signed, by the sender's clock. Presigned requests and forms of version 2 do not say.
+    pub at: Option<Timestamp>,
+}
+
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
 pub struct RequestFacts {
@@ -34,9 +60,11 @@ pub struct RequestFacts {
     /// Came over TLS.
     pub secure: bool,
     pub host: Option<String>,
+    /// How it was signed; `None` of strangers, bearers and services.
+    pub signed: Option<Signed>,
+    /// What the header of S3's signatures says of the payload: its hash, or that it is not signed.
+    pub payload: Option<String>,
     pub tls: Option<crate::front::TlsFacts>,
-    /// How it was signed, once that was verified.
-    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.

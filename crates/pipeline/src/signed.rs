@@ -1,85 +1,14 @@
-//! How a request was signed, as far as policies ask for it.
+//! How a request was signed and what it came over, as the policies of S3 ask for it.
 //!
 //! Invariant: it is told only of a signature that was verified.
 //!
 //! Source: S3 API Reference, "Amazon S3 Signature Version 4 Authentication Specific Policy Keys"; Service Authorization Reference,
 //! "Condition keys for Amazon S3".
 
-use http::HeaderMap;
 use policy::Context;
 use wire::Timestamp;
-use wire::sigv4::Claim;
 
-use crate::call::RequestFacts;
-
-/// Where the signature of a request stood.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
-    /// The header `Authorization`.
-    Header,
-    /// The query: a presigned URL.
-    Query,
-    /// The fields of a form that a browser posts.
-    Form,
-}
-
-impl Way {
-    /// The value of `s3:authType`.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Header => "REST-HEADER",
-            Self::Query => "REST-QUERY-STRING",
-            Self::Form => "POST",
-        }
-    }
-}
-
-/// The version of a signature.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignatureVersion {
-    V2,
-    V4,
-}
-
-impl SignatureVersion {
-    /// The value of `s3:signatureversion`.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::V2 => "AWS",
-            Self::V4 => wire::sigv4::ALGORITHM,
-        }
-    }
-}
-
-/// A signature that was verified.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Signed {
-    pub way: Way,
-    pub version: SignatureVersion,
-    /// When it was made, in Unix time.
-    pub at: i64,
-    /// What a signed header says of the payload: its hash, or that it is not signed.
-    pub payload: Option<String>,
-}
-
-impl Signed {
-    /// A signature of version 4.
-    pub(crate) fn v4(claim: &Claim<'_>, headers: &HeaderMap) -> Self {
-        let payload = headers
-            .get("x-amz-content-sha256")
-            .and_then(|value| value.to_str().ok());
-        let way = match claim.presigned {
-            Some(_) => Way::Query,
-            None => Way::Header,
-        };
-        Self {
-            way,
-            version: SignatureVersion::V4,
-            at: claim.timestamp.seconds,
-            payload: payload.filter(|_| way == Way::Header).map(str::to_owned),
-        }
-    }
-}
+use crate::call::{RequestFacts, SignatureVersion, SignedIn};
 
 /// Sets the condition keys that every request to S3 has. Signatures are made by the wall's time, so their age counts by it.
 pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut Context) {
@@ -87,33 +16,44 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
         context.insert("s3:TlsVersion", version);
     }
     let Some(signed) = &request.signed else { return };
-    context.insert("s3:authType", signed.way.name());
-    context.insert("s3:signatureversion", signed.version.name());
-    // Of what is signed and sent at once there is no age to ask for.
-    if signed.way != Way::Header {
-        let age = match signed.version {
-            SignatureVersion::V2 => 0,
-            SignatureVersion::V4 => wall.0.saturating_sub(signed.at.saturating_mul(1000)).max(0),
-        };
-        context.insert("s3:signatureAge", age.to_string());
+    let place = match signed.place {
+        SignedIn::Header => "REST-HEADER",
+        SignedIn::Query => "REST-QUERY-STRING",
+        SignedIn::Form => "POST",
+    };
+    context.insert("s3:authType", place);
+    let version = match signed.version {
+        SignatureVersion::V2 => "AWS",
+        SignatureVersion::V4 => wire::sigv4::ALGORITHM,
+    };
+    context.insert("s3:signatureversion", version);
+    if signed.place == SignedIn::Header {
+        // What is signed and sent at once has no age to ask for; what is presigned does not say in a header what its payload is.
+        if let Some(payload) = &request.payload {
+            context.insert("s3:x-amz-content-sha256", payload.clone());
+        }
+        return;
     }
-    if let Some(payload) = &signed.payload {
-        context.insert("s3:x-amz-content-sha256", payload.clone());
-    }
+    let age = match (signed.version, signed.at) {
+        (SignatureVersion::V4, Some(at)) => wall.0.saturating_sub(at.0).max(0),
+        _ => 0,
+    };
+    context.insert("s3:signatureAge", age.to_string());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Signed;
 
-    fn keys(way: Way, version: SignatureVersion) -> Vec<(String, String)> {
+    fn keys(place: SignedIn, version: SignatureVersion) -> Vec<(String, String)> {
         let request = RequestFacts {
             signed: Some(Signed {
-                way,
+                place,
                 version,
-                at: 1_000,
-                payload: None,
+                at: Some(Timestamp(1_000_000)),
             }),
+            payload: Some("UNSIGNED-PAYLOAD".to_owned()),
             ..RequestFacts::default()
         };
         let mut context = Context::default();
@@ -133,14 +73,15 @@ mod tests {
     #[test]
     fn each_way_and_version_has_its_name() {
         assert_eq!(
-            keys(Way::Header, SignatureVersion::V4),
+            keys(SignedIn::Header, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-HEADER"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
+                ("s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
             ])
         );
         assert_eq!(
-            keys(Way::Query, SignatureVersion::V4),
+            keys(SignedIn::Query, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-QUERY-STRING"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
@@ -148,7 +89,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            keys(Way::Form, SignatureVersion::V2),
+            keys(SignedIn::Form, SignatureVersion::V2),
             told(&[
                 ("s3:authType", "POST"),
                 ("s3:signatureversion", "AWS"),

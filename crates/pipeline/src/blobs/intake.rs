@@ -227,7 +227,7 @@ async fn gather(body: &mut dyn Arriving) -> (Vec<Bytes>, std::result::Result<boo
     (pieces, Ok(false))
 }
 
-fn interrupted(interrupted: Interrupted) -> Fault {
+pub(crate) fn interrupted(interrupted: Interrupted) -> Fault {
     match interrupted {
         Interrupted::Broken => payload::incomplete(),
         Interrupted::TooSlow => Fault::plain(

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crypto::signature::SigningKey;
+use http::HeaderMap;
 use wire::fault::Common;
 use wire::model::{Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
+use wire::signature::Claim;
+use wire::sigv2::When;
 use wire::{Document, Fault, Timestamp};
 
 use super::{ATTEMPTS_MAX, Gateway, answer, report};
 use crate::authenticate::{self, Proven};
-use crate::call::{Look, RequestFacts};
+use crate::call::{Look, RequestFacts, SignatureVersion, Signed, SignedIn};
 use crate::front::{Answer, Incoming};
 use crate::identity::Identity;
 use crate::integrity;
@@ -23,7 +26,6 @@ use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
-use crate::signed::Signed;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -36,7 +38,8 @@ pub(super) struct Prepared {
     pub(super) payload: Option<Payload>,
     /// What a payload in chunks carries that was at hand, with its trailing headers.
     pub(super) unchunked: Option<Unchunked>,
-    /// How the request was signed; `None` of strangers.
+    /// The headers with which the input is decoded, where they are not the request's own.
+    pub(super) headers: Option<HeaderMap>,
     pub(super) signed: Option<Signed>,
 }
 
@@ -62,17 +65,23 @@ impl Gateway {
         wall: Timestamp,
         body: Option<&Bytes>,
     ) -> std::result::Result<Prepared, Box<Refused>> {
-        let claim = wire::sigv4::parse(parts);
-        let scope = claim
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map(|claim| &claim.scope);
-        let region = scope.map_or_else(|| "us-east-1".to_owned(), |scope| scope.region.to_string());
-        let routed = route::route(parts, scope.map(|scope| &*scope.service), &api::models::Embedded);
+        let original = parts;
+        let claim = wire::signature::parse(original);
+        let signed = claim.as_ref().ok().and_then(Option::as_ref);
+        let lifted = signed.map_or(Ok(None), |claim| wire::signature::lifted(claim, original));
+        let (headers, unliftable) = match lifted {
+            Ok(headers) => (headers, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let parts = &Parts {
+            headers: headers.as_ref().unwrap_or(original.headers),
+            ..*original
+        };
+        let region = self.region_of(parts, signed);
+        let routed = route::route(parts, signed.map(Claim::service), &api::models::Embedded);
         let route = match routed {
             Ok(route) => route,
-            Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
+            Err(refusal) => return Err(Box::new(self.unrouted(original, claim, refusal, region, wall))),
         };
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
@@ -87,10 +96,10 @@ impl Gateway {
             })
         };
         let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
-        let key_id = claim
-            .as_ref()
-            .map(|claim| claim.access_key_id.to_string())
-            .unwrap_or_default();
+        if let Some(fault) = unliftable {
+            return Err(refused(fault, Caller::unknown(""), None));
+        }
+        let key_id = claim.as_ref().map(Claim::access_key_id).unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
         // S3 serves strangers too: what the policies say of them decides.
         let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
@@ -98,21 +107,22 @@ impl Gateway {
             let stranger = Identity::anonymous(&self.environment.management_account);
             Ok((Arc::new(stranger), None))
         } else {
-            let proven = self.verify(parts, claim.as_ref(), Some(route), wall, body.is_none());
-            proven.map(|proven| (proven.identity, Some(proven.key)))
+            let asked = (claim.as_ref(), Some(route), region.as_str());
+            let proven = self.verify(original, asked, wall, body.is_none());
+            proven.map(|proven| (proven.identity, proven.key))
         };
         let (identity, key) = identity.map_err(|denied| {
             let caller = denied
                 .identity
                 .as_deref()
-                .map_or_else(|| Caller::unknown(&key_id), Caller::of);
+                .map_or_else(|| Caller::unknown(key_id), Caller::of);
             refused(denied.fault, caller, None)
         })?;
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
-        let signed = claim.as_ref().map(|claim| Signed::v4(claim, parts.headers));
-        let received = receive(parts, claim.as_ref().zip(key), body)
+        let proven = claim.as_ref().and_then(Claim::v4).zip(key);
+        let received = receive(original, proven, body)
             .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
             body: received.bytes(parts.body),
@@ -133,6 +143,7 @@ impl Gateway {
             region
         };
         let (payload, unchunked) = received.split();
+        let signed = claim.as_ref().filter(|_| !stranger && !endpoint.is_bearer()).map(how);
         Ok(Prepared {
             route,
             endpoint,
@@ -141,21 +152,55 @@ impl Gateway {
             input,
             payload,
             unchunked,
+            headers,
             signed,
         })
+    }
+
+    /// The region that a request is for: the one that it was signed for, or, of a signature that names none, where the resource is.
+    fn region_of(&self, parts: &Parts<'_>, claim: Option<&Claim<'_>>) -> String {
+        const FIRST: &str = "us-east-1";
+        match claim {
+            None => FIRST.to_owned(),
+            Some(Claim::V4(claim)) => claim.scope.region.to_string(),
+            Some(Claim::V2(_)) => {
+                let owned = self.placed("s3", parts.path, parts.headers);
+                owned.map_or_else(|| FIRST.to_owned(), |owned| owned.region)
+            }
+        }
+    }
+
+    /// Whose resource of a service a path names.
+    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Owned> {
+        let placed = self.trail(service).placed?;
+        let path = route::path_style(path, headers);
+        let name = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let account = &self.environment.management_account;
+        let mut tx = self.store.begin();
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.environment.clock.now();
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", Arc::clone(account));
+            let owned = placed(&mut look, name);
+            if !look.conflict {
+                // A store that does not read fails the call itself.
+                return owned.ok().flatten();
+            }
+            tx = self.store.begin_eager().ok()?;
+        }
+        None
     }
 
     /// A request that names no operation. It is named as unknown only to callers who proved who they are.
     fn unrouted(
         &self,
         parts: &Parts<'_>,
-        claim: Result<Option<wire::sigv4::Claim<'_>>>,
+        claim: Result<Option<Claim<'_>>>,
         refusal: route::Refusal,
         region: String,
         wall: Timestamp,
     ) -> Refused {
         let verified = claim.and_then(|claim| {
-            self.verify(parts, claim.as_ref(), None, wall, false)
+            self.verify(parts, (claim.as_ref(), None, &region), wall, false)
                 .map_err(|refused| refused.fault)
         });
         let (fault, caller) = match verified {
@@ -176,8 +221,7 @@ impl Gateway {
     fn verify(
         &self,
         parts: &Parts<'_>,
-        claim: Option<&wire::sigv4::Claim<'_>>,
-        route: Option<Route>,
+        (claim, route, region): (Option<&Claim<'_>>, Option<Route>, &str),
         wall: Timestamp,
         arriving: bool,
     ) -> std::result::Result<Proven, authenticate::Refused> {
@@ -196,10 +240,17 @@ impl Gateway {
                 &mut tx,
                 &self.environment,
                 now,
-                &claim.scope.region,
+                region,
                 Arc::clone(&account),
             );
-            let verified = authenticate::verify(&mut look, parts, claim, route, wall, arriving);
+            let verified = match claim {
+                Claim::V4(claim) => authenticate::verify(&mut look, parts, claim, route, wall, arriving),
+                Claim::V2(_) if route.is_some_and(|route| !route.service.bare_errors) => {
+                    Err(wire::sigv2::unsupported().into())
+                }
+                Claim::V2(claim) => authenticate::verify_old(&mut look, parts, claim, wall)
+                    .map(|identity| Proven { identity, key: None }),
+            };
             if !look.conflict {
                 return verified;
             }
@@ -225,7 +276,10 @@ impl Gateway {
             wire::sigv4::check_scope(claim, &["ringwork"], &[])?;
             authenticate::check_payload(claim, &parts)?;
         }
-        self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall(), false)
+        let region = claim.as_ref().map(|claim| claim.scope.region.to_string());
+        let claim = claim.map(Claim::V4);
+        let asked = (claim.as_ref(), None, region.as_deref().unwrap_or_default());
+        self.verify(&parts, asked, self.environment.clock.wall(), false)
             .map(|proven| proven.identity)
             .map_err(|refused| refused.fault)
     }
@@ -295,6 +349,31 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
+    }
+}
+
+/// How a claim that was verified stood in its request.
+fn how(claim: &Claim<'_>) -> Signed {
+    let place = if claim.presigned() {
+        SignedIn::Query
+    } else {
+        SignedIn::Header
+    };
+    let at = |seconds: i64| Some(Timestamp(seconds.saturating_mul(1000)));
+    match claim {
+        Claim::V4(claim) => Signed {
+            place,
+            version: SignatureVersion::V4,
+            at: at(claim.timestamp.seconds),
+        },
+        Claim::V2(claim) => Signed {
+            place,
+            version: SignatureVersion::V2,
+            at: match claim.when {
+                When::Signed { seconds, .. } => at(seconds),
+                When::Until { .. } => None,
+            },
+        },
     }
 }
 

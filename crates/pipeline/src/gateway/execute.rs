@@ -359,6 +359,7 @@ impl Gateway {
             input: input.clone(),
             payload: None,
             unchunked: None,
+            headers: None,
             signed: None,
         };
         let contents = Contents::default();

@@ -10,7 +10,7 @@ use wire::Fault;
 
 use super::admit::Prepared;
 use super::{ATTEMPTS_MAX, Gateway};
-use crate::call::{Call, Look, RequestFacts};
+use crate::call::{Call, Look, RequestFacts, Signed};
 use crate::identity::Identity;
 use crate::operation::Result;
 
@@ -25,6 +25,8 @@ pub struct Ended<'a> {
     pub path: &'a str,
     pub query: &'a str,
     pub headers: &'a HeaderMap,
+    /// How it was signed, if that was verified.
+    pub signed: Option<Signed>,
     pub status: u16,
     /// The code of a refusal.
     pub code: Option<&'a str>,

@@ -8,6 +8,7 @@
 mod admit;
 mod execute;
 mod follow;
+mod form;
 mod system;
 
 pub(crate) use execute::caught;
@@ -29,6 +30,7 @@ use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
+use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
@@ -43,7 +45,7 @@ use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
 /// so some call always makes progress.
-const ATTEMPTS_MAX: usize = 64;
+pub(crate) const ATTEMPTS_MAX: usize = 64;
 /// Runs after which a call waits for its turn: those that lost so often then run again one at a time, in the order in
 /// which they came, so that many calls for one row cannot starve one of them.
 const ATTEMPTS_AT_ONCE: usize = 4;
@@ -61,6 +63,8 @@ pub struct Tables {
     pub observers: Vec<&'static Observer>,
     /// What services let pages of other origins do.
     pub origins: Vec<&'static OriginRules>,
+    /// What services make of forms that browsers send.
+    pub forms: Vec<&'static FormRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
 }
@@ -187,11 +191,18 @@ impl Gateway {
         let wall = self.environment.clock.wall();
         let mut facts = request_facts(self.environment.draw_id(wall.0), &incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
-        if incoming.method == http::Method::OPTIONS
-            && let Some(asking) = &asking
-            && let Some(answer) = self.preflight("s3", asking, &facts).await
-        {
+        if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
             return answer;
+        }
+        let head = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        if let Some(form) = self.form_of(&head) {
+            return self.serve_form(form, incoming, asking, facts, wall).await;
         }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
@@ -214,12 +225,13 @@ impl Gateway {
                 return answer;
             }
         };
-        facts.signed = prepared.signed.take();
         let Route {
             service,
             operation,
             protocol,
         } = prepared.route;
+        facts.signed = prepared.signed;
+        let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
             Some((body, payload)) => Contents::arriving(body, payload),
@@ -227,6 +239,7 @@ impl Gateway {
         };
         let parts = Parts {
             body: &bytes,
+            headers: headers.as_ref().unwrap_or(parts.headers),
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
@@ -252,7 +265,8 @@ impl Gateway {
                 method: parts.method,
                 path: parts.path,
                 query: parts.query,
-                headers: parts.headers,
+                headers: &incoming.headers,
+                signed: facts.signed,
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -274,8 +288,17 @@ impl Gateway {
             headers,
             body: &[],
         };
-        let claim = wire::sigv4::parse(&parts).ok().flatten();
-        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        if self.form_of(&parts).is_some() {
+            return true;
+        }
+        let claim = wire::signature::parse(&parts).ok().flatten();
+        let lifted = claim.as_ref().map(|claim| wire::signature::lifted(claim, &parts));
+        let lifted = lifted.transpose().ok().flatten().flatten();
+        let parts = Parts {
+            headers: lifted.as_ref().unwrap_or(headers),
+            ..parts
+        };
+        let signed_for = claim.as_ref().map(wire::signature::Claim::service);
         route::route(&parts, signed_for, &api::models::Embedded).is_ok_and(|route| {
             takes_stream(&route) && self.endpoint(route.service.name, route.operation.name).is_some()
         })
@@ -352,7 +375,8 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         user_agent: text(http::header::USER_AGENT),
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
-        tls: incoming.tls,
         signed: None,
+        payload: text(http::HeaderName::from_static("x-amz-content-sha256")),
+        tls: incoming.tls,
     }
 }

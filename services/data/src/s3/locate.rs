@@ -2,7 +2,7 @@
 //!
 //! Invariant: a bucket is handed out only to requests of its own region; whoever names another owner than it has is refused.
 
-use pipeline::{Found, Look, Result};
+use pipeline::{Found, Look, Owned, Result};
 use policy::Principal;
 use wire::Fault;
 
@@ -46,6 +46,16 @@ pub fn bucket_anywhere(
     }
     Ok(Found::or_absent(found, || {
         (bucket::arn(name), no_such_bucket(name))
+    }))
+}
+
+/// Whose bucket the first segment of a path names.
+pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Owned>> {
+    let name = wire::sigv4::percent_decode(name);
+    let found = look.get(&BUCKETS, name.as_ref())?;
+    Ok(found.map(|bucket| Owned {
+        account: bucket.account.clone(),
+        region: bucket.region.clone(),
     }))
 }
 

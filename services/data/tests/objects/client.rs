@@ -87,8 +87,8 @@ impl Reply {
 /// An access key.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    id: String,
-    secret: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 /// A cloud with a bucket named `bucket`.
@@ -120,6 +120,7 @@ impl Here {
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
             readiness: vec![&keys::kms::managed::READINESS],
+            forms: vec![&s3::form::FORMS],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
@@ -300,7 +301,14 @@ impl Here {
         self.serve(method, path, "", headers, b"")
     }
 
-    fn serve(&self, method: &str, path: &str, query: &str, headers: HeaderMap, body: &[u8]) -> Reply {
+    pub(crate) fn serve(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Reply {
         let answer = self.cloud.serve(Incoming {
             method: Method::from_bytes(method.as_bytes()).unwrap(),
             path: path.to_owned(),

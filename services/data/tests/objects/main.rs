@@ -11,6 +11,8 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod grants;
 #[cfg(test)]
 mod lifecycle;
@@ -28,6 +30,8 @@ mod payer;
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod signed_how;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

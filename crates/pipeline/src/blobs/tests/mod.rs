@@ -2,6 +2,7 @@
 
 mod chunked;
 mod crash;
+mod lost;
 mod rig;
 
 use http::Method;

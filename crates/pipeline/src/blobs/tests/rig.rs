@@ -465,6 +465,15 @@ pub(super) fn key() -> crypto::signature::SigningKey {
     crypto::signature::SigningKey::derive(&Secret::from(SECRET), time.get(..8).unwrap(), REGION, "s3")
 }
 
+/// A body that comes in pieces of this size.
+pub(super) fn arriving(bytes: &[u8], piece: usize) -> Body<Box<dyn Arriving>> {
+    Body::Stream(Box::new(Sending {
+        pieces: bytes.chunks(piece).map(Bytes::copy_from_slice).collect(),
+        end: None,
+        asked: Arc::default(),
+    }))
+}
+
 struct Sending {
     pieces: VecDeque<Bytes>,
     end: Option<Interrupted>,

@@ -390,19 +390,9 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
-    /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
-    pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_allow(
-            self,
-            access,
-            &resource.arn(),
-            resource.account(),
-            &policies,
-            context,
-        )
+    /// Asks, without refusing: whether the caller may do `access` on a resource that is at hand.
+    pub fn may_do<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::would_admit(self, access, resource)
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

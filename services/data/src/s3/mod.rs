@@ -9,6 +9,7 @@ use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
+pub mod access_point;
 pub mod acl;
 pub mod acl_request;
 pub mod bucket;

@@ -1,7 +1,7 @@
 //! A cloud with S3 and IAM, and a plain client that signs.
 
 use bytes::Bytes;
-use data::s3;
+use data::{s3, s3control};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
@@ -116,9 +116,19 @@ impl Here {
 
     fn bare() -> Self {
         let tables = Tables {
-            operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
+            operations: vec![
+                identity::iam::OPERATIONS,
+                keys::kms::OPERATIONS,
+                s3::OPERATIONS,
+                s3control::OPERATIONS,
+            ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
-            trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
+            trails: vec![
+                &identity::iam::TRAIL,
+                &keys::kms::TRAIL,
+                &s3::TRAIL,
+                &s3control::TRAIL,
+            ],
             readiness: vec![&keys::kms::managed::READINESS],
             forms: vec![&s3::form::FORMS],
             ..Tables::default()

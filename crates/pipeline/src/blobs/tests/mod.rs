@@ -4,6 +4,7 @@ mod chunked;
 mod crash;
 mod lost;
 mod rig;
+mod sweep;
 
 use http::Method;
 use proptest::prelude::*;

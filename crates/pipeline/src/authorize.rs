@@ -415,6 +415,17 @@ pub(crate) fn would_allow(
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
 }
 
+/// Whether an explicit denial would decide.
+pub(crate) fn would_deny(
+    call: &mut Call<'_>,
+    access: Access,
+    (arn, owner): (&str, &str),
+    policies: &ResourcePolicies,
+    context: Context,
+) -> Result<bool> {
+    decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.explicit_deny)
+}
+
 fn decide(
     call: &mut Call<'_>,
     access: Access,

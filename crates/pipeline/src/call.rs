@@ -65,6 +65,8 @@ pub struct RequestFacts {
     /// What the header of S3's signatures says of the payload: its hash, or that it is not signed.
     pub payload: Option<String>,
     pub tls: Option<crate::front::TlsFacts>,
+    /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
+    pub trace: Option<String>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.
@@ -263,6 +265,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// The chain of requests that the call belongs to.
+    pub(crate) trace: Option<String>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -304,7 +308,18 @@ impl<'a> Call<'a> {
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            trace: request.trace.clone(),
         }
+    }
+
+    /// The chain of requests that the call belongs to, as an `X-Amzn-Trace-Id` says it.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Makes what the call asks of other services from now on belong to a chain of requests.
+    pub fn continue_trace(&mut self, trace: Option<String>) {
+        self.trace = trace;
     }
 
     /// Writes a row.
@@ -393,6 +408,20 @@ impl<'a> Call<'a> {
     /// Asks, without refusing: whether the caller may do `access` on a resource that is at hand.
     pub fn may_do<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
         authorize::would_admit(self, access, resource)
+    }
+
+    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
+    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        let mut context = policy::Context::default();
+        resource.conditions(&mut context);
+        let policies = resource.policies(&mut self.look)?;
+        authorize::would_deny(
+            self,
+            access,
+            (&resource.arn(), resource.account()),
+            &policies,
+            context,
+        )
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

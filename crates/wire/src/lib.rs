@@ -15,6 +15,7 @@ pub mod signature;
 pub mod sigv2;
 pub mod sigv4;
 pub mod typed;
+pub mod zip;
 
 pub use document::{Document, Timestamp};
 pub use fault::Fault;

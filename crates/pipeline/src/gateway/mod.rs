@@ -362,6 +362,10 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     }
 }
 
+/// The chain of requests that a request belongs to (X-Ray Developer Guide, "Tracing header"), and as much of it as is kept.
+const TRACE: http::HeaderName = http::HeaderName::from_static("x-amzn-trace-id");
+const TRACE_BYTES_MAX: usize = 4096;
+
 fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
     let text = |name: http::HeaderName| {
         incoming
@@ -376,6 +380,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         user_agent: text(http::header::USER_AGENT),
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
+        trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
         signed: None,
         payload: text(http::HeaderName::from_static("x-amz-content-sha256")),
         tls: incoming.tls,

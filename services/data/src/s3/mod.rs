@@ -26,8 +26,10 @@ pub mod listing;
 pub mod locate;
 pub mod log;
 pub mod multipart;
+pub mod notification;
 pub mod object;
 mod payer;
+pub mod replication;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
@@ -107,4 +109,11 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];
+pub static JOBS: &[JobKind] = &[
+    lifecycle::JOB,
+    log::DELIVERED,
+    notification::JOB,
+    object::RESTORED,
+    object::RESTORED_GONE,
+    replication::JOB,
+];

@@ -95,7 +95,7 @@ fn what_leads_nowhere_is_refused() {
             "PutBucketNotificationConfiguration",
             "NotificationConfiguration",
             json!({"QueueConfiguration": [{"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": ["s3:ObjectCreated:*"]}]}),
-            "InvalidArgument",
+            "NotImplemented",
         ),
         (
             "PutBucketAccelerateConfiguration",
@@ -115,29 +115,32 @@ fn what_leads_nowhere_is_refused() {
 #[test]
 fn destinations_may_not_overlap() {
     let here = Here::with_bucket();
-    let queue = |event: &str, prefix: &str| {
-        json!({"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": [event],
+    let function = |event: &str, prefix: &str| {
+        json!({"CloudFunction": "arn:aws:lambda:eu-central-1:111122223333:function:f", "Event": [event],
             "Filter": {"S3Key": {"FilterRule": [{"Name": "prefix", "Value": prefix}]}}})
     };
-    let put = |queues| {
+    let put = |functions| {
         let input = json!({"Bucket": "bucket", "SkipDestinationValidation": true,
-            "NotificationConfiguration": {"QueueConfiguration": queues}});
+            "NotificationConfiguration": {"CloudFunctionConfiguration": functions}});
         Here::code(here.call("PutBucketNotificationConfiguration", input))
     };
     let created = "s3:ObjectCreated:*";
     assert_eq!(
         put(json!([
-            queue(created, "a/"),
-            queue("s3:ObjectCreated:Put", "a/b")
+            function(created, "a/"),
+            function("s3:ObjectCreated:Put", "a/b")
         ])),
         "InvalidArgument"
     );
     assert_eq!(
-        put(json!([queue(created, "a/"), queue("s3:ObjectCreated:Put", "b/")])),
+        put(json!([
+            function(created, "a/"),
+            function("s3:ObjectCreated:Put", "b/")
+        ])),
         ""
     );
     assert_eq!(
-        put(json!([queue(created, ""), queue("s3:ObjectRemoved:*", "")])),
+        put(json!([function(created, ""), function("s3:ObjectRemoved:*", "")])),
         ""
     );
 }

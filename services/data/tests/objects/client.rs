@@ -11,6 +11,8 @@ use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
 
+use crate::function::LAMBDA;
+
 /// An account that does not own the bucket.
 pub(crate) const OTHER: &str = "444455556666";
 /// Milliseconds of a day.
@@ -118,13 +120,16 @@ impl Here {
         let tables = Tables {
             operations: vec![
                 identity::iam::OPERATIONS,
+                identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
                 s3::OPERATIONS,
+                LAMBDA,
                 s3control::OPERATIONS,
             ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![
                 &identity::iam::TRAIL,
+                &identity::sts::TRAIL,
                 &keys::kms::TRAIL,
                 &s3::TRAIL,
                 &s3control::TRAIL,
@@ -159,8 +164,13 @@ impl Here {
     }
 
     pub(crate) fn versioning(&self, status: &str) {
+        self.versioning_of("bucket", status);
+    }
+
+    pub(crate) fn versioning_of(&self, bucket: &str, status: &str) {
         let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
-        self.put("/bucket", "versioning", body.as_bytes()).expect(200);
+        self.put(&format!("/{bucket}"), "versioning", body.as_bytes())
+            .expect(200);
     }
 
     /// A user with one statement.

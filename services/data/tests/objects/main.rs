@@ -13,7 +13,11 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod function;
 #[cfg(test)]
 mod grants;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod payer;
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod replication;
 #[cfg(test)]
 mod signed_how;
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod chunked;
 mod crash;
 mod lost;
 mod rig;
+mod snapshots;
 mod sweep;
 
 use http::Method;

@@ -26,6 +26,8 @@ const BY: &str = "s3.amazonaws.com";
 const DEFAULT_KEY: &str = "alias/aws/s3";
 /// How long a bucket key serves, in milliseconds.
 const BUCKET_KEY_TIME: i64 = 5 * 60 * 1000;
+/// Bytes of a data key.
+const DATA_KEY_BYTES: usize = 32;
 const MADE: &str = "s3.bucket-key.made";
 const OPENED: &str = "s3.bucket-key.opened";
 
@@ -89,6 +91,34 @@ pub(super) fn make(
         let until = Timestamp(call.now.0.saturating_add(BUCKET_KEY_TIME));
         call.remember(MADE, place.as_bytes(), Arc::new(made), until);
     }
+    Ok((plain, under))
+}
+
+/// A data key of our own, encrypted by KMS: what the role of a replication rule is allowed to ask for (S3 User Guide, "Replicating
+/// encrypted objects").
+pub(super) fn encrypt(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    (named, bucket_key, more): (String, bool, BTreeMap<String, String>),
+) -> Result<(Secret, UnderKms)> {
+    let plain = crypto::random::bytes(call.random(), DATA_KEY_BYTES).map_err(Fault::internal)?;
+    let input = Document::Structure(vec![
+        ("EncryptionContext", context(bucket, key, bucket_key, &more)),
+        ("KeyId", Document::String(named)),
+        ("Plaintext", Document::Blob(plain.expose().to_vec())),
+    ]);
+    let answer = call.invoke(BY, "kms", "Encrypt", input).map_err(refused)?;
+    let under = UnderKms {
+        key: answer
+            .member("KeyId")
+            .and_then(Document::as_str)
+            .unwrap_or_default()
+            .to_owned(),
+        data_key: Octets(bytes(&answer, "CiphertextBlob")?),
+        bucket_key,
+        context: more,
+    };
     Ok((plain, under))
 }
 

@@ -15,6 +15,7 @@ use crate::s3::encryption::{self, Applied, Plan};
 use crate::s3::fault::malformed_xml;
 use crate::s3::lifecycle;
 use crate::s3::listing::page::Names;
+use crate::s3::object::change::{self, Made};
 use crate::s3::object::checksum::{self, Algorithm, Kept, Values};
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::write::{self, Draft, OnCondition, Stored};
@@ -304,7 +305,12 @@ fn make(
         encryption: upload.encryption.clone(),
     };
     let version = draft.version(call, (sequence, id), stored);
-    object.slot().append(call, version.clone())?;
+    change::make(
+        call,
+        object.slot(),
+        Made::CompleteMultipartUpload,
+        version.clone(),
+    )?;
     object.slot().keep_pieces(call, sequence, pieces)?;
     Ok(version)
 }

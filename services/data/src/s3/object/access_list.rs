@@ -10,6 +10,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{Document, Fault};
 
+use super::change::{self, Amended};
 use super::refusal;
 use super::target::{self, ObjectTarget};
 use super::write::PUT_ACL;
@@ -258,7 +259,7 @@ impl Operation for PutObjectAcl {
         expect_not_blocked(call, bucket, &acl)?;
         let mut version = (*version).clone();
         version.acl = Some(acl);
-        object.slot().amend(call, version)?;
+        change::amend(call, object.slot(), Amended::Acl, version)?;
         Ok(answer())
     }
 }

@@ -4,6 +4,7 @@ use api::s3 as model;
 use pipeline::{Access, Authorized, Call, ChecksumSet, Found, Intake, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, Made};
 use super::checksum::{self, Algorithm, Kept};
 use super::copy_source::{self, CopySource};
 use super::get::GET_VERSION;
@@ -172,7 +173,7 @@ fn copied(
     };
     encryption::show!(output, version.encryption);
     output.sse_kms_encryption_context = version.encryption.shown_context();
-    object.slot().append(call, version)?;
+    change::make(call, object.slot(), Made::Copy, version)?;
     Ok(output)
 }
 

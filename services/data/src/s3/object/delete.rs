@@ -6,6 +6,7 @@ use api::s3 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, By};
 use super::history::Slot;
 use super::lock::{Guard, Lock};
 use super::metadata::Metadata;
@@ -111,7 +112,7 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
     expect_match(call, object, wish.matches)?;
     let slot = object.slot();
     let Some(id) = wish.version else {
-        return mark(call, slot);
+        return mark(call, slot, By::Request);
     };
     if id != NULL && version_id::sequence(id).is_none() {
         return Err(refusal::invalid_argument(
@@ -135,7 +136,7 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
     let was_newest = slot
         .newest(call)?
         .is_some_and(|newest| newest.sequence == version.sequence);
-    slot.remove(call, &version)?;
+    change::remove(call, slot, By::Request, &version)?;
     if was_newest && !version.is_marker() {
         multipart::note_deletion(call, &slot.bucket.name, slot.key)?;
     }
@@ -144,11 +145,11 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
 }
 
 /// Deletes the newest version, or lays a delete marker over it.
-pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
+pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>, by: By) -> Result<Gone> {
     multipart::note_deletion(call, &slot.bucket.name, slot.key)?;
     if slot.bucket.versioning == Versioning::Never {
         if let Some(version) = slot.newest(call)? {
-            slot.remove(call, &version)?;
+            change::remove(call, slot, by, &version)?;
         }
         return Ok(Gone {
             marker: false,
@@ -157,7 +158,7 @@ pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
     }
     let marker = marker(call, slot)?;
     let version = Some(marker.shown_id());
-    slot.append(call, marker)?;
+    change::mark(call, slot, by, marker)?;
     Ok(Gone {
         marker: true,
         version,
@@ -183,6 +184,7 @@ pub(crate) fn marker(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Version> {
         encryption: Applied::default(),
         body: Body::None,
         restoration: None,
+        replication: None,
     })
 }
 

@@ -4,6 +4,7 @@ use api::s3 as model;
 use model::ObjectLockLegalHoldStatus as Status;
 use pipeline::Access;
 
+use super::change::{self, Amended};
 use super::on_object::on_object;
 use super::retention::{expect_configured, none_set};
 use super::write::PUT_HOLD;
@@ -44,7 +45,7 @@ on_object! {
             .ok_or_else(malformed_xml)?;
         let mut version = (*version).clone();
         version.lock.hold = Some(status == Status::On);
-        object.slot().amend(call, version)?;
+        change::amend(call, object.slot(), Amended::Hold, version)?;
         Ok(model::PutObjectLegalHoldOutput {
             request_charged: charged,
         })

@@ -5,6 +5,7 @@ use pipeline::{Access, Authorized, Call, Found, Intake, Look, Operation, Result}
 use policy::Context;
 
 use super::access_list;
+use super::change::{self, Made};
 use super::checksum::{self, Declared};
 use super::class;
 use super::lock;
@@ -125,7 +126,7 @@ impl Operation for PutObject {
             request_charged: charged,
             ..answer(call, &object, &version)?
         };
-        object.slot().append(call, version)?;
+        change::make(call, object.slot(), Made::Put, version)?;
         Ok(output)
     }
 }

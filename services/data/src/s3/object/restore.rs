@@ -2,17 +2,20 @@
 //!
 //! Source: S3 User Guide, "Restoring an archived object".
 
+use std::sync::Arc;
+
 use api::s3 as model;
 use pipeline::jobs::JobKind;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use serde::{Deserialize, Serialize};
 use wire::{Fault, Timestamp};
 
+use super::change::{self, Amended};
 use super::history::Slot;
 use super::lock::DAY;
 use super::target::{self, ObjectTarget};
-use super::{OBJECTS, Restoration, VERSIONS, class, refusal};
-use crate::s3::bucket::BUCKETS;
+use super::{OBJECTS, Restoration, VERSIONS, Version, class, refusal};
+use crate::s3::bucket::{BUCKETS, Configured};
 use crate::s3::fault::malformed_xml;
 use crate::s3::payer;
 
@@ -28,6 +31,16 @@ pub const JOB: JobKind = JobKind {
     service: "s3",
     event: "RestoreObjectCompleted",
     run: restored,
+};
+
+const EXPIRED_NAME: &str = "s3.ExpireRestoredObject";
+
+/// What tells that a restored copy is gone.
+pub const EXPIRED: JobKind = JobKind {
+    name: EXPIRED_NAME,
+    service: "s3",
+    event: "",
+    run: expired,
 };
 
 /// Which version was restored.
@@ -113,7 +126,7 @@ impl Operation for RestoreObject {
                 call.schedule(NAME, Timestamp(now.0 + minutes * 60_000), due)?;
             }
         }
-        object.slot().amend(call, version)?;
+        change::amend(call, object.slot(), Amended::RestorePosted, version)?;
         Ok(model::RestoreObjectOutput {
             request_charged: charged,
             status_code: Some(status),
@@ -135,20 +148,56 @@ fn restored(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
         return Ok(());
     };
     let slot = Slot::new(&bucket, &due.key);
-    let current = call.get(&OBJECTS, &(due.bucket.as_str(), due.key.as_bytes()))?;
-    let version = match current.filter(|current| current.sequence == due.sequence) {
-        Some(version) => Some(version),
-        None => call.get(&VERSIONS, &slot.version_row(due.sequence))?,
+    let Some(version) = of_number(call, slot, due.sequence)? else {
+        return Ok(());
     };
-    let Some(version) = version else { return Ok(()) };
     let mut version = (*version).clone();
     let now = call.now.0;
     if let Some(copy) = &mut version.restoration {
         copy.ongoing = false;
         copy.until = ends(now, copy.days);
-        slot.amend(call, version)?;
+        let gone = Timestamp(copy.until);
+        change::amend(call, slot, Amended::RestoreCompleted, version)?;
+        // Only who is told of it asks when the copy goes.
+        if bucket.configured.contains(&Configured::Notification) {
+            let due = serde_json::to_value(due).map_err(Fault::internal)?;
+            call.schedule(EXPIRED_NAME, gone, due)?;
+        }
     }
     Ok(())
+}
+
+/// Tells that a readable copy is gone, unless its days were counted anew.
+fn expired(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
+    let due = Due::deserialize(payload).map_err(Fault::internal)?;
+    let Some(bucket) = call.get(&BUCKETS, &due.bucket)? else {
+        return Ok(());
+    };
+    let slot = Slot::new(&bucket, &due.key);
+    let Some(version) = of_number(call, slot, due.sequence)? else {
+        return Ok(());
+    };
+    let Some(until) = version.restoration.as_ref().map(|copy| copy.until) else {
+        return Ok(());
+    };
+    if until > call.now.0 {
+        let due = serde_json::to_value(due).map_err(Fault::internal)?;
+        call.schedule(EXPIRED_NAME, Timestamp(until), due)?;
+        return Ok(());
+    }
+    let mut version = (*version).clone();
+    version.restoration = None;
+    change::amend(call, slot, Amended::RestoreDeleted, version)
+}
+
+/// The version of a number, if it is still there.
+fn of_number(look: &mut Look<'_>, slot: Slot<'_>, sequence: u64) -> Result<Option<Arc<Version>>> {
+    let row = (slot.bucket.name.as_str(), slot.key.as_bytes());
+    let current = look.get(&OBJECTS, &row)?;
+    match current.filter(|current| current.sequence == sequence) {
+        Some(version) => Ok(Some(version)),
+        None => look.get(&VERSIONS, &slot.version_row(sequence)),
+    }
 }
 
 #[cfg(test)]

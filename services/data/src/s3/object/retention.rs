@@ -7,6 +7,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{Fault, Timestamp};
 
+use super::change::{self, Amended};
 use super::delete::BYPASS;
 use super::lock::{self, Retention};
 use super::on_object::on_object;
@@ -101,7 +102,7 @@ impl Operation for PutObjectRetention {
         }
         let mut version = (*version).clone();
         version.lock.retention = retention;
-        object.slot().amend(call, version)?;
+        change::amend(call, object.slot(), Amended::Retention, version)?;
         Ok(model::PutObjectRetentionOutput {
             request_charged: charged,
         })

@@ -3,6 +3,7 @@
 use api::s3 as model;
 use pipeline::{Access, Call, Result};
 
+use super::change::{self, Amended};
 use super::on_object::on_object;
 use super::tag_set::{self, TagSet};
 use super::target::ObjectTarget;
@@ -66,6 +67,11 @@ fn replace(call: &mut Call<'_>, object: &ObjectTarget, set: TagSet, method: &str
     let shown = object.shown_id(&version);
     let mut version = (*version).clone();
     version.tags = set;
-    object.slot().amend(call, version)?;
+    let amended = if method == "PUT" {
+        Amended::TagsPut
+    } else {
+        Amended::TagsDeleted
+    };
+    change::amend(call, object.slot(), amended, version)?;
     Ok(shown)
 }

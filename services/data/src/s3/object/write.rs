@@ -152,6 +152,7 @@ impl Draft {
             encryption: self.encryption,
             body: stored.body,
             restoration: None,
+            replication: None,
         }
     }
 }

@@ -241,12 +241,18 @@ class Buckets(Judge):
         queue = [{"QueueArn": f"arn:aws:sqs:us-east-1:{self.server.account}:none", "Events": ["s3:ObjectCreated:*"]}]
         self.refused("NotImplemented", put, "notification_configuration", NotificationConfiguration={"QueueConfigurations": queue}, status=501)
         self.assertEqual(get("notification_configuration")["LambdaFunctionConfigurations"], function)
+        destination = {"S3BucketDestination": {"Bucket": f"arn:aws:s3:::{logs}", "Format": "CSV"}}
+        inventory = {"Destination": destination, "IsEnabled": True, "IncludedObjectVersions": "Current", "Schedule": {"Frequency": "Daily"}}
         for number in range(3):
-            self.s3.put_bucket_metrics_configuration(Bucket=name, Id=f"m{number}", MetricsConfiguration={"Id": f"m{number}", "Filter": {"Prefix": "p/"}})
-        listed = self.s3.list_bucket_metrics_configurations(Bucket=name)["MetricsConfigurationList"]
+            self.s3.put_bucket_inventory_configuration(Bucket=name, Id=f"m{number}", InventoryConfiguration={"Id": f"m{number}", **inventory})
+        listed = self.s3.list_bucket_inventory_configurations(Bucket=name)["InventoryConfigurationList"]
         self.assertEqual([one["Id"] for one in listed], ["m0", "m1", "m2"])
-        self.s3.delete_bucket_metrics_configuration(Bucket=name, Id="m1")
-        self.refused("NoSuchConfiguration", self.s3.get_bucket_metrics_configuration, Bucket=name, Id="m1", status=404)
+        self.s3.delete_bucket_inventory_configuration(Bucket=name, Id="m1")
+        self.refused("NoSuchConfiguration", self.s3.get_bucket_inventory_configuration, Bucket=name, Id="m1", status=404)
+        # What is not done is not taken either.
+        metrics = {"Id": "m", "Filter": {"Prefix": "p/"}}
+        self.refused("NotImplemented", self.s3.put_bucket_metrics_configuration, Bucket=name, Id="m", MetricsConfiguration=metrics, status=501)
+        self.assertNotIn("MetricsConfigurationList", self.s3.list_bucket_metrics_configurations(Bucket=name))
         self.s3.delete_bucket(Bucket=name)
 
     def test_locks_keep_versions(self):

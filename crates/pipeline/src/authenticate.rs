@@ -197,7 +197,10 @@ pub(crate) fn verify_old(
     let credential = credential_of_objects(look, &claim.access_key_id, claim.session_token.as_deref())?;
     let text = sigv2::string_to_sign(claim, parts);
     let given = base64::engine::general_purpose::STANDARD.decode(claim.signature.as_bytes());
-    if given.is_ok_and(|given| crypto::signature::verify_sha1(&credential.secret, &text, &given)) {
+    let given = given.unwrap_or_default();
+    let right = |text: &str| crypto::signature::verify_sha1(&credential.secret, text, &given);
+    // Both forms name the same bucket.
+    if right(&text) || sigv2::string_with_slash(claim, parts).is_some_and(|text| right(&text)) {
         return Ok(credential.identity);
     }
     Err(Refused {

@@ -403,6 +403,21 @@ pub(crate) fn would_admit<T: Resource>(call: &mut Call<'_>, access: Access, reso
     )
 }
 
+/// Whether a resource, or the way to it, is denied outright.
+pub(crate) fn is_denied<T: Resource>(call: &mut Call<'_>, access: Access, resource: &T) -> Result<bool> {
+    let mut context = Context::default();
+    resource.conditions(&mut context);
+    if let Some(way) = resource.way(&mut call.look)? {
+        let context = context.clone();
+        if would_deny(call, access, (&way.arn, &way.account), &way.policies, context)? {
+            return Ok(true);
+        }
+    }
+    let policies = resource.policies(&mut call.look)?;
+    let named = (&*resource.arn(), resource.account());
+    would_deny(call, access, named, &policies, context)
+}
+
 /// The decision alone, neither kept nor turned into a fault.
 pub(crate) fn would_allow(
     call: &mut Call<'_>,
@@ -442,7 +457,7 @@ fn decide(
         context.insert_many(key.clone(), values.clone());
     }
     if let Some(by) = call.via {
-        via(call.region(), by, access.action, &mut context);
+        via(call.region(), (&call.chain, by), access.action, &mut context);
     }
     if let Some((arn, account)) = &call.cause {
         context.insert("aws:SourceArn", arn.clone());
@@ -484,10 +499,11 @@ fn decide(
 }
 
 /// What policies see of a service that calls for its caller (IAM User Guide, "AWS global condition context keys").
-fn via(region: &str, by: &'static str, action: &str, context: &mut Context) {
+fn via(region: &str, (chain, by): (&[&'static str], &'static str), action: &str, context: &mut Context) {
+    let first = chain.first().copied().unwrap_or(by);
     context.insert("aws:ViaAWSService", "true");
-    context.insert_many("aws:CalledVia", [by.to_owned()]);
-    context.insert("aws:CalledViaFirst", by);
+    context.insert_many("aws:CalledVia", chain.iter().copied().map(str::to_owned));
+    context.insert("aws:CalledViaFirst", first);
     context.insert("aws:CalledViaLast", by);
     let name = by.split_once('.').map_or(by, |(name, _)| name);
     if action.starts_with("kms:") {

@@ -14,6 +14,7 @@ use wire::{Fault, Timestamp};
 use crate::authorize::{self, Judgement};
 use crate::blobs::{Delivery, Moves};
 use crate::environment::Environment;
+use crate::gateway::EndedPart;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
 use crate::jobs::{JobId, Pending};
@@ -22,32 +23,6 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
-
-/// Where a signature stood that was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignedIn {
-    Header,
-    /// A presigned request.
-    Query,
-    /// A form that a browser sent.
-    Form,
-}
-
-/// The version of a signature that was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignatureVersion {
-    V2,
-    V4,
-}
-
-/// How a request proved who sends it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Signed {
-    pub place: SignedIn,
-    pub version: SignatureVersion,
-    /// When it says it was signed, by the sender's clock. Presigned requests and forms of version 2 do not say.
-    pub at: Option<Timestamp>,
-}
 
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
@@ -61,9 +36,7 @@ pub struct RequestFacts {
     pub secure: bool,
     pub host: Option<String>,
     /// How it was signed; `None` of strangers, bearers and services.
-    pub signed: Option<Signed>,
-    /// What the header of S3's signatures says of the payload: its hash, or that it is not signed.
-    pub payload: Option<String>,
+    pub signed: Option<crate::signed::Signed>,
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
@@ -87,6 +60,7 @@ pub struct Look<'a> {
     pub(crate) wanted: Option<Wanted>,
     /// What the request is followed for by its service.
     pub(crate) followed: Option<String>,
+    pub(crate) followed_parts: Vec<EndedPart>,
 }
 
 impl<'a> Look<'a> {
@@ -108,6 +82,7 @@ impl<'a> Look<'a> {
             brought: None,
             wanted: None,
             followed: None,
+            followed_parts: Vec::new(),
         }
     }
 
@@ -149,6 +124,11 @@ impl<'a> Look<'a> {
     /// Has the end of this request told to its service's follower, whatever it is, under this name. The first of several counts.
     pub fn follow(&mut self, subject: &str) {
         self.followed.get_or_insert_with(|| subject.to_owned());
+    }
+
+    /// Tells the follower of one thing of several that the request was for.
+    pub fn follow_part(&mut self, part: EndedPart) {
+        self.followed_parts.push(part);
     }
 
     /// The directory of principals.
@@ -253,6 +233,10 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The service that makes the call, for whomever.
+    pub(crate) made_by: Option<&'static str>,
+    /// All services that the call came through for its caller, the first one first.
+    pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
     pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
@@ -265,6 +249,8 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// How large the payload of an answer may be that a service takes whole; zero for a request's.
+    pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
 }
@@ -302,12 +288,15 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            made_by: None,
+            chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            whole_bytes: 0,
             trace: request.trace.clone(),
         }
     }
@@ -405,23 +394,14 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
-    /// Asks, without refusing: whether the caller may do `access` on a resource that is at hand.
-    pub fn may_do<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        authorize::would_admit(self, access, resource)
+    /// Whether a policy denies the caller `access` on a resource, or on the way to it, outright, which says more than that none allows it.
+    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::is_denied(self, access, resource)
     }
 
-    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
-    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_deny(
-            self,
-            access,
-            (&resource.arn(), resource.account()),
-            &policies,
-            context,
-        )
+    /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
+    pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::would_admit(self, access, resource)
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.
@@ -483,6 +463,12 @@ impl<'a> Call<'a> {
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
+    }
+
+    /// The principal of the service that makes the call, whether for its own caller, as a role, or by itself. Services may set tags that
+    /// AWS keeps for itself (`aws:cloudformation:stack-name`).
+    pub const fn made_by(&self) -> Option<&'static str> {
+        self.made_by
     }
 
     /// The service whose operation runs.

@@ -106,7 +106,10 @@ impl Arriving for Resumed {
         &mut self,
     ) -> Pin<Box<dyn Future<Output = std::result::Result<Option<Bytes>, Interrupted>> + Send + '_>> {
         Box::pin(async {
-            match (self.first.take().filter(|bytes| !bytes.is_empty()), &mut self.rest) {
+            match (
+                self.first.take().filter(|bytes| !bytes.is_empty()),
+                &mut self.rest,
+            ) {
                 (Some(bytes), _) => Ok(Some(bytes)),
                 (None, Some(rest)) => rest.next().await,
                 (None, None) => Ok(None),
@@ -132,11 +135,7 @@ impl FormFile {
         }
     }
 
-    pub(crate) fn take(
-        &mut self,
-        arrived: Bytes,
-        each: &mut impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         self.decoder.push(arrived);
         while let Some(piece) = self.decoder.next_piece().map_err(malformed)? {
             let FormPiece::Data(bytes) = piece else { continue };
@@ -144,7 +143,12 @@ impl FormFile {
             let most = *self.size.end();
             if self.taken > most {
                 let message = "Your proposed upload exceeds the maximum allowed size";
-                return Err(of_size("EntityTooLarge", message, self.taken, ("MaxSizeAllowed", most)));
+                return Err(of_size(
+                    "EntityTooLarge",
+                    message,
+                    self.taken,
+                    ("MaxSizeAllowed", most),
+                ));
             }
             each(&bytes)?;
         }
@@ -156,7 +160,12 @@ impl FormFile {
         let least = *self.size.start();
         if self.taken < least {
             let message = "Your proposed upload is smaller than the minimum allowed size";
-            return Err(of_size("EntityTooSmall", message, self.taken, ("MinSizeAllowed", least)));
+            return Err(of_size(
+                "EntityTooSmall",
+                message,
+                self.taken,
+                ("MinSizeAllowed", least),
+            ));
         }
         Ok(())
     }

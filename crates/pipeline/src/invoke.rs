@@ -12,6 +12,7 @@ use wire::model::Protocol;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::Body;
 use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
@@ -30,6 +31,15 @@ impl Invoked {
     pub(crate) fn outlives_failure(&self) -> bool {
         self.record.read_only || self.record.error.is_some()
     }
+}
+
+/// What a call of another service is made with.
+pub(crate) struct Sent {
+    pub(crate) input: Document,
+    /// The body of the call.
+    pub(crate) payload: Option<Bytes>,
+    /// A payload of the answer is given whole up to so many bytes.
+    pub(crate) whole_bytes: u64,
 }
 
 /// Who asks inside a call, and in which way.
@@ -56,10 +66,11 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        // A service that acts for a resource does so there too: the key of a file that S3 delivers.
         self.ask(
             self.identity,
             Some(by),
-            None,
+            self.cause.clone(),
             by,
             service,
             operation,
@@ -169,7 +180,10 @@ impl Call<'_> {
     }
 
     /// Who a session is that was issued a moment ago.
-    fn session(&mut self, (access_key_id, token): (&str, &crypto::Secret)) -> Result<Arc<Identity>> {
+    pub(crate) fn session(
+        &mut self,
+        (access_key_id, token): (&str, &crypto::Secret),
+    ) -> Result<Arc<Identity>> {
         let directory = self.look.directory();
         let token = token.expose_text().map_err(Fault::internal)?;
         match directory.credential(&mut self.look, access_key_id, Some(token)) {
@@ -192,6 +206,30 @@ impl Call<'_> {
         operation: &str,
         (input, payload): (Document, Option<Bytes>),
     ) -> Result<Document> {
+        let sent = Sent {
+            input,
+            payload,
+            whole_bytes: 0,
+        };
+        let by = (via, cause, by);
+        self.ask_whole(identity, by, service, operation, sent)
+            .map(|(answer, _)| answer)
+    }
+
+    /// The same, with the answer's payload as far as it is no larger than `whole_bytes`.
+    pub(crate) fn ask_whole(
+        &mut self,
+        identity: &Identity,
+        (via, cause, by): (Option<&'static str>, Option<(String, String)>, &'static str),
+        service: &str,
+        operation: &str,
+        sent: Sent,
+    ) -> Result<(Document, Option<Bytes>)> {
+        let Sent {
+            input,
+            payload,
+            whole_bytes,
+        } = sent;
         let services = &self.look.environment.services;
         let asked = services.built(service, operation)?;
         if let Some(root) = asked.shape.input {
@@ -207,12 +245,17 @@ impl Call<'_> {
         };
         let shown = recorder::shown_input(services.trail(service), asked.model, asked.shape, &input);
         self.inside(asking, asked, shown, |inner| {
+            inner.whole_bytes = whole_bytes;
             services.made_ready(inner, asked.endpoint, &input)?;
             let answer = asked.endpoint.run(inner, input)?;
             services.observed(inner, asked.endpoint)?;
-            Ok(((), answer))
+            let delivered = match inner.delivery.take() {
+                Some(Body::Whole(bytes)) => Some(bytes),
+                _ => None,
+            };
+            Ok((delivered, answer))
         })
-        .map(|((), answer)| answer)
+        .map(|(delivered, answer)| (answer, delivered))
     }
 
     /// Runs `work` as a call of its own inside this one, and records it by the outcome that it comes to.
@@ -240,6 +283,11 @@ impl Call<'_> {
         look.brought = self.look.brought;
         let mut inner = Call::new(look, asking.identity, &facts, model.name);
         inner.via = asking.via;
+        inner.made_by = Some(by);
+        if let Some(by) = asking.via {
+            inner.chain.clone_from(&self.chain);
+            inner.chain.push(by);
+        }
         inner.cause = asking.cause;
         inner.payload = asking.payload;
         inner.unkept = std::mem::take(&mut self.unkept);

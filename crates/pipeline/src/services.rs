@@ -8,6 +8,7 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
+use crate::site::SiteRules;
 use crate::trail::{self, TrailRules};
 use api::models::Embedded;
 use wire::fault::Common;
@@ -22,6 +23,7 @@ pub(crate) struct Services {
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
     readiness: Vec<&'static Readiness>,
+    sites: Option<&'static SiteRules>,
 }
 
 /// An operation that is built.
@@ -57,6 +59,7 @@ impl Services {
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
             readiness: tables.readiness.clone(),
+            sites: tables.sites,
         }
     }
 
@@ -117,6 +120,11 @@ impl Services {
             .iter()
             .find(|rules| rules.service == service)
             .copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// What a service makes of forms; `None` where it takes none.

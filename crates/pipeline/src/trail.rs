@@ -41,7 +41,14 @@ pub struct TrailRules {
 }
 
 /// Whose resource the first segment of a path names, raw and in path style, if there is one.
-pub type OwnedBy = fn(&mut Look<'_>, &str) -> Result<Option<Owned>>;
+pub type OwnedBy = fn(&mut Look<'_>, &str) -> Result<Option<Located>>;
+
+/// A resource that a request names, whoever sent it.
+pub struct Located {
+    pub owned: Owned,
+    /// What the request is followed for, even if it is refused before its operation runs.
+    pub followed: Option<String>,
+}
 
 impl TrailRules {
     /// What holds for most services.

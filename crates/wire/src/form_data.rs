@@ -126,7 +126,9 @@ impl FormDecoder {
                         return self.wait(State::Field(name));
                     };
                     let value = self.arrived.slice(..end);
-                    let value = std::str::from_utf8(&value).map_err(|_| FormError::Malformed)?.to_owned();
+                    let value = std::str::from_utf8(&value)
+                        .map_err(|_| FormError::Malformed)?
+                        .to_owned();
                     self.skip(end + self.boundary.len())?;
                     self.state = State::Delimited;
                     return Ok(Some(FormPiece::Field { name, value }));
@@ -178,7 +180,9 @@ impl FormDecoder {
         let text = text.strip_prefix("\r\n").ok_or(FormError::Malformed)?;
         let disposition = text.split("\r\n").find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
+            name.trim()
+                .eq_ignore_ascii_case("content-disposition")
+                .then_some(value)
         });
         let disposition = disposition.ok_or(FormError::Malformed)?;
         let (kind, rest) = disposition.split_once(';').ok_or(FormError::Malformed)?;
@@ -251,7 +255,9 @@ fn boundary(content_type: &str) -> Option<String> {
     if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
-    let (_, value) = parameters(rest)?.into_iter().find(|(name, _)| name == "boundary")?;
+    let (_, value) = parameters(rest)?
+        .into_iter()
+        .find(|(name, _)| name == "boundary")?;
     let fits = !value.is_empty()
         && value.len() <= BOUNDARY_BYTES_MAX
         && value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -326,7 +332,9 @@ mod tests {
             Content-Disposition: form-data; name=\"file\"; filename=\"C:\\x\\a \\\"b\\\".txt\"\r\nContent-Type: text/plain\r\n\r\n"
             .to_vec();
         body.extend_from_slice(file);
-        body.extend_from_slice(b"\r\n--xyz\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\nx\r\n--xyz--\r\n");
+        body.extend_from_slice(
+            b"\r\n--xyz\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\nx\r\n--xyz--\r\n",
+        );
         body
     }
 
@@ -349,16 +357,31 @@ mod tests {
         ] {
             assert_eq!(FormDecoder::new(kind).err(), Some(error), "{kind}");
         }
-        let long = format!("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{}", "x".repeat(FIELDS_BYTES_MAX));
+        let long = format!(
+            "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{}",
+            "x".repeat(FIELDS_BYTES_MAX)
+        );
         for (body, error) in [
             ("", FormError::NoFile),
             ("--xyz--", FormError::NoFile),
             ("--xyz\r\n\r\n", FormError::Malformed),
-            ("--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--xyz--", FormError::NoFile),
-            ("--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--xy", FormError::Malformed),
+            (
+                "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx\r\n--xyz--",
+                FormError::NoFile,
+            ),
+            (
+                "--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--xy",
+                FormError::Malformed,
+            ),
             ("--xyz\r\nContent-Type: x\r\n\r\n", FormError::Malformed),
-            ("--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\n", FormError::Malformed),
-            ("--xyzzy\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n", FormError::Malformed),
+            (
+                "--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\n",
+                FormError::Malformed,
+            ),
+            (
+                "--xyzzy\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n",
+                FormError::Malformed,
+            ),
             (long.as_str(), FormError::TooLarge),
         ] {
             for cut in [1, 1000] {

@@ -6,6 +6,7 @@ pub mod constraints;
 pub mod document;
 pub mod fault;
 pub mod form_data;
+pub mod loose;
 pub mod model;
 mod per_service;
 pub mod protocol;

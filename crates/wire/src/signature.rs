@@ -2,8 +2,8 @@
 //!
 //! Invariant: a request claims one signature at the most.
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::protocol::Parts;
 use crate::sigv4::{self, percent_decode};
@@ -111,7 +111,8 @@ pub fn lifted(claim: &Claim<'_>, parts: &Parts<'_>) -> Result<Option<HeaderMap>,
             let message = format!("The query parameter {shown} cannot be a header.");
             return Err(Fault::plain("InvalidArgument", 400, message));
         };
-        all.get_or_insert_with(|| parts.headers.clone()).append(name, value);
+        all.get_or_insert_with(|| parts.headers.clone())
+            .append(name, value);
     }
     Ok(all)
 }
@@ -150,13 +151,18 @@ pub fn of_form<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Option<For
         let algorithm = needed("X-Amz-Algorithm")?;
         if algorithm != sigv4::ALGORITHM {
             let shown: String = algorithm.chars().take(64).collect();
-            return Err(Fault::plain("InvalidArgument", 400, "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
-                .with("ArgumentName", Document::String("X-Amz-Algorithm".to_owned()))
-                .with("ArgumentValue", Document::String(shown)));
+            return Err(Fault::plain(
+                "InvalidArgument",
+                400,
+                "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"",
+            )
+            .with("ArgumentName", Document::String("X-Amz-Algorithm".to_owned()))
+            .with("ArgumentValue", Document::String(shown)));
         }
         let (access_key_id, scope) = sigv4::scope_of(needed("X-Amz-Credential")?)?;
         let date = needed("X-Amz-Date")?;
-        let Some(seconds) = sigv4::parse_basic_time(date).filter(|_| date.starts_with(scope.date.as_ref())) else {
+        let Some(seconds) = sigv4::parse_basic_time(date).filter(|_| date.starts_with(scope.date.as_ref()))
+        else {
             let message = "X-Amz-Date must be formatted via ISO8601 Long format";
             return Err(Fault::plain("InvalidArgument", 400, message));
         };
@@ -169,7 +175,10 @@ pub fn of_form<'a>(field: impl Fn(&str) -> Option<&'a str>) -> Result<Option<For
             scope: Some((scope, sigv4::SignedAt { seconds, text })),
         }));
     }
-    if ["awsaccesskeyid", "signature", "policy"].iter().all(|name| field(name).is_none()) {
+    if ["awsaccesskeyid", "signature", "policy"]
+        .iter()
+        .all(|name| field(name).is_none())
+    {
         return Ok(None);
     }
     Ok(Some(FormClaim {

@@ -14,7 +14,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
 use crate::fault::Common;
 use crate::protocol::Parts;
 use crate::route::path_style;
-use crate::sigv4::{WINDOW_SECONDS, decode_bytes, extended, parse_basic_time, parse_http_date, percent_decode, skewed, spaced_hex};
+use crate::sigv4::{
+    WINDOW_SECONDS, decode_bytes, extended, parse_basic_time, parse_http_date, percent_decode, skewed,
+    spaced_hex,
+};
 use crate::{Document, Fault};
 
 /// Regions that were there before 2014, and so know this version.
@@ -140,7 +143,12 @@ fn of_header<'a>(said: &'a str, headers: &'a HeaderMap) -> Result<Claim<'a>, Fau
         let message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
         return Err(Fault::plain("InvalidArgument", 400, message));
     };
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::trim)
+    };
     let undated = || {
         let message = "AWS authentication requires a valid Date or x-amz-date header";
         Fault::common(Common::AccessDenied, message)
@@ -189,7 +197,8 @@ impl<'a> Query<'a> {
 
     fn claim(self) -> Result<Claim<'a>, Fault> {
         let (Some(key), Some(text), Some(signature)) = (self.key, self.expires, self.signature) else {
-            let message = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
+            let message =
+                "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
             return Err(Fault::common(Common::AccessDenied, message));
         };
         if key.is_empty() || key.len() > 128 {
@@ -238,7 +247,11 @@ pub fn check_time(claim: &Claim<'_>, now: i64) -> Result<(), Fault> {
             if apart <= WINDOW_SECONDS {
                 return Ok(());
             }
-            let said = if date.is_empty() { extended(*seconds) } else { (*date).to_owned() };
+            let said = if date.is_empty() {
+                extended(*seconds)
+            } else {
+                (*date).to_owned()
+            };
             Err(skewed(&said, now))
         }
         When::Until { seconds, .. } if now <= *seconds => Ok(()),
@@ -250,6 +263,17 @@ pub fn check_time(claim: &Claim<'_>, now: i64) -> Result<(), Fault> {
 
 /// The text that the claim's signature must cover.
 pub fn string_to_sign(claim: &Claim<'_>, parts: &Parts<'_>) -> String {
+    string_of(claim, parts, &path_style(parts.path, parts.headers))
+}
+
+/// The same where the path is a bucket's without the slash at its end, which AWS's own clients sign with it.
+pub fn string_with_slash(claim: &Claim<'_>, parts: &Parts<'_>) -> Option<String> {
+    let path = path_style(parts.path, parts.headers);
+    let bucket = path.strip_prefix('/').unwrap_or(&path);
+    (!bucket.is_empty() && !bucket.contains('/')).then(|| string_of(claim, parts, &format!("/{bucket}/")))
+}
+
+fn string_of(claim: &Claim<'_>, parts: &Parts<'_>, path: &str) -> String {
     let presigned = claim.presigned();
     let mut amz: BTreeMap<String, Vec<Cow<'_, str>>> = BTreeMap::new();
     let mut named: BTreeMap<&str, Cow<'_, str>> = BTreeMap::new();
@@ -307,7 +331,7 @@ pub fn string_to_sign(claim: &Claim<'_>, parts: &Parts<'_>) -> String {
         let values: Vec<&str> = values.iter().map(|value| value.trim()).collect();
         out.push_str(&format!("{name}:{}\n", values.join(",")));
     }
-    out.push_str(&path_style(parts.path, parts.headers));
+    out.push_str(path);
     resource.sort_by_key(|(name, _)| *name);
     for (at, (name, value)) in resource.iter().enumerate() {
         out.push(if at == 0 { '?' } else { '&' });

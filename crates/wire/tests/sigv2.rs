@@ -55,7 +55,13 @@ fn read(method: &str, uri: &str, pairs: &[(&str, &str)]) -> Result<(String, Stri
 fn the_documentation_s_examples_are_signed_as_it_says() {
     let date = |clock: &str| format!("Tue, 27 Mar 2007 {clock} +0000");
     let cases: &[(&str, &str, &[(&str, &str)], &str, &str)] = &[
-        ("GET", "/photos/puppy.jpg", &[HOST], "19:36:42", "bWq2s1WEIj+Ydj0vQ697zp+IXMU="),
+        (
+            "GET",
+            "/photos/puppy.jpg",
+            &[HOST],
+            "19:36:42",
+            "bWq2s1WEIj+Ydj0vQ697zp+IXMU=",
+        ),
         (
             "PUT",
             "/photos/puppy.jpg",
@@ -70,7 +76,13 @@ fn the_documentation_s_examples_are_signed_as_it_says() {
             "19:42:41",
             "htDYFYduRNen8P9ZfE/s9SuKy0U=",
         ),
-        ("GET", "/?acl", &[HOST], "19:44:46", "c2WLPFtWHVgbEmeEG93a4cG37dM="),
+        (
+            "GET",
+            "/?acl",
+            &[HOST],
+            "19:44:46",
+            "c2WLPFtWHVgbEmeEG93a4cG37dM=",
+        ),
         (
             "DELETE",
             "/johnsmith/photos/puppy.jpg",
@@ -107,7 +119,9 @@ fn the_documentation_s_examples_are_signed_as_it_says() {
 
 #[test]
 fn the_documentation_s_query_string_is_signed_as_it_says() {
-    let uri = format!("/photos/puppy.jpg?AWSAccessKeyId={KEY}&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620");
+    let uri = format!(
+        "/photos/puppy.jpg?AWSAccessKeyId={KEY}&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620"
+    );
     let (text, given) = read("GET", &uri, &[HOST]).unwrap_or_else(|fault| panic!("{}", fault.message));
     assert_eq!(text, "GET\n\n\n1175139620\n/johnsmith/photos/puppy.jpg");
     assert_eq!(sign(&text), given);
@@ -116,7 +130,9 @@ fn the_documentation_s_query_string_is_signed_as_it_says() {
 #[test]
 fn what_stands_in_the_query_is_covered_as_if_it_were_a_header() {
     let end = format!("AWSAccessKeyId={KEY}&Signature=a+b&Expires=5");
-    let query = format!("versionId=1%2B2&acl&x-amz-acl=public-read&Content-Type=text%2Fplain&x-amz-security-token=t%2Fk&{end}");
+    let query = format!(
+        "versionId=1%2B2&acl&x-amz-acl=public-read&Content-Type=text%2Fplain&x-amz-security-token=t%2Fk&{end}"
+    );
     let (text, given) = read("PUT", &format!("/k%20ey?{query}"), &[HOST]).ok().unwrap();
     assert_eq!(
         text,
@@ -127,7 +143,10 @@ fn what_stands_in_the_query_is_covered_as_if_it_were_a_header() {
     let authorization = format!("AWS {KEY}:c2ln");
     let signed = [HOST, date, ("date", "other"), ("authorization", &authorization)];
     let (text, _) = read("GET", "/?x-amz-acl=unsigned", &signed).ok().unwrap();
-    assert_eq!(text, "GET\n\n\n\nx-amz-date:Tue, 27 Mar 2007 21:20:26 +0000\n/johnsmith/");
+    assert_eq!(
+        text,
+        "GET\n\n\n\nx-amz-date:Tue, 27 Mar 2007 21:20:26 +0000\n/johnsmith/"
+    );
 }
 
 #[test]
@@ -157,7 +176,10 @@ fn half_a_signature_and_two_of_them_are_refused() {
         ("/", &[HOST, header, header]),
     ] {
         let (code, _) = refused(uri, pairs);
-        assert!(matches!(code, Code::Plain { code, .. } if code == "InvalidArgument"), "{uri}");
+        assert!(
+            matches!(code, Code::Plain { code, .. } if code == "InvalidArgument"),
+            "{uri}"
+        );
     }
 }
 
@@ -177,5 +199,8 @@ fn the_time_that_a_request_says_bounds_it() {
     let fault = sigv2::check_time(&claim, 1_175_139_621).err().unwrap();
     assert_eq!(fault.message, "Request has expired");
     let expires = fault.members.iter().find(|(name, _)| *name == "Expires");
-    assert_eq!(expires.and_then(|(_, value)| value.as_str()), Some("2007-03-29T03:40:20Z"));
+    assert_eq!(
+        expires.and_then(|(_, value)| value.as_str()),
+        Some("2007-03-29T03:40:20Z")
+    );
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a request that ends here has changed nothing but the ledger.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,13 +13,12 @@ use wire::model::{Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
 use wire::signature::Claim;
-use wire::sigv2::When;
 use wire::{Document, Fault, Timestamp};
 
 use super::{ATTEMPTS_MAX, Gateway, answer, report};
 use crate::authenticate::{self, Proven};
-use crate::call::{Look, RequestFacts, SignatureVersion, Signed, SignedIn};
-use crate::front::{Answer, Incoming};
+use crate::call::{Look, RequestFacts};
+use crate::front::{Answer, Incoming, Standing};
 use crate::identity::Identity;
 use crate::integrity;
 use crate::ledger::record::Caller;
@@ -26,6 +26,8 @@ use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
+use crate::signed::Signed;
+use crate::trail::Located;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -40,6 +42,7 @@ pub(super) struct Prepared {
     pub(super) unchunked: Option<Unchunked>,
     /// The headers with which the input is decoded, where they are not the request's own.
     pub(super) headers: Option<HeaderMap>,
+    /// How the request was signed; `None` of strangers.
     pub(super) signed: Option<Signed>,
 }
 
@@ -48,6 +51,8 @@ type Unchunked = (Bytes, Vec<(String, String)>);
 
 /// A request that ends before a handler.
 pub(super) struct Refused {
+    /// Who asked, if that was verified.
+    pub(super) requester: Option<Arc<Identity>>,
     pub(super) fault: Fault,
     pub(super) route: Option<Route>,
     pub(super) protocol: Protocol,
@@ -55,6 +60,19 @@ pub(super) struct Refused {
     pub(super) region: String,
     pub(super) caller: Caller,
     pub(super) input: Option<Document>,
+    /// A signature was verified before it.
+    pub(super) proven: bool,
+}
+
+impl Prepared {
+    /// Whether a signature was verified, which gives the connection its standing.
+    pub(super) fn is_proven(&self, standing: &Standing) -> bool {
+        let proven = !self.identity.access_key_id.is_empty();
+        if proven {
+            standing.prove();
+        }
+        proven
+    }
 }
 
 impl Gateway {
@@ -83,9 +101,11 @@ impl Gateway {
             Ok(route) => route,
             Err(refusal) => return Err(Box::new(self.unrouted(original, claim, refusal, region, wall))),
         };
+        let verified = Cell::new(false);
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
+                requester: None,
                 fault,
                 route: Some(route),
                 protocol,
@@ -93,6 +113,7 @@ impl Gateway {
                 region: region.clone(),
                 caller,
                 input,
+                proven: verified.get(),
             })
         };
         let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
@@ -103,7 +124,8 @@ impl Gateway {
         let endpoint = self.endpoint(route.service.name, route.operation.name);
         // S3 serves strangers too: what the policies say of them decides.
         let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
-        let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
+        let asks_no_proof = stranger || endpoint.is_some_and(Endpoint::is_bearer);
+        let identity = if asks_no_proof {
             let stranger = Identity::anonymous(&self.environment.management_account);
             Ok((Arc::new(stranger), None))
         } else {
@@ -111,6 +133,7 @@ impl Gateway {
             let proven = self.verify(original, asked, wall, body.is_none());
             proven.map(|proven| (proven.identity, proven.key))
         };
+        verified.set(identity.is_ok() && !asks_no_proof);
         let (identity, key) = identity.map_err(|denied| {
             let caller = denied
                 .identity
@@ -118,12 +141,17 @@ impl Gateway {
                 .map_or_else(|| Caller::unknown(key_id), Caller::of);
             refused(denied.fault, caller, None)
         })?;
+        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
+            let mut refused = refused(fault, caller, input);
+            refused.requester = Some(Arc::clone(&identity));
+            refused
+        };
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
         let proven = claim.as_ref().and_then(Claim::v4).zip(key);
-        let received = receive(original, proven, body)
-            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        let received =
+            receive(original, proven, body).map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
             body: received.bytes(parts.body),
             ..*parts
@@ -142,8 +170,11 @@ impl Gateway {
         } else {
             region
         };
+        let signed = claim
+            .as_ref()
+            .filter(|_| !stranger && !endpoint.is_bearer())
+            .map(|claim| Signed::of(claim, parts.headers));
         let (payload, unchunked) = received.split();
-        let signed = claim.as_ref().filter(|_| !stranger && !endpoint.is_bearer()).map(how);
         Ok(Prepared {
             route,
             endpoint,
@@ -165,13 +196,13 @@ impl Gateway {
             Some(Claim::V4(claim)) => claim.scope.region.to_string(),
             Some(Claim::V2(_)) => {
                 let owned = self.placed("s3", parts.path, parts.headers);
-                owned.map_or_else(|| FIRST.to_owned(), |owned| owned.region)
+                owned.map_or_else(|| FIRST.to_owned(), |found| found.owned.region)
             }
         }
     }
 
-    /// Whose resource of a service a path names.
-    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Owned> {
+    /// The resource of a service that a path names.
+    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Located> {
         let placed = self.trail(service).placed?;
         let path = route::path_style(path, headers);
         let name = path.trim_start_matches('/').split('/').next().unwrap_or_default();
@@ -203,11 +234,13 @@ impl Gateway {
             self.verify(parts, (claim.as_ref(), None, &region), wall, false)
                 .map_err(|refused| refused.fault)
         });
-        let (fault, caller) = match verified {
-            Ok(proven) => (refusal.fault, Caller::of(&proven.identity)),
-            Err(fault) => (fault, Caller::unknown("")),
+        let proven = verified.is_ok();
+        let (fault, caller, requester) = match verified {
+            Ok(proven) => (refusal.fault, Caller::of(&proven.identity), Some(proven.identity)),
+            Err(fault) => (fault, Caller::unknown(""), None),
         };
         Refused {
+            requester,
             fault,
             route: None,
             protocol: refusal.protocol,
@@ -215,6 +248,7 @@ impl Gateway {
             region,
             caller,
             input: None,
+            proven,
         }
     }
 
@@ -236,13 +270,7 @@ impl Gateway {
         let account = Arc::clone(&self.environment.management_account);
         for _ in 0..ATTEMPTS_MAX {
             let now = self.environment.clock.now();
-            let mut look = Look::new(
-                &mut tx,
-                &self.environment,
-                now,
-                region,
-                Arc::clone(&account),
-            );
+            let mut look = Look::new(&mut tx, &self.environment, now, region, Arc::clone(&account));
             let verified = match claim {
                 Claim::V4(claim) => authenticate::verify(&mut look, parts, claim, route, wall, arriving),
                 Claim::V2(_) if route.is_some_and(|route| !route.service.bare_errors) => {
@@ -279,9 +307,10 @@ impl Gateway {
         let region = claim.as_ref().map(|claim| claim.scope.region.to_string());
         let claim = claim.map(Claim::V4);
         let asked = (claim.as_ref(), None, region.as_deref().unwrap_or_default());
-        self.verify(&parts, asked, self.environment.clock.wall(), false)
-            .map(|proven| proven.identity)
-            .map_err(|refused| refused.fault)
+        let proven = self.verify(&parts, asked, self.environment.clock.wall(), false);
+        let proven = proven.map_err(|refused| refused.fault)?;
+        incoming.standing.prove();
+        Ok(proven.identity)
     }
 
     /// Records and answers a request that no handler saw.
@@ -349,31 +378,6 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
-    }
-}
-
-/// How a claim that was verified stood in its request.
-fn how(claim: &Claim<'_>) -> Signed {
-    let place = if claim.presigned() {
-        SignedIn::Query
-    } else {
-        SignedIn::Header
-    };
-    let at = |seconds: i64| Some(Timestamp(seconds.saturating_mul(1000)));
-    match claim {
-        Claim::V4(claim) => Signed {
-            place,
-            version: SignatureVersion::V4,
-            at: at(claim.timestamp.seconds),
-        },
-        Claim::V2(claim) => Signed {
-            place,
-            version: SignatureVersion::V2,
-            at: match claim.when {
-                When::Signed { seconds, .. } => at(seconds),
-                When::Until { .. } => None,
-            },
-        },
     }
 }
 

@@ -135,6 +135,7 @@ impl Gateway {
         let caller = Caller::of(&prepared.identity);
         let (route, region) = (Some(prepared.route), prepared.region);
         let refused = Refused {
+            requester: None,
             fault,
             route,
             protocol,
@@ -142,6 +143,7 @@ impl Gateway {
             region,
             caller,
             input: None,
+            proven: false,
         };
         Answered::of(self.record_refusal(refused, facts).await)
     }

@@ -17,7 +17,7 @@ use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Ended, Gateway, answer, code, report};
 use crate::authenticate;
 use crate::blobs::Contents;
-use crate::call::{Look, RequestFacts, SignatureVersion, Signed, SignedIn};
+use crate::call::{Look, RequestFacts};
 use crate::form::{self, Form, FormFile, FormRules, Resumed, Uploaded};
 use crate::front::{Answer, Arriving, Body, Incoming};
 use crate::identity::Identity;
@@ -25,6 +25,7 @@ use crate::ledger::record::Caller;
 use crate::operation::Result;
 use crate::origin::Asking;
 use crate::payload::Payload;
+use crate::signed::Signed;
 
 /// A form that is to be served, without its body.
 pub(super) struct Posted {
@@ -90,7 +91,20 @@ impl Gateway {
             Ok(admitted) => return self.upload(posted, admitted, asking, facts, wall).await,
             Err(refused) => {
                 facts.signed = None;
-                self.refuse(*refused, &facts).await
+                let parts = Parts {
+                    method: &posted.method,
+                    path: &posted.path,
+                    query: &posted.query,
+                    headers: &posted.headers,
+                    body: &[],
+                };
+                let unheard = self.unheard(&refused, &parts);
+                let answer = self.refuse(*refused, &facts).await;
+                if let Some(unheard) = unheard {
+                    let told = (answer.status, &answer.headers, answer.size());
+                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
+                }
+                answer
             }
         };
         self.share(service.name, asking, &mut answer);
@@ -104,7 +118,7 @@ impl Gateway {
         wall: Timestamp,
     ) -> std::result::Result<Admitted, Box<Refused>> {
         let first = self.placed(posted.service.name, &posted.path, &posted.headers);
-        let mut region = first.map_or_else(|| "us-east-1".to_owned(), |owned| owned.region);
+        let mut region = first.map_or_else(|| "us-east-1".to_owned(), |found| found.owned.region);
         let operation = posted.service.operation(posted.rules.operation);
         let route = operation.map(|operation| Route {
             service: posted.service,
@@ -113,6 +127,7 @@ impl Gateway {
         });
         let refused = |fault: Fault, region: &str, caller: Caller, input: Option<Document>| {
             Box::new(Refused {
+                requester: None,
                 fault,
                 route,
                 protocol: Protocol::RestXml,
@@ -120,6 +135,7 @@ impl Gateway {
                 region: region.to_owned(),
                 caller,
                 input,
+                proven: false,
             })
         };
         let nobody = || Caller::unknown("");
@@ -136,7 +152,7 @@ impl Gateway {
                 (Arc::new(stranger), None)
             }
             Some(claim) => match self.verify_form(claim, &region, wall) {
-                Ok(identity) => (identity, Some(how(claim))),
+                Ok(identity) => (identity, Some(Signed::of_form(claim))),
                 Err(denied) => {
                     let caller = denied
                         .identity
@@ -146,8 +162,13 @@ impl Gateway {
                 }
             },
         };
-        let fail = |fault: Fault| refused(fault, &region, Caller::of(&identity), None);
-        let found = route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
+        let fail = |fault: Fault| {
+            let mut refused = refused(fault, &region, Caller::of(&identity), None);
+            refused.requester = Some(Arc::clone(&identity));
+            refused
+        };
+        let found =
+            route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
         let Some((route, endpoint)) = found else {
             return Err(fail(Fault::internal("a form's operation is not built")));
         };
@@ -217,7 +238,7 @@ impl Gateway {
             operation,
             protocol,
         } = prepared.route;
-        facts.signed = prepared.signed;
+        facts.signed = prepared.signed.clone();
         let region = prepared.region.clone();
         let parts = Parts {
             method: operation.method,
@@ -244,12 +265,13 @@ impl Gateway {
         if let Some((followed, follower)) = followed {
             let ended = Ended {
                 subject: &followed.subject,
+                parts: &followed.parts,
                 operation: operation.name,
                 method: &posted.method,
                 path: &posted.path,
                 query: &posted.query,
                 headers: &posted.headers,
-                signed: facts.signed,
+                signed: facts.signed.clone(),
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -334,18 +356,4 @@ fn told(
     }
     encoded.body = answer.body;
     encoded
-}
-
-/// How a form's claim that was verified stood in it.
-fn how(claim: &signature::FormClaim<'_>) -> Signed {
-    let at = claim.scope.as_ref().map(|(_, at)| Timestamp(at.seconds.saturating_mul(1000)));
-    Signed {
-        place: SignedIn::Form,
-        version: if claim.scope.is_some() {
-            SignatureVersion::V4
-        } else {
-            SignatureVersion::V2
-        },
-        at,
-    }
 }

@@ -47,7 +47,8 @@ pub(super) fn is_control(path: &str, headers: &HeaderMap) -> bool {
         Named::Endpoint => false,
         Named::Nothing => path.starts_with(CONTROL) && account.is_some(),
         Named::Bucket(name) => {
-            let bare = host_name(headers).is_some_and(|host| host.eq_ignore_ascii_case(&format!("{name}.localhost")));
+            let bare = host_name(headers)
+                .is_some_and(|host| host.eq_ignore_ascii_case(&format!("{name}.localhost")));
             bare && path.starts_with(CONTROL) && account == Some(&name) && is_account(&name)
         }
     }
@@ -70,6 +71,9 @@ pub(super) fn of_headers(headers: &HeaderMap) -> Named {
 
 /// What a host names, without its port.
 pub(super) fn named(host: &str) -> Named {
+    if let Some(bucket) = super::website::bucket(host) {
+        return Named::Bucket(bucket);
+    }
     let name = host.to_ascii_lowercase();
     if name.len() > 253 {
         return Named::Nothing;
@@ -150,7 +154,10 @@ fn is_region(label: &str) -> bool {
     (2..=3).contains(&count)
         && (1..=2).contains(&number.len())
         && number.bytes().all(|byte| byte.is_ascii_digit())
-        && words.clone().next().is_some_and(|first| first.len() == 2 || first.len() == 4)
+        && words
+            .clone()
+            .next()
+            .is_some_and(|first| first.len() == 2 || first.len() == 4)
         && words.all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
@@ -236,15 +243,26 @@ mod tests {
             ("111122223333.localhost", "444455556666"),
         ] {
             let bucket = host.split('.').next().unwrap();
-            assert_eq!(ask(host, account), (false, format!("/{bucket}/v20180820/key")), "{host}");
+            assert_eq!(
+                ask(host, account),
+                (false, format!("/{bucket}/v20180820/key")),
+                "{host}"
+            );
         }
         let path = "/v20180820/key".to_owned();
         assert_eq!(ask("s3.localhost", account), (false, path.clone()));
         assert_eq!(ask("127.0.0.1:4566", ""), (false, path.clone()));
-        for host in ["127.0.0.1:4566", "111122223333.localhost:4566", "s3-control.localhost"] {
+        for host in [
+            "127.0.0.1:4566",
+            "111122223333.localhost:4566",
+            "s3-control.localhost",
+        ] {
             assert_eq!(ask(host, account), (true, path.clone()), "{host}");
         }
-        assert_eq!(ask("444455556666.s3-control.eu-central-1.localhost", ""), (true, path));
+        assert_eq!(
+            ask("444455556666.s3-control.eu-central-1.localhost", ""),
+            (true, path)
+        );
     }
 
     proptest! {

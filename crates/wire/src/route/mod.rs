@@ -22,6 +22,8 @@ pub use bucket::path_style;
 mod host;
 mod rest;
 mod s3;
+mod website;
+pub use website::website;
 
 static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -153,7 +155,10 @@ pub fn takes_form(parts: &Parts<'_>, catalog: &dyn Catalog) -> Option<&'static S
     let path = path.trim_start_matches('/');
     let bucket = path.strip_suffix('/').unwrap_or(path);
     let of_bucket = !bucket.is_empty() && !bucket.contains('/');
-    let mut names = parts.query.split('&').map(|pair| pair.split('=').next().unwrap_or(pair));
+    let mut names = parts
+        .query
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or(pair));
     (of_bucket && !names.any(is_subresource)).then_some(service)
 }
 
@@ -172,7 +177,8 @@ pub fn asks_in_advance(
     // A page that would name its operation in a header calls a service of another protocol.
     let rpc = |value: &str| {
         value.split(',').map(str::trim).any(|name| {
-            name.eq_ignore_ascii_case(AMZ_TARGET.as_str()) || name.eq_ignore_ascii_case(SMITHY_PROTOCOL.as_str())
+            name.eq_ignore_ascii_case(AMZ_TARGET.as_str())
+                || name.eq_ignore_ascii_case(SMITHY_PROTOCOL.as_str())
         })
     };
     if header(parts, &AMZ_TARGET).is_some() || targeted.any(rpc) {

@@ -89,7 +89,9 @@ fn expanded(form: &Form, name: &str) -> Option<String> {
 fn headers(form: &Form) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (field, _) in form.fields() {
-        let Some(value) = expanded(form, field) else { continue };
+        let Some(value) = expanded(form, field) else {
+            continue;
+        };
         let (name, value) = match field {
             "acl" => ("x-amz-acl", value),
             "tagging" => ("x-amz-tagging", tagging(&value)?),
@@ -145,8 +147,7 @@ impl Policy {
     fn read(encoded: &str) -> Result<Self> {
         let bare: String = encoded.chars().filter(|letter| !letter.is_whitespace()).collect();
         let decoded = STANDARD.decode(bare).map_err(|_| invalid("Invalid encoding."))?;
-        let mut policy: Value =
-            serde_json::from_slice(&decoded).map_err(|_| invalid("Invalid JSON."))?;
+        let mut policy: Value = serde_json::from_slice(&decoded).map_err(|_| invalid("Invalid JSON."))?;
         let expiration = match policy.get("expiration") {
             None => return Err(invalid("Policy missing expiration.")),
             Some(Value::String(text)) => Timestamp::from_iso8601(text).ok_or_else(|| {
@@ -212,7 +213,9 @@ impl Policy {
         let extra: Vec<&str> = form
             .fields()
             .map(|(name, _)| name)
-            .filter(|name| !UNCOVERED.contains(name) && !name.starts_with("x-ignore-") && !covered.contains(*name))
+            .filter(|name| {
+                !UNCOVERED.contains(name) && !name.starts_with("x-ignore-") && !covered.contains(*name)
+            })
             .collect();
         if !extra.is_empty() {
             return Err(unlike(&format!("Extra input fields: {}", extra.join(", "))));
@@ -295,7 +298,12 @@ fn answer(form: &Form, uploaded: &Uploaded<'_>) -> FormAnswer {
     let (status, body) = match form.get("success_action_status").map(str::trim) {
         Some("200") => (200, Vec::new()),
         Some("201") => {
-            let members = [("Location", location.as_str()), ("Bucket", bucket), ("Key", &key), ("ETag", etag)];
+            let members = [
+                ("Location", location.as_str()),
+                ("Bucket", bucket),
+                ("Key", &key),
+                ("ETag", etag),
+            ];
             (201, protocol::post_response(&members))
         }
         _ => (204, Vec::new()),
@@ -324,7 +332,10 @@ mod tests {
         form
     }
 
-    fn judged(conditions: &Value, fields: &[(&str, &str)]) -> std::result::Result<RangeInclusive<u64>, String> {
+    fn judged(
+        conditions: &Value,
+        fields: &[(&str, &str)],
+    ) -> std::result::Result<RangeInclusive<u64>, String> {
         let policy = json!({"expiration": "2026-11-22T00:00:01Z", "conditions": conditions}).to_string();
         let policy = Policy::read(&STANDARD.encode(policy)).map_err(|fault| fault.message)?;
         let judged = policy.judge(&form(fields, "dir\\a b.txt"), "bucket", WALL);
@@ -355,16 +366,28 @@ mod tests {
             judged(&conditions, &all).err()
         };
         let failed = |text: &str| Some(format!("Policy Condition failed: {text}"));
-        assert_eq!(with(("key", "other")), failed("[\"starts-with\", \"$key\", \"user/a b\"]"));
-        assert_eq!(with(("acl", "public-read")), failed("[\"eq\", \"$ACL\", \"private\"]"));
+        assert_eq!(
+            with(("key", "other")),
+            failed("[\"starts-with\", \"$key\", \"user/a b\"]")
+        );
+        assert_eq!(
+            with(("acl", "public-read")),
+            failed("[\"eq\", \"$ACL\", \"private\"]")
+        );
         assert_eq!(
             with(("Content-Type", "image/a, text/b")),
             failed("[\"starts-with\", \"$Content-Type\", \"image/\"]")
         );
-        assert_eq!(with(("tagging", "x")), Some("Extra input fields: tagging".to_owned()));
+        assert_eq!(
+            with(("tagging", "x")),
+            Some("Extra input fields: tagging".to_owned())
+        );
         assert_eq!(with(("x-amz-meta-tag", "anything")), None);
         let elsewhere = json!([{"bucket": "other"}]);
-        assert_eq!(judged(&elsewhere, &[]).err(), failed("[\"eq\", \"$bucket\", \"other\"]"));
+        assert_eq!(
+            judged(&elsewhere, &[]).err(),
+            failed("[\"eq\", \"$bucket\", \"other\"]")
+        );
     }
 
     #[test]
@@ -380,7 +403,10 @@ mod tests {
             json!(["content-length-range", -1, 1]),
         ] {
             let refused = judged(&json!([condition]), &[("key", "a")]).err().unwrap();
-            assert!(refused.starts_with("Policy Condition failed"), "{condition}: {refused}");
+            assert!(
+                refused.starts_with("Policy Condition failed"),
+                "{condition}: {refused}"
+            );
         }
     }
 
@@ -393,15 +419,25 @@ mod tests {
         for (text, message) in [
             ("{", "Invalid JSON."),
             ("{\"conditions\": []}", "Policy missing expiration."),
-            ("{\"expiration\": \"soon\", \"conditions\": []}", "Invalid 'expiration' value: 'soon'"),
-            ("{\"expiration\": \"2026-11-22T00:00:00Z\"}", "Policy missing conditions."),
+            (
+                "{\"expiration\": \"soon\", \"conditions\": []}",
+                "Invalid 'expiration' value: 'soon'",
+            ),
+            (
+                "{\"expiration\": \"2026-11-22T00:00:00Z\"}",
+                "Policy missing conditions.",
+            ),
         ] {
             assert_eq!(read(text), Err(format!("Invalid Policy: {message}")));
         }
         assert!(Policy::read("%").is_err());
-        let ended = Policy::read(&STANDARD.encode("{\"expiration\": \"2026-11-21T23:59:59Z\", \"conditions\": []}"));
+        let ended =
+            Policy::read(&STANDARD.encode("{\"expiration\": \"2026-11-21T23:59:59Z\", \"conditions\": []}"));
         let refused = ended.ok().unwrap().judge(&form(&[], ""), "bucket", WALL);
-        assert_eq!(refused.err().unwrap().message, "Invalid according to Policy: Policy expired.");
+        assert_eq!(
+            refused.err().unwrap().message,
+            "Invalid according to Policy: Policy expired."
+        );
     }
 
     #[test]

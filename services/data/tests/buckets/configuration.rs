@@ -1,6 +1,6 @@
 //! The other configurations of buckets: what is refused, what comes back, and that all of it ends with the bucket.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::Here;
 
@@ -183,26 +183,51 @@ fn configurations_end_with_their_bucket() {
     assert_eq!(Here::code(asked), "NoSuchWebsiteConfiguration");
 }
 
+/// A request for an inventory under an id, which names another.
+fn inventory(id: &str, named: &str) -> Value {
+    let destination = json!({"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": "CSV"}});
+    json!({"Bucket": "bucket", "Id": id, "InventoryConfiguration": {
+        "Id": named, "Destination": destination, "IsEnabled": true, "IncludedObjectVersions": "Current",
+        "Schedule": {"Frequency": "Daily"},
+    }})
+}
+
+#[test]
+fn reports_that_nothing_makes_are_refused() {
+    let here = Here::with_bucket();
+    for kind in ["Metrics", "Analytics", "IntelligentTiering"] {
+        let listed = here
+            .call(
+                &format!("ListBucket{kind}Configurations"),
+                json!({"Bucket": "bucket"}),
+            )
+            .unwrap();
+        assert_eq!(listed["IsTruncated"], false, "{kind}");
+        let put = api::models::service("s3").unwrap();
+        let name = format!("PutBucket{kind}Configuration");
+        assert!(put.operation(&name).is_some() && here.cloud.gateway.endpoint("s3", &name).is_none());
+    }
+}
+
 #[test]
 fn reports_are_listed_in_pages() {
     let here = Here::with_bucket();
     for number in 0..101 {
         let id = format!("m{number:03}");
-        let input = json!({"Bucket": "bucket", "Id": id, "MetricsConfiguration": {"Id": id}});
-        here.call("PutBucketMetricsConfiguration", input).unwrap();
+        here.call("PutBucketInventoryConfiguration", inventory(&id, &id))
+            .unwrap();
     }
-    let different = json!({"Bucket": "bucket", "Id": "x", "MetricsConfiguration": {"Id": "y"}});
     assert_eq!(
-        Here::code(here.call("PutBucketMetricsConfiguration", different)),
+        Here::code(here.call("PutBucketInventoryConfiguration", inventory("x", "y"))),
         "InvalidArgument"
     );
     let first = here
-        .call("ListBucketMetricsConfigurations", json!({"Bucket": "bucket"}))
+        .call("ListBucketInventoryConfigurations", json!({"Bucket": "bucket"}))
         .unwrap();
     assert_eq!(first["IsTruncated"], true);
     let token = first["NextContinuationToken"].clone();
     let second = here
-        .on_bucket("ListBucketMetricsConfigurations", "ContinuationToken", token)
+        .on_bucket("ListBucketInventoryConfigurations", "ContinuationToken", token)
         .unwrap();
-    assert_eq!(second["MetricsConfiguration"].as_array().map(Vec::len), Some(1));
+    assert_eq!(second["InventoryConfiguration"].as_array().map(Vec::len), Some(1));
 }

@@ -83,7 +83,11 @@ fn only_buckets_are_asked_in_advance() {
         let body = String::from_utf8(here.cloud.take(answer.body).to_vec()).unwrap();
         (answer.status, body)
     };
-    for (host, path) in [("127.0.0.1", "/bucket/key"), ("bucket.s3.localhost", "/"), ("s3.localhost", "/")] {
+    for (host, path) in [
+        ("127.0.0.1", "/bucket/key"),
+        ("bucket.s3.localhost", "/"),
+        ("s3.localhost", "/"),
+    ] {
         let (status, body) = ask(host, path, "x-amz-date");
         assert_eq!(status, 403, "{host}");
         assert!(body.contains("<Code>AccessForbidden</Code>"), "{host}: {body}");
@@ -96,14 +100,20 @@ fn only_buckets_are_asked_in_advance() {
         ("127.0.0.1", "/", "x-amz-date"),
         ("iam.localhost", "/", "x-amz-date"),
         ("lambda.localhost", "/2015-03-31/functions", "x-amz-date"),
-        ("s3-control.eu-central-1.amazonaws.com", "/v20180820/tags/x", "x-amz-date"),
+        (
+            "s3-control.eu-central-1.amazonaws.com",
+            "/v20180820/tags/x",
+            "x-amz-date",
+        ),
     ] {
         let (status, body) = ask(host, path, asked);
         assert!((400..=405).contains(&status), "{host}: {status}");
         assert!(!body.contains("AccessForbidden"), "{host}: {body}");
     }
     let told = here.cloud.records(ACCOUNT, "us-east-1");
-    let asked = told.iter().filter(|record| record.operation == "PreflightRequest");
+    let asked = told
+        .iter()
+        .filter(|record| record.operation == "PreflightRequest");
     assert!(asked.clone().all(|record| record.service == "s3"), "of S3 alone");
 }
 

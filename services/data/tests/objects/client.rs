@@ -123,8 +123,8 @@ impl Here {
                 identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
                 s3::OPERATIONS,
-                LAMBDA,
                 s3control::OPERATIONS,
+                LAMBDA,
             ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
             trails: vec![
@@ -336,6 +336,7 @@ impl Here {
             headers,
             body: Bytes::copy_from_slice(body).into(),
             peer: "127.0.0.1:50000".parse().unwrap(),
+            standing: pipeline::front::Standing::default(),
             tls: self.tls.get(),
         });
         Reply {

@@ -21,7 +21,8 @@ fn body(fields: &[(String, String)], file: Option<(&str, &[u8])>) -> Vec<u8> {
         body.extend_from_slice(head.as_bytes());
     }
     if let Some((name, bytes)) = file {
-        let head = format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        let head =
+            format!("--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
         body.extend_from_slice(head.as_bytes());
         body.extend_from_slice(bytes);
         body.extend_from_slice(b"\r\n");
@@ -40,12 +41,21 @@ fn owned(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 fn send(here: &Here, path: &str, body: &[u8]) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
-    headers.insert("content-type", HeaderValue::from_static("multipart/form-data; boundary=edge"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("multipart/form-data; boundary=edge"),
+    );
     here.serve("POST", path, "", headers, body)
 }
 
 /// The fields of a form whose policy has a condition for each of them, and some more.
-fn signed(keys: &Keys, bucket: &str, fields: &[(&str, &str)], more: &[Value], until: &str) -> Vec<(String, String)> {
+fn signed(
+    keys: &Keys,
+    bucket: &str,
+    fields: &[(&str, &str)],
+    more: &[Value],
+    until: &str,
+) -> Vec<(String, String)> {
     let credential = format!("{}/20261122/{REGION}/s3/aws4_request", keys.id);
     let mut all = owned(fields);
     all.extend(owned(&[
@@ -88,13 +98,28 @@ fn a_form_puts_its_file_with_all_that_its_fields_say() {
         ("tagging", tags),
         ("success_action_status", "201"),
     ];
-    let made = post(&here, &fields, &[json!(["content-length-range", 1, 100])], b"hello").expect(201);
-    assert_eq!((made.one("Bucket"), made.one("Key")), ("bucket".to_owned(), "up/a file.txt".to_owned()));
+    let made = post(
+        &here,
+        &fields,
+        &[json!(["content-length-range", 1, 100])],
+        b"hello",
+    )
+    .expect(201);
+    assert_eq!(
+        (made.one("Bucket"), made.one("Key")),
+        ("bucket".to_owned(), "up/a file.txt".to_owned())
+    );
     let etag = "\"5d41402abc4b2a76b9719d911017c592\"";
-    assert_eq!((made.one("ETag").as_str(), made.header("etag")), (etag, Some(etag)));
+    assert_eq!(
+        (made.one("ETag").as_str(), made.header("etag")),
+        (etag, Some(etag))
+    );
     assert!(made.header("x-amz-version-id").is_some());
     let location = format!("https://bucket.s3.{REGION}.amazonaws.com/up/a%20file.txt");
-    assert_eq!((made.one("Location").as_str(), made.header("location")), (location.as_str(), Some(location.as_str())));
+    assert_eq!(
+        (made.one("Location").as_str(), made.header("location")),
+        (location.as_str(), Some(location.as_str()))
+    );
     let got = here.get("/bucket/up/a%20file.txt", "").expect(200);
     assert_eq!(got.text(), "hello");
     for (name, value) in [
@@ -108,7 +133,10 @@ fn a_form_puts_its_file_with_all_that_its_fields_say() {
         assert_eq!(got.header(name), Some(value), "{name}");
     }
     let records = here.cloud.records(ACCOUNT, REGION);
-    let record = records.iter().rfind(|record| record.operation == "PutObject").unwrap();
+    let record = records
+        .iter()
+        .rfind(|record| record.operation == "PutObject")
+        .unwrap();
     assert!(record.data && record.error.is_none());
     assert_eq!(record.resources[0].arn, "arn:aws:s3:::bucket/up/a file.txt");
     assert!(!record.request.as_ref().unwrap().to_string().contains("hello"));
@@ -122,7 +150,8 @@ fn forms_are_answered_as_they_ask() {
     assert_eq!(with("success_action_status", "200").expect(200).text(), "");
     with("success_action_status", "500").expect(204);
     let away = with("success_action_redirect", "https://example.com/done?x=1").expect(303);
-    let to = "https://example.com/done?x=1&bucket=bucket&key=a%26b&etag=%229dd4e461268c8034f5c8564e155c67a6%22";
+    let to =
+        "https://example.com/done?x=1&bucket=bucket&key=a%26b&etag=%229dd4e461268c8034f5c8564e155c67a6%22";
     assert_eq!(away.header("location"), Some(to));
     with("success_action_redirect", "not an address").expect(204);
 }
@@ -147,7 +176,10 @@ fn what_the_policy_does_not_let_is_refused() {
     }
     post(&here, &[("key", "a")], &size, b"1234").expect(204);
     let other = message(post(&here, &[("key", "b")], &[json!({"key": "c"})], b"x"));
-    assert_eq!(other, "Invalid according to Policy: Policy Condition failed: [\"eq\", \"$key\", \"c\"]");
+    assert_eq!(
+        other,
+        "Invalid according to Policy: Policy Condition failed: [\"eq\", \"$key\", \"c\"]"
+    );
     let mut fields = signed(&here.root, "bucket", &[("key", "b")], &[], SOON);
     fields.insert(0, ("acl".to_owned(), "private".to_owned()));
     let extra = message(send(&here, "/bucket", &body(&fields, Some(("x", b"x")))));
@@ -185,7 +217,10 @@ fn a_forms_signature_is_held_to() {
     with("x-amz-credential", &unknown).refused(403, "InvalidAccessKeyId");
     for name in ["policy", "x-amz-date", "x-amz-credential", "x-amz-signature"] {
         let refused = without(name).refused(400, "InvalidArgument");
-        assert!(refused.one("Message").contains("must contain a field named"), "{name}");
+        assert!(
+            refused.one("Message").contains("must contain a field named"),
+            "{name}"
+        );
     }
     let stranger = here.user("stranger", &["s3:PutObject"], &["arn:aws:s3:::bucket/own/*"]);
     send(&signed(&stranger, "bucket", &[("key", "a")], &[], SOON)).refused(403, "AccessDenied");
@@ -201,7 +236,8 @@ fn strangers_send_forms_where_the_bucket_lets_them() {
     here.delete("/bucket", "publicAccessBlock").fine();
     let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject",
         "Resource": "arn:aws:s3:::bucket/open/*"}});
-    here.put("/bucket", "policy", policy.to_string().as_bytes()).fine();
+    here.put("/bucket", "policy", policy.to_string().as_bytes())
+        .fine();
     send(&here, "/bucket", &form).expect(204);
     assert_eq!(here.get("/bucket/open/a.txt", "").expect(200).text(), "x");
 }
@@ -209,7 +245,9 @@ fn strangers_send_forms_where_the_bucket_lets_them() {
 #[test]
 fn the_older_version_signs_forms_where_the_region_knows_it() {
     let here = Here::new();
-    let policy = STANDARD.encode(format!("{{\"expiration\":\"{SOON}\",\"conditions\":[[\"starts-with\",\"$key\",\"\"]]}}"));
+    let policy = STANDARD.encode(format!(
+        "{{\"expiration\":\"{SOON}\",\"conditions\":[[\"starts-with\",\"$key\",\"\"]]}}"
+    ));
     let signature = crypto::digest::hmac_sha1(here.root.secret.as_bytes(), policy.as_bytes());
     let fields = owned(&[
         ("key", "a"),
@@ -255,6 +293,9 @@ fn what_is_no_form_is_refused() {
     send(&here, "/bucket", &cut).refused(400, "MalformedPOSTRequest");
     here.get("/bucket/a", "").expect(404);
     let told = here.cloud.records(ACCOUNT, REGION);
-    assert!(told.iter().filter(|record| record.error.is_some()).count() > 7, "refusals are recorded");
+    assert!(
+        told.iter().filter(|record| record.error.is_some()).count() > 7,
+        "refusals are recorded"
+    );
     send(&here, "/none", &body(&key, file)).refused(404, "NoSuchBucket");
 }

@@ -31,6 +31,8 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod older_signatures;
+#[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod permission;
@@ -38,8 +40,6 @@ mod permission;
 mod reading;
 #[cfg(test)]
 mod replication;
-#[cfg(test)]
-mod signed_how;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

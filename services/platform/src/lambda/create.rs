@@ -74,7 +74,7 @@ impl Operation for CreateFunction {
         let arn = target.arn();
         let settings = settings::of_creation(&mut input)?;
         settings.check()?;
-        let tags = tag::read(input.tags.unwrap_or_default())?;
+        let tags = tag::read(call, input.tags.unwrap_or_default())?;
         if !tags.is_empty() {
             let mut context = Context::default();
             tag::requested(Some(&tags), &mut context);

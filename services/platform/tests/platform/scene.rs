@@ -150,11 +150,23 @@ impl Scene {
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
+                keys::secretsmanager::OPERATIONS,
+                keys::ssm::OPERATIONS,
                 platform::lambda::OPERATIONS,
+                platform::cloudformation::OPERATIONS,
                 more,
             ],
-            jobs: vec![keys::kms::JOBS, platform::lambda::JOBS],
-            trails: vec![&identity::sts::TRAIL, &keys::kms::TRAIL, &platform::lambda::TRAIL],
+            jobs: vec![
+                keys::kms::JOBS,
+                platform::lambda::JOBS,
+                platform::cloudformation::JOBS,
+            ],
+            trails: vec![
+                &identity::sts::TRAIL,
+                &keys::kms::TRAIL,
+                &platform::lambda::TRAIL,
+                &platform::cloudformation::TRAIL,
+            ],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };

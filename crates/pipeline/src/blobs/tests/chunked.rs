@@ -219,6 +219,7 @@ fn presigned(cloud: &Cloud, kind: &str, size: usize, streamed: bool, body: impl 
         },
         peer: "127.0.0.1:50000".parse().unwrap(),
         tls: None,
+        standing: crate::front::Standing::default(),
     });
     said(cloud, answer)
 }
@@ -228,13 +229,19 @@ fn chunks_that_a_query_promises_are_held_to_its_signature() {
     let cloud = cloud();
     let bytes = text(LARGE);
     for streamed in [false, true] {
-        let send = |kind: &str, body: &dyn Fn(&str) -> Vec<u8>| presigned(&cloud, kind, LARGE, streamed, body);
+        let send =
+            |kind: &str, body: &dyn Fn(&str) -> Vec<u8>| presigned(&cloud, kind, LARGE, streamed, body);
         let right = send(SIGNED, &|seed| chunked(SIGNED, seed, &bytes, Wrong::Nothing));
         assert_eq!(right.status, 200, "{}", right.code());
-        assert!(get(&cloud, "a").body == bytes, "what the chunks carry, and not the chunks");
+        assert!(
+            get(&cloud, "a").body == bytes,
+            "what the chunks carry, and not the chunks"
+        );
         let altered = send(SIGNED, &|seed| chunked(SIGNED, seed, &bytes, Wrong::Byte));
         assert_eq!(altered.code(), "SignatureDoesNotMatch");
-        let seedless = send(SIGNED, &|_| chunked(SIGNED, &"0".repeat(64), &bytes, Wrong::Nothing));
+        let seedless = send(SIGNED, &|_| {
+            chunked(SIGNED, &"0".repeat(64), &bytes, Wrong::Nothing)
+        });
         assert_eq!(seedless.code(), "SignatureDoesNotMatch");
         // Whoever got the address cannot send a body that nobody signed.
         let plain = send(SIGNED, &|_| bytes.clone());

@@ -82,7 +82,10 @@ fn a_client_that_is_lost_during_the_commit_takes_nothing_with_it() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     cloud.settle();
-    assert!(get(&cloud, "a").body == text(LARGE), "the row names a content that is there");
+    assert!(
+        get(&cloud, "a").body == text(LARGE),
+        "the row names a content that is there"
+    );
     cloud.gateway.sweep().unwrap();
     assert!(get(&cloud, "a").body == text(LARGE));
     assert_eq!(files(&blobs(&cloud)), 1, "the older content goes with the sweep");

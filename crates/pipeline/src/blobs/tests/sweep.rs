@@ -27,8 +27,8 @@ struct Watched {
 struct WatchedBlobs(Arc<dyn Blobs>, Arc<Watched>);
 
 impl Blobs for WatchedBlobs {
-    fn stage(&self) -> Result<Box<dyn Staged>> {
-        self.0.stage()
+    fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>> {
+        self.0.stage(name)
     }
     fn open(&self, name: &BlobName) -> Result<Option<Box<dyn Blob>>> {
         self.0.open(name)
@@ -55,9 +55,9 @@ fn yard() -> (Store, Arc<Yard>, Arc<Watched>) {
     let blobs = Arc::new(WatchedBlobs(Store::memory_blobs(), Arc::clone(&watched)));
     let store = Store::with_engine_and_blobs(Store::memory_engine(), blobs, chain()).unwrap();
     store.run::<_, Error>(|tx| tx.put(&ROWS, "a", Row(1))).unwrap();
-    let mut staged = store.blobs().stage().unwrap();
+    let mut staged = store.blobs().stage(&NAME).unwrap();
     staged.append(b"content").unwrap();
-    staged.publish(&NAME).unwrap();
+    staged.publish().unwrap();
     let yard = Yard::new(store.blobs());
     (store, yard, watched)
 }

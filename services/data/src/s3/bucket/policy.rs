@@ -226,7 +226,7 @@ impl Operation for PutBucketPolicy {
 
 /// Refuses a policy that takes the permission to change it from whoever puts it, and who has not said that this is meant.
 fn expect_way_back(call: &mut Call<'_>, bucket: &Bucket) -> Result<()> {
-    if call.may_do(PUT, &BucketTarget::new(Arc::new(bucket.clone())))? {
+    if call.would_admit(PUT, &BucketTarget::new(Arc::new(bucket.clone())))? {
         return Ok(());
     }
     Err(malformed(

@@ -4,7 +4,7 @@
 //! encryption context. A bucket key spares KMS: later calls of the same credentials use what the first one was given, for a few
 //! minutes, and KMS neither judges nor records them (S3 User Guide, "Reducing the cost of SSE-KMS with Amazon S3 Bucket Keys").
 //!
-//! Invariant: without KMS's leave, given in this call or to a bucket key within its time, no data key is in clear.
+//! Invariant: nobody unsigned gets a data key, whatever a key's policy says of its account's callers; without KMS's leave, given in this call or to a bucket key within its time, no data key is in clear.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ use wire::{Document, Fault, Timestamp};
 use super::mode::{ARN, KmsMode};
 use super::{Octets, UnderKms};
 use crate::s3::bucket::Bucket;
+use crate::s3::fault::invalid_argument;
+use crate::s3::locate;
 
 /// The service in whose name KMS is called, for `kms:ViaService`.
 const BY: &str = "s3.amazonaws.com";
@@ -51,6 +53,18 @@ fn context(bucket: &Bucket, key: &str, bucket_key: bool, more: &BTreeMap<String,
     Document::Map(std::iter::once(own).chain(more).collect())
 }
 
+/// Refuses callers who signed nothing: KMS has no caller to judge then.
+fn expect_signed(call: &Call<'_>) -> Result<()> {
+    if !locate::anonymous(call) {
+        return Ok(());
+    }
+    Err(invalid_argument(
+        "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.",
+        "Authorization",
+        "null",
+    ))
+}
+
 /// A data key for new contents, in clear, and what is kept of it.
 pub(super) fn make(
     call: &mut Call<'_>,
@@ -58,6 +72,7 @@ pub(super) fn make(
     key: &str,
     mode: KmsMode,
 ) -> Result<(Secret, UnderKms)> {
+    expect_signed(call)?;
     let named = mode.key.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned());
     let place = format!("{}\0{named}\0{:?}", bucket.name, mode.context);
     if mode.bucket_key
@@ -124,6 +139,7 @@ pub(super) fn encrypt(
 
 /// The data key of contents that there are.
 pub(super) fn open(call: &mut Call<'_>, bucket: &Bucket, key: &str, under: &UnderKms) -> Result<Secret> {
+    expect_signed(call)?;
     let place = crypto::digest::sha256(&under.data_key.0);
     if under.bucket_key
         && let Some(opened) = call.recall::<Secret>(OPENED, &place)

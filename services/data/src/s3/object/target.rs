@@ -217,7 +217,7 @@ impl ObjectTarget {
             Some(point) => BucketTarget::through(Arc::clone(&self.bucket), Arc::clone(point)),
             None => BucketTarget::new(Arc::clone(&self.bucket)),
         };
-        if !call.may_do(LIST, &within)? {
+        if !call.would_admit(LIST, &within)? {
             return Ok(refusal::denied());
         }
         Ok(match &self.asked {

@@ -3,6 +3,7 @@
 //! Invariant: nothing is written before everything that can be refused was; a condition holds in the transaction that writes.
 
 use api::s3 as model;
+use pipeline::identity::IdentityType;
 use pipeline::{Access, Call, Checksum, Checksums, Operation, Result};
 use policy::Context;
 use wire::Fault;
@@ -225,6 +226,8 @@ pub(crate) fn authorize_parts(
     has_tags: bool,
     asked: &lock::Asked,
 ) -> Result<()> {
+    // Services that deliver give the bucket's owner full control; the policies that AWS documents for them allow the put alone.
+    let delivers = call.identity.kind == IdentityType::AwsService;
     let mut also = |wanted: bool, access: Access| {
         if wanted {
             target.also(call, access, keys.clone())
@@ -232,7 +235,7 @@ pub(crate) fn authorize_parts(
             Ok(())
         }
     };
-    also(has_acl, PUT_ACL)?;
+    also(has_acl && !delivers, PUT_ACL)?;
     also(has_tags, PUT_TAGS)?;
     also(asked.mode.is_some() || asked.until.is_some(), PUT_RETENTION)?;
     also(asked.hold.is_some(), PUT_HOLD)

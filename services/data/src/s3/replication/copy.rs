@@ -98,7 +98,7 @@ pub(super) fn read(
         if task.version.lock.hold.is_some() {
             also(GET_HOLD, "SrcGetObjectLegalHoldNotPermitted")?;
         }
-        let tags = task.version.tags.is_empty() || call.may_do(GET_VERSION_TAGS, &object)?;
+        let tags = task.version.tags.is_empty() || call.would_admit(GET_VERSION_TAGS, &object)?;
         let (pieces, count) = if due.what == What::Object {
             bytes(call, task, from, step)?
         } else {

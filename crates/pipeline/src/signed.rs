@@ -1,10 +1,11 @@
-//! How a request was signed and what it came over, as the policies of S3 ask for it.
+//! How a request was signed, as far as policies ask for it.
 //!
 //! Invariant: it is told only of a signature that was verified.
 //!
 //! Source: S3 API Reference, "Amazon S3 Signature Version 4 Authentication Specific Policy Keys"; Service Authorization Reference,
 //! "Condition keys for Amazon S3".
 
+use http::HeaderMap;
 use policy::Context;
 use wire::Timestamp;
 use wire::signature::{Claim, FormClaim};
@@ -130,17 +131,11 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
     if let Some(payload) = &signed.payload {
         context.insert("s3:x-amz-content-sha256", payload.clone());
     }
-    let age = match (signed.version, signed.at) {
-        (SignatureVersion::V4, Some(at)) => wall.0.saturating_sub(at.0).max(0),
-        _ => 0,
-    };
-    context.insert("s3:signatureAge", age.to_string());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Signed;
 
     fn keys(place: SignedIn, version: SignatureVersion) -> Vec<(String, String)> {
         let request = RequestFacts {
@@ -150,7 +145,6 @@ mod tests {
                 at: Some(Timestamp(1_000_000)),
                 payload: None,
             }),
-            payload: Some("UNSIGNED-PAYLOAD".to_owned()),
             ..RequestFacts::default()
         };
         let mut context = Context::default();
@@ -174,7 +168,6 @@ mod tests {
             told(&[
                 ("s3:authType", "REST-HEADER"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
-                ("s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
             ])
         );
         assert_eq!(

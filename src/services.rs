@@ -54,6 +54,7 @@ pub(crate) fn tables() -> Tables {
         origins: vec![&data::s3::bucket::ORIGINS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
+        sites: Some(&data::s3::website::SITES),
     }
 }
 

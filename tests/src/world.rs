@@ -163,6 +163,7 @@ impl World {
             origins: vec![&data::s3::bucket::ORIGINS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
+            sites: Some(&data::s3::website::SITES),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
@@ -279,6 +280,7 @@ impl World {
             headers: request.headers,
             body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
+            standing: pipeline::front::Standing::default(),
             tls: None,
         };
         async move { gateway.serve(incoming).await }

@@ -15,6 +15,7 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::organization::{OrganizationFacts, Organizations};
 use crate::resource::{Authorized, Found, Resource, ResourcePolicies};
+use crate::signed;
 
 /// A layer of policies, as records name it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -386,6 +387,17 @@ pub(crate) fn would_allow(
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
 }
 
+/// Whether an explicit denial would decide.
+pub(crate) fn would_deny(
+    call: &mut Call<'_>,
+    access: Access,
+    (arn, owner): (&str, &str),
+    policies: &ResourcePolicies,
+    context: Context,
+) -> Result<bool> {
+    decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.explicit_deny)
+}
+
 fn decide(
     call: &mut Call<'_>,
     access: Access,
@@ -411,11 +423,15 @@ fn decide(
     let asked = (access.action, arn, owner);
     let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;
     let organizations = Organizations::consulted(&mut call.look, call.identity, owner, &gathered)?;
+    let consults = gathered.consults_context();
+    if consults && access.action.starts_with("s3:") {
+        signed::conditions(call.request, call.wall(), &mut context);
+    }
     let kept = context
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
     let kept = kept.collect();
-    if gathered.consults_context() {
+    if consults {
         add_globals(call, owner, &organizations, &mut context);
     }
     let request = Request {

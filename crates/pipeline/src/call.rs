@@ -35,6 +35,10 @@ pub struct RequestFacts {
     pub secure: bool,
     pub host: Option<String>,
     pub tls: Option<crate::front::TlsFacts>,
+    /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
+    pub trace: Option<String>,
+    /// How it was signed, once that was verified.
+    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.
@@ -239,6 +243,8 @@ pub struct Call<'a> {
     pub(crate) payload: Option<Bytes>,
     /// How large the payload of an answer may be that a service takes whole; zero for a request's.
     pub(crate) whole_bytes: u64,
+    /// The chain of requests that the call belongs to.
+    pub(crate) trace: Option<String>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -283,7 +289,18 @@ impl<'a> Call<'a> {
             delivery: None,
             payload: None,
             whole_bytes: 0,
+            trace: request.trace.clone(),
         }
+    }
+
+    /// The chain of requests that the call belongs to, as an `X-Amzn-Trace-Id` says it.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Makes what the call asks of other services from now on belong to a chain of requests.
+    pub fn continue_trace(&mut self, trace: Option<String>) {
+        self.trace = trace;
     }
 
     /// Writes a row.
@@ -367,6 +384,35 @@ impl<'a> Call<'a> {
         policies: &crate::ResourcePolicies,
     ) -> Result<bool> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
+    }
+
+    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
+    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        let mut context = policy::Context::default();
+        resource.conditions(&mut context);
+        let policies = resource.policies(&mut self.look)?;
+        authorize::would_deny(
+            self,
+            access,
+            (&resource.arn(), resource.account()),
+            &policies,
+            context,
+        )
+    }
+
+    /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
+    pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        let mut context = policy::Context::default();
+        resource.conditions(&mut context);
+        let policies = resource.policies(&mut self.look)?;
+        authorize::would_allow(
+            self,
+            access,
+            &resource.arn(),
+            resource.account(),
+            &policies,
+            context,
+        )
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

@@ -145,9 +145,9 @@ impl Call<'_> {
     ///
     /// # Errors
     /// A denial for a session that is not known or has expired.
-    pub fn act_as_session(&mut self, access_key_id: &str, token: &crypto::Secret) -> Result<Acting> {
+    pub fn act_for_session(&mut self, access_key_id: &str, token: &crypto::Secret) -> Result<Acting> {
         Ok(Acting {
-            identity: self.session_identity(access_key_id, token)?,
+            identity: self.session((access_key_id, token))?,
             forwarded: false,
         })
     }

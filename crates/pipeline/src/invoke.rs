@@ -7,11 +7,8 @@
 
 use std::sync::Arc;
 
-use api::models::Embedded;
 use bytes::Bytes;
-use wire::fault::Common;
 use wire::model::Protocol;
-use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
@@ -20,6 +17,7 @@ use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
 use crate::recorder::{self, Asked};
+use crate::services::Built;
 
 /// The record of a call that a service made, and whose trails get it beside the caller's.
 #[derive(Clone)]
@@ -44,6 +42,17 @@ pub(crate) struct Sent {
     pub(crate) whole_bytes: u64,
 }
 
+/// Who asks inside a call, and in which way.
+struct Asking<'i> {
+    identity: &'i Identity,
+    by: &'static str,
+    via: Option<&'static str>,
+    cause: Option<(String, String)>,
+    payload: Option<Bytes>,
+    /// Where, unless the service is the same everywhere.
+    region: &'i str,
+}
+
 impl Call<'_> {
     /// Runs another service's operation for this call's own caller. `by` is the principal of the service that asks, such as
     /// `secretsmanager.amazonaws.com`: policies see it as `aws:CalledVia` and, in KMS, with the region as `kms:ViaService`.
@@ -57,10 +66,11 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        // A service that acts for a resource does so there too: the key of a file that S3 delivers.
         self.ask(
             self.identity,
             Some(by),
-            None,
+            self.cause.clone(),
             by,
             service,
             operation,
@@ -127,20 +137,52 @@ impl Call<'_> {
     pub fn invoke_as_session(
         &mut self,
         by: &'static str,
-        (access_key_id, token): (&str, &crypto::Secret),
+        credential: (&str, &crypto::Secret),
         service: &str,
         operation: &str,
         input: Document,
     ) -> Result<Document> {
-        let identity = self.session_identity(access_key_id, token)?;
+        let identity = self.session(credential)?;
         self.ask(&identity, Some(by), None, by, service, operation, (input, None))
     }
 
-    /// Whom a session's credential stands for.
-    pub(crate) fn session_identity(
+    /// Does work of the calling service's own as a session that was issued a moment ago, in a region: what S3 does with a role to
+    /// replicate an object, for which AWS has permissions but no operation that a client could call. `operation` is the one of
+    /// the service under whose name the trail tells of it, with what is `shown` as its input.
+    ///
+    /// # Errors
+    /// Those of `work`, whose refusals are recorded; and a denial for a session that is not known or has expired.
+    pub fn act_as_session<T>(
         &mut self,
-        access_key_id: &str,
-        token: &crypto::Secret,
+        by: &'static str,
+        credential: (&str, &crypto::Secret),
+        region: &str,
+        (operation, shown): (&str, &Document),
+        work: impl FnOnce(&mut Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let identity = self.session(credential)?;
+        let asked = self.look.environment.services.built(self.service, operation)?;
+        let asking = Asking {
+            identity: &identity,
+            by,
+            via: None,
+            cause: None,
+            payload: None,
+            region,
+        };
+        let rules = self.look.environment.services.trail(self.service);
+        let shown = recorder::shown_input(rules, asked.model, asked.shape, shown);
+        self.inside(asking, asked, shown, |inner| {
+            let came = work(inner)?;
+            Ok((came, Document::Structure(Vec::new())))
+        })
+        .map(|(came, _)| came)
+    }
+
+    /// Who a session is that was issued a moment ago.
+    pub(crate) fn session(
+        &mut self,
+        (access_key_id, token): (&str, &crypto::Secret),
     ) -> Result<Arc<Identity>> {
         let directory = self.look.directory();
         let token = token.expose_text().map_err(Fault::internal)?;
@@ -188,64 +230,79 @@ impl Call<'_> {
             payload,
             whole_bytes,
         } = sent;
-        let environment = self.look.environment;
-        let unbuilt = || {
-            let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
-            Fault::common(Common::NotImplemented, message)
-        };
-        let model = Embedded.service(service).ok_or_else(unbuilt)?;
-        let shape = model.operation(operation).ok_or_else(unbuilt)?;
-        let endpoint = environment
-            .services
-            .endpoint(service, operation)
-            .ok_or_else(unbuilt)?;
-        if let Some(root) = shape.input {
-            wire::constraints::check(model, root, &input)?;
+        let services = &self.look.environment.services;
+        let asked = services.built(service, operation)?;
+        if let Some(root) = asked.shape.input {
+            wire::constraints::check(asked.model, root, &input)?;
         }
+        let asking = Asking {
+            identity,
+            by,
+            via,
+            cause,
+            payload,
+            region: self.look.region,
+        };
+        let shown = recorder::shown_input(services.trail(service), asked.model, asked.shape, &input);
+        self.inside(asking, asked, shown, |inner| {
+            inner.whole_bytes = whole_bytes;
+            services.made_ready(inner, asked.endpoint, &input)?;
+            let answer = asked.endpoint.run(inner, input)?;
+            services.observed(inner, asked.endpoint)?;
+            let delivered = match inner.delivery.take() {
+                Some(Body::Whole(bytes)) => Some(bytes),
+                _ => None,
+            };
+            Ok((delivered, answer))
+        })
+        .map(|(delivered, answer)| (answer, delivered))
+    }
+
+    /// Runs `work` as a call of its own inside this one, and records it by the outcome that it comes to.
+    fn inside<T>(
+        &mut self,
+        asking: Asking<'_>,
+        asked: Built,
+        shown: Option<serde_json::Value>,
+        work: impl FnOnce(&mut Call<'_>) -> Result<(T, Document)>,
+    ) -> Result<(T, Document)> {
+        let environment = self.look.environment;
+        let Asking { by, .. } = asking;
         let facts = RequestFacts {
             id: environment.draw_id(environment.clock.wall().0),
             source_ip: by.to_owned(),
             user_agent: Some(by.to_owned()),
             secure: true,
+            trace: self.trace.clone(),
             ..RequestFacts::default()
         };
-        let rules = environment.services.trail(service);
-        let shown = recorder::shown_input(rules, model, shape, &input);
-        let region = if model.global {
-            "us-east-1"
-        } else {
-            self.look.region
-        };
+        let model = asked.model;
+        let region = if model.global { "us-east-1" } else { asking.region };
         let (now, account) = (self.look.now, self.look.account_shared());
         let mut look = Look::new(&mut *self.look.tx, environment, now, region, account);
         look.brought = self.look.brought;
-        let mut inner = Call::new(look, identity, &facts, model.name);
-        inner.via = via;
+        let mut inner = Call::new(look, asking.identity, &facts, model.name);
+        inner.via = asking.via;
         inner.made_by = Some(by);
-        if let Some(by) = via {
+        if let Some(by) = asking.via {
             inner.chain.clone_from(&self.chain);
             inner.chain.push(by);
         }
-        inner.cause = cause;
-        inner.payload = payload;
-        inner.whole_bytes = whole_bytes;
+        inner.cause = asking.cause;
+        inner.payload = asking.payload;
         inner.unkept = std::mem::take(&mut self.unkept);
-        let ready = environment.services.made_ready(&mut inner, endpoint, &input);
-        let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));
-        let outcome = outcome.and_then(|answer| {
-            let observed = environment.services.observed(&mut inner, endpoint);
-            observed.map(|()| answer)
-        });
-        let asked = Asked {
+        let outcome = work(&mut inner);
+        let told = Asked {
             service: model,
-            operation: shape,
-            endpoint,
-            rules,
+            operation: asked.shape,
+            endpoint: asked.endpoint,
+            rules: environment.services.trail(model.name),
             protocol: model.protocols.first().copied().unwrap_or(Protocol::AwsJson11),
             region,
             request: shown,
         };
-        let mut record = recorder::finished(&mut inner, asked, outcome.as_ref());
+        let answer = outcome.as_ref().map(|(_, answer)| answer);
+        let mut record = recorder::finished(&mut inner, told, answer);
         record.caller.invoked_by = Some(by.to_owned());
         let Call {
             look,
@@ -254,7 +311,6 @@ impl Call<'_> {
             invoked,
             unkept,
             moves,
-            delivery,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -266,10 +322,6 @@ impl Call<'_> {
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });
-        let delivered = match delivery {
-            Some(Body::Whole(bytes)) => Some(bytes),
-            _ => None,
-        };
-        outcome.map(|answer| (answer, delivered))
+        outcome
     }
 }

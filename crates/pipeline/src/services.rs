@@ -7,8 +7,12 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
+use crate::site::SiteRules;
 use crate::trail::{self, TrailRules};
-use wire::Document;
+use api::models::Embedded;
+use wire::fault::Common;
+use wire::route::Catalog as _;
+use wire::{Document, Fault};
 
 /// Every service's operations and how they are recorded.
 pub(crate) struct Services {
@@ -17,6 +21,15 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     readiness: Vec<&'static Readiness>,
+    sites: Option<&'static SiteRules>,
+}
+
+/// An operation that is built.
+#[derive(Clone, Copy)]
+pub(crate) struct Built {
+    pub(crate) model: &'static wire::model::Service,
+    pub(crate) shape: &'static wire::model::Operation,
+    pub(crate) endpoint: &'static Endpoint,
 }
 
 /// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
@@ -43,7 +56,25 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             readiness: tables.readiness.clone(),
+            sites: tables.sites,
         }
+    }
+
+    /// An operation with its model.
+    ///
+    /// # Errors
+    /// `NotImplemented` for one that is not built.
+    pub(crate) fn built(&self, service: &str, operation: &str) -> Result<Built> {
+        let unbuilt = || {
+            let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
+            Fault::common(Common::NotImplemented, message)
+        };
+        let model = Embedded.service(service).ok_or_else(unbuilt)?;
+        Ok(Built {
+            model,
+            shape: model.operation(operation).ok_or_else(unbuilt)?,
+            endpoint: self.endpoint(service, operation).ok_or_else(unbuilt)?,
+        })
     }
 
     /// The row of an operation, if it is built.
@@ -86,6 +117,11 @@ impl Services {
             .iter()
             .find(|rules| rules.service == service)
             .copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// Tells those who watch for changes of a call that changed something.

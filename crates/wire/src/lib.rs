@@ -13,6 +13,7 @@ pub mod redact;
 pub mod route;
 pub mod sigv4;
 pub mod typed;
+pub mod zip;
 
 pub use document::{Document, Timestamp};
 pub use fault::Fault;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a request that ends here has changed nothing but the ledger.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use wire::{Document, Fault, Timestamp};
 use super::{ATTEMPTS_MAX, Gateway, answer, report};
 use crate::authenticate::{self, Proven};
 use crate::call::{Look, RequestFacts};
-use crate::front::{Answer, Incoming};
+use crate::front::{Answer, Incoming, Standing};
 use crate::identity::Identity;
 use crate::integrity;
 use crate::ledger::record::Caller;
@@ -23,6 +24,7 @@ use crate::operation::{Endpoint, Result};
 use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
+use crate::signed::Signed;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -35,6 +37,8 @@ pub(super) struct Prepared {
     pub(super) payload: Option<Payload>,
     /// What a payload in chunks carries that was at hand, with its trailing headers.
     pub(super) unchunked: Option<Unchunked>,
+    /// How the request was signed; `None` of strangers.
+    pub(super) signed: Option<Signed>,
 }
 
 /// What a payload in chunks carries, and its trailing headers.
@@ -49,6 +53,19 @@ pub(super) struct Refused {
     pub(super) region: String,
     pub(super) caller: Caller,
     pub(super) input: Option<Document>,
+    /// A signature was verified before it.
+    pub(super) proven: bool,
+}
+
+impl Prepared {
+    /// Whether a signature was verified, which gives the connection its standing.
+    pub(super) fn is_proven(&self, standing: &Standing) -> bool {
+        let proven = !self.identity.access_key_id.is_empty();
+        if proven {
+            standing.prove();
+        }
+        proven
+    }
 }
 
 impl Gateway {
@@ -71,6 +88,7 @@ impl Gateway {
             Ok(route) => route,
             Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
         };
+        let verified = Cell::new(false);
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
             let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
@@ -81,6 +99,7 @@ impl Gateway {
                 region: region.clone(),
                 caller,
                 input,
+                proven: verified.get(),
             })
         };
         let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
@@ -98,6 +117,7 @@ impl Gateway {
             let proven = self.verify(parts, claim.as_ref(), Some(route), wall, body.is_none());
             proven.map(|proven| (proven.identity, Some(proven.key)))
         };
+        verified.set(matches!(identity, Ok((_, Some(_)))));
         let (identity, key) = identity.map_err(|denied| {
             let caller = denied
                 .identity
@@ -108,6 +128,7 @@ impl Gateway {
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
+        let signed = claim.as_ref().map(|claim| Signed::v4(claim, parts.headers));
         let received = receive(parts, claim.as_ref().zip(key), body)
             .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
@@ -137,6 +158,7 @@ impl Gateway {
             input,
             payload,
             unchunked,
+            signed,
         })
     }
 
@@ -153,6 +175,7 @@ impl Gateway {
             self.verify(parts, claim.as_ref(), None, wall, false)
                 .map_err(|refused| refused.fault)
         });
+        let proven = verified.is_ok();
         let (fault, caller) = match verified {
             Ok(proven) => (refusal.fault, Caller::of(&proven.identity)),
             Err(fault) => (fault, Caller::unknown("")),
@@ -165,6 +188,7 @@ impl Gateway {
             region,
             caller,
             input: None,
+            proven,
         }
     }
 
@@ -220,9 +244,10 @@ impl Gateway {
             wire::sigv4::check_scope(claim, &["ringwork"], &[])?;
             authenticate::check_payload(claim, &parts)?;
         }
-        self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall(), false)
-            .map(|proven| proven.identity)
-            .map_err(|refused| refused.fault)
+        let proven = self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall(), false);
+        let proven = proven.map_err(|refused| refused.fault)?;
+        incoming.standing.prove();
+        Ok(proven.identity)
     }
 
     /// Records and answers a request that no handler saw.

@@ -8,7 +8,9 @@
 mod admit;
 mod execute;
 mod follow;
+mod shed;
 mod system;
+mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, Follower};
@@ -22,7 +24,7 @@ use tokio::sync::Notify;
 use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
-use wire::{Document, Fault};
+use wire::{Document, Fault, Timestamp};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
@@ -39,6 +41,8 @@ use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
+use crate::site::SiteRules;
+use crate::strangers::{Bounds, Strangers};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -63,6 +67,8 @@ pub struct Tables {
     pub origins: Vec<&'static OriginRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// The service that serves websites.
+    pub sites: Option<&'static SiteRules>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -72,6 +78,8 @@ pub struct Gateway {
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
     pub(crate) underway: Underway,
+    /// What callers have taken who show no signature.
+    strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -111,6 +119,7 @@ impl Gateway {
             jobs,
             replanned: Notify::new(),
             underway: Underway::default(),
+            strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -186,6 +195,22 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let site = route::website(&incoming.headers);
+        let unsigned = site.is_some() || shed::is_unsigned(&incoming);
+        let peer = incoming.peer.ip();
+        let guest = unsigned.then(|| self.strangers.enter(peer));
+        if matches!(guest, Some(None)) {
+            return self.shed(&incoming, &facts, wall).await;
+        }
+        if let Some(bucket) = site {
+            return self.visit(&bucket, incoming, &facts, wall).await;
+        }
+        self.operate(incoming, facts, wall).await
+    }
+
+    /// Serves a request to an operation.
+    async fn operate(&self, incoming: Incoming, mut facts: RequestFacts, wall: Timestamp) -> Answer {
+        let claims = !shed::is_unsigned(&incoming);
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         if incoming.method == http::Method::OPTIONS
             && let Some(asking) = &asking
@@ -208,17 +233,20 @@ impl Gateway {
         let mut prepared = match self.prepare(&parts, wall, whole) {
             Ok(prepared) => prepared,
             Err(refused) => {
-                let service = refused.service.map_or("", |service| service.name);
-                let mut answer = self.refuse(*refused, &facts).await;
-                self.share(service, asking, &mut answer);
-                return answer;
+                if refused.proven {
+                    incoming.standing.prove();
+                }
+                let claims = claims.then_some(incoming.peer.ip());
+                return self.turn_down(*refused, claims, asking, &facts, wall).await;
             }
         };
+        facts.signed = prepared.signed.take();
         let Route {
             service,
             operation,
             protocol,
         } = prepared.route;
+        let proven = prepared.is_proven(&incoming.standing);
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
             Some((body, payload)) => Contents::arriving(body, payload),
@@ -231,7 +259,7 @@ impl Gateway {
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
-        let code = code(service, protocol, &answered.outcome);
+        let mut code = code(service, protocol, &answered.outcome);
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -241,7 +269,14 @@ impl Gateway {
             });
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
-            answer.body = delivery;
+            let stranger = (!proven).then(|| incoming.peer.ip());
+            match self.strangers.hold(stranger, delivery) {
+                Some(delivery) => answer.body = delivery,
+                None => {
+                    answer = self.shed_as(Some(service), protocol, &facts, wall).await;
+                    code = Some(shed::SLOW_DOWN.to_owned());
+                }
+            }
         }
         self.share(service.name, asking, &mut answer);
         if let Some((followed, follower)) = followed {
@@ -266,6 +301,10 @@ impl Gateway {
     /// Whether a request's body may be handed on as a stream: what its operation takes in is not looked at before. Believes nothing
     /// of the request; it only tells which way its body goes.
     pub fn streams(&self, method: &str, path: &str, query: &str, headers: &http::HeaderMap) -> bool {
+        if route::website(headers).is_some() {
+            // No visitor's body is read.
+            return true;
+        }
         let parts = Parts {
             method,
             path,
@@ -337,6 +376,10 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     }
 }
 
+/// The chain of requests that a request belongs to (X-Ray Developer Guide, "Tracing header"), and as much of it as is kept.
+const TRACE: http::HeaderName = http::HeaderName::from_static("x-amzn-trace-id");
+const TRACE_BYTES_MAX: usize = 4096;
+
 fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
     let text = |name: http::HeaderName| {
         incoming
@@ -352,5 +395,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
         tls: incoming.tls,
+        trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        signed: None,
     }
 }

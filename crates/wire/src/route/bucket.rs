@@ -26,6 +26,9 @@ pub fn path_style<'p>(path: &'p str, headers: &HeaderMap) -> Cow<'p, str> {
 
 /// What a host names: the bucket's name, or the ARN of an access point, percent-encoded.
 pub(crate) fn named(host: &str) -> Option<String> {
+    if let Some(bucket) = super::website::bucket(host) {
+        return Some(bucket);
+    }
     let name = host.split_once(':').map_or(host, |(name, _)| name);
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     if name.len() > 253 {
@@ -41,10 +44,7 @@ pub(crate) fn named(host: &str) -> Option<String> {
     match front {
         "s3" | "s3-control" => None,
         _ => {
-            let front = front
-                .strip_suffix(".s3")
-                .or_else(|| front.strip_suffix(".s3-website"))
-                .unwrap_or(front);
+            let front = front.strip_suffix(".s3").unwrap_or(front);
             (!front.is_empty() && !front.ends_with(".s3-control")).then(|| front.to_owned())
         }
     }
@@ -77,9 +77,8 @@ fn is_endpoint(label: &str) -> bool {
             .strip_prefix(prefix)
             .is_some_and(|region| region.matches('-').count() >= 2)
     };
-    matches!(label, "s3" | "s3-website" | "s3-accesspoint" | "s3-fips")
+    matches!(label, "s3" | "s3-accesspoint" | "s3-accelerate" | "s3-fips")
         || (regional("s3-") && !label.starts_with("s3-control") && !label.starts_with("s3-outposts"))
-        || regional("s3-website-")
 }
 
 #[cfg(test)]
@@ -98,6 +97,8 @@ mod tests {
             ("b.s3.dualstack.eu-west-1.amazonaws.com", Some("b")),
             ("b.s3-website-us-east-1.amazonaws.com", Some("b")),
             ("b.s3-website.eu-central-1.amazonaws.com", Some("b")),
+            ("b.s3-accelerate.amazonaws.com", Some("b")),
+            ("b.s3-accelerate.dualstack.amazonaws.com", Some("b")),
             ("b.s3-accesspoint.eu-central-1.amazonaws.com", None),
             (
                 "my-ap-111122223333.s3-accesspoint.eu-central-1.amazonaws.com",

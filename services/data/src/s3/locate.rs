@@ -37,6 +37,10 @@ pub fn bucket_anywhere(
     {
         return Err(Fault::access_denied("Access Denied"));
     }
+    if found.as_ref().is_some_and(|found| found.requester_pays) && anonymous(look) {
+        // There would be nobody to charge.
+        return Err(Fault::access_denied("Access Denied"));
+    }
     if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
         look.follow(&found.name);
     }

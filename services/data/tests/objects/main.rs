@@ -11,6 +11,12 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
+mod function;
+#[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod listing;
@@ -21,9 +27,15 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod payer;
+#[cfg(test)]
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod replication;
+#[cfg(test)]
+mod signing;
 #[cfg(test)]
 mod versions;
 #[cfg(test)]

@@ -83,5 +83,5 @@ fn assume(call: &mut Call<'_>, stack_id: &str, role: &str) -> Result<Acting> {
         found.ok_or_else(|| Fault::internal(format!("STS answered without {member}")))
     };
     let token = crypto::Secret::copy_of(text("SessionToken")?.as_bytes());
-    call.act_as_session(text("AccessKeyId")?, &token)
+    call.act_for_session(text("AccessKeyId")?, &token)
 }

@@ -12,7 +12,7 @@ use super::change_set;
 use super::describe::{Stacks, capabilities};
 use super::fault::{absent, expect_none, invalid};
 use super::resource_type;
-use super::stack::{StackTarget, resolve, resolve_living};
+use super::stack::{StackTarget, denoted, resolve, resolve_living};
 use super::submission::{CURRENT, body, source};
 use super::template::{Template, Value};
 
@@ -29,7 +29,10 @@ impl Operation for GetTemplate {
         match (&input.stack_name, &input.change_set_name) {
             (Some(name), _) => resolve(look, name, absent),
             (None, Some(change_set)) => change_set::target(look, change_set, None),
-            (None, None) => Err(invalid("StackName must be specified")),
+            (None, None) => Ok(Found::Absent {
+                arn: denoted(look, "*"),
+                fault: invalid("StackName must be specified"),
+            }),
         }
     }
 
@@ -132,7 +135,7 @@ impl Operation for GetTemplateSummary {
                 strange.join(", ")
             )));
         }
-        let warnings = (!strange.is_empty()).then(|| model::Warnings {
+        let warnings = (!strange.is_empty()).then_some(model::Warnings {
             unrecognized_resource_types: Some(strange),
         });
         Ok(model::GetTemplateSummaryOutput {

@@ -211,9 +211,10 @@ impl Operation for DescribeStackResources {
                     (stack::denoted(look, "*"), fault)
                 }))
             }
-            _ => Err(invalid(
-                "Exactly one of StackName and PhysicalResourceId must be specified",
-            )),
+            _ => Ok(Found::Absent {
+                arn: stack::denoted(look, "*"),
+                fault: invalid("Exactly one of StackName and PhysicalResourceId must be specified"),
+            }),
         }
     }
 

@@ -3,6 +3,7 @@
 mod chunked;
 mod crash;
 mod rig;
+mod snapshots;
 
 use http::Method;
 use proptest::prelude::*;

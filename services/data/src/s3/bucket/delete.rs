@@ -7,7 +7,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::typed::Empty;
 
 use super::{BUCKETS, BucketTarget, OWNED};
-use crate::s3::{configuration, emptiness, fault, lifecycle, locate};
+use crate::s3::{configuration, emptiness, fault, lifecycle, locate, report};
 
 /// Deletes an empty bucket.
 pub struct DeleteBucket;
@@ -27,6 +27,7 @@ impl Operation for DeleteBucket {
             return Err(fault::bucket_not_empty(&bucket.name));
         }
         lifecycle::end(call, &bucket.name)?;
+        report::end_all(call, &bucket.name)?;
         configuration::delete_all(call, &bucket.name)?;
         emptiness::discard_rest(call, &bucket.name)?;
         call.delete(&OWNED, &(bucket.account.as_str(), bucket.name.as_str()))?;

@@ -28,6 +28,7 @@ mod head;
 mod lifecycle;
 mod list;
 mod logging;
+pub(crate) mod mfa_delete;
 pub(crate) mod name;
 mod notification;
 mod on_bucket;
@@ -231,6 +232,9 @@ pub struct Bucket {
     pub created: i64,
     #[serde(default)]
     pub versioning: Versioning,
+    /// Whether versions go for good only with a code; `None` if that was never said.
+    #[serde(default)]
+    pub mfa_delete: Option<bool>,
     #[serde(default)]
     pub ownership: Ownership,
     /// The setting was deleted, so that nothing shows it.
@@ -297,6 +301,7 @@ impl Bucket {
             region: region.to_owned(),
             created: look.now.0,
             versioning: Versioning::Never,
+            mfa_delete: None,
             ownership: Ownership::BucketOwnerEnforced,
             ownership_unsaid: false,
             public_access_block: Some(PublicAccessBlock::ALL),

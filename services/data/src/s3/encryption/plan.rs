@@ -8,8 +8,9 @@ use wire::Fault;
 
 use super::customer::{Customer, Proof, expect_no_customer};
 use super::mode::{Asked, Mode};
-use super::{Applied, Octets, Place, Wrapped, kms};
+use super::{Applied, Octets, Place, UnderKms, Wrapped, kms};
 use crate::s3::bucket::Bucket;
+use crate::s3::fault::invalid_request;
 
 /// Bytes of a content's key.
 const KEY_BYTES: usize = 32;
@@ -122,6 +123,52 @@ impl Plan {
         })
     }
 
+    /// Plans for a copy that S3 makes of an object as the role of a replication rule: under the mode of the source, and of the modes
+    /// of KMS under the key that the rule names, for which the role needs `kms:Encrypt`.
+    ///
+    /// # Errors
+    /// KMS's refusals; `InvalidRequest` where there is no key to encrypt under.
+    pub(crate) fn for_copy(
+        call: &mut Call<'_>,
+        bucket: &Bucket,
+        key: &str,
+        source: &Applied,
+        kms_key: Option<String>,
+    ) -> Result<Self> {
+        let mut under = |source: &UnderKms, bucket_key: bool| {
+            let named = kms_key.clone().ok_or_else(|| {
+                invalid_request("The replication rule names no key for objects under AWS KMS.")
+            })?;
+            kms::encrypt(call, bucket, key, (named, bucket_key, source.context.clone()))
+        };
+        let (applied, data_key) = match source {
+            Applied::S3 => return Ok(Self::staging(1)),
+            Applied::Kms(source) => {
+                let (data_key, under) = under(source, bucket.encryption.bucket_key)?;
+                (Applied::Kms(Box::new(under)), data_key)
+            }
+            Applied::Dsse(source) => {
+                let (data_key, under) = under(source, false)?;
+                (Applied::Dsse(Box::new(under)), data_key)
+            }
+            Applied::Customer(_) => {
+                return Err(invalid_request(
+                    "Of an object under a customer's key no copy can be sealed anew.",
+                ));
+            }
+        };
+        let wrapping = Wrapping::under(data_key, applied.layers());
+        Ok(Self { applied, wrapping })
+    }
+
+    /// Contents under the installation's seal alone, of so many layers: what waits for the object that it becomes part of.
+    pub(crate) const fn staging(layers: u8) -> Self {
+        Self {
+            applied: Applied::S3,
+            wrapping: Wrapping { key: None, layers },
+        }
+    }
+
     /// Plans for a further part of an upload.
     ///
     /// # Errors
@@ -174,6 +221,13 @@ impl Opener {
         Ok(Self {
             wrapping: wrapping(call, applied, bucket, key, customer)?,
         })
+    }
+
+    /// Opens what `Plan::staging` wrapped.
+    pub(crate) const fn staging(layers: u8) -> Self {
+        Self {
+            wrapping: Wrapping { key: None, layers },
+        }
     }
 
     /// The keys of one content.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::rule;
 use crate::s3::bucket::{Bucket, Versioning};
 use crate::s3::multipart::{self, UPLOADS};
+use crate::s3::object::change::{self, Amended, By};
 use crate::s3::object::history::Slot;
 use crate::s3::object::lock::Guard;
 use crate::s3::object::{OBJECTS, VERSIONS, Version, mark};
@@ -86,11 +87,14 @@ fn current(
     let rows = call.range(&OBJECTS, &(bucket.name.as_str(),), after, PAGE)?;
     let now = call.now.0;
     for ((_, key), version) in &rows {
+        if version.suspends_lifecycle() {
+            continue;
+        }
         let name = text(key);
         let slot = Slot::new(bucket, &name);
         let meant = || rules.iter().filter(|rule| rule::matches(rule, key, version));
         if meant().any(|rule| rule::expires(rule, version).is_some_and(|at| at <= now)) {
-            mark(call, slot)?;
+            mark(call, slot, By::Lifecycle)?;
             continue;
         }
         let class = meant()
@@ -115,7 +119,7 @@ fn transition(
     let mut version = version.clone();
     class.as_str().clone_into(&mut version.class);
     version.restoration = None;
-    slot.amend(call, version)
+    change::amend(call, slot, Amended::Transitioned, version)
 }
 
 fn noncurrent(
@@ -179,7 +183,7 @@ fn drop_marker(
     }
     let of_key = call.range(&VERSIONS, &(slot.bucket.name.as_str(), key), None, 2)?;
     if of_key.len() == 1 {
-        slot.remove(call, marker)?;
+        change::remove(call, slot, By::Lifecycle, marker)?;
     }
     Ok(())
 }
@@ -193,11 +197,14 @@ fn old(
     version: &Arc<Version>,
     (since, newer): (i64, u32),
 ) -> Result<()> {
+    if version.suspends_lifecycle() {
+        return Ok(());
+    }
     let now = call.now.0;
     let meant = || rules.iter().filter(|rule| rule::matches(rule, key, version));
     if meant().any(|rule| rule::expires_noncurrent(rule, since, newer, now)) {
         if version.lock.guard(call.now) == Guard::None {
-            slot.remove(call, version)?;
+            change::remove(call, slot, By::Lifecycle, version)?;
         }
         return Ok(());
     }

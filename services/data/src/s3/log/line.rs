@@ -170,7 +170,7 @@ fn object_size(ended: &Ended<'_>) -> Option<u64> {
         return None;
     }
     match ended.operation {
-        "GetObject" | "HeadObject" => match text(ended.answer, "content-range") {
+        "GetObject" | "HeadObject" | "WebsiteGetObject" => match text(ended.answer, "content-range") {
             Some(range) => range.rsplit('/').next().and_then(number),
             None => text(ended.answer, "content-length")
                 .and_then(number)
@@ -183,8 +183,11 @@ fn object_size(ended: &Ended<'_>) -> Option<u64> {
     }
 }
 
-/// `REST.GET.OBJECT`
+/// `REST.GET.OBJECT`, and `WEBSITE.GET.OBJECT` of a website's visitor.
 fn operation(name: &str, method: &str) -> String {
+    if name == "WebsiteGetObject" {
+        return format!("WEBSITE.{method}.OBJECT");
+    }
     let whole = match name {
         "CopyObject" => Some("REST.COPY.OBJECT"),
         "UploadPartCopy" => Some("REST.COPY.PART"),

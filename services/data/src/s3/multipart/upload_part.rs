@@ -15,6 +15,7 @@ use crate::s3::object::get::GET_VERSION;
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::write::{self, PUT_BYTES_MAX};
 use crate::s3::object::{range, refusal, source, whole_second};
+use crate::s3::payer;
 
 /// Takes in one part.
 pub struct UploadPart;
@@ -40,6 +41,7 @@ impl Operation for UploadPart {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
         let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
         let values = checksum::values!(input)?;
@@ -59,6 +61,7 @@ impl Operation for UploadPart {
         let part = keep(call, &object, &plan, &upload, number, &received)?;
         let mut output = model::UploadPartOutput {
             e_tag: Some(format!("\"{}\"", part.etag)),
+            request_charged: charged,
             ..Default::default()
         };
         checksum::show!(output, Some(&kept));
@@ -93,6 +96,7 @@ impl Operation for UploadPartCopy {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
         let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
         let asked_source = copy_source::asked!(input);
@@ -138,6 +142,7 @@ impl Operation for UploadPartCopy {
         checksum::show!(result, Some(&part.checksum));
         let mut output = model::UploadPartCopyOutput {
             copy_part_result: Some(result),
+            request_charged: charged.or(from.charged),
             copy_source_version_id: from.object.shown_id(&from.version),
             ..Default::default()
         };

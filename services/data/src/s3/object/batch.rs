@@ -11,7 +11,8 @@ use super::delete::{BYPASS, DELETE, DELETE_VERSION, Gone, Wish, delete};
 use super::metadata::expect_key;
 use super::target::ObjectTarget;
 use super::write::GET;
-use crate::s3::bucket::BucketTarget;
+use crate::s3::bucket::{BucketTarget, mfa_delete};
+use crate::s3::payer;
 use crate::s3::{fault, locate};
 
 /// Keys of one request.
@@ -42,15 +43,20 @@ impl Operation for DeleteObjects {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let objects = input.delete.objects;
         if objects.is_empty() || objects.len() > OBJECTS_MAX {
             return Err(fault::malformed_xml());
+        }
+        let versions = objects.iter().any(|object| named_version(object).is_some());
+        if mfa_delete::is_on(&bucket) && (versions || input.mfa.is_some()) {
+            mfa_delete::prove(call, &bucket, input.mfa.as_deref())?;
         }
         let quiet = input.delete.quiet == Some(true);
         let bypass = input.bypass_governance_retention == Some(true);
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for object in objects {
-            let version = object.version_id.clone().filter(|id| !id.is_empty());
+            let version = named_version(&object).map(str::to_owned);
             match one(call, &bucket, &object, bypass) {
                 Ok(_) if quiet => {}
                 Ok(gone) => deleted.push(model::DeletedObject {
@@ -71,7 +77,7 @@ impl Operation for DeleteObjects {
         Ok(model::DeleteObjectsOutput {
             deleted: Some(deleted).filter(|deleted| !deleted.is_empty()),
             errors: Some(errors).filter(|errors| !errors.is_empty()),
-            ..Default::default()
+            request_charged: charged,
         })
     }
 }
@@ -86,7 +92,7 @@ fn one(
     if named.size.is_some() || named.last_modified_time.is_some() {
         return Err(crate::s3::object::refusal::not_implemented("Size"));
     }
-    let version = named.version_id.as_deref().filter(|id| !id.is_empty());
+    let version = named_version(named);
     let object = ObjectTarget::of_key(bucket, &named.key);
     let mut context = Context::default();
     if let Some(tag) = &named.e_tag {
@@ -96,13 +102,19 @@ fn one(
         context.insert("s3:versionid", id.to_owned());
     }
     let access = if version.is_some() { DELETE_VERSION } else { DELETE };
-    let object = call.authorize(access, Found::Here(object), context)?;
+    let object = call.authorize(access, Found::Here(object), context.clone())?;
     let wish = Wish {
+        keys: &context,
         version,
         matches: named.e_tag.as_deref(),
         bypass,
     };
     delete(call, &object, wish)
+}
+
+/// An empty id names no version.
+fn named_version(named: &model::ObjectIdentifier) -> Option<&str> {
+    named.version_id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// The code of a refusal, as the answer's lines have it.

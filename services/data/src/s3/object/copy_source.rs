@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::s3 as model;
 use pipeline::{Access, Call, Found, Result};
 use policy::Context;
 use wire::Timestamp;
@@ -13,6 +14,7 @@ use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
+use crate::s3::payer;
 
 /// What a request says of its source, beside the name.
 #[derive(Default)]
@@ -23,6 +25,7 @@ pub(crate) struct Asked {
     pub(crate) unmodified_since: Option<Timestamp>,
     pub(crate) expected_owner: Option<String>,
     pub(crate) customer: Customer,
+    pub(crate) payer: Option<model::RequestPayer>,
 }
 
 /// Reads what a request of either shape says of its source.
@@ -34,6 +37,7 @@ macro_rules! asked {
             modified_since: $input.copy_source_if_modified_since,
             unmodified_since: $input.copy_source_if_unmodified_since,
             expected_owner: $input.expected_source_bucket_owner.take(),
+            payer: $input.request_payer,
             customer: $crate::s3::encryption::Customer {
                 algorithm: $input.copy_source_sse_customer_algorithm.take(),
                 key: $input
@@ -52,6 +56,8 @@ pub(crate) struct CopySource {
     pub(crate) object: ObjectTarget,
     pub(crate) version: Arc<Version>,
     pub(crate) opener: Opener,
+    /// Whoever copies pays for reading it.
+    pub(crate) charged: Option<model::RequestCharged>,
 }
 
 /// Finds the source and asks for the permission to read it.
@@ -74,6 +80,7 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         },
     };
     let object = call.authorize(access, found, Context::default())?.into_inner();
+    let charged = payer::charge(call, object.bucket(), asked.payer)?;
     if name.version.is_some() && object.version().is_some_and(|version| version.is_marker()) {
         return Err(refusal::invalid_request(
             "The source of a copy request may not specifically refer to a delete marker by version id.",
@@ -117,6 +124,7 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         object,
         version,
         opener,
+        charged,
     })
 }
 

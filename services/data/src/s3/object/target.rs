@@ -29,6 +29,8 @@ pub struct ObjectTarget {
     version: Option<Arc<Version>>,
     /// Until when the request wants the object to be kept, and when it is asked.
     until: Option<(Timestamp, Timestamp)>,
+    /// The bucket's owner decides, whoever owns the object.
+    of_bucket: bool,
 }
 
 /// The object of a request that makes or removes one: only its name counts.
@@ -72,6 +74,18 @@ pub(crate) fn retained(
     }
 }
 
+/// The same where the bucket's owner decides, whoever owns the object: a bucket's owner restores what is archived in it, as it deletes
+/// what is there (S3 User Guide, "Bucket and object ownership").
+pub(crate) fn of_bucket(found: Found<ObjectTarget>) -> Found<ObjectTarget> {
+    match found {
+        Found::Here(mut target) => {
+            target.of_bucket = true;
+            Found::Here(target)
+        }
+        absent => absent,
+    }
+}
+
 fn absent(bucket: &str, key: &str, fault: Fault) -> Found<ObjectTarget> {
     let arn = format!("arn:aws:s3:::{bucket}/{key}");
     Found::Absent { arn, fault }
@@ -86,7 +100,20 @@ impl ObjectTarget {
             asked: None,
             version: None,
             until: None,
+            of_bucket: false,
         }
+    }
+
+    /// The same key with the newest version that is there.
+    pub(crate) fn with_newest(&self, look: &mut Look<'_>) -> Result<Self> {
+        let version = self.slot().newest(look)?;
+        Ok(Self {
+            bucket: Arc::clone(&self.bucket),
+            asked: None,
+            version,
+            until: None,
+            ..self.clone()
+        })
     }
 
     /// An object of a bucket that is at hand.
@@ -110,6 +137,7 @@ impl ObjectTarget {
             version: found,
             bucket,
             until: None,
+            of_bucket: false,
         })
     }
 
@@ -162,7 +190,7 @@ impl ObjectTarget {
     }
 
     /// What is said of an object that is not there.
-    fn missing(&self, call: &mut Call<'_>) -> Result<Fault> {
+    pub(crate) fn missing(&self, call: &mut Call<'_>) -> Result<Fault> {
         if let Some(id) = &self.asked
             && id != NULL
             && version_id::sequence(id).is_none()
@@ -190,9 +218,8 @@ impl ObjectTarget {
 }
 
 /// Whether the caller may learn which keys a bucket has.
-pub(crate) fn may_list(call: &mut Call<'_>, bucket: &Bucket) -> Result<bool> {
-    let policies = access::of_bucket(call, bucket)?;
-    call.would_allow(LIST, &bucket.arn(), &bucket.account, &policies)
+pub(crate) fn may_list(call: &mut Call<'_>, bucket: &Arc<Bucket>) -> Result<bool> {
+    call.would_admit(LIST, &BucketTarget::new(Arc::clone(bucket)))
 }
 
 impl Resource for ObjectTarget {
@@ -205,13 +232,16 @@ impl Resource for ObjectTarget {
     fn account(&self) -> &str {
         match &self.version {
             // What another account wrote and kept for itself is not the bucket's owner's.
-            Some(version) if self.bucket.has_acls() && !version.is_marker() => &version.owner,
+            Some(version) if self.bucket.has_acls() && !version.is_marker() && !self.of_bucket => {
+                &version.owner
+            }
             _ => &self.bucket.account,
         }
     }
 
     fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
-        match self.version.as_ref().and_then(|version| version.acl.as_ref()) {
+        let version = self.version.as_ref().filter(|_| !self.of_bucket);
+        match version.and_then(|version| version.acl.as_ref()) {
             Some(acl) => access::of_object(look, &self.bucket, &self.key, acl),
             None => access::of_bucket(look, &self.bucket),
         }

@@ -146,9 +146,9 @@ pub(crate) fn target(look: &mut Look<'_>, named: &str, stack: Option<&str>) -> R
         return stack::resolve_living(look, stack, absent_to_change);
     }
     if !named.starts_with("arn:") {
-        return Err(invalid(
-            "StackName must be specified if ChangeSetName is not specified as an ARN.",
-        ));
+        let fault = invalid("StackName must be specified if ChangeSetName is not specified as an ARN.");
+        let arn = stack::denoted(look, "*");
+        return Ok(Found::Absent { arn, fault });
     }
     let whose = by_arn(look, named)?;
     let (account, region) = (look.account_shared(), look.region().to_owned());

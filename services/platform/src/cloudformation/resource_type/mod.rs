@@ -17,6 +17,7 @@ use wire::{Fault, loose};
 use super::PRINCIPAL;
 
 mod analyzer;
+mod cdk_metadata;
 mod difference;
 mod iam_identity;
 mod iam_policy;
@@ -36,6 +37,7 @@ mod ssm_parameter;
 /// All types that this version makes, in byte order of their names.
 static TYPES: &[&dyn ResourceType] = &[
     &analyzer::Analyzer,
+    &cdk_metadata::Metadata,
     &analyzer::WaitConditionHandle,
     &iam_user::AccessKey,
     &iam_user::Group,

@@ -94,7 +94,6 @@ impl Run {
     }
 
     /// What the template no longer names, the first to be removed last; or what the stack's policy keeps.
-    #[expect(clippy::type_complexity, reason = "a list, or the one that is kept and why")]
     fn gone(
         &self,
         call: &mut Call<'_>,

@@ -172,7 +172,6 @@ fn expect_built(input: &model::CreateChangeSetInput) -> std::result::Result<(), 
         "ImportExistingResources",
         input.import_existing_resources == Some(true),
     )?;
-    expect_none("IncludeNestedStacks", input.include_nested_stacks == Some(true))?;
     expect_none("DeploymentMode", input.deployment_mode.is_some())?;
     expect_none("DisableValidation", input.disable_validation == Some(true))?;
     expect_plain(
@@ -243,6 +242,7 @@ fn draft(
         role: input.role_arn.clone(),
         on_failure: input.on_stack_failure.map(|chosen| chosen.as_str().to_owned()),
         token: input.client_token.clone(),
+        nested: input.include_nested_stacks.unwrap_or(false),
         changes: String::from_utf8(changes).map_err(Fault::internal)?,
         hidden: Hidden::default(),
     })

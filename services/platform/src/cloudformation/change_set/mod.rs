@@ -52,6 +52,9 @@ pub struct ChangeSet {
     /// `ROLLBACK`, `DELETE` or `DO_NOTHING`.
     pub on_failure: Option<String>,
     pub token: Option<String>,
+    /// Whether changes of nested stacks were asked for; templates can have none here.
+    #[serde(default)]
+    pub nested: bool,
     /// The changes by the model's shape, as JSON.
     pub changes: String,
     /// `Settings`, sealed.

@@ -216,7 +216,7 @@ class Types(Judge):
                 events = self.formation.describe_stack_events(StackName=name)["StackEvents"]
                 failed = [
                     (event["LogicalResourceId"], event.get("ResourceStatusReason"))
-                    for event in events if event.get("ResourceStatus", "").endswith("FAILED")
+                    for event in events if event["ResourceStatus"].endswith("FAILED")
                 ]
                 return stack, failed
             time.sleep(0.05)

@@ -714,6 +714,9 @@ wire::enumerations! {
         RollbackInProgress "ROLLBACK_IN_PROGRESS"
         RollbackComplete "ROLLBACK_COMPLETE"
         RollbackFailed "ROLLBACK_FAILED"
+        ReviewInProgress "REVIEW_IN_PROGRESS"
+        UpdateCompleteCleanupInProgress "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+        UpdateRollbackCompleteCleanupInProgress "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"
     }
     StackDriftStatus {
         Drifted "DRIFTED"

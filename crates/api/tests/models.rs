@@ -352,6 +352,21 @@ fn lambda_judges_runtimes_itself() {
     assert!(matches!(&runtime.kind, Kind::String { values, .. } if values.is_empty()));
 }
 
+/// The events of a stack carry its statuses, which are more than those of resources.
+#[test]
+fn events_tell_every_status_of_a_stack() {
+    let values = |name| match &shape(service("cloudformation"), name).kind {
+        Kind::String { values, .. } => values.clone(),
+        _ => panic!("{name} is no text"),
+    };
+    let told = values("ResourceStatus");
+    let lost: Vec<_> = values("StackStatus")
+        .into_iter()
+        .filter(|status| !told.contains(status))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
 /// A region that is none has an error of its own.
 #[test]
 fn create_bucket_checks_its_location_constraint_itself() {

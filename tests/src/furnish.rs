@@ -338,10 +338,61 @@ impl World {
         }
         let policy = vec![("Policy", Document::String(policy.to_string()))];
         self.existing.pairs.insert("PutBucketPolicy", policy);
+        self.furnish_access_point(name, &root);
         self.existing.pairs.insert(
             "CreateBucket",
             vec![("Bucket", Document::String("another".to_owned()))],
         );
+    }
+
+    /// An access point to the bucket, of the bucket's name, with a policy.
+    fn furnish_access_point(&mut self, bucket: &str, root: &str) {
+        if self.gateway.endpoint("s3control", "CreateAccessPoint").is_none() {
+            return;
+        }
+        let arn = format!("arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/{bucket}");
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": root}, "Action": "s3:GetObject", "Resource": format!("{arn}/object/*"),
+        }]});
+        let named = |more: Value| {
+            let mut input = json!({"AccountId": ACCOUNT, "Name": bucket});
+            for (name, value) in more.as_object().into_iter().flatten() {
+                input[name] = value.clone();
+            }
+            input
+        };
+        self.call("s3control", "CreateAccessPoint", named(json!({"Bucket": bucket})))
+            .expect("an access point");
+        let input = named(json!({"Policy": policy.to_string()}));
+        self.call("s3control", "PutAccessPointPolicy", input)
+            .expect("a policy of an access point");
+        let text = |value: &str| Document::String(value.to_owned());
+        let account = ("AccountId", text(ACCOUNT));
+        self.existing
+            .pairs
+            .insert("ListAccessPoints", vec![account.clone()]);
+        let another = vec![
+            account.clone(),
+            ("Name", text("another")),
+            ("Bucket", text(bucket)),
+        ];
+        self.existing.pairs.insert("CreateAccessPoint", another);
+        for operation in [
+            "GetAccessPoint",
+            "DeleteAccessPoint",
+            "GetAccessPointPolicy",
+            "DeleteAccessPointPolicy",
+            "GetAccessPointPolicyStatus",
+        ] {
+            let members = vec![account.clone(), ("Name", text(bucket))];
+            self.existing.pairs.insert(operation, members);
+        }
+        let members = vec![
+            account,
+            ("Name", text(bucket)),
+            ("Policy", text(&policy.to_string())),
+        ];
+        self.existing.pairs.insert("PutAccessPointPolicy", members);
     }
 
     /// An object, and an upload in parts that has begun.

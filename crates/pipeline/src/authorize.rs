@@ -291,8 +291,13 @@ pub(crate) fn admit<T: Resource>(
 ) -> Result<Authorized<T>> {
     match found {
         Found::Here(resource) => {
+            let way = resource.way(&mut call.look)?;
             if !access.open {
                 resource.conditions(&mut context);
+                if let Some(way) = &way {
+                    let context = context.clone();
+                    judge(call, access, &way.arn, &way.account, &way.policies, context)?;
+                }
                 let policies = resource.policies(&mut call.look)?;
                 judge(
                     call,
@@ -303,8 +308,10 @@ pub(crate) fn admit<T: Resource>(
                     context,
                 )?;
             }
-            if !T::TYPE.is_empty() {
-                let facts = ResourceFacts::new(resource.arn(), resource.account(), T::TYPE);
+            let own = (!T::TYPE.is_empty())
+                .then(|| ResourceFacts::new(resource.arn(), resource.account(), T::TYPE));
+            let way = way.map(|way| ResourceFacts::new(way.named.0, &way.account, way.named.1));
+            for facts in own.into_iter().chain(way) {
                 if !call.resources.contains(&facts) {
                     call.resources.push(facts);
                 }
@@ -373,6 +380,42 @@ fn because(call: &mut Call<'_>, judgement: &Judgement, decision: &Decision) -> R
     let action = judgement.action;
     let naming = |layers: &Layers<'_>| policy::because_naming(decision, layers, action);
     Ok(judgement.gathered.with_layers(naming))
+}
+
+/// The same for a resource with all that it tells of itself, the way to it included.
+pub(crate) fn would_admit<T: Resource>(call: &mut Call<'_>, access: Access, resource: &T) -> Result<bool> {
+    let mut context = Context::default();
+    resource.conditions(&mut context);
+    if let Some(way) = resource.way(&mut call.look)? {
+        let context = context.clone();
+        if !would_allow(call, access, &way.arn, &way.account, &way.policies, context)? {
+            return Ok(false);
+        }
+    }
+    let policies = resource.policies(&mut call.look)?;
+    would_allow(
+        call,
+        access,
+        &resource.arn(),
+        resource.account(),
+        &policies,
+        context,
+    )
+}
+
+/// Whether a resource, or the way to it, is denied outright.
+pub(crate) fn is_denied<T: Resource>(call: &mut Call<'_>, access: Access, resource: &T) -> Result<bool> {
+    let mut context = Context::default();
+    resource.conditions(&mut context);
+    if let Some(way) = resource.way(&mut call.look)? {
+        let context = context.clone();
+        if would_deny(call, access, (&way.arn, &way.account), &way.policies, context)? {
+            return Ok(true);
+        }
+    }
+    let policies = resource.policies(&mut call.look)?;
+    let named = (&*resource.arn(), resource.account());
+    would_deny(call, access, named, &policies, context)
 }
 
 /// The decision alone, neither kept nor turned into a fault.

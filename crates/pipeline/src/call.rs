@@ -386,33 +386,14 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
-    /// Whether a policy denies the caller `access` on a resource outright, which says more than that none allows it.
+    /// Whether a policy denies the caller `access` on a resource, or on the way to it, outright, which says more than that none allows it.
     pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_deny(
-            self,
-            access,
-            (&resource.arn(), resource.account()),
-            &policies,
-            context,
-        )
+        authorize::is_denied(self, access, resource)
     }
 
     /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
     pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
-        let mut context = policy::Context::default();
-        resource.conditions(&mut context);
-        let policies = resource.policies(&mut self.look)?;
-        authorize::would_allow(
-            self,
-            access,
-            &resource.arn(),
-            resource.account(),
-            &policies,
-            context,
-        )
+        authorize::would_admit(self, access, resource)
     }
 
     /// Names a resource in the trail's `resources`, beside those that were authorized.

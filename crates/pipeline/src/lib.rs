@@ -58,8 +58,8 @@ pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Pla
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
-pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
+pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies, Way};
 pub use services::Readiness;
-pub use signed::{SignatureVersion, Signed, Way};
+pub use signed::{SignatureVersion, Signed};
 pub use site::{Course, Past, Purpose, SiteRules, Turn, Visit};
 pub use trail::TrailRules;

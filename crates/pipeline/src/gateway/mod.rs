@@ -188,6 +188,7 @@ impl Gateway {
     pub fn forget(&self) {
         self.environment.known_policies.clear();
         self.environment.directory.forget();
+        self.environment.remembered.clear();
         self.replanned.notify_one();
     }
 

@@ -9,6 +9,7 @@ use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
+pub mod access_point;
 pub mod acl;
 pub mod acl_request;
 pub mod bucket;
@@ -109,6 +110,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 
 /// What S3 does later.
 pub static JOBS: &[JobKind] = &[
+    encryption::ROTATED,
     lifecycle::JOB,
     log::DELIVERED,
     notification::JOB,

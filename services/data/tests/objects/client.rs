@@ -1,7 +1,7 @@
 //! A cloud with S3 and IAM, and a plain client that signs.
 
 use bytes::Bytes;
-use data::s3;
+use data::{s3, s3control};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
@@ -123,6 +123,7 @@ impl Here {
                 identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
                 s3::OPERATIONS,
+                s3control::OPERATIONS,
                 LAMBDA,
             ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
@@ -131,6 +132,7 @@ impl Here {
                 &identity::sts::TRAIL,
                 &keys::kms::TRAIL,
                 &s3::TRAIL,
+                &s3control::TRAIL,
             ],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()

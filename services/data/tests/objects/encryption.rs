@@ -203,6 +203,21 @@ fn a_bucket_key_spares_kms() {
     assert_eq!(asked("Decrypt"), 4);
 }
 
+/// What the store's content was replaced under must be asked for anew: a data key that was remembered may not be of it.
+#[test]
+fn a_bucket_key_is_forgotten_with_what_it_was_learned_from() {
+    let here = Here::new();
+    let key = key(&here);
+    let headers = vec![(MODE, "aws:kms"), (KEY, key.as_str()), (BUCKET_KEY, "true")];
+    let asked = || recorded(&here, "GenerateDataKey", "arn:aws:s3:::bucket").len();
+    put(&here, "/bucket/a", &headers).expect(200);
+    put(&here, "/bucket/b", &headers).expect(200);
+    assert_eq!(asked(), 1);
+    here.cloud.gateway.forget();
+    put(&here, "/bucket/c", &headers).expect(200);
+    assert_eq!(asked(), 2);
+}
+
 /// S21.14–S21.19: a customer's key is blocked until the bucket takes it; then it alone opens.
 #[test]
 fn customers_keys_open_what_they_closed_and_nothing_else_does() {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access_log;
 #[cfg(test)]
+mod access_point;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod conditional;

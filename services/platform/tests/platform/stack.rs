@@ -302,3 +302,18 @@ fn what_is_not_built_is_refused_and_not_passed_over() {
         "Template format error: Unrecognized resource types: [AWS::Nowhere::Thing]"
     );
 }
+
+#[test]
+fn a_deleted_stack_is_forgotten_after_ninety_days() {
+    let scene = Scene::new();
+    let stack = scene.made("pair", &two());
+    let id = stack["StackId"].as_str().unwrap();
+    scene.cfn("DeleteStack", json!({ "StackName": "pair" }));
+    scene.settle();
+    scene.cloud.advance(89 * 86_400_000);
+    assert_eq!(scene.status(id), "DELETE_COMPLETE");
+    scene.cloud.advance(2 * 86_400_000);
+    let refused = scene.cfn_refused("DescribeStacks", json!({ "StackName": id }));
+    assert_eq!(refused, format!("Stack with id {id} does not exist"));
+    assert_eq!(scene.cfn("ListStacks", json!({}))["StackSummaries"], json!([]));
+}

@@ -4,6 +4,7 @@ mod chunked;
 mod crash;
 mod rig;
 mod snapshots;
+mod sweep;
 
 use http::Method;
 use proptest::prelude::*;

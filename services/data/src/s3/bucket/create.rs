@@ -12,6 +12,7 @@ use wire::Fault;
 
 use super::{BUCKETS, Bucket, BucketTarget, OWNED, ObjectLock, Owned, Versioning, arn, name, tagging};
 use crate::s3::access;
+use crate::s3::access_point;
 use crate::s3::acl::{Acl, Permission};
 use crate::s3::acl_request::Asked;
 use crate::s3::fault::text;
@@ -125,6 +126,10 @@ impl Operation for CreateBucket {
             expect_list(&bucket, &list, true)?;
             bucket.acl = list;
         }
+        if access_point::is_host_of_other(call, &input.bucket, &account)? {
+            // Requests by the ARN of that access point come under this name.
+            return Err(unavailable().with("BucketName", text(&input.bucket)));
+        }
         expect_room(call)?;
         let owned = Owned {
             region: region.clone(),
@@ -134,6 +139,14 @@ impl Operation for CreateBucket {
         bucket.keep(call)?;
         Ok(made(&input.bucket, &region))
     }
+}
+
+/// `BucketAlreadyExists`, 409.
+fn unavailable() -> Fault {
+    bucket_already_exists(
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
+         different name and try again.",
+    )
 }
 
 /// A bucket that is there already, if its owner may make it again: in the oldest region, and if it is what the request asks for.
@@ -148,10 +161,7 @@ fn expect_same(
         && (input.object_ownership.is_none() || present.ownership == wanted.ownership)
         && (wanted.tags.is_empty() || present.tags == wanted.tags);
     let fault = if present.account != wanted.account {
-        bucket_already_exists(
-            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
-             different name and try again.",
-        )
+        unavailable()
     } else if is_same {
         return Ok(present);
     } else {

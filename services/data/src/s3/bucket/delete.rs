@@ -7,7 +7,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::typed::Empty;
 
 use super::{BUCKETS, BucketTarget, OWNED};
-use crate::s3::{configuration, emptiness, fault, lifecycle, locate, report};
+use crate::s3::{access_point, configuration, emptiness, fault, lifecycle, locate, report};
 
 /// Deletes an empty bucket.
 pub struct DeleteBucket;
@@ -23,6 +23,9 @@ impl Operation for DeleteBucket {
     }
 
     fn handle(call: &mut Call<'_>, bucket: Authorized<BucketTarget>, _input: Self::Input) -> Result<Empty> {
+        if access_point::has_any(call, &bucket)? {
+            return Err(fault::bucket_has_access_points_attached(&bucket.name));
+        }
         if !emptiness::is_empty(call, &bucket.name)? {
             return Err(fault::bucket_not_empty(&bucket.name));
         }

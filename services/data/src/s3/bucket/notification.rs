@@ -220,7 +220,7 @@ fn check(
 on_bucket! {
     /// Shows whom a bucket tells; an empty configuration where it tells nobody.
     GetBucketNotificationConfiguration(model::GetBucketNotificationConfigurationRequest) -> model::NotificationConfiguration,
-    Access::read("s3:GetBucketNotification");
+    Access::read("s3:GetBucketNotification"), entrance;
     |call, bucket, _input| {
         let found = configuration::read(call, &bucket, Configured::Notification, "")?;
         Ok(found.unwrap_or_default())

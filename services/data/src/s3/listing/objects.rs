@@ -48,7 +48,7 @@ impl Operation for ListObjects {
     const CONDITIONS: &'static [&'static str] = CONDITIONS;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -110,7 +110,7 @@ impl Operation for ListObjectsV2 {
     const CONDITIONS: &'static [&'static str] = CONDITIONS;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {

@@ -27,7 +27,7 @@ impl Operation for ListObjectVersions {
     const CONDITIONS: &'static [&'static str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {

@@ -31,7 +31,7 @@ impl Operation for AbortMultipartUpload {
             return Err(refusal::not_implemented("x-amz-if-match-initiated-time"));
         }
         let charged = payer::charge(call, object.bucket(), input.request_payer)?;
-        let (row, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (row, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         discard(call, &row, &upload.id)?;
         Ok(Self::Output {
             request_charged: charged,

@@ -53,7 +53,7 @@ impl Operation for CompleteMultipartUpload {
         mut input: Self::Input,
     ) -> Result<Self::Output> {
         let charged = payer::charge(call, object.bucket(), input.request_payer)?;
-        let found = find(call, &input.bucket, &input.key, &input.upload_id);
+        let found = find(call, &object.bucket().name, &input.key, &input.upload_id);
         let (row, upload) = match found {
             Ok(found) => found,
             // A client that did not hear the answer asks again.

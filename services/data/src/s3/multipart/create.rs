@@ -89,7 +89,7 @@ impl Operation for CreateMultipartUpload {
             deleted: false,
         };
         let mut output = model::CreateMultipartUploadOutput {
-            bucket: Some(input.bucket.clone()),
+            bucket: Some(bucket.name.clone()),
             key: Some(input.key.clone()),
             upload_id: Some(upload.id.clone()),
             request_charged: charged,
@@ -99,7 +99,7 @@ impl Operation for CreateMultipartUpload {
         };
         encryption::show!(output, upload.encryption);
         output.sse_kms_encryption_context = upload.encryption.shown_context();
-        call.put(&UPLOADS, &row(&input.bucket, &input.key, sequence), upload)?;
+        call.put(&UPLOADS, &row(&bucket.name, &input.key, sequence), upload)?;
         Ok(output)
     }
 }

@@ -32,7 +32,7 @@ impl Operation for ListParts {
         mut input: Self::Input,
     ) -> Result<Self::Output> {
         let charged = payer::charge(call, object.bucket(), input.request_payer)?;
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let customer = encryption::customer!(input);
         if customer.is_given() {
             upload.encryption.expect_customer(&customer)?;
@@ -53,7 +53,7 @@ impl Operation for ListParts {
             .map(|((_, number), part)| entry(*number, part, shows_sums))
             .collect();
         Ok(model::ListPartsOutput {
-            bucket: Some(input.bucket),
+            bucket: Some(object.bucket().name.clone()),
             request_charged: charged,
             key: Some(input.key),
             upload_id: Some(upload.id.clone()),

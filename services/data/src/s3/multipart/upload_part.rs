@@ -43,7 +43,7 @@ impl Operation for UploadPart {
     ) -> Result<Self::Output> {
         let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let values = checksum::values!(input)?;
         let declared = Declared::read(values, input.checksum_algorithm, input.content_md5.take())?;
         expect_agreed(&upload, declared.algorithm)?;
@@ -98,7 +98,7 @@ impl Operation for UploadPartCopy {
     ) -> Result<Self::Output> {
         let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let asked_source = copy_source::asked!(input);
         let from = copy_source::admit(call, &input.copy_source, &asked_source)?;
         let range = match input.copy_source_range.as_deref() {

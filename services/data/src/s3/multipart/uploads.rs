@@ -54,7 +54,7 @@ impl Operation for ListMultipartUploads {
     const ACCESS: Access = Access::list("s3:ListBucketMultipartUploads");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(

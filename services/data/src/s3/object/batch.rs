@@ -35,7 +35,7 @@ impl Operation for DeleteObjects {
     const ALSO: &'static [Access] = &[DELETE_VERSION, BYPASS, GET];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(

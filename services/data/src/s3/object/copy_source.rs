@@ -9,7 +9,7 @@ use wire::Timestamp;
 
 use super::get::GET_VERSION;
 use super::precondition::{Conditions, Verdict};
-use super::target::ObjectTarget;
+use super::target::{self, ObjectTarget};
 use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
@@ -67,17 +67,14 @@ pub(crate) struct CopySource {
 pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<CopySource> {
     let name = parse(header)?;
     let access = if name.version.is_some() { GET_VERSION } else { GET };
-    let found = match locate::bucket_anywhere(call, &name.bucket, asked.expected_owner.as_deref())? {
+    let found = match locate::entrance_anywhere(call, &name.bucket, asked.expected_owner.as_deref())? {
         Found::Here(bucket) => Found::Here(ObjectTarget::look_up(
             call,
             &bucket,
             &name.key,
             name.version.as_deref(),
         )?),
-        Found::Absent { fault, .. } => Found::Absent {
-            arn: format!("arn:aws:s3:::{}/{}", name.bucket, name.key),
-            fault,
-        },
+        Found::Absent { arn, fault } => target::absent(&arn, &name.key, fault),
     };
     let object = call.authorize(access, found, Context::default())?.into_inner();
     let charged = payer::charge(call, object.bucket(), asked.payer)?;
@@ -172,7 +169,13 @@ pub(crate) fn parse(header: &str) -> Result<Name> {
     };
     let path = decoded(path).ok_or_else(invalid)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let (bucket, key) = path.split_once('/').ok_or_else(invalid)?;
+    // The ARN of an access point has a slash of its own.
+    let split = if path.starts_with("arn:") {
+        path.split_once("/object/")
+    } else {
+        path.split_once('/')
+    };
+    let (bucket, key) = split.ok_or_else(invalid)?;
     if bucket.is_empty() || key.is_empty() {
         return Err(invalid());
     }
@@ -212,6 +215,12 @@ mod tests {
         assert_eq!(parse("b/k").ok(), Some(name("b", "k", None)));
         assert_eq!(parse("/b/a%20b/c+d").ok(), Some(name("b", "a b/c+d", None)));
         assert_eq!(parse("b/k?versionId=v.1").ok(), Some(name("b", "k", Some("v.1"))));
+        let arn = "arn:aws:s3:eu-central-1:111122223333:accesspoint/my-ap";
+        for escaped in [arn.to_owned(), arn.replace(':', "%3A")] {
+            let header = format!("{escaped}/object/a/object/b");
+            assert_eq!(parse(&header).ok(), Some(name(arn, "a/object/b", None)));
+        }
+        assert!(parse(arn).is_err());
         assert_eq!(
             parse("b%2Fk%3FversionId=x").ok(),
             Some(name("b", "k?versionId=x", None))

@@ -94,7 +94,7 @@ impl Operation for PutObject {
         let kept = declared.verify(&received)?;
         let (sequence, id) = object.slot().next(call)?;
         let place = Place {
-            bucket: &input.bucket,
+            bucket: &bucket.name,
             key: &input.key,
             label: sequence.to_string(),
         };

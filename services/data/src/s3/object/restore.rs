@@ -118,7 +118,7 @@ impl Operation for RestoreObject {
                     until: 0,
                 });
                 let due = Due {
-                    bucket: input.bucket,
+                    bucket: object.bucket().name.clone(),
                     key: input.key,
                     sequence,
                 };

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Access, Authorized, Call, Found, Look, Resource, ResourcePolicies, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Resource, ResourcePolicies, Result, Way};
 use policy::Context;
 use wire::{Document, Fault, Timestamp};
 
@@ -13,6 +13,7 @@ use super::history::Slot;
 use super::lock;
 use super::refusal;
 use super::version_id::{self, NULL};
+use crate::s3::access_point::AccessPoint;
 use crate::s3::bucket::{Bucket, BucketTarget, Versioning};
 use crate::s3::{access, locate};
 
@@ -23,6 +24,8 @@ pub(crate) const LIST: Access = Access::list("s3:ListBucket");
 #[derive(Clone)]
 pub struct ObjectTarget {
     bucket: Arc<Bucket>,
+    /// The access point that the request named instead of the bucket.
+    point: Option<Arc<AccessPoint>>,
     key: String,
     /// The version id that the request gave.
     asked: Option<String>,
@@ -40,9 +43,9 @@ pub(crate) fn named(
     key: &str,
     expected_owner: Option<&str>,
 ) -> Result<Found<ObjectTarget>> {
-    Ok(match locate::bucket(look, bucket, expected_owner)? {
+    Ok(match locate::entrance(look, bucket, expected_owner)? {
         Found::Here(found) => Found::Here(ObjectTarget::of_key(&found, key)),
-        Found::Absent { fault, .. } => absent(bucket, key, fault),
+        Found::Absent { arn, fault } => absent(&arn, key, fault),
     })
 }
 
@@ -53,9 +56,9 @@ pub(crate) fn found(
     version: Option<&str>,
     expected_owner: Option<&str>,
 ) -> Result<Found<ObjectTarget>> {
-    Ok(match locate::bucket(look, bucket, expected_owner)? {
+    Ok(match locate::entrance(look, bucket, expected_owner)? {
         Found::Here(found) => Found::Here(ObjectTarget::look_up(look, &found, key, version)?),
-        Found::Absent { fault, .. } => absent(bucket, key, fault),
+        Found::Absent { arn, fault } => absent(&arn, key, fault),
     })
 }
 
@@ -86,8 +89,14 @@ pub(crate) fn of_bucket(found: Found<ObjectTarget>) -> Found<ObjectTarget> {
     }
 }
 
-fn absent(bucket: &str, key: &str, fault: Fault) -> Found<ObjectTarget> {
-    let arn = format!("arn:aws:s3:::{bucket}/{key}");
+/// `within` is the ARN of the bucket, or of the access point.
+pub(crate) fn absent(within: &str, key: &str, fault: Fault) -> Found<ObjectTarget> {
+    let object = if within.contains(":accesspoint/") {
+        "object/"
+    } else {
+        ""
+    };
+    let arn = format!("{within}/{object}{key}");
     Found::Absent { arn, fault }
 }
 
@@ -96,6 +105,7 @@ impl ObjectTarget {
     pub(crate) fn of_key(bucket: &BucketTarget, key: &str) -> Self {
         Self {
             bucket: bucket.shared(),
+            point: bucket.point().cloned(),
             key: key.to_owned(),
             asked: None,
             version: None,
@@ -125,6 +135,7 @@ impl ObjectTarget {
     ) -> Result<Self> {
         // An empty id means the newest version, as AWS has it.
         let asked = version.filter(|version| !version.is_empty());
+        let point = bucket.point().cloned();
         let bucket = bucket.shared();
         let slot = Slot::new(&bucket, key);
         let found = match asked {
@@ -135,6 +146,7 @@ impl ObjectTarget {
             key: key.to_owned(),
             asked: asked.map(str::to_owned),
             version: found,
+            point,
             bucket,
             until: None,
             of_bucket: false,
@@ -201,7 +213,11 @@ impl ObjectTarget {
                 id,
             ));
         }
-        if !may_list(call, &self.bucket)? {
+        let within = match &self.point {
+            Some(point) => BucketTarget::through(Arc::clone(&self.bucket), Arc::clone(point)),
+            None => BucketTarget::new(Arc::clone(&self.bucket)),
+        };
+        if !call.would_admit(LIST, &within)? {
             return Ok(refusal::denied());
         }
         Ok(match &self.asked {
@@ -215,11 +231,6 @@ impl ObjectTarget {
         let _granted: Authorized<Self> = call.authorize(access, Found::Here(self.clone()), context)?;
         Ok(())
     }
-}
-
-/// Whether the caller may learn which keys a bucket has.
-pub(crate) fn may_list(call: &mut Call<'_>, bucket: &Arc<Bucket>) -> Result<bool> {
-    call.would_admit(LIST, &BucketTarget::new(Arc::clone(bucket)))
 }
 
 impl Resource for ObjectTarget {
@@ -260,6 +271,14 @@ impl Resource for ObjectTarget {
         if let Some((until, now)) = self.until {
             lock::retain_until(until, now, context);
         }
+        if let Some(point) = &self.point {
+            point.conditions(context);
+        }
+    }
+
+    fn way(&self, look: &mut Look<'_>) -> Result<Option<Way>> {
+        let way = self.point.as_ref().map(|point| point.way(look, Some(&self.key)));
+        way.transpose()
     }
 }
 

@@ -65,7 +65,7 @@ pub(super) fn take(
     )
 }
 
-/// Puts pieces that were taken in beside those that are there, their keys under the installation's seal.
+/// Puts pieces that were taken in beside those that are there, their keys under S3's own.
 pub(super) fn add(
     call: &mut Call<'_>,
     due: &Due,
@@ -74,7 +74,7 @@ pub(super) fn add(
 ) -> Result<()> {
     for (piece, keys) in taken {
         let layers = u8::try_from(keys.len()).unwrap_or(u8::MAX);
-        let keys = Plan::staging(layers).wrap(call, &place(due, piece.part), &keys)?;
+        let keys = Plan::staging(call, layers)?.wrap(call, &place(due, piece.part), &keys)?;
         staged.0.push(Piece { keys, ..piece });
     }
     call.put(&STAGED, &row(due), staged)
@@ -82,7 +82,7 @@ pub(super) fn add(
 
 /// The keys of a piece that is there.
 pub(super) fn open(call: &mut Call<'_>, due: &Due, piece: &Piece, layers: u8) -> Result<Vec<Secret>> {
-    Opener::staging(layers).unwrap(call, &place(due, piece.part), &piece.keys)
+    Opener::staging(call, layers)?.unwrap(call, &place(due, piece.part), &piece.keys)
 }
 
 /// The object is made: the row goes, the contents stay.

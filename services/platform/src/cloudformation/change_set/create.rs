@@ -9,7 +9,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Resul
 use policy::Context;
 use wire::{Fault, IntoDocument as _, protocol};
 
-use super::{ChangeSet, Settings, find};
+use super::{ChangeSet, Settings, context, find};
 use crate::cloudformation::actor::Actor;
 use crate::cloudformation::change::{Comparison, compare};
 use crate::cloudformation::create::tags_or;
@@ -147,8 +147,10 @@ impl Operation for CreateChangeSet {
         let settings: Settings = prepared.settings.iter().cloned().map(Into::into).collect();
         let mut set = draft(call, &stack, &input, &comparison)?;
         set.tags = tags;
-        set.capabilities = prepared.capabilities;
+        set.capabilities.clone_from(&prepared.capabilities);
         set.hidden = Hidden::seal(call, stack.bond(), &settings)?;
+        let contexts = context::of(call, &stack, &prepared, &comparison.changes)?;
+        set.contexts = Hidden::seal(call, stack.bond(), &contexts)?;
         keep_body(call, &stack, &set.uuid, &prepared.text)?;
         let answer = model::CreateChangeSetOutput {
             id: Some(set.id()),
@@ -245,5 +247,6 @@ fn draft(
         nested: input.include_nested_stacks.unwrap_or(false),
         changes: String::from_utf8(changes).map_err(Fault::internal)?,
         hidden: Hidden::default(),
+        contexts: Hidden::default(),
     })
 }

@@ -18,6 +18,7 @@ use super::hidden::Hidden;
 use super::stack::{self, KeptSetting, STACKS, Stack, StackTarget};
 use super::submission::forget_body;
 
+mod context;
 mod create;
 mod describe;
 mod execute;
@@ -59,6 +60,9 @@ pub struct ChangeSet {
     pub changes: String,
     /// `Settings`, sealed.
     pub(crate) hidden: Hidden,
+    /// `Contexts`, sealed.
+    #[serde(default)]
+    pub(crate) contexts: Hidden,
 }
 
 /// The parameters' values.

@@ -120,6 +120,14 @@ fn resources_are_made_in_the_order_of_their_needs() {
         "pair CREATE_COMPLETE",
     ];
     assert_eq!(scene.events("pair"), told);
+    let events = scene.cfn("DescribeStackEvents", json!({ "StackName": "pair" }));
+    let events = events["StackEvents"].as_array().unwrap();
+    let moments: Vec<String> = events
+        .iter()
+        .map(|event| event["Timestamp"].to_string())
+        .collect();
+    let distinct: std::collections::BTreeSet<&String> = moments.iter().collect();
+    assert_eq!(distinct.len(), told.len(), "{moments:?}");
 }
 
 #[test]

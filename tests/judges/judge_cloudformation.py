@@ -268,7 +268,7 @@ class Killed(Judge):
     def test_a_killed_server_goes_on_where_it_was(self):
         """kill -9 in the middle, several times: every resource is made once, and the stack is complete in the end."""
         server = self.server
-        count = 90
+        count = 120
         resources = {
             f"P{at:03}": {**parameter(f"v{at}", Name=f"/k/{at:03}"), **({"DependsOn": f"P{at - 1:03}"} if at else {})}
             for at in range(count)
@@ -276,7 +276,7 @@ class Killed(Judge):
         server.client("cloudformation").create_stack(StackName="killed", TemplateBody=template(**resources))
         cut = 0
         for _ in range(2):
-            time.sleep(0.3)
+            time.sleep(0.1)
             server.kill()
             server.start()
             listed = server.client("cloudformation").describe_stacks(StackName="killed")["Stacks"][0]

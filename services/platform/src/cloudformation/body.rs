@@ -48,11 +48,9 @@ impl Operation for GetTemplate {
                 body(call, &stack, &found.uuid)?
             }
         };
-        if text.is_empty() {
-            return Err(invalid(format!("Stack with id {} does not exist", stack.name)));
-        }
+        // A stack to come has a change set, and no template yet.
         Ok(model::GetTemplateOutput {
-            template_body: Some(text),
+            template_body: Some(text).filter(|text| !text.is_empty()),
             stages_available: Some(vec![
                 model::TemplateStage::Original,
                 model::TemplateStage::Processed,

@@ -67,6 +67,8 @@ pub(crate) fn tell(
         Some(properties) => Hidden::seal(call, stack.bond(), &properties)?,
         None => Hidden::default(),
     };
+    // Clients put events in order by their moments, so no two of a stack have the same.
+    stack.last_event = call.now.0.max(stack.last_event + 1);
     let event = Event {
         id: call.uuid()?,
         logical_id: occurrence.logical_id.to_owned(),
@@ -74,7 +76,7 @@ pub(crate) fn tell(
         kind: occurrence.kind.to_owned(),
         status: occurrence.status.to_owned(),
         reason: occurrence.reason.map(str::to_owned),
-        at: call.now.0,
+        at: stack.last_event,
         token: by.token.clone(),
         operation: by.operation.clone(),
         properties,

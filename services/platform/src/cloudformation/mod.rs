@@ -27,6 +27,7 @@ mod page;
 pub mod protection;
 pub mod resource;
 pub mod resource_type;
+mod retention;
 pub mod stack;
 pub mod stack_policy;
 mod submission;
@@ -66,10 +67,18 @@ pub static OPERATIONS: &[Endpoint] = operations!["cloudformation";
     change_set::{CreateChangeSet, DeleteChangeSet, DescribeChangeSet, ExecuteChangeSet, ListChangeSets},
 ];
 
-/// What CloudFormation does later: the steps of a stack's operation.
-pub static JOBS: &[JobKind] = &[JobKind {
-    name: work::JOB,
-    service: "cloudformation",
-    event: "",
-    run: work::step,
-}];
+/// What CloudFormation does later: the steps of a stack's operation, and the end of what is known of a deleted one.
+pub static JOBS: &[JobKind] = &[
+    JobKind {
+        name: work::JOB,
+        service: "cloudformation",
+        event: "",
+        run: work::step,
+    },
+    JobKind {
+        name: retention::JOB,
+        service: "cloudformation",
+        event: "",
+        run: retention::run,
+    },
+];

@@ -63,6 +63,9 @@ pub struct Stack {
     pub exports: Vec<String>,
     /// Events so far.
     pub events: u64,
+    /// The moment of the last of them, in milliseconds since the epoch.
+    #[serde(default)]
+    pub last_event: i64,
     /// Client request tokens with the operation that each came with, the oldest first.
     pub tokens: Vec<(String, String)>,
     /// Resources that no template names any more and that were not removed, since their update was left as it failed.
@@ -184,6 +187,7 @@ impl Stack {
             imports: Vec::new(),
             exports: Vec::new(),
             events: 0,
+            last_event: 0,
             tokens: Vec::new(),
             leftover: Vec::new(),
             hidden: Hidden::default(),

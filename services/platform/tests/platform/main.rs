@@ -1,4 +1,4 @@
-//! Lambda through the pipeline, with the real directory and KMS, and a runner that runs nothing.
+//! Lambda and CloudFormation through the pipeline, with the real directory and KMS, and a runner that runs nothing.
 
 #![expect(
     clippy::unwrap_used,

@@ -120,6 +120,14 @@ fn resources_are_made_in_the_order_of_their_needs() {
         "pair CREATE_COMPLETE",
     ];
     assert_eq!(scene.events("pair"), told);
+    let events = scene.cfn("DescribeStackEvents", json!({ "StackName": "pair" }));
+    let events = events["StackEvents"].as_array().unwrap();
+    let moments: Vec<String> = events
+        .iter()
+        .map(|event| event["Timestamp"].to_string())
+        .collect();
+    let distinct: std::collections::BTreeSet<&String> = moments.iter().collect();
+    assert_eq!(distinct.len(), told.len(), "{moments:?}");
 }
 
 #[test]
@@ -301,4 +309,19 @@ fn what_is_not_built_is_refused_and_not_passed_over() {
         refused,
         "Template format error: Unrecognized resource types: [AWS::Nowhere::Thing]"
     );
+}
+
+#[test]
+fn a_deleted_stack_is_forgotten_after_ninety_days() {
+    let scene = Scene::new();
+    let stack = scene.made("pair", &two());
+    let id = stack["StackId"].as_str().unwrap();
+    scene.cfn("DeleteStack", json!({ "StackName": "pair" }));
+    scene.settle();
+    scene.cloud.advance(89 * 86_400_000);
+    assert_eq!(scene.status(id), "DELETE_COMPLETE");
+    scene.cloud.advance(2 * 86_400_000);
+    let refused = scene.cfn_refused("DescribeStacks", json!({ "StackName": id }));
+    assert_eq!(refused, format!("Stack with id {id} does not exist"));
+    assert_eq!(scene.cfn("ListStacks", json!({}))["StackSummaries"], json!([]));
 }

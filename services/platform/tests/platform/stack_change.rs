@@ -243,6 +243,17 @@ fn a_change_set_tells_and_then_does() {
         (&json!("False"), &json!("Modify"))
     );
     assert_eq!(change(1)["Details"][0]["Evaluation"], "Dynamic");
+    let valued = json!({ "ChangeSetName": "third", "StackName": "one", "IncludePropertyValues": true });
+    let told = scene.cfn("DescribeChangeSet", valued);
+    let target = &told["Changes"][0]["ResourceChange"]["Details"][0]["Target"];
+    assert_eq!(
+        (&target["BeforeValue"], &target["AfterValue"]),
+        (&json!("/a"), &json!("/a2"))
+    );
+    let after = told["Changes"][1]["ResourceChange"]["AfterContext"]
+        .as_str()
+        .unwrap();
+    assert!(after.contains("{{changeSet:KNOWN_AFTER_APPLY}}"), "{after}");
     scene.cfn(
         "ExecuteChangeSet",
         json!({ "ChangeSetName": "third", "StackName": "one" }),

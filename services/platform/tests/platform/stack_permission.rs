@@ -187,3 +187,48 @@ fn condition_keys_narrow_what_may_be_handed_in() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_session_that_has_ended_makes_nothing_any_more() {
+    let scene = Scene::new();
+    let trust = json!({ "Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:user/maker") }, "Action": "sts:AssumeRole",
+    } });
+    let maker = scene.user("maker", &json!(allow(&json!("sts:AssumeRole"))));
+    let input = json!({ "RoleName": "able", "AssumeRolePolicyDocument": trust.to_string() });
+    let role = scene.ok("iam", "CreateRole", input)["Role"]["Arn"].clone();
+    let document = json!({ "Version": "2012-10-17", "Statement": allow(&json!("*")) }).to_string();
+    let input = json!({ "RoleName": "able", "PolicyName": "own", "PolicyDocument": document });
+    scene.ok("iam", "PutRolePolicy", input);
+    let asked = json!({ "RoleArn": role, "RoleSessionName": "short", "DurationSeconds": 900 });
+    let session = scene.call(&maker, "sts", "AssumeRole", asked).unwrap();
+    let text = |member: &str| session["Credentials"][member].as_str().unwrap().to_owned();
+    let token = text("SessionToken");
+    let caller = scene.cloud.caller(&text("AccessKeyId"), Some(&token)).unwrap();
+    let made = scene.call(&caller, "cloudformation", "CreateStack", create("one"));
+    assert!(made.is_ok(), "{made:?}");
+    scene.settle();
+    assert_eq!(scene.status("one"), "CREATE_COMPLETE");
+    // The session lasts until now, but not until the update's steps.
+    scene.cloud.advance(899_000);
+    let more = json!({ "Resources": { "A": named("/a", "other") } }).to_string();
+    let input = json!({ "StackName": "one", "TemplateBody": more });
+    let made = scene.call(&caller, "cloudformation", "UpdateStack", input.clone());
+    assert!(made.is_ok(), "{made:?}");
+    scene.settle();
+    assert_eq!(scene.status("one"), "UPDATE_COMPLETE");
+    scene.cloud.advance(2_000);
+    let refused = scene.call(
+        &caller,
+        "cloudformation",
+        "DeleteStack",
+        json!({ "StackName": "one" }),
+    );
+    // The signature of an ended session is refused before a handler; in process nothing looks at it, so the steps do.
+    assert!(refused.is_ok(), "{refused:?}");
+    scene.settle();
+    assert_eq!(scene.status("one"), "DELETE_FAILED");
+    let reason = scene.reason("one", "DELETE_FAILED");
+    assert_eq!(reason, "The security token included in the request is expired");
+    assert_eq!(scene.parameter("/a").as_deref(), Some("other"));
+}

@@ -9,7 +9,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Resul
 use policy::Context;
 use wire::{Fault, IntoDocument as _, protocol};
 
-use super::{ChangeSet, Settings, find};
+use super::{ChangeSet, Settings, context, find};
 use crate::cloudformation::actor::Actor;
 use crate::cloudformation::change::{Comparison, compare};
 use crate::cloudformation::create::tags_or;
@@ -147,8 +147,10 @@ impl Operation for CreateChangeSet {
         let settings: Settings = prepared.settings.iter().cloned().map(Into::into).collect();
         let mut set = draft(call, &stack, &input, &comparison)?;
         set.tags = tags;
-        set.capabilities = prepared.capabilities;
+        set.capabilities.clone_from(&prepared.capabilities);
         set.hidden = Hidden::seal(call, stack.bond(), &settings)?;
+        let contexts = context::of(call, &stack, &prepared, &comparison.changes)?;
+        set.contexts = Hidden::seal(call, stack.bond(), &contexts)?;
         keep_body(call, &stack, &set.uuid, &prepared.text)?;
         let answer = model::CreateChangeSetOutput {
             id: Some(set.id()),
@@ -172,7 +174,6 @@ fn expect_built(input: &model::CreateChangeSetInput) -> std::result::Result<(), 
         "ImportExistingResources",
         input.import_existing_resources == Some(true),
     )?;
-    expect_none("IncludeNestedStacks", input.include_nested_stacks == Some(true))?;
     expect_none("DeploymentMode", input.deployment_mode.is_some())?;
     expect_none("DisableValidation", input.disable_validation == Some(true))?;
     expect_plain(
@@ -243,7 +244,9 @@ fn draft(
         role: input.role_arn.clone(),
         on_failure: input.on_stack_failure.map(|chosen| chosen.as_str().to_owned()),
         token: input.client_token.clone(),
+        nested: input.include_nested_stacks.unwrap_or(false),
         changes: String::from_utf8(changes).map_err(Fault::internal)?,
         hidden: Hidden::default(),
+        contexts: Hidden::default(),
     })
 }

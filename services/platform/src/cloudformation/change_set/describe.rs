@@ -1,15 +1,16 @@
 //! `DescribeChangeSet` and `ListChangeSets`.
 //!
-//! Invariant: values of properties are not shown, so that no secret is.
+//! Invariant: values of properties are shown if they are asked for, and those that are not to be echoed never.
 
 use api::cloudformation as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{FromDocument as _, protocol};
 
+use super::context::{self, Contexts};
 use super::{ChangeSet, Settings, all, expect, target};
 use crate::cloudformation::describe::{capabilities, parameters, tags};
-use crate::cloudformation::fault::{absent_to_change, expect_none};
+use crate::cloudformation::fault::absent_to_change;
 use crate::cloudformation::page;
 use crate::cloudformation::stack::{StackTarget, moment, resolve_living};
 use crate::cloudformation::template::Setting;
@@ -37,16 +38,18 @@ impl Operation for DescribeChangeSet {
         stack: Authorized<StackTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        expect_none(
-            "IncludePropertyValues",
-            input.include_property_values == Some(true),
-        )?;
         let set = expect(call, &stack, &input.change_set_name)?;
         let settings: Settings = set.hidden.open(call, stack.bond())?;
         let settings: Vec<Setting> = settings.into_iter().map(Into::into).collect();
         let service = super::own_model()?;
         let changes = protocol::read_kept(service, "Changes", set.changes.as_bytes())?;
-        let changes = Vec::<model::Change>::from_document(changes)?;
+        let mut changes = Vec::<model::Change>::from_document(changes)?;
+        if input.include_property_values == Some(true) {
+            let contexts: Contexts = set.contexts.open(call, stack.bond())?;
+            changes
+                .iter_mut()
+                .for_each(|change| context::add(change, &contexts));
+        }
         let list = format!("changes {}", set.uuid);
         let after = page::after(call, &list, input.next_token.as_deref())?;
         let numbered = changes.into_iter().enumerate();
@@ -61,7 +64,7 @@ impl Operation for DescribeChangeSet {
             creation_time: Some(moment(set.created)),
             description: set.description.clone(),
             execution_status: Some(set.execution()),
-            include_nested_stacks: Some(false),
+            include_nested_stacks: Some(set.nested),
             next_token,
             notification_arns: Some(Vec::new()),
             on_stack_failure: set.on_failure.as_deref().and_then(model::OnStackFailure::parse),
@@ -105,7 +108,7 @@ impl Operation for ListChangeSets {
             creation_time: Some(moment(set.created)),
             description: set.description.clone(),
             execution_status: Some(set.execution()),
-            include_nested_stacks: Some(false),
+            include_nested_stacks: Some(set.nested),
             stack_id: Some(stack.id()),
             stack_name: Some(stack.name.clone()),
             status: Some(set.status()),

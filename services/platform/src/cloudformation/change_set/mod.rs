@@ -18,6 +18,7 @@ use super::hidden::Hidden;
 use super::stack::{self, KeptSetting, STACKS, Stack, StackTarget};
 use super::submission::forget_body;
 
+mod context;
 mod create;
 mod describe;
 mod execute;
@@ -52,10 +53,16 @@ pub struct ChangeSet {
     /// `ROLLBACK`, `DELETE` or `DO_NOTHING`.
     pub on_failure: Option<String>,
     pub token: Option<String>,
+    /// Whether changes of nested stacks were asked for; templates can have none here.
+    #[serde(default)]
+    pub nested: bool,
     /// The changes by the model's shape, as JSON.
     pub changes: String,
     /// `Settings`, sealed.
     pub(crate) hidden: Hidden,
+    /// `Contexts`, sealed.
+    #[serde(default)]
+    pub(crate) contexts: Hidden,
 }
 
 /// The parameters' values.

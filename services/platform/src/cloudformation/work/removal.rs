@@ -13,7 +13,7 @@ use crate::cloudformation::change::lives;
 use crate::cloudformation::resource::{self, StackResource};
 use crate::cloudformation::stack::{NAMES, Stack};
 use crate::cloudformation::submission::{PREVIOUS, forget_body};
-use crate::cloudformation::{export, order};
+use crate::cloudformation::{export, order, retention};
 
 /// The logical ids of a stack's resources, each before what it needs.
 pub(crate) fn backwards(call: &mut Call<'_>, stack: &Stack) -> Result<Vec<String>> {
@@ -124,6 +124,7 @@ impl Run {
         call.delete(&NAMES, &(account, region, name))?;
         self.turn(call, StackStatus::DeleteComplete, None)?;
         self.stack.deleted = Some(call.now.0);
+        retention::plan(call, &self.stack)?;
         Ok(Next::End)
     }
 

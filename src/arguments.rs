@@ -142,6 +142,14 @@ pub(crate) struct Serve {
     /// A file whose first line is the passphrase that opens the seal
     #[arg(long, value_name = "FILE", env = "RINGWORK_SEAL_PASSPHRASE_FILE")]
     pub(crate) seal_passphrase_file: Option<PathBuf>,
+    /// Keep large contents in the S3-compatible store that a JSON file names, instead of the data folder
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RINGWORK_CONTENTS",
+        conflicts_with = "memory"
+    )]
+    pub(crate) contents: Option<PathBuf>,
     /// Make the accounts, users, roles and policies of a YAML file, idempotently
     #[arg(long, value_name = "FILE", env = "RINGWORK_SEED")]
     pub(crate) seed: Option<PathBuf>,

@@ -24,6 +24,11 @@ pub(crate) enum Error {
     Store { path: PathBuf, source: store::Error },
     #[error("cannot open the seal of {path}")]
     Seal { path: PathBuf, source: crypto::Error },
+    #[error("cannot keep contents where {path} says")]
+    Contents {
+        path: PathBuf,
+        source: planes::contents::ContentsError,
+    },
     #[error("cannot make or read the certificates")]
     Certificate(#[source] crypto::Error),
     #[error("cannot listen")]
@@ -43,7 +48,11 @@ impl Error {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::File { .. } | Self::Content { .. } | Self::Store { .. } | Self::Seal { .. } => 3,
+            Self::File { .. }
+            | Self::Content { .. }
+            | Self::Contents { .. }
+            | Self::Store { .. }
+            | Self::Seal { .. } => 3,
             Self::Unreachable { .. } => 4,
             Self::Refused { .. } => 5,
             _ => 1,

@@ -69,6 +69,11 @@ impl Folder {
         self.0.join("endpoint")
     }
 
+    /// Says that large contents lie elsewhere, and where.
+    pub(crate) fn contents_mark(&self) -> PathBuf {
+        self.0.join("contents.json")
+    }
+
     /// What functions run in; the runner's own.
     pub(crate) fn functions(&self) -> PathBuf {
         self.0.join("functions")

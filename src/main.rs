@@ -8,6 +8,7 @@ mod account;
 mod arguments;
 mod bootstrap;
 mod command;
+mod contents;
 mod control;
 mod error;
 mod folder;

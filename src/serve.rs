@@ -18,7 +18,7 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, functions, memory, seed, services};
+use crate::{account, contents, functions, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
@@ -112,6 +112,7 @@ struct Settings {
     given_root: Option<(String, Secret)>,
     seal_key_file: Option<PathBuf>,
     seal_passphrase_file: Option<PathBuf>,
+    contents: Option<PathBuf>,
     seed: Option<PathBuf>,
     from: Option<PathBuf>,
     clock_control: bool,
@@ -162,6 +163,7 @@ impl Settings {
             given_root,
             seal_key_file: options.seal_key_file,
             seal_passphrase_file: options.seal_passphrase_file,
+            contents: options.contents,
             seed: options.seed,
             from: options.from,
             clock_control: options.clock_control,
@@ -221,7 +223,10 @@ fn open(settings: &Settings) -> Result<(Store, Seal, &'static str), Error> {
         });
     }
     // The store first: its lock keeps a second server from touching the seal.
-    let store = Store::open(settings.folder.path(), Box::new(LedgerChain::default())).map_err(store_error)?;
+    let engine = Store::disk_engine(settings.folder.path()).map_err(store_error)?;
+    let blobs = contents::open(&settings.folder, settings.contents.as_deref())?;
+    let chain = Box::new(LedgerChain::default());
+    let store = Store::with_engine_and_blobs(engine, blobs, chain).map_err(store_error)?;
     let fresh = fresh || store.version() == 0;
     let key_file = settings.seal_key_file.as_deref();
     let (seal, words) = open_seal(

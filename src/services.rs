@@ -15,6 +15,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
             platform::lambda::OPERATIONS,
+            platform::cloudformation::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
             data::s3::OPERATIONS,
             data::s3control::OPERATIONS,
@@ -28,6 +29,7 @@ pub(crate) fn tables() -> Tables {
             keys::ssm::JOBS,
             data::s3::JOBS,
             platform::lambda::JOBS,
+            platform::cloudformation::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -38,6 +40,7 @@ pub(crate) fn tables() -> Tables {
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
             &platform::lambda::TRAIL,
+            &platform::cloudformation::TRAIL,
             &data::s3::TRAIL,
             &data::s3control::TRAIL,
         ],
@@ -52,6 +55,7 @@ pub(crate) fn tables() -> Tables {
         forms: vec![&data::s3::form::FORMS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
+        sites: Some(&data::s3::website::SITES),
     }
 }
 
@@ -71,8 +75,9 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "accessanalyzer",
+    "cloudformation",
     "cloudtrail",
     "iam",
     "kms",

@@ -93,6 +93,7 @@ impl Signed {
             body: self.body.clone().into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
+            standing: pipeline::front::Standing::default(),
         }
     }
 }

@@ -173,7 +173,7 @@ class Ends(unittest.TestCase):
 
     def sleep(self, server, functions):
         functions.invoke(FunctionName="sleeps", InvocationType="Event", Payload=json.dumps({"seconds": 800}))
-        wait_for(lambda: processes_of(server.data))
+        wait_for(lambda: sandboxes_of(server.data) and processes_of(server.data))
 
     def test_a_stop_ends_all_functions(self):
         server, functions = self.start()

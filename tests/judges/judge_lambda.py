@@ -173,6 +173,9 @@ class Lambda(Judge):
         known = [event["responseElements"]["credentials"]["accessKeyId"] for event in issued]
         self.assertLessEqual(set(used), set(known))
         self.iam.update_assume_role_policy(RoleName="narrow", PolicyDocument=trusted("ec2.amazonaws.com"))
+        # A process that runs keeps its credentials until they end; a new one gets none.
+        self.assertIn("narrow", self.run_it("calls", who)[1]["Arn"])
+        self.functions.update_function_configuration(FunctionName="calls", Timeout=31)
         self.refused("InvalidParameterValueException", self.functions.invoke, FunctionName="calls", Payload=json.dumps(who))
 
     def test_who_may_invoke(self):
@@ -251,6 +254,27 @@ class Lambda(Judge):
         gone = told.replace(":told", ":gone")
         self.refused("InvalidParameterValueException", self.functions.put_function_event_invoke_config, FunctionName="queued",
                      DestinationConfig={"OnSuccess": {"Destination": gone}})
+
+    def test_a_loop_ends_and_a_process_gets_its_credentials_once(self):
+        made = self.function("loops", CALLS, Environment={"Variables": {"PYTHONPATH": SITE}})
+        mark = hashlib.sha256(made["FunctionArn"].encode()).hexdigest()[:8]
+        client = self.server.client("lambda")
+        chain = {"times": 15}
+
+        def traced(request, **_):
+            request.headers["X-Amzn-Trace-Id"] = f"Root=1-5759e988-bd862e3fe1be46a994272793;Lineage={mark}:{chain['times']}"
+
+        client.meta.events.register("before-sign.lambda.Invoke", traced)
+        event = {"service": "sts", "operation": "get_caller_identity", "input": {}}
+        self.assertIn("/loops", self.run_it("loops", event, client)[1]["Arn"])
+        self.assertIn("/loops", self.run_it("loops", event, client)[1]["Arn"])
+        issued = [event for event in self.events("AssumeRole") if "/loops" in json.dumps(event["responseElements"])]
+        self.assertEqual(len(issued), 2, "when it was made, to see whether Lambda may, and for the one process")
+        chain["times"] = 16
+        self.refused("RecursiveInvocationException", client.invoke, FunctionName="loops", status=400)
+        self.assertEqual(self.functions.get_function_recursion_config(FunctionName="loops")["RecursiveLoop"], "Terminate")
+        self.functions.put_function_recursion_config(FunctionName="loops", RecursiveLoop="Allow")
+        self.assertIn("/loops", self.run_it("loops", event, client)[1]["Arn"])
 
     def test_a_function_that_reserves_nothing_is_stopped(self):
         self.function("stopped")

@@ -231,6 +231,8 @@ class Rotation(Judge):
         self.assertEqual(self.rotate("maria", RotationLambdaARN=single)[-1], ("RotationSucceeded", None))
         now = self.value("maria")
         self.assertEqual((database.lets_in(now), database.lets_in(first)), (True, False))
+        # What a role gives is the other user's as well, and counts from its login on.
+        database.sql("CREATE ROLE clerk; GRANT INSERT ON store.* TO clerk; GRANT clerk TO web; SET DEFAULT ROLE clerk FOR web")
         self.secret("maria-turns", {**now, "masterarn": master})
         turns = self.shipped("mysql.alternating-users")
         users = []
@@ -241,6 +243,7 @@ class Rotation(Judge):
             self.assertTrue(database.lets_in(now))
             grants = database.ask("SHOW GRANTS", now["username"], now["password"])
             self.assertIn("GRANT SELECT ON `store`.*", grants)
+            self.assertEqual(database.ask("SELECT CURRENT_ROLE()", now["username"], now["password"]), "clerk")
             users.append(now["username"])
         self.assertEqual(users, ["web_clone", "web"])
 

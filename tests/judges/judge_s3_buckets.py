@@ -9,7 +9,7 @@ import sys
 import unittest
 import urllib.parse
 
-from server import Judge, Refused, statement
+from server import Judge, Refused, policy, statement
 
 
 class Buckets(Judge):
@@ -235,17 +235,24 @@ class Buckets(Judge):
         self.assertEqual({key: get("website")[key] for key in website}, website)
         put("request_payment", RequestPaymentConfiguration={"Payer": "Requester"})
         self.assertEqual(get("request_payment")["Payer"], "Requester")
-        put("notification_configuration", NotificationConfiguration={"EventBridgeConfiguration": {}})
-        self.assertEqual(get("notification_configuration")["EventBridgeConfiguration"], {})
+        function = [{"Id": "f", "LambdaFunctionArn": f"arn:aws:lambda:us-east-1:{self.server.account}:function:f", "Events": ["s3:ObjectCreated:*"]}]
+        put("notification_configuration", NotificationConfiguration={"LambdaFunctionConfigurations": function}, SkipDestinationValidation=True)
+        self.assertEqual(get("notification_configuration")["LambdaFunctionConfigurations"], function)
         queue = [{"QueueArn": f"arn:aws:sqs:us-east-1:{self.server.account}:none", "Events": ["s3:ObjectCreated:*"]}]
-        self.refused("InvalidArgument", put, "notification_configuration", NotificationConfiguration={"QueueConfigurations": queue}, status=400)
-        self.assertEqual(get("notification_configuration")["EventBridgeConfiguration"], {})
+        self.refused("NotImplemented", put, "notification_configuration", NotificationConfiguration={"QueueConfigurations": queue}, status=501)
+        self.assertEqual(get("notification_configuration")["LambdaFunctionConfigurations"], function)
+        destination = {"S3BucketDestination": {"Bucket": f"arn:aws:s3:::{logs}", "Format": "CSV"}}
+        inventory = {"Destination": destination, "IsEnabled": True, "IncludedObjectVersions": "Current", "Schedule": {"Frequency": "Daily"}}
         for number in range(3):
-            self.s3.put_bucket_metrics_configuration(Bucket=name, Id=f"m{number}", MetricsConfiguration={"Id": f"m{number}", "Filter": {"Prefix": "p/"}})
-        listed = self.s3.list_bucket_metrics_configurations(Bucket=name)["MetricsConfigurationList"]
+            self.s3.put_bucket_inventory_configuration(Bucket=name, Id=f"m{number}", InventoryConfiguration={"Id": f"m{number}", **inventory})
+        listed = self.s3.list_bucket_inventory_configurations(Bucket=name)["InventoryConfigurationList"]
         self.assertEqual([one["Id"] for one in listed], ["m0", "m1", "m2"])
-        self.s3.delete_bucket_metrics_configuration(Bucket=name, Id="m1")
-        self.refused("NoSuchConfiguration", self.s3.get_bucket_metrics_configuration, Bucket=name, Id="m1", status=404)
+        self.s3.delete_bucket_inventory_configuration(Bucket=name, Id="m1")
+        self.refused("NoSuchConfiguration", self.s3.get_bucket_inventory_configuration, Bucket=name, Id="m1", status=404)
+        # What is not done is not taken either.
+        metrics = {"Id": "m", "Filter": {"Prefix": "p/"}}
+        self.refused("NotImplemented", self.s3.put_bucket_metrics_configuration, Bucket=name, Id="m", MetricsConfiguration=metrics, status=501)
+        self.assertNotIn("MetricsConfigurationList", self.s3.list_bucket_metrics_configurations(Bucket=name))
         self.s3.delete_bucket(Bucket=name)
 
     def test_locks_keep_versions(self):
@@ -278,7 +285,8 @@ class Buckets(Judge):
 
     def test_replication_asks_for_versions_and_a_role(self):
         source, target = self.bucket("replicated"), self.bucket("replica")
-        role = f"arn:aws:iam::{self.server.account}:role/replicator"
+        trusted = policy({"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"})
+        role = self.server.client("iam").create_role(RoleName="replicator", AssumeRolePolicyDocument=trusted)["Role"]["Arn"]
         rule = {"ID": "all", "Status": "Enabled", "Priority": 1, "Filter": {"Prefix": ""}, "DeleteMarkerReplication": {"Status": "Disabled"},
                 "Destination": {"Bucket": f"arn:aws:s3:::{target}"}}
         put = lambda **change: self.s3.put_bucket_replication(Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule | change]})

@@ -51,6 +51,7 @@ impl World {
         world.furnish_keys(name);
         world.furnish_secret(name);
         world.furnish_function(name);
+        world.furnish_stack(name);
         world.furnish_parameter(name);
         world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
@@ -109,6 +110,38 @@ impl World {
         let text = made["CiphertextBlob"].as_str().unwrap_or_default();
         self.existing.ciphertext =
             base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64");
+    }
+
+    /// A stack to come, with its change set.
+    fn furnish_stack(&mut self, name: &str) {
+        let template = crate::sample::TEMPLATE;
+        let set = json!({
+            "StackName": name, "ChangeSetName": name, "ChangeSetType": "CREATE", "TemplateBody": template,
+        });
+        self.call("cloudformation", "CreateChangeSet", set)
+            .expect("a change set");
+        let text = |text: &str| Document::String(text.to_owned());
+        let body = ("TemplateBody", text(template));
+        let pairs = &mut self.existing.pairs;
+        for operation in ["ValidateTemplate", "GetTemplateSummary"] {
+            pairs.insert(operation, vec![body.clone()]);
+        }
+        let made = vec![
+            ("StackName", text("made")),
+            ("ChangeSetType", text("CREATE")),
+            body.clone(),
+        ];
+        pairs.insert("CreateChangeSet", made);
+        pairs.insert("CreateStack", vec![("StackName", text("made")), body]);
+        for operation in ["DescribeChangeSet", "ExecuteChangeSet", "DeleteChangeSet"] {
+            pairs.insert(operation, vec![("StackName", text(name))]);
+        }
+        for operation in ["GetTemplate", "DescribeStackResources"] {
+            pairs.insert(operation, vec![("StackName", text(name))]);
+        }
+        let allowed =
+            r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
+        pairs.insert("SetStackPolicy", vec![("StackPolicyBody", text(allowed))]);
     }
 
     /// A parameter that is shared with another account.
@@ -267,16 +300,16 @@ impl World {
         of_bucket("PutBucketWebsite", "WebsiteConfiguration", index);
         let tags = json!({"TagSet": [{"Key": "a", "Value": "b"}]});
         of_bucket("PutBucketTagging", "Tagging", tags);
+        let destination =
+            json!({"S3BucketDestination": {"Bucket": format!("arn:aws:s3:::{name}"), "Format": "CSV"}});
+        let inventory = json!({
+            "Id": "a", "Destination": destination, "IsEnabled": true, "IncludedObjectVersions": "Current",
+            "Schedule": {"Frequency": "Daily"},
+        });
         of_bucket(
-            "PutBucketMetricsConfiguration",
-            "MetricsConfiguration",
-            json!({"Id": "a"}),
-        );
-        let analysis = json!({"Id": "a", "StorageClassAnalysis": {}});
-        of_bucket(
-            "PutBucketAnalyticsConfiguration",
-            "AnalyticsConfiguration",
-            analysis,
+            "PutBucketInventoryConfiguration",
+            "InventoryConfiguration",
+            inventory,
         );
         self.furnish_object(name);
         let root = format!("arn:aws:iam::{ACCOUNT}:root");
@@ -305,10 +338,61 @@ impl World {
         }
         let policy = vec![("Policy", Document::String(policy.to_string()))];
         self.existing.pairs.insert("PutBucketPolicy", policy);
+        self.furnish_access_point(name, &root);
         self.existing.pairs.insert(
             "CreateBucket",
             vec![("Bucket", Document::String("another".to_owned()))],
         );
+    }
+
+    /// An access point to the bucket, of the bucket's name, with a policy.
+    fn furnish_access_point(&mut self, bucket: &str, root: &str) {
+        if self.gateway.endpoint("s3control", "CreateAccessPoint").is_none() {
+            return;
+        }
+        let arn = format!("arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/{bucket}");
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": root}, "Action": "s3:GetObject", "Resource": format!("{arn}/object/*"),
+        }]});
+        let named = |more: Value| {
+            let mut input = json!({"AccountId": ACCOUNT, "Name": bucket});
+            for (name, value) in more.as_object().into_iter().flatten() {
+                input[name] = value.clone();
+            }
+            input
+        };
+        self.call("s3control", "CreateAccessPoint", named(json!({"Bucket": bucket})))
+            .expect("an access point");
+        let input = named(json!({"Policy": policy.to_string()}));
+        self.call("s3control", "PutAccessPointPolicy", input)
+            .expect("a policy of an access point");
+        let text = |value: &str| Document::String(value.to_owned());
+        let account = ("AccountId", text(ACCOUNT));
+        self.existing
+            .pairs
+            .insert("ListAccessPoints", vec![account.clone()]);
+        let another = vec![
+            account.clone(),
+            ("Name", text("another")),
+            ("Bucket", text(bucket)),
+        ];
+        self.existing.pairs.insert("CreateAccessPoint", another);
+        for operation in [
+            "GetAccessPoint",
+            "DeleteAccessPoint",
+            "GetAccessPointPolicy",
+            "DeleteAccessPointPolicy",
+            "GetAccessPointPolicyStatus",
+        ] {
+            let members = vec![account.clone(), ("Name", text(bucket))];
+            self.existing.pairs.insert(operation, members);
+        }
+        let members = vec![
+            account,
+            ("Name", text(bucket)),
+            ("Policy", text(&policy.to_string())),
+        ];
+        self.existing.pairs.insert("PutAccessPointPolicy", members);
     }
 
     /// An object, and an upload in parts that has begun.

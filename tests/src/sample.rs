@@ -10,6 +10,9 @@ use crate::world::Existing;
 
 /// A policy that allows little.
 pub const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+/// A template of one resource.
+pub const TEMPLATE: &str =
+    r#"{"Resources":{"It":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"v"}}}}"#;
 /// Metadata of a SAML provider.
 pub const METADATA: &str = include_str!("../data/saml-metadata.xml");
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
@@ -66,7 +69,7 @@ impl Sampler<'_> {
                 }
             }
             // Members that the model does not require and the operation does.
-            if service.name == "lambda" {
+            if matches!(service.name, "lambda" | "cloudformation") {
                 let more = special
                     .iter()
                     .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
@@ -190,6 +193,9 @@ impl Sampler<'_> {
             | "RoleSessionName"
             | "VirtualMFADeviceName"
             | "FunctionName"
+            | "StackName"
+            | "ChangeSetName"
+            | "ExportName"
             | "StatementId"
             | "Name"
             | "Bucket"

@@ -34,6 +34,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
         platform::lambda::OPERATIONS,
+        platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
@@ -51,6 +52,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::ssm::JOBS,
         data::s3::JOBS,
         platform::lambda::JOBS,
+        platform::cloudformation::JOBS,
     ]
 }
 
@@ -65,6 +67,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
         &platform::lambda::TRAIL,
+        &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
         &data::s3control::TRAIL,
     ]
@@ -161,6 +164,7 @@ impl World {
             forms: vec![&data::s3::form::FORMS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
+            sites: Some(&data::s3::website::SITES),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
@@ -277,6 +281,7 @@ impl World {
             headers: request.headers,
             body: request.body.into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
+            standing: pipeline::front::Standing::default(),
             tls: None,
         };
         async move { gateway.serve(incoming).await }

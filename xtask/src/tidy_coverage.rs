@@ -36,6 +36,12 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
         "AcquireRole GetAccountProperties GetRoleTemplateVersion PutAccountProperties",
         "role templates and the Role Manager, whose templates are AWS's own and not public",
     ),
+    (
+        "s3",
+        "PutBucketAnalyticsConfiguration PutBucketIntelligentTieringConfiguration PutBucketMetricsConfiguration",
+        "nothing analyzes access, archives by it, or publishes request metrics, since CloudWatch is not built; reads say \
+         truly that there is none",
+    ),
 ];
 
 /// Runs the task.

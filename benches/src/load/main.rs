@@ -9,6 +9,7 @@ mod cell;
 mod cloud;
 mod connection;
 mod keys;
+mod peer;
 mod process;
 mod s3;
 mod start;
@@ -29,7 +30,7 @@ fn while_doing<E: Display>(what: &str) -> impl FnOnce(E) -> String + '_ {
 const USAGE: &str = "load start --binary FILE --scratch DIR [--repeats N] [--users N]
 load calls --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only OPERATION]
 load keys --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill N]
-load s3 --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill KEYS]
+load s3 --binary FILE --scratch DIR [--seconds N] [--connections N,N…] [--only CALL] [--fill KEYS] [--peer FILE]
 load bare --bytes N";
 
 /// The options of every mode.
@@ -45,6 +46,8 @@ struct Options {
     bytes: usize,
     /// Keys, and secrets, that are made before the second table; keys of the bucket that is listed.
     fill: usize,
+    /// The binary of `s3s-fs`, measured beside ours.
+    peer: Option<PathBuf>,
 }
 
 fn number(text: &str) -> Result<usize> {
@@ -63,6 +66,7 @@ impl Options {
             only: None,
             bytes: 0,
             fill: 0,
+            peer: None,
         };
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} takes a value"))?;
@@ -77,6 +81,7 @@ impl Options {
                 }
                 "--only" => options.only = Some(value),
                 "--fill" => options.fill = number(&value)?,
+                "--peer" => options.peer = Some(value.into()),
                 "--bytes" => options.bytes = number(&value)?,
                 _ => return Err(format!("there is no option {name}\n{USAGE}")),
             }

@@ -50,9 +50,7 @@ impl Credentials {
 impl Server {
     /// Starts Ringwork on a data folder: durable and sealed, as it is without options.
     pub(crate) fn ringwork(binary: &Path, data: &Path, seed: Option<&Path>) -> Result<Self> {
-        // A port that was free a moment ago: nobody else on this machine is given it soon again.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let address = free.map_err(while_doing("find a free port"))?;
+        let address = free_address()?;
         let mut command = Command::new(binary);
         command
             .arg("serve")
@@ -71,6 +69,31 @@ impl Server {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let begun = now();
         let child = command.spawn().map_err(while_doing("start ringwork"))?;
+        Ok(Self {
+            child,
+            address,
+            begun,
+        })
+    }
+
+    /// Starts another S3 server on an empty folder.
+    pub(crate) fn peer(binary: &Path, data: &Path, credentials: &Credentials) -> Result<Self> {
+        let address = free_address()?;
+        let mut command = Command::new(binary);
+        command
+            .args(["--host", &address.ip().to_string()])
+            .args(["--port", &address.port().to_string()])
+            .args(["--access-key", &credentials.access_key_id])
+            .args(["--secret-key", &credentials.secret_access_key])
+            .arg(data);
+        // Its log of every request would be measured too.
+        command
+            .env("RUST_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let begun = now();
+        let child = command.spawn().map_err(while_doing("start the peer"))?;
         Ok(Self {
             child,
             address,
@@ -173,6 +196,12 @@ impl Server {
             Err(format!("the server ended with {status}"))
         }
     }
+}
+
+/// An address whose port was free a moment ago: nobody else on this machine is given it soon again.
+fn free_address() -> Result<SocketAddr> {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.map_err(while_doing("find a free port"))
 }
 
 /// The moment, by the monotonic clock.

@@ -1,10 +1,11 @@
 //! Objects per second: small and large, in and out, under both kinds of server-side encryption, and a page of a big bucket; beside the
-//! bare HTTP server with as many bytes on the loopback, and beside the bare disk.
+//! bare HTTP server with as many bytes on the loopback, beside the bare disk, and beside another S3 server.
 //!
 //! Everything is on: an admin user's policies are judged, every call is recorded, every byte is sealed and flushed.
 
 use std::fs::File;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use serde_json::Value;
 
 use crate::calls::{Cloud, expect};
 use crate::cell::{self, Measured, Requests};
+use crate::cloud::Client;
 use crate::connection::Connection;
+use crate::peer::Peer;
 use crate::process::{Server, now};
 use crate::{Options, Result, start, while_doing};
 
@@ -41,6 +44,14 @@ struct Line {
     measured: Measured,
     cpu: Duration,
     bare: Option<f64>,
+    /// Calls a second of the peer, which encrypts nothing.
+    peer: Option<f64>,
+}
+
+/// The servers that are measured.
+struct Servers {
+    cloud: Cloud,
+    peer: Option<Peer>,
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
@@ -58,9 +69,19 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let mut connection = Connection::open(cloud.server.address).await?;
     expect(&mut connection, &cloud.admin.s3("PUT", BUCKET, "", &[], b"")?).await?;
     let encryptions = encryptions(&cloud, &mut connection).await?;
+    let beside = options.scratch.join("s3-peer");
+    let peer = match &options.peer {
+        Some(binary) => Some(Peer::start(binary, &beside).await?),
+        None => None,
+    };
+    if let Some(peer) = &peer {
+        let mut connection = Connection::open(peer.server.address).await?;
+        expect(&mut connection, &peer.client.s3("PUT", BUCKET, "", &[], b"")?).await?;
+    }
+    let servers = Servers { cloud, peer };
     println!(
-        "\n{:<30} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}",
-        "call", "conns", "calls/s", "MB/s", "p50 µs", "p99 µs", "CPU µs", "of bare"
+        "\n{:<30} {:>5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}",
+        "call", "conns", "calls/s", "MB/s", "p50 µs", "p99 µs", "CPU µs", "of bare", "peer/s"
     );
     for (bytes, size) in SIZES {
         for encryption in &encryptions {
@@ -68,7 +89,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
                 for method in ["PUT", "GET"] {
                     let name = format!("{method} {size}, {}", encryption.name);
                     if options.only.as_deref().is_none_or(|only| name.starts_with(only)) {
-                        objects(options, &cloud, encryption, method, bytes, *connections, name).await?;
+                        objects(options, &servers, encryption, method, bytes, *connections, name).await?;
                     }
                 }
             }
@@ -79,13 +100,15 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         .as_deref()
         .is_none_or(|only| "LIST".starts_with(only))
     {
-        listing(options, &cloud).await?;
+        listing(options, &servers).await?;
     }
     println!(
         "\nThe server took {} MiB of memory at the most.",
-        cloud.server.peak_kib()? / 1024
+        servers.cloud.server.peak_kib()? / 1024
     );
-    cloud.server.stop()?;
+    servers.cloud.server.stop()?;
+    drop(servers.peer);
+    start::clear(&beside)?;
     start::clear(&data)
 }
 
@@ -130,7 +153,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 /// Each connection has an object of its own, which it puts or gets again and again.
 async fn objects(
     options: &Options,
-    cloud: &Cloud,
+    servers: &Servers,
     encryption: &Encryption,
     method: &str,
     bytes: usize,
@@ -142,41 +165,20 @@ async fn objects(
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let body = noise(bytes);
-    let puts = (0..connections).map(|number| {
-        let path = format!("{BUCKET}/{bytes}/{number}");
-        cloud.admin.s3("PUT", &path, "", &headers, &body)
-    });
-    let puts: Vec<Vec<u8>> = puts.collect::<Result<_>>()?;
-    let requests = if method == "PUT" {
-        puts
-    } else {
-        // What is read must lie there under this encryption.
-        cell::run(
-            cloud.server.address,
-            1,
-            Requests::Each(puts),
-            Duration::from_secs(600),
-        )
-        .await?;
-        let gets = (0..connections).map(|number| {
-            let path = format!("{BUCKET}/{bytes}/{number}");
-            cloud.admin.s3("GET", &path, "", &[], b"")
-        });
-        gets.collect::<Result<_>>()?
-    };
+    let cloud = &servers.cloud;
+    let requests = requests_of(&cloud.admin, &headers, method, bytes, connections).await?;
     let bare = {
         let mut server = Server::bare(if method == "PUT" { 0 } else { bytes })?;
         server.connect().await?;
         let own = Requests::Own(requests.clone());
-        let measured = cell::run(
-            server.address,
-            connections,
-            own,
-            options.cell.min(Duration::from_secs(2)),
-        )
-        .await?;
-        measured.rate()
+        beside(options, server.address, connections, own).await?
+    };
+    let peer = match &servers.peer {
+        Some(peer) => {
+            let own = Requests::Own(requests_of(&peer.client, &[], method, bytes, connections).await?);
+            Some(beside(options, peer.server.address, connections, own).await?)
+        }
+        None => None,
     };
     let address = cloud.server.address;
     cell::run(address, connections, Requests::Own(requests.clone()), WARM).await?;
@@ -190,18 +192,56 @@ async fn objects(
         measured,
         cpu,
         bare: Some(bare),
+        peer,
     };
     line.print();
     Ok(())
 }
 
+/// The calls a second of what stands beside.
+async fn beside(
+    options: &Options,
+    address: SocketAddr,
+    connections: usize,
+    requests: Requests,
+) -> Result<f64> {
+    let time = options.cell.min(Duration::from_secs(2));
+    Ok(cell::run(address, connections, requests, time).await?.rate())
+}
+
+/// One request for each connection; what is to be read is put there first.
+async fn requests_of(
+    client: &Client,
+    headers: &[(&'static str, &str)],
+    method: &str,
+    bytes: usize,
+    connections: usize,
+) -> Result<Vec<Vec<u8>>> {
+    let body = noise(bytes);
+    let path = |number: usize| format!("{BUCKET}/{bytes}/{number}");
+    let puts = (0..connections).map(|number| client.s3("PUT", &path(number), "", headers, &body));
+    let puts: Vec<Vec<u8>> = puts.collect::<Result<_>>()?;
+    if method == "PUT" {
+        return Ok(puts);
+    }
+    let forever = Duration::from_secs(600);
+    cell::run(client.address, 1, Requests::Each(puts), forever).await?;
+    (0..connections)
+        .map(|number| client.s3("GET", &path(number), "", &[], b""))
+        .collect()
+}
+
 /// A page of 1,000 keys out of the middle of a big bucket, and of a small one.
-async fn listing(options: &Options, cloud: &Cloud) -> Result<()> {
+async fn listing(options: &Options, servers: &Servers) -> Result<()> {
     let keys = if options.fill == 0 { LISTED } else { options.fill };
+    let cloud = &servers.cloud;
     let mut filled = 0;
     for count in [1_500, keys] {
         let begun = now();
-        fill(cloud, filled..count).await?;
+        fill(&cloud.admin, filled..count).await?;
+        if let Some(peer) = &servers.peer {
+            fill(&peer.client, filled..count).await?;
+        }
         filled = filled.max(count);
         eprintln!("{count} keys, filled in {:.0} s", begun.elapsed().as_secs_f64());
         for connections in &options.connections {
@@ -209,6 +249,13 @@ async fn listing(options: &Options, cloud: &Cloud) -> Result<()> {
                 "list-type=2&max-keys=1000&prefix=l&start-after=l%2F{:08}",
                 count / 5
             );
+            let peer = match &servers.peer {
+                Some(peer) => {
+                    let request = Requests::Same(peer.client.s3("GET", BUCKET, &query, &[], b"")?);
+                    Some(beside(options, peer.server.address, *connections, request).await?)
+                }
+                None => None,
+            };
             let request = cloud.admin.s3("GET", BUCKET, &query, &[], b"")?;
             let address = cloud.server.address;
             cell::run(address, *connections, Requests::Same(request.clone()), WARM).await?;
@@ -222,6 +269,7 @@ async fn listing(options: &Options, cloud: &Cloud) -> Result<()> {
                 measured,
                 cpu,
                 bare: None,
+                peer,
             };
             line.print();
         }
@@ -229,19 +277,15 @@ async fn listing(options: &Options, cloud: &Cloud) -> Result<()> {
     Ok(())
 }
 
-async fn fill(cloud: &Cloud, keys: std::ops::Range<usize>) -> Result<()> {
+async fn fill(client: &Client, keys: std::ops::Range<usize>) -> Result<()> {
     let forever = Duration::from_secs(24 * 60 * 60);
     let mut next = keys.start;
     while next < keys.end {
         let numbers = next..keys.end.min(next + AHEAD);
         next = numbers.end;
-        let puts = numbers.map(|number| {
-            cloud
-                .admin
-                .s3("PUT", &format!("{BUCKET}/l/{number:08}"), "", &[], b"x")
-        });
+        let puts = numbers.map(|number| client.s3("PUT", &format!("{BUCKET}/l/{number:08}"), "", &[], b"x"));
         let puts = Requests::Each(puts.collect::<Result<_>>()?);
-        cell::run(cloud.server.address, FILLING, puts, forever).await?;
+        cell::run(client.address, FILLING, puts, forever).await?;
     }
     Ok(())
 }
@@ -276,8 +320,9 @@ impl Line {
         let share = self
             .bare
             .map_or("-".to_owned(), |bare| format!("{:.0} %", 100.0 * rate / bare));
+        let peer = self.peer.map_or("-".to_owned(), |peer| format!("{peer:.0}"));
         println!(
-            "{:<30} {:>5} {rate:>9.0} {:>9.1} {:>9.0} {:>9.0} {:>9.1} {share:>8}",
+            "{:<30} {:>5} {rate:>9.0} {:>9.1} {:>9.0} {:>9.0} {:>9.1} {share:>8} {peer:>9}",
             self.name,
             self.connections,
             rate * self.bytes as f64 / 1e6,

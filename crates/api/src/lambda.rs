@@ -251,6 +251,12 @@ wire::structures! {
         function_name "FunctionName" String;
         qualifier "Qualifier" Option<String>;
     }
+    GetFunctionRecursionConfigRequest {
+        function_name "FunctionName" String;
+    }
+    GetFunctionRecursionConfigResponse {
+        recursive_loop "RecursiveLoop" Option<RecursiveLoop>;
+    }
     GetFunctionRequest {
         function_name "FunctionName" String;
         qualifier "Qualifier" Option<String>;
@@ -394,6 +400,13 @@ wire::structures! {
         maximum_event_age_in_seconds "MaximumEventAgeInSeconds" Option<i32>;
         maximum_retry_attempts "MaximumRetryAttempts" Option<i32>;
         qualifier "Qualifier" Option<String>;
+    }
+    PutFunctionRecursionConfigRequest {
+        function_name "FunctionName" String;
+        recursive_loop "RecursiveLoop" RecursiveLoop;
+    }
+    PutFunctionRecursionConfigResponse {
+        recursive_loop "RecursiveLoop" Option<RecursiveLoop>;
     }
     PutRuntimeManagementConfigRequest {
         function_name "FunctionName" String;
@@ -612,6 +625,10 @@ wire::enumerations! {
     PackageType {
         Zip "Zip"
         Image "Image"
+    }
+    RecursiveLoop {
+        Allow "Allow"
+        Terminate "Terminate"
     }
     S3ObjectStorageMode {
         Copy "COPY"

@@ -3,6 +3,7 @@
 //! Invariant: only operations that a service lists in `operations!` have types here; the models are whole.
 
 pub mod accessanalyzer;
+pub mod cloudformation;
 pub mod cloudtrail;
 pub mod iam;
 pub mod kms;

@@ -1422,12 +1422,6 @@ wire::structures! {
         grant_write "GrantWrite" Option<String>;
         grant_write_acp "GrantWriteACP" Option<String>;
     }
-    PutBucketAnalyticsConfigurationRequest {
-        analytics_configuration "AnalyticsConfiguration" AnalyticsConfiguration;
-        bucket "Bucket" String;
-        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
-        id "Id" String;
-    }
     PutBucketCorsRequest {
         bucket "Bucket" String;
         cors_configuration "CORSConfiguration" CORSConfiguration;
@@ -1441,12 +1435,6 @@ wire::structures! {
         content_md5 "ContentMD5" Option<String>;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;
         server_side_encryption_configuration "ServerSideEncryptionConfiguration" ServerSideEncryptionConfiguration;
-    }
-    PutBucketIntelligentTieringConfigurationRequest {
-        bucket "Bucket" String;
-        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
-        id "Id" String;
-        intelligent_tiering_configuration "IntelligentTieringConfiguration" IntelligentTieringConfiguration;
     }
     PutBucketInventoryConfigurationRequest {
         bucket "Bucket" String;
@@ -1470,12 +1458,6 @@ wire::structures! {
         checksum_algorithm "ChecksumAlgorithm" Option<ChecksumAlgorithm>;
         content_md5 "ContentMD5" Option<String>;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;
-    }
-    PutBucketMetricsConfigurationRequest {
-        bucket "Bucket" String;
-        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
-        id "Id" String;
-        metrics_configuration "MetricsConfiguration" MetricsConfiguration;
     }
     PutBucketNotificationConfigurationRequest {
         bucket "Bucket" String;
@@ -1745,6 +1727,7 @@ wire::structures! {
     RestoreObjectOutput {
         request_charged "RequestCharged" Option<RequestCharged>;
         restore_output_path "RestoreOutputPath" Option<String>;
+        status_code "StatusCode" Option<i32>;
     }
     RestoreObjectRequest {
         bucket "Bucket" String;
@@ -2217,6 +2200,13 @@ wire::enumerations! {
     }
     ObjectVersionStorageClass {
         Standard "STANDARD"
+        ReducedRedundancy "REDUCED_REDUNDANCY"
+        Glacier "GLACIER"
+        StandardIa "STANDARD_IA"
+        OnezoneIa "ONEZONE_IA"
+        IntelligentTiering "INTELLIGENT_TIERING"
+        DeepArchive "DEEP_ARCHIVE"
+        GlacierIr "GLACIER_IR"
     }
     OptionalObjectAttributes {
         RestoreStatus "RestoreStatus"

@@ -369,3 +369,26 @@ fn tags_are_put_on_buckets_by_their_arns() {
     assert!(pattern.matches("arn:aws:s3:::bucket"));
     assert!(!pattern.matches("arn:aws:sqs:us-east-1:111122223333:queue"));
 }
+
+/// The model names `STANDARD` alone.
+#[test]
+fn versions_have_the_classes_of_objects() {
+    let classes = shape(service("s3"), "ObjectVersionStorageClass");
+    let Kind::String { values, .. } = &classes.kind else {
+        panic!("a class is a string");
+    };
+    assert!(values.contains(&"GLACIER_IR") && values.contains(&"STANDARD"));
+    let of_objects = shape(service("s3"), "ObjectStorageClass");
+    let Kind::String { values: known, .. } = &of_objects.kind else {
+        panic!("a class is a string");
+    };
+    assert!(values.iter().all(|class| known.contains(class)));
+}
+
+/// `RestoreObject` answers 202 the first time and 200 again.
+#[test]
+fn a_restoration_tells_by_its_status_whether_it_is_the_first() {
+    let output = structure(service("s3"), "RestoreObjectOutput");
+    let status = output.members.iter().find(|member| member.name == "StatusCode");
+    assert_eq!(status.unwrap().location, Some(Location::Status));
+}

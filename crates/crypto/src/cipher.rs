@@ -64,6 +64,8 @@ pub(crate) fn encrypt<const N: usize>(
 /// Opens what [`encrypt`] appended; `None` when it was altered, truncated or made under another key, label or `aad`.
 pub(crate) fn decrypt<const N: usize>(key: &[u8], label: &str, aad: &[u8], sealed: &[u8]) -> Option<Secret> {
     let (nonce, ciphertext) = sealed.split_at_checked(N)?;
+    #[cfg(any(test, feature = "test-support"))]
+    crate::testing::count_opening();
     let (key, iv) = message_key(key, label, nonce).ok()?;
     open(key.as_ref(), iv, aad, ciphertext)
 }

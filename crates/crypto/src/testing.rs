@@ -1,5 +1,6 @@
 //! A repeatable source of randomness, an outside signer and an owner of key material for tests; they exist only in tests and under the feature `test-support`.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::key_wrap::{AES_256, AesKek, KeyWrapPadded as _};
@@ -9,6 +10,20 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PK
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, RsaKeySize};
 
 use crate::{Randomness, Result, digest};
+
+thread_local! {
+    static OPENINGS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this thread has tried to open something that was sealed or encrypted under a symmetric key.
+#[must_use]
+pub fn openings() -> u64 {
+    OPENINGS.get()
+}
+
+pub(crate) fn count_opening() {
+    OPENINGS.set(OPENINGS.get() + 1);
+}
 
 /// Wraps key material as its owner does for `RSAES_OAEP_SHA_256`; `None` if the public key is none.
 #[must_use]

@@ -15,6 +15,7 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::organization::{OrganizationFacts, Organizations};
 use crate::resource::{Authorized, Found, Resource, ResourcePolicies};
+use crate::signed;
 
 /// A layer of policies, as records name it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -290,8 +291,13 @@ pub(crate) fn admit<T: Resource>(
 ) -> Result<Authorized<T>> {
     match found {
         Found::Here(resource) => {
+            let way = resource.way(&mut call.look)?;
             if !access.open {
                 resource.conditions(&mut context);
+                if let Some(way) = &way {
+                    let context = context.clone();
+                    judge(call, access, &way.arn, &way.account, &way.policies, context)?;
+                }
                 let policies = resource.policies(&mut call.look)?;
                 judge(
                     call,
@@ -302,8 +308,10 @@ pub(crate) fn admit<T: Resource>(
                     context,
                 )?;
             }
-            if !T::TYPE.is_empty() {
-                let facts = ResourceFacts::new(resource.arn(), resource.account(), T::TYPE);
+            let own = (!T::TYPE.is_empty())
+                .then(|| ResourceFacts::new(resource.arn(), resource.account(), T::TYPE));
+            let way = way.map(|way| ResourceFacts::new(way.named.0, &way.account, way.named.1));
+            for facts in own.into_iter().chain(way) {
                 if !call.resources.contains(&facts) {
                     call.resources.push(facts);
                 }
@@ -374,6 +382,42 @@ fn because(call: &mut Call<'_>, judgement: &Judgement, decision: &Decision) -> R
     Ok(judgement.gathered.with_layers(naming))
 }
 
+/// The same for a resource with all that it tells of itself, the way to it included.
+pub(crate) fn would_admit<T: Resource>(call: &mut Call<'_>, access: Access, resource: &T) -> Result<bool> {
+    let mut context = Context::default();
+    resource.conditions(&mut context);
+    if let Some(way) = resource.way(&mut call.look)? {
+        let context = context.clone();
+        if !would_allow(call, access, &way.arn, &way.account, &way.policies, context)? {
+            return Ok(false);
+        }
+    }
+    let policies = resource.policies(&mut call.look)?;
+    would_allow(
+        call,
+        access,
+        &resource.arn(),
+        resource.account(),
+        &policies,
+        context,
+    )
+}
+
+/// Whether a resource, or the way to it, is denied outright.
+pub(crate) fn is_denied<T: Resource>(call: &mut Call<'_>, access: Access, resource: &T) -> Result<bool> {
+    let mut context = Context::default();
+    resource.conditions(&mut context);
+    if let Some(way) = resource.way(&mut call.look)? {
+        let context = context.clone();
+        if would_deny(call, access, (&way.arn, &way.account), &way.policies, context)? {
+            return Ok(true);
+        }
+    }
+    let policies = resource.policies(&mut call.look)?;
+    let named = (&*resource.arn(), resource.account());
+    would_deny(call, access, named, &policies, context)
+}
+
 /// The decision alone, neither kept nor turned into a fault.
 pub(crate) fn would_allow(
     call: &mut Call<'_>,
@@ -384,6 +428,17 @@ pub(crate) fn would_allow(
     context: Context,
 ) -> Result<bool> {
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
+}
+
+/// Whether an explicit denial would decide.
+pub(crate) fn would_deny(
+    call: &mut Call<'_>,
+    access: Access,
+    (arn, owner): (&str, &str),
+    policies: &ResourcePolicies,
+    context: Context,
+) -> Result<bool> {
+    decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.explicit_deny)
 }
 
 fn decide(
@@ -402,7 +457,7 @@ fn decide(
         context.insert_many(key.clone(), values.clone());
     }
     if let Some(by) = call.via {
-        via(call.region(), by, access.action, &mut context);
+        via(call.region(), (&call.chain, by), access.action, &mut context);
     }
     if let Some((arn, account)) = &call.cause {
         context.insert("aws:SourceArn", arn.clone());
@@ -411,11 +466,15 @@ fn decide(
     let asked = (access.action, arn, owner);
     let gathered = Gathered::of(&mut call.look, call.identity, asked, policies, &context)?;
     let organizations = Organizations::consulted(&mut call.look, call.identity, owner, &gathered)?;
+    let consults = gathered.consults_context();
+    if consults && access.action.starts_with("s3:") {
+        signed::conditions(call.request, call.wall(), &mut context);
+    }
     let kept = context
         .iter()
         .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
     let kept = kept.collect();
-    if gathered.consults_context() {
+    if consults {
         add_globals(call, owner, &organizations, &mut context);
     }
     let request = Request {
@@ -440,10 +499,11 @@ fn decide(
 }
 
 /// What policies see of a service that calls for its caller (IAM User Guide, "AWS global condition context keys").
-fn via(region: &str, by: &'static str, action: &str, context: &mut Context) {
+fn via(region: &str, (chain, by): (&[&'static str], &'static str), action: &str, context: &mut Context) {
+    let first = chain.first().copied().unwrap_or(by);
     context.insert("aws:ViaAWSService", "true");
-    context.insert_many("aws:CalledVia", [by.to_owned()]);
-    context.insert("aws:CalledViaFirst", by);
+    context.insert_many("aws:CalledVia", chain.iter().copied().map(str::to_owned));
+    context.insert("aws:CalledViaFirst", first);
     context.insert("aws:CalledViaLast", by);
     let name = by.split_once('.').map_or(by, |(name, _)| name);
     if action.starts_with("kms:") {

@@ -24,32 +24,6 @@ use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
 
-/// Where a signature stood that was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignedIn {
-    Header,
-    /// A presigned request.
-    Query,
-    /// A form that a browser sent.
-    Form,
-}
-
-/// The version of a signature that was verified.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignatureVersion {
-    V2,
-    V4,
-}
-
-/// How a request proved who sends it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Signed {
-    pub place: SignedIn,
-    pub version: SignatureVersion,
-    /// When it says it was signed, by the sender's clock. Presigned requests and forms of version 2 do not say.
-    pub at: Option<Timestamp>,
-}
-
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
 pub struct RequestFacts {
@@ -61,9 +35,11 @@ pub struct RequestFacts {
     /// Came over TLS.
     pub secure: bool,
     pub host: Option<String>,
-    /// How it was signed; `None` of strangers, bearers and services.
-    pub signed: Option<Signed>,
     pub tls: Option<crate::front::TlsFacts>,
+    /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
+    pub trace: Option<String>,
+    /// How it was signed, once that was verified.
+    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.
@@ -257,6 +233,10 @@ pub struct Call<'a> {
     pub(crate) additional: serde_json::Map<String, serde_json::Value>,
     /// The service that makes the call for its own caller.
     pub(crate) via: Option<&'static str>,
+    /// The service that makes the call, for whomever.
+    pub(crate) made_by: Option<&'static str>,
+    /// All services that the call came through for its caller, the first one first.
+    pub(crate) chain: Vec<&'static str>,
     /// The resource for which a service calls by itself: its ARN and its account.
     pub(crate) cause: Option<(String, String)>,
     /// Calls that this one made at other services.
@@ -269,6 +249,10 @@ pub struct Call<'a> {
     pub(crate) delivery: Option<Delivery>,
     /// The body of a call that a service makes by itself, instead of a request's.
     pub(crate) payload: Option<Bytes>,
+    /// How large the payload of an answer may be that a service takes whole; zero for a request's.
+    pub(crate) whole_bytes: u64,
+    /// The chain of requests that the call belongs to.
+    pub(crate) trace: Option<String>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -304,13 +288,27 @@ impl<'a> Call<'a> {
             shared_with: Vec::new(),
             additional: serde_json::Map::new(),
             via: None,
+            made_by: None,
+            chain: Vec::new(),
             cause: None,
             invoked: Vec::new(),
             unkept: Unkept::default(),
             moves: Moves::default(),
             delivery: None,
             payload: None,
+            whole_bytes: 0,
+            trace: request.trace.clone(),
         }
+    }
+
+    /// The chain of requests that the call belongs to, as an `X-Amzn-Trace-Id` says it.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Makes what the call asks of other services from now on belong to a chain of requests.
+    pub fn continue_trace(&mut self, trace: Option<String>) {
+        self.trace = trace;
     }
 
     /// Writes a row.
@@ -396,6 +394,16 @@ impl<'a> Call<'a> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }
 
+    /// Whether a policy denies the caller `access` on a resource, or on the way to it, outright, which says more than that none allows it.
+    pub fn is_denied<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::is_denied(self, access, resource)
+    }
+
+    /// What `authorize` would say of a resource, neither kept nor turned into a fault: lockout checks, and whether a caller may learn more.
+    pub fn would_admit<T: Resource>(&mut self, access: Access, resource: &T) -> Result<bool> {
+        authorize::would_admit(self, access, resource)
+    }
+
     /// Names a resource in the trail's `resources`, beside those that were authorized.
     pub fn mention(&mut self, arn: impl Into<String>, account: &str, kind: &'static str) {
         self.resources.push(ResourceFacts::new(arn.into(), account, kind));
@@ -455,6 +463,12 @@ impl<'a> Call<'a> {
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.
     pub const fn via(&self) -> Option<&'static str> {
         self.via
+    }
+
+    /// The principal of the service that makes the call, whether for its own caller, as a role, or by itself. Services may set tags that
+    /// AWS keeps for itself (`aws:cloudformation:stack-name`).
+    pub const fn made_by(&self) -> Option<&'static str> {
+        self.made_by
     }
 
     /// The service whose operation runs.

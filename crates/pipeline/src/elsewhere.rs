@@ -24,6 +24,8 @@ impl Call<'_> {
         look.brought = brought;
         let mut there = Call::new(look, self.identity, self.request, self.service);
         there.via = self.via;
+        there.made_by = self.made_by;
+        there.chain = self.chain.clone();
         there.cause = self.cause.clone();
         there.judgements = take(&mut self.judgements);
         there.resources = take(&mut self.resources);

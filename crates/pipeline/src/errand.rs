@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use wire::Fault;
+use wire::{Fault, Timestamp};
 
 use crate::call::Call;
 use crate::functions::{Ended, Functions, Invocation, NotRun};
@@ -166,6 +166,14 @@ impl Call<'_> {
         make: impl FnOnce(&mut Self) -> Result<Invocation>,
     ) -> Result<Arc<Outcome>> {
         self.errand(name, |call| make(call).map(Box::new).map(Errand::Invoke))
+    }
+
+    /// Whether a process of a function waits for work. See `Functions::waits`.
+    pub fn function_waits(&self, function_arn: &str, configuration: &str, until: Timestamp) -> bool {
+        let functions = &self.look.environment.outdoors.errands.functions;
+        functions
+            .as_ref()
+            .is_some_and(|functions| functions.waits(function_arn, configuration, until))
     }
 
     /// Whether the runner has the code with this SHA-256 unpacked, so that `Invocation::zip` may stay empty. It keeps the code

@@ -1,8 +1,10 @@
 //! The boundary to the planes: an HTTP request in, an answer out. Bodies are whole, or streams where they may be large.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,6 +24,34 @@ pub struct Incoming {
     pub peer: SocketAddr,
     /// What TLS agreed on; `None` for plaintext (loopback only).
     pub tls: Option<TlsFacts>,
+    /// Of the connection on which it came.
+    pub standing: Standing,
+}
+
+/// Whether somebody proved on a connection who they are. Shared by its requests.
+#[derive(Clone, Default)]
+pub struct Standing(Arc<AtomicBool>);
+
+impl Standing {
+    /// A signature was verified.
+    pub fn prove(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_proven(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The peer that an address stands for. A host on IPv6 usually owns its whole /64 (RFC 6177), so a single address there would be no
+/// bound at all.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if !v6.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)))
+        }
+        other => other,
+    }
 }
 
 /// A body, all of it at hand or coming piece by piece.

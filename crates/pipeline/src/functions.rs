@@ -54,6 +54,8 @@ pub struct Invocation {
     pub concurrency: Vec<Concurrency>,
     /// The cloud's time.
     pub now: Timestamp,
+    /// Only a process that waits already may run it: what processes start with (zip, environment, credentials) is left out.
+    pub warm: bool,
 }
 
 /// A limit of runs at a time.
@@ -121,6 +123,8 @@ pub enum NotRun {
     RuntimeMissing { what: String },
     /// The runner has no code with this digest, and was given none.
     CodeMissing,
+    /// No process waits that could run what is to run in none but such a one.
+    Cold,
     /// The zip cannot be unpacked safely, for the reason given in a sentence. AWS: `InvalidZipFileException`.
     BadCode { reason: String },
     /// As many as `of` may run at a time run already. AWS: `TooManyRequestsException`.
@@ -154,6 +158,12 @@ pub struct Runtime {
 pub trait Functions: Send + Sync {
     /// Whether the code with this SHA-256 is unpacked. It stays for a minute at least.
     fn holds(&self, code_sha256: &str) -> bool;
+
+    /// Whether a process of a function's version (`Invocation::function_arn`) and configuration waits for work, with credentials that are
+    /// good beyond `until`. Another run may take it.
+    fn waits(&self, _function_arn: &str, _configuration: &str, _until: Timestamp) -> bool {
+        false
+    }
 
     /// Runs a function once.
     fn invoke<'a>(&'a self, invocation: &'a Invocation) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;

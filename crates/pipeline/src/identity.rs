@@ -281,6 +281,15 @@ pub trait Directory: Send + Sync {
         Ok(())
     }
 
+    /// Verifies the code of an MFA device of the caller's own, and makes it good no more in the call's transaction. A directory that keeps
+    /// no devices refuses every code.
+    ///
+    /// # Errors
+    /// `AccessDenied` for devices and codes that are not good.
+    fn prove_mfa(&self, _call: &mut Call<'_>, _serial: &str, _code: &str) -> Result<()> {
+        Err(Fault::access_denied("MultiFactorAuthentication failed."))
+    }
+
     /// Forgets what is remembered of the store's content, after it was replaced.
     fn forget(&self) {}
 

@@ -7,18 +7,17 @@
 
 use std::sync::Arc;
 
-use api::models::Embedded;
 use bytes::Bytes;
-use wire::fault::Common;
 use wire::model::Protocol;
-use wire::route::Catalog as _;
 use wire::{Document, Fault};
 
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::Body;
 use crate::identity::{Identity, Refusal};
 use crate::ledger::record::Record;
 use crate::operation::Result;
 use crate::recorder::{self, Asked};
+use crate::services::Built;
 
 /// The record of a call that a service made, and whose trails get it beside the caller's.
 #[derive(Clone)]
@@ -34,6 +33,26 @@ impl Invoked {
     }
 }
 
+/// What a call of another service is made with.
+pub(crate) struct Sent {
+    pub(crate) input: Document,
+    /// The body of the call.
+    pub(crate) payload: Option<Bytes>,
+    /// A payload of the answer is given whole up to so many bytes.
+    pub(crate) whole_bytes: u64,
+}
+
+/// Who asks inside a call, and in which way.
+struct Asking<'i> {
+    identity: &'i Identity,
+    by: &'static str,
+    via: Option<&'static str>,
+    cause: Option<(String, String)>,
+    payload: Option<Bytes>,
+    /// Where, unless the service is the same everywhere.
+    region: &'i str,
+}
+
 impl Call<'_> {
     /// Runs another service's operation for this call's own caller. `by` is the principal of the service that asks, such as
     /// `secretsmanager.amazonaws.com`: policies see it as `aws:CalledVia` and, in KMS, with the region as `kms:ViaService`.
@@ -47,10 +66,11 @@ impl Call<'_> {
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        // A service that acts for a resource does so there too: the key of a file that S3 delivers.
         self.ask(
             self.identity,
             Some(by),
-            None,
+            self.cause.clone(),
             by,
             service,
             operation,
@@ -117,24 +137,62 @@ impl Call<'_> {
     pub fn invoke_as_session(
         &mut self,
         by: &'static str,
-        (access_key_id, token): (&str, &crypto::Secret),
+        credential: (&str, &crypto::Secret),
         service: &str,
         operation: &str,
         input: Document,
     ) -> Result<Document> {
+        let identity = self.session(credential)?;
+        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
+    }
+
+    /// Does work of the calling service's own as a session that was issued a moment ago, in a region: what S3 does with a role to
+    /// replicate an object, for which AWS has permissions but no operation that a client could call. `operation` is the one of
+    /// the service under whose name the trail tells of it, with what is `shown` as its input.
+    ///
+    /// # Errors
+    /// Those of `work`, whose refusals are recorded; and a denial for a session that is not known or has expired.
+    pub fn act_as_session<T>(
+        &mut self,
+        by: &'static str,
+        credential: (&str, &crypto::Secret),
+        region: &str,
+        (operation, shown): (&str, &Document),
+        work: impl FnOnce(&mut Call<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let identity = self.session(credential)?;
+        let asked = self.look.environment.services.built(self.service, operation)?;
+        let asking = Asking {
+            identity: &identity,
+            by,
+            via: None,
+            cause: None,
+            payload: None,
+            region,
+        };
+        let rules = self.look.environment.services.trail(self.service);
+        let shown = recorder::shown_input(rules, asked.model, asked.shape, shown);
+        self.inside(asking, asked, shown, |inner| {
+            let came = work(inner)?;
+            Ok((came, Document::Structure(Vec::new())))
+        })
+        .map(|(came, _)| came)
+    }
+
+    /// Who a session is that was issued a moment ago.
+    pub(crate) fn session(
+        &mut self,
+        (access_key_id, token): (&str, &crypto::Secret),
+    ) -> Result<Arc<Identity>> {
         let directory = self.look.directory();
         let token = token.expose_text().map_err(Fault::internal)?;
-        let credential = directory.credential(&mut self.look, access_key_id, Some(token));
-        let identity = match credential {
-            Ok(credential) => credential.identity,
-            Err(Refusal::Fault(fault)) => return Err(fault),
-            Err(_) => {
-                return Err(Fault::access_denied(
-                    "The security token of the session is not valid.",
-                ));
-            }
-        };
-        self.ask(&identity, Some(by), None, by, service, operation, (input, None))
+        match directory.credential(&mut self.look, access_key_id, Some(token)) {
+            Ok(credential) => Ok(credential.identity),
+            Err(Refusal::Fault(fault)) => Err(fault),
+            Err(_) => Err(Fault::access_denied(
+                "The security token of the session is not valid.",
+            )),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "who asks, in which way, and for what")]
@@ -148,58 +206,103 @@ impl Call<'_> {
         operation: &str,
         (input, payload): (Document, Option<Bytes>),
     ) -> Result<Document> {
-        let environment = self.look.environment;
-        let unbuilt = || {
-            let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
-            Fault::common(Common::NotImplemented, message)
+        let sent = Sent {
+            input,
+            payload,
+            whole_bytes: 0,
         };
-        let model = Embedded.service(service).ok_or_else(unbuilt)?;
-        let shape = model.operation(operation).ok_or_else(unbuilt)?;
-        let endpoint = environment
-            .services
-            .endpoint(service, operation)
-            .ok_or_else(unbuilt)?;
-        if let Some(root) = shape.input {
-            wire::constraints::check(model, root, &input)?;
+        let by = (via, cause, by);
+        self.ask_whole(identity, by, service, operation, sent)
+            .map(|(answer, _)| answer)
+    }
+
+    /// The same, with the answer's payload as far as it is no larger than `whole_bytes`.
+    pub(crate) fn ask_whole(
+        &mut self,
+        identity: &Identity,
+        (via, cause, by): (Option<&'static str>, Option<(String, String)>, &'static str),
+        service: &str,
+        operation: &str,
+        sent: Sent,
+    ) -> Result<(Document, Option<Bytes>)> {
+        let Sent {
+            input,
+            payload,
+            whole_bytes,
+        } = sent;
+        let services = &self.look.environment.services;
+        let asked = services.built(service, operation)?;
+        if let Some(root) = asked.shape.input {
+            wire::constraints::check(asked.model, root, &input)?;
         }
+        let asking = Asking {
+            identity,
+            by,
+            via,
+            cause,
+            payload,
+            region: self.look.region,
+        };
+        let shown = recorder::shown_input(services.trail(service), asked.model, asked.shape, &input);
+        self.inside(asking, asked, shown, |inner| {
+            inner.whole_bytes = whole_bytes;
+            services.made_ready(inner, asked.endpoint, &input)?;
+            let answer = asked.endpoint.run(inner, input)?;
+            services.observed(inner, asked.endpoint)?;
+            let delivered = match inner.delivery.take() {
+                Some(Body::Whole(bytes)) => Some(bytes),
+                _ => None,
+            };
+            Ok((delivered, answer))
+        })
+        .map(|(delivered, answer)| (answer, delivered))
+    }
+
+    /// Runs `work` as a call of its own inside this one, and records it by the outcome that it comes to.
+    fn inside<T>(
+        &mut self,
+        asking: Asking<'_>,
+        asked: Built,
+        shown: Option<serde_json::Value>,
+        work: impl FnOnce(&mut Call<'_>) -> Result<(T, Document)>,
+    ) -> Result<(T, Document)> {
+        let environment = self.look.environment;
+        let Asking { by, .. } = asking;
         let facts = RequestFacts {
             id: environment.draw_id(environment.clock.wall().0),
             source_ip: by.to_owned(),
             user_agent: Some(by.to_owned()),
             secure: true,
+            trace: self.trace.clone(),
             ..RequestFacts::default()
         };
-        let rules = environment.services.trail(service);
-        let shown = recorder::shown_input(rules, model, shape, &input);
-        let region = if model.global {
-            "us-east-1"
-        } else {
-            self.look.region
-        };
+        let model = asked.model;
+        let region = if model.global { "us-east-1" } else { asking.region };
         let (now, account) = (self.look.now, self.look.account_shared());
         let mut look = Look::new(&mut *self.look.tx, environment, now, region, account);
         look.brought = self.look.brought;
-        let mut inner = Call::new(look, identity, &facts, model.name);
-        inner.via = via;
-        inner.cause = cause;
-        inner.payload = payload;
+        let mut inner = Call::new(look, asking.identity, &facts, model.name);
+        inner.via = asking.via;
+        inner.made_by = Some(by);
+        if let Some(by) = asking.via {
+            inner.chain.clone_from(&self.chain);
+            inner.chain.push(by);
+        }
+        inner.cause = asking.cause;
+        inner.payload = asking.payload;
         inner.unkept = std::mem::take(&mut self.unkept);
-        let ready = environment.services.made_ready(&mut inner, endpoint, &input);
-        let outcome = ready.and_then(|()| endpoint.run(&mut inner, input));
-        let outcome = outcome.and_then(|answer| {
-            let observed = environment.services.observed(&mut inner, endpoint);
-            observed.map(|()| answer)
-        });
-        let asked = Asked {
+        let outcome = work(&mut inner);
+        let told = Asked {
             service: model,
-            operation: shape,
-            endpoint,
-            rules,
+            operation: asked.shape,
+            endpoint: asked.endpoint,
+            rules: environment.services.trail(model.name),
             protocol: model.protocols.first().copied().unwrap_or(Protocol::AwsJson11),
             region,
             request: shown,
         };
-        let mut record = recorder::finished(&mut inner, asked, outcome.as_ref());
+        let answer = outcome.as_ref().map(|(_, answer)| answer);
+        let mut record = recorder::finished(&mut inner, told, answer);
         record.caller.invoked_by = Some(by.to_owned());
         let Call {
             look,

@@ -5,6 +5,7 @@
 //! Invariants: nothing happens without a decision, and nothing is answered without a record. Only this crate begins a
 //! transaction, reads a clock or draws a random number for a service.
 
+mod attempt;
 pub mod authenticate;
 pub mod authorize;
 pub mod blobs;
@@ -16,6 +17,7 @@ mod elsewhere;
 mod environment;
 pub mod errand;
 mod form;
+mod forwarded;
 pub mod front;
 pub mod functions;
 pub mod gateway;
@@ -39,14 +41,18 @@ pub mod resource;
 pub mod schedule;
 mod service_event;
 mod services;
+pub mod signed;
+pub mod site;
+pub mod strangers;
 pub mod testing;
 mod trail;
 pub mod why;
 
 pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
-pub use call::{Call, Look, SignatureVersion, Signed, SignedIn};
+pub use call::{Call, Look};
 pub use clock::Clock;
 pub use form::{Form, FormAnswer, FormRules, Upload, Uploaded};
+pub use forwarded::{Acting, Forwarded};
 pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupted, TlsFacts};
 pub use gateway::{Ended, EndedPart, Gateway};
 pub use identity::{Directory, Identity};
@@ -54,6 +60,8 @@ pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Pla
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
-pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies};
+pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies, Way};
 pub use services::Readiness;
+pub use signed::{SignatureVersion, Signed};
+pub use site::{Course, Past, Purpose, SiteRules, Turn, Visit};
 pub use trail::{Located, OwnedBy, TrailRules};

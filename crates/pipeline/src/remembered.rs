@@ -28,6 +28,13 @@ struct Entry {
 #[derive(Default)]
 pub(crate) struct Remembered(Mutex<HashMap<Place, Entry>>);
 
+impl Remembered {
+    /// Forgets everything: what the store holds is not what it was learned from.
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}
+
 impl Call<'_> {
     /// What an earlier call of the same credentials remembered, while its time lasts.
     pub fn recall<T: Any + Send + Sync>(&self, purpose: &'static str, what: &[u8]) -> Option<Arc<T>> {

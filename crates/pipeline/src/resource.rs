@@ -34,6 +34,23 @@ pub trait Resource {
 
     /// The resource's condition keys: `aws:ResourceTag/…` and the service's own.
     fn conditions(&self, _context: &mut Context) {}
+
+    /// What the request came through, which must let it pass as well.
+    fn way(&self, _look: &mut Look<'_>) -> Result<Option<Way>> {
+        Ok(None)
+    }
+}
+
+/// A resource of its own account through which another is reached: an access point. It is asked for the same action before the
+/// resource itself, with the same condition keys; both must allow (S3 User Guide, "Configuring IAM policies for using access points").
+pub struct Way {
+    /// What policies match: the resource as it is seen through the way.
+    pub arn: String,
+    /// The account that owns the way: twelve digits.
+    pub account: String,
+    pub policies: ResourcePolicies,
+    /// The way itself, as records name it: its ARN and CloudFormation's type name.
+    pub named: (String, &'static str),
 }
 
 /// The policies that a resource carries.

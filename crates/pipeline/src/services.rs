@@ -8,8 +8,12 @@ use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
+use crate::site::SiteRules;
 use crate::trail::{self, TrailRules};
-use wire::Document;
+use api::models::Embedded;
+use wire::fault::Common;
+use wire::route::Catalog as _;
+use wire::{Document, Fault};
 
 /// Every service's operations and how they are recorded.
 pub(crate) struct Services {
@@ -19,6 +23,15 @@ pub(crate) struct Services {
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
     readiness: Vec<&'static Readiness>,
+    sites: Option<&'static SiteRules>,
+}
+
+/// An operation that is built.
+#[derive(Clone, Copy)]
+pub(crate) struct Built {
+    pub(crate) model: &'static wire::model::Service,
+    pub(crate) shape: &'static wire::model::Operation,
+    pub(crate) endpoint: &'static Endpoint,
 }
 
 /// What a service makes ready when another service calls it, before the call is judged: KMS the AWS managed key that is named.
@@ -46,7 +59,25 @@ impl Services {
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
             readiness: tables.readiness.clone(),
+            sites: tables.sites,
         }
+    }
+
+    /// An operation with its model.
+    ///
+    /// # Errors
+    /// `NotImplemented` for one that is not built.
+    pub(crate) fn built(&self, service: &str, operation: &str) -> Result<Built> {
+        let unbuilt = || {
+            let message = format!("{operation} of {service} is not implemented by this version of Ringwork.");
+            Fault::common(Common::NotImplemented, message)
+        };
+        let model = Embedded.service(service).ok_or_else(unbuilt)?;
+        Ok(Built {
+            model,
+            shape: model.operation(operation).ok_or_else(unbuilt)?,
+            endpoint: self.endpoint(service, operation).ok_or_else(unbuilt)?,
+        })
     }
 
     /// The row of an operation, if it is built.
@@ -94,6 +125,11 @@ impl Services {
     /// What a service makes of forms; `None` where it takes none.
     pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
         self.forms.iter().find(|rules| rules.service == service).copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// Tells those who watch for changes of a call that changed something.

@@ -26,63 +26,103 @@ pub(crate) enum Shortfall {
     Broken,
 }
 
+/// Whose memory it is: each kind has its own bound, of which the later ones are part of the earlier.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    /// Of connections on which somebody proved who they are: all of it.
+    Proven,
+    /// Of requests that show a signature, which is not verified yet.
+    Claimed,
+    /// Of requests without one.
+    Unsigned,
+}
+
 /// The memory that all bodies share, in bytes.
 pub(crate) struct Room {
-    max: usize,
-    taken: AtomicUsize,
+    /// By tier: what is taken by it and those that follow, and how much that may be.
+    bounds: [(AtomicUsize, usize); 3],
 }
 
 /// A part of the [`Room`], given back when dropped.
 pub(crate) struct Share<'a> {
     room: &'a Room,
+    tier: Tier,
     bytes: usize,
 }
 
 impl Room {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let maxima = [
+            limits.bodies_bytes_max,
+            limits.unproven_bytes_max,
+            limits.unsigned_bytes_max,
+        ];
         Self {
-            max,
-            taken: AtomicUsize::new(0),
+            bounds: maxima.map(|max| (AtomicUsize::new(0), max)),
         }
     }
 
-    pub(crate) fn share(&self) -> Share<'_> {
-        Share { room: self, bytes: 0 }
+    pub(crate) fn share(&self, tier: Tier) -> Share<'_> {
+        Share {
+            room: self,
+            tier,
+            bytes: 0,
+        }
+    }
+
+    fn of(&self, tier: Tier) -> impl Iterator<Item = &(AtomicUsize, usize)> {
+        self.bounds.iter().take(tier as usize + 1)
+    }
+
+    /// Takes bytes; `false` if that is more than there are. They are to be given back in either case.
+    fn take(&self, bytes: usize, tier: Tier) -> bool {
+        let mut fits = true;
+        for (taken, max) in self.of(tier) {
+            fits &= taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= *max;
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize, tier: Tier) {
+        for (taken, _) in self.of(tier) {
+            taken.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
 /// A part of the [`Room`] that an answer holds as long as it is on its way.
 pub(crate) struct Place {
     room: Arc<Room>,
+    tier: Tier,
     bytes: usize,
 }
 
 impl Place {
     /// Takes it, if there is room.
-    pub(crate) fn take(room: &Arc<Room>, bytes: usize) -> Option<Self> {
-        let before = room.taken.fetch_add(bytes, Ordering::Relaxed);
+    pub(crate) fn take(room: &Arc<Room>, bytes: usize, tier: Tier) -> Option<Self> {
+        let fits = room.take(bytes, tier);
         let place = Self {
             room: Arc::clone(room),
+            tier,
             bytes,
         };
-        (before.saturating_add(bytes) <= room.max).then_some(place)
+        fits.then_some(place)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.room.give_back(self.bytes, self.tier);
     }
 }
 
 impl Share<'_> {
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Shortfall> {
-        let before = self.room.taken.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
-        if before.saturating_add(bytes) > self.room.max {
-            Err(Shortfall::NoRoom)
-        } else {
+        if self.room.take(bytes, self.tier) {
             Ok(())
+        } else {
+            Err(Shortfall::NoRoom)
         }
     }
 }
@@ -90,7 +130,7 @@ impl Share<'_> {
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         if self.bytes > 0 {
-            self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.room.give_back(self.bytes, self.tier);
         }
     }
 }
@@ -217,6 +257,14 @@ mod tests {
         )
     }
 
+    /// A room of so many bytes.
+    fn of(bytes: usize) -> Room {
+        Room::new(&Limits {
+            bodies_bytes_max: bytes,
+            ..Limits::default()
+        })
+    }
+
     fn limits(body_bytes_max: usize) -> Limits {
         Limits {
             body_bytes_max,
@@ -227,11 +275,11 @@ mod tests {
     #[tokio::test]
     async fn one_piece_is_passed_on_without_a_copy() {
         let sent = Bytes::from(b"payload".to_vec());
-        let room = Room::new(100);
+        let room = of(100);
         let got = receive(
             Pieces([sent.clone()].into()),
             &limits(7),
-            &mut room.share(),
+            &mut room.share(Tier::Proven),
             false,
         )
         .await
@@ -241,11 +289,11 @@ mod tests {
 
     #[tokio::test]
     async fn many_pieces_are_joined_in_order() {
-        let room = Room::new(100);
+        let room = of(100);
         let got = receive(
             pieces(&["a", "bc", "", "def"]),
             &limits(6),
-            &mut room.share(),
+            &mut room.share(Tier::Proven),
             false,
         )
         .await
@@ -255,31 +303,56 @@ mod tests {
 
     #[tokio::test]
     async fn one_byte_too_many_is_too_large() {
-        let room = Room::new(100);
-        let got = receive(pieces(&["abc", "defg"]), &limits(6), &mut room.share(), false).await;
+        let room = of(100);
+        let got = receive(
+            pieces(&["abc", "defg"]),
+            &limits(6),
+            &mut room.share(Tier::Proven),
+            false,
+        )
+        .await;
         assert_eq!(got, Err(Shortfall::TooLarge));
     }
 
     #[test]
     fn answers_on_their_way_share_the_room_too() {
-        let room = Arc::new(Room::new(5));
-        let held = Place::take(&room, 3).unwrap();
-        assert!(Place::take(&room, 3).is_none());
+        let room = Arc::new(of(5));
+        let held = Place::take(&room, 3, Tier::Proven).unwrap();
+        assert!(Place::take(&room, 3, Tier::Proven).is_none());
         drop(held);
-        assert!(Place::take(&room, 3).is_some());
+        assert!(Place::take(&room, 3, Tier::Proven).is_some());
+    }
+
+    /// S20.5: what strangers take leaves room for callers who sign, and what these claim leaves some for those who proved it.
+    #[test]
+    fn who_is_known_better_has_more_of_the_room() {
+        let room = Arc::new(Room::new(&Limits {
+            bodies_bytes_max: 10,
+            unproven_bytes_max: 7,
+            unsigned_bytes_max: 4,
+            ..Limits::default()
+        }));
+        let held = Place::take(&room, 4, Tier::Unsigned).unwrap();
+        assert!(room.share(Tier::Unsigned).grow(1).is_err());
+        assert!(room.share(Tier::Claimed).grow(4).is_err());
+        assert!(room.share(Tier::Claimed).grow(3).is_ok());
+        assert!(room.share(Tier::Proven).grow(6).is_ok());
+        assert!(room.share(Tier::Proven).grow(7).is_err());
+        drop(held);
+        assert!(room.share(Tier::Unsigned).grow(4).is_ok());
     }
 
     #[tokio::test]
     async fn bodies_share_their_room_and_give_it_back() {
-        let room = Room::new(5);
-        let mut held = room.share();
+        let room = of(5);
+        let mut held = room.share(Tier::Proven);
         receive(pieces(&["abc"]), &limits(6), &mut held, false)
             .await
             .unwrap();
-        let refused = receive(pieces(&["def"]), &limits(6), &mut room.share(), false).await;
+        let refused = receive(pieces(&["def"]), &limits(6), &mut room.share(Tier::Proven), false).await;
         assert_eq!(refused, Err(Shortfall::NoRoom));
         drop(held);
-        receive(pieces(&["def"]), &limits(6), &mut room.share(), false)
+        receive(pieces(&["def"]), &limits(6), &mut room.share(Tier::Proven), false)
             .await
             .unwrap();
     }

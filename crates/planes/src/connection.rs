@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::admission::Holder;
 use crate::body::Room;
 use crate::exchange::Exchange;
 use crate::front::Front;
@@ -76,6 +77,7 @@ impl<F: Front> Ground<F> {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
+        holder: &Arc<Holder>,
         mut stop: watch::Receiver<bool>,
     ) -> u64 {
         // Answers are written whole; waiting for more would only add a delay.
@@ -97,16 +99,24 @@ impl<F: Front> Ground<F> {
         };
         match opened {
             None => 0,
-            Some(Opened::Plain) if self.plaintext.admits(peer) => self.speak(stream, peer, None, stop).await,
+            Some(Opened::Plain) if self.plaintext.admits(peer) => {
+                self.speak(stream, peer, holder, None, stop).await
+            }
             Some(Opened::Plain) => {
                 self.refuse_plaintext(stream).await;
                 0
             }
-            Some(Opened::Tls) => self.serve_tls(stream, peer, stop).await,
+            Some(Opened::Tls) => self.serve_tls(stream, peer, holder, stop).await,
         }
     }
 
-    async fn serve_tls(&self, stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<bool>) -> u64 {
+    async fn serve_tls(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        holder: &Arc<Holder>,
+        mut stop: watch::Receiver<bool>,
+    ) -> u64 {
         let Some(acceptor) = &self.tls else { return 0 };
         let handshake = timeout(self.limits.handshake_time, acceptor.accept(stream));
         let shaken = tokio::select! {
@@ -115,7 +125,7 @@ impl<F: Front> Ground<F> {
         };
         let Ok(Ok(stream)) = shaken else { return 0 };
         let facts = tls::facts(stream.get_ref().1);
-        self.speak(stream, peer, facts, stop).await
+        self.speak(stream, peer, holder, facts, stop).await
     }
 
     /// Says why, without having read a byte of what came in clear.
@@ -135,6 +145,7 @@ impl<F: Front> Ground<F> {
         &self,
         stream: S,
         peer: SocketAddr,
+        holder: &Arc<Holder>,
         tls: Option<TlsFacts>,
         mut stop: watch::Receiver<bool>,
     ) -> u64
@@ -142,6 +153,7 @@ impl<F: Front> Ground<F> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let gauge = Gauge::new(Arc::clone(&self.limits));
+        holder.speaks(&gauge);
         let exchange = Arc::new(Exchange {
             front: Arc::clone(&self.front),
             limits: Arc::clone(&self.limits),
@@ -149,6 +161,7 @@ impl<F: Front> Ground<F> {
             gauge: Arc::clone(&gauge),
             peer,
             tls,
+            standing: holder.standing.clone(),
         });
         let service = service_fn(move |request| {
             let exchange = Arc::clone(&exchange);

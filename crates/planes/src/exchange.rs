@@ -13,10 +13,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::body::Incoming as Arriving;
 use pipeline::blobs::{STREAM_MEMORY_BYTES, STREAMED_FROM_BYTES};
+use pipeline::front::Standing;
 use pipeline::{Answer, Incoming, TlsFacts};
 use tokio::time::Instant;
 
-use crate::body::{self, Place, Room, Share, Shortfall};
+use crate::body::{self, Place, Room, Share, Shortfall, Tier};
 use crate::front::{Front, Head, plain};
 use crate::gauge::{Gauge, Reply, Running};
 use crate::health;
@@ -32,6 +33,7 @@ pub(crate) struct Exchange<F> {
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) peer: SocketAddr,
     pub(crate) tls: Option<TlsFacts>,
+    pub(crate) standing: Standing,
 }
 
 impl<F: Front> Exchange<F> {
@@ -39,6 +41,7 @@ impl<F: Front> Exchange<F> {
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Arriving>) -> Response<Reply> {
         let running = Running::begin(&self.gauge, request.version() == Version::HTTP_2);
         let without_body = request.method() == Method::HEAD;
+        let claims = claims_signature(request.headers(), request.uri());
         let unasked = request.version() != Version::HTTP_2
             && awaits_continue(request.headers())
             && request.body().is_end_stream();
@@ -53,7 +56,9 @@ impl<F: Front> Exchange<F> {
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let place = match &answer.body {
-            pipeline::Body::Stream(_) if !without_body => Some(Place::take(&self.room, STREAM_MEMORY_BYTES)),
+            pipeline::Body::Stream(_) if !without_body => {
+                Some(Place::take(&self.room, STREAM_MEMORY_BYTES, self.tier(claims)))
+            }
             _ => None,
         };
         match place {
@@ -69,12 +74,23 @@ impl<F: Front> Exchange<F> {
         }
     }
 
+    /// Whose memory a request takes now.
+    fn tier(&self, claims: bool) -> Tier {
+        match (self.standing.is_proven(), claims) {
+            (true, _) => Tier::Proven,
+            (false, true) => Tier::Claimed,
+            (false, false) => Tier::Unsigned,
+        }
+    }
+
     async fn dispatch(&self, request: Request<Arriving>) -> Answer {
         let (mut parts, body) = request.into_parts();
         if let Some(answer) = health::answer(&parts.method, parts.uri.path(), || self.front.health()) {
             return answer;
         }
-        let mut share = self.room.share();
+        let mut share = self
+            .room
+            .share(self.tier(claims_signature(&parts.headers, &parts.uri)));
         let (path, query) = match self.head(&mut parts) {
             Ok(target) => target,
             Err(refusal) => return self.refuse(refusal),
@@ -105,6 +121,7 @@ impl<F: Front> Exchange<F> {
             body,
             peer: self.peer,
             tls: self.tls,
+            standing: self.standing.clone(),
         }
     }
 
@@ -197,6 +214,14 @@ impl<F: Front> Exchange<F> {
         }
         answer
     }
+}
+
+/// Whether a request shows a signature, true or not.
+fn claims_signature(headers: &http::HeaderMap, uri: &http::Uri) -> bool {
+    headers.contains_key(header::AUTHORIZATION)
+        || uri
+            .query()
+            .is_some_and(|query| query.contains("X-Amz-Signature="))
 }
 
 /// Whether the client waits for leave to send its body.

@@ -70,6 +70,11 @@ impl Gauge {
         self.requests.load(Relaxed)
     }
 
+    /// Whether no request is served and no answer is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.running.load(Relaxed) == 0 && self.answering.load(Relaxed) == 0
+    }
+
     /// Notes that the server stops: an idle connection gets only the time to say goodbye.
     pub(crate) fn stop(&self) {
         self.stopping_since.store(self.now(), Relaxed);

@@ -8,6 +8,7 @@ mod admission;
 mod body;
 pub mod client;
 mod connection;
+pub mod contents;
 mod error;
 mod exchange;
 mod front;

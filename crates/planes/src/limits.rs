@@ -15,6 +15,11 @@ pub struct Limits {
     /// Bytes of all bodies that are being received or worked on; a streamed body or answer counts 2 MiB, whatever its length. Stops memory exhaustion by many requests that are each
     /// within bounds; 503 beyond it.
     pub bodies_bytes_max: usize,
+    /// Of those, bytes on connections on which nobody has proven who they are yet. Stops forged signatures from taking the room of callers
+    /// whose signatures hold; 503 beyond it.
+    pub unproven_bytes_max: usize,
+    /// Of those, bytes of requests without a signature. Stops strangers from taking the room of callers who sign; 503 beyond it.
+    pub unsigned_bytes_max: usize,
     /// Bytes of an oversized body that are read and dropped, so that a well-meaning client finishes sending and sees the
     /// 413. Stops an endless upload from being entertained.
     pub discard_bytes_max: usize,
@@ -39,7 +44,8 @@ pub struct Limits {
     /// Time after the last word in which the peer's unread bytes are dropped. Without it a reset would destroy the
     /// refusal on its way; without a bound it would be a place to hide.
     pub linger_time: Duration,
-    /// Connections in all. Stops exhaustion of descriptors and memory; more are closed unanswered.
+    /// Connections in all. Stops exhaustion of descriptors and memory; more take the places of those on which nobody has proven who they
+    /// are, or are closed unanswered.
     pub connections_max: usize,
     /// Connections of one peer (an IPv4 address or an IPv6 /64). Stops one host from taking all of them.
     pub connections_per_peer_max: usize,
@@ -61,6 +67,8 @@ impl Default for Limits {
             headers_max: 100,
             body_bytes_max: 70_167_211,
             bodies_bytes_max: 512 << 20,
+            unproven_bytes_max: 448 << 20,
+            unsigned_bytes_max: 320 << 20,
             discard_bytes_max: 64 << 20,
             first_byte_time: Duration::from_secs(10),
             handshake_time: Duration::from_secs(10),

@@ -65,6 +65,8 @@ pub struct Served {
     pub connections: u64,
     /// Connections closed unanswered because there were too many.
     pub turned_away: u64,
+    /// Connections that lost their place to a newcomer: nobody had proven on them who they are.
+    pub displaced: u64,
     pub requests: u64,
     /// Connections cut off because the stop ran out of patience. Their requests are not counted.
     pub cut_off: u64,
@@ -120,7 +122,7 @@ impl Listener {
         let admission = Admission::new(&limits);
         let ground = Arc::new(Ground {
             front,
-            room: Arc::new(Room::new(limits.bodies_bytes_max)),
+            room: Arc::new(Room::new(&limits)),
             tls: self.tls,
             plaintext: self.config.plaintext,
             http: codec(&limits),
@@ -149,8 +151,11 @@ impl Listener {
                     };
                     let (ground, stopping) = (Arc::clone(&ground), stopping.clone());
                     tasks.spawn(async move {
-                        let _slot = slot;
-                        ground.serve(stream, peer, stopping).await
+                        let holder = slot.holder();
+                        tokio::select! {
+                            requests = ground.serve(stream, peer, holder, stopping) => requests,
+                            () = holder.displaced() => holder.requests(),
+                        }
                     });
                 }
                 Err(error) if is_of_one_connection(&error) => {}
@@ -160,6 +165,7 @@ impl Listener {
         drop(self.sockets);
         let _ = stop.send(true);
         served.drain(tasks, limits.drain_time).await;
+        served.displaced = admission.displaced();
         served
     }
 }

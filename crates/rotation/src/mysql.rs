@@ -53,10 +53,16 @@ impl Dialect {
         }
     }
 
-    /// A grant of one user's, for another: `SHOW GRANTS` ends each with the user, and what may follow is not for the other.
+    /// A line of `SHOW GRANTS` of one user's, for another: each ends with the user, and what may follow is not for the other. MariaDB
+    /// tells of the default role as well, in a statement of its own.
     fn grant_for(&self, grant: &str, other: &str) -> String {
-        let what = grant.split(" TO ").next().unwrap_or(grant);
-        format!("{what} TO {}", self.quoted(other))
+        let other = self.quoted(other);
+        if grant.starts_with("SET DEFAULT ROLE ") {
+            let role = before_outside_quotes(grant, " FOR ");
+            return format!("{role} FOR {other}");
+        }
+        let what = before_outside_quotes(grant, " TO ");
+        format!("{what} TO {other}")
     }
 
     /// What a user must show beside its password, for another.
@@ -77,6 +83,26 @@ impl Dialect {
         };
         format!("ALTER USER {} REQUIRE {required}", self.quoted(other))
     }
+}
+
+/// What stands before a word that is part of no name and no text.
+fn before_outside_quotes<'a>(statement: &'a str, word: &str) -> &'a str {
+    let mut quote = None;
+    for (at, character) in statement.char_indices() {
+        match quote {
+            Some(open) if open == character => quote = None,
+            Some(_) => {}
+            None if matches!(character, '`' | '\'' | '"') => quote = Some(character),
+            None => {
+                if let Some((before, rest)) = statement.split_at_checked(at)
+                    && rest.starts_with(word)
+                {
+                    return before;
+                }
+            }
+        }
+    }
+    statement
 }
 
 /// `ssl_type`, `ssl_cipher`, `x509_issuer`, `x509_subject` of `mysql.user`.
@@ -195,6 +221,34 @@ mod tests {
             dialect.grant_for(grant, "ann_clone"),
             "GRANT SELECT, INSERT ON `shop`.* TO 'ann_clone'"
         );
+        for (grant, expected) in [
+            (
+                "GRANT USAGE ON *.* TO `ann`@`%` IDENTIFIED BY PASSWORD '*6C8989366EAF75BB670AD8EA7A7FC1176A95CEF4'",
+                "GRANT USAGE ON *.* TO 'ann_clone'",
+            ),
+            (
+                "GRANT `clerk` TO `ann`@`%` WITH ADMIN OPTION",
+                "GRANT `clerk` TO 'ann_clone'",
+            ),
+            (
+                "SET DEFAULT ROLE `clerk` FOR `ann`@`%`",
+                "SET DEFAULT ROLE `clerk` FOR 'ann_clone'",
+            ),
+            (
+                "SET DEFAULT ROLE `what TO FOR who` FOR `ann`@`%`",
+                "SET DEFAULT ROLE `what TO FOR who` FOR 'ann_clone'",
+            ),
+            (
+                "GRANT SELECT ON `a TO b`.* TO `ann`@`%`",
+                "GRANT SELECT ON `a TO b`.* TO 'ann_clone'",
+            ),
+            (
+                "GRANT SELECT ON `a`` TO b`.* TO `ann`@`%`",
+                "GRANT SELECT ON `a`` TO b`.* TO 'ann_clone'",
+            ),
+        ] {
+            assert_eq!(dialect.grant_for(grant, "ann_clone"), expected);
+        }
         let required = |kind: &str, cipher: &str, issuer: &str| {
             let required = (
                 kind.to_owned(),

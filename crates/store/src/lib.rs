@@ -28,4 +28,4 @@ pub use crate::record::{Record, Table, json};
 pub use crate::slot::{Commit, Committed};
 pub use crate::store::{Statistics, Store};
 pub use crate::stream::{Append, Chain, Plain, StreamBatch};
-pub use crate::tx::Tx;
+pub use crate::tx::{Savepoint, Tx};

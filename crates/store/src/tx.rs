@@ -17,6 +17,7 @@ use crate::stream::{self, StreamBatch};
 use crate::{AsKey, Error, Key, Prefix, Record, Result, Snapshot, Table, Version};
 
 /// A write that waits for the commit.
+#[derive(Clone)]
 pub(crate) struct Write {
     /// The stored bytes; `None` deletes.
     pub(crate) stored: Option<Vec<u8>>,
@@ -27,6 +28,9 @@ pub(crate) struct Write {
     /// Whether the record may stay in the cache.
     pub(crate) cached: bool,
 }
+
+/// What a transaction had written at some moment. See [`Tx::savepoint`].
+pub struct Savepoint(BTreeMap<Vec<u8>, Write>);
 
 /// A transaction under way. Dropping it leaves no trace.
 pub struct Tx {
@@ -77,6 +81,17 @@ impl Tx {
     #[must_use]
     pub fn changed(&self) -> bool {
         !self.writes.is_empty()
+    }
+
+    /// What is written so far, to come back to by [`Tx::restore`]. It costs what was written, not what is stored.
+    #[must_use]
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.writes.clone())
+    }
+
+    /// Forgets what was written since. What was read since stays read: a commit is validated against it.
+    pub fn restore(&mut self, saved: Savepoint) {
+        self.writes = saved.0;
     }
 
     /// Whether a read found that the transaction must run again. What it concluded until then is still consistent, but it

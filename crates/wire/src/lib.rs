@@ -6,6 +6,7 @@ pub mod constraints;
 pub mod document;
 pub mod fault;
 pub mod form_data;
+pub mod loose;
 pub mod model;
 mod per_service;
 pub mod protocol;
@@ -15,6 +16,7 @@ pub mod signature;
 pub mod sigv2;
 pub mod sigv4;
 pub mod typed;
+pub mod zip;
 
 pub use document::{Document, Timestamp};
 pub use fault::Fault;

@@ -97,6 +97,7 @@ fn answer(scene: &Scene, keys: Option<&Keys>, service: &str, operation: &str) ->
         body: pipeline::Body::Whole(body.into()),
         peer: "127.0.0.1:50000".parse().unwrap(),
         tls: None,
+        standing: pipeline::front::Standing::default(),
     })
 }
 

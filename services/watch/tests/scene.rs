@@ -148,6 +148,7 @@ impl Scene {
             headers,
             body: pipeline::Body::Whole(body.into()),
             peer: "192.0.2.7:50000".parse().unwrap(),
+            standing: pipeline::front::Standing::default(),
             tls: Some(TlsFacts {
                 version: "TLSv1.3",
                 cipher_suite: "TLS_AES_128_GCM_SHA256",

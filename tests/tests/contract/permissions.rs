@@ -21,8 +21,16 @@ const JUDGED_LATE: &[Excuse] = &[(
 
 /// Operations that more than an action of the caller decides.
 const NOT_ENOUGH: &[Excuse] = &[
+    ("s3control:CreateAccessPoint", OWN_ACCOUNT),
+    ("s3control:DeleteAccessPoint", OWN_ACCOUNT),
+    ("s3control:DeleteAccessPointPolicy", OWN_ACCOUNT),
     ("s3control:DeletePublicAccessBlock", OWN_ACCOUNT),
+    ("s3control:GetAccessPoint", OWN_ACCOUNT),
+    ("s3control:GetAccessPointPolicy", OWN_ACCOUNT),
+    ("s3control:GetAccessPointPolicyStatus", OWN_ACCOUNT),
     ("s3control:GetPublicAccessBlock", OWN_ACCOUNT),
+    ("s3control:ListAccessPoints", OWN_ACCOUNT),
+    ("s3control:PutAccessPointPolicy", OWN_ACCOUNT),
     ("s3control:PutPublicAccessBlock", OWN_ACCOUNT),
     (
         "sts:AssumeRole",

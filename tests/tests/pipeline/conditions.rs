@@ -41,6 +41,7 @@ fn status(world: &World, keys: &Keys, way: &Way) -> u16 {
         headers: request.headers,
         body: request.body.into(),
         peer: (way.peer, 50_000).into(),
+        standing: pipeline::front::Standing::default(),
         tls: way.tls.then_some(TlsFacts {
             version: "TLSv1.3",
             cipher_suite: "TLS_AES_128_GCM_SHA256",

@@ -68,6 +68,20 @@ impl<'a> Ciphertext<'a> {
         Self::read(blob).ok_or(Error::CiphertextInvalid)
     }
 
+    /// What [`Self::parse`] refused, as a ciphertext of a key, so that refusing it takes as long as refusing one that was altered.
+    #[must_use]
+    pub fn unreadable(blob: &'a [u8], key: KeyReference, material: MaterialId) -> Self {
+        const NOTHING: &[u8] = &[0; NONCE + TAG];
+        let blob = blob.get(..CIPHERTEXT_MOST).unwrap_or(blob);
+        let (prefix, body) = blob.split_at_checked(PREFIX).unwrap_or((blob, NOTHING));
+        Self {
+            key,
+            material,
+            prefix,
+            body: if body.len() < NOTHING.len() { NOTHING } else { body },
+        }
+    }
+
     /// The key that is needed.
     #[must_use]
     pub fn key(&self) -> &KeyReference {

@@ -228,16 +228,27 @@ impl KeyMaterial {
         )
     }
 
-    /// Decrypts what this material encrypted with an equal context.
+    /// Decrypts what this material encrypted with an equal context. Whatever is wrong, the work is the same.
     ///
     /// # Errors
     /// [`Error::CiphertextInvalid`], whatever the cause; [`Error::MaterialUsage`].
     pub fn decrypt(&self, ciphertext: &Ciphertext<'_>, context: &EncryptionContext) -> Result<Secret> {
         let bytes = self.symmetric("decrypt")?;
+        let decrypted = ciphertext.decrypt(bytes, context);
         if ciphertext.key() != &self.key || ciphertext.material_id() != &self.id {
             return Err(Error::CiphertextInvalid);
         }
-        ciphertext.decrypt(bytes, context)
+        decrypted
+    }
+
+    /// Refuses what is no ciphertext with the work that refusing an altered one takes.
+    ///
+    /// # Errors
+    /// [`Error::CiphertextInvalid`] always; [`Error::MaterialUsage`].
+    pub fn refuse(&self, blob: &[u8], context: &EncryptionContext) -> Result<Secret> {
+        let unreadable = Ciphertext::unreadable(blob, self.key, self.id);
+        self.decrypt(&unreadable, context)
+            .and(Err(Error::CiphertextInvalid))
     }
 
     /// The MAC of a message, by the one algorithm of the specification.

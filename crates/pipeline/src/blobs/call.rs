@@ -146,7 +146,7 @@ impl Call<'_> {
     /// When the first bytes do not open. Damage that is found later breaks the connection off.
     pub fn deliver(&mut self, source: Source) -> Result<()> {
         let mut reader = self.reader(source)?;
-        let delivery = if reader.left() <= WHOLE_BYTES_MAX {
+        let delivery = if reader.left() <= WHOLE_BYTES_MAX.max(self.whole_bytes) {
             Body::Whole(reader.rest().map_err(Fault::internal)?)
         } else {
             let first = reader.next(FIRST_BYTES).map_err(Fault::internal)?;

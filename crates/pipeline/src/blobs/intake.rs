@@ -94,7 +94,7 @@ impl Writer {
     fn flush(&mut self) -> Result<()> {
         let staged = match &mut self.staged {
             Some(staged) => staged,
-            none => none.insert(self.yard.blobs().stage().map_err(Fault::internal)?),
+            none => none.insert(self.yard.blobs().stage(&self.id.0).map_err(Fault::internal)?),
         };
         staged.append(&self.sealed).map_err(Fault::internal)?;
         self.sealed.clear();
@@ -113,11 +113,11 @@ impl Writer {
         } else {
             let mut staged = match self.staged {
                 Some(staged) => staged,
-                None => self.yard.blobs().stage().map_err(Fault::internal)?,
+                None => self.yard.blobs().stage(&id.0).map_err(Fault::internal)?,
             };
             staged.append(&sealed).map_err(Fault::internal)?;
             let held = self.yard.hold(id.0);
-            staged.publish(&id.0).map_err(Fault::internal)?;
+            staged.publish().map_err(Fault::internal)?;
             Fresh::File(id, Arc::new(held))
         };
         let content = Content {

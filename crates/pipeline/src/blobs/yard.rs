@@ -226,11 +226,7 @@ impl Yard {
     }
 
     fn is_busy(&self, name: &BlobName) -> bool {
-        let state = self.state.lock();
-        state.held.contains(name)
-            || state.pinned.contains_key(name)
-            || state.doomed.contains(name)
-            || state.going.contains(name)
+        self.state.lock().is_busy(name)
     }
 
     /// Deletes every file that no row names, and tells how many. Blocks; calls may go on meanwhile.
@@ -239,14 +235,38 @@ impl Yard {
         for shard in 0..=u8::MAX {
             for name in self.blobs.list(shard)? {
                 // In this order: what is in nobody's hand any more has its row, or will never have one.
-                if self.is_busy(&name) || store.begin_eager()?.contains(&FILES, &name)? {
+                if self.is_busy(&name) {
                     continue;
                 }
-                if self.state.lock().paused == 0 && self.blobs.delete(&name)? {
-                    swept += 1;
+                let mut tx = store.begin_eager()?;
+                let named = tx.contains(&FILES, &name)?;
+                if !named && self.take(name, tx.version()) {
+                    let deleted = self.blobs.delete(&name);
+                    self.state.lock().going.remove(&name);
+                    swept += usize::from(deleted?);
                 }
             }
         }
         Ok(swept)
+    }
+
+    /// Takes a file that no row named at `version` out of the readers' reach: those whose rows are older than that look for it, and
+    /// find that it is on its way out. `false` if somebody has it in hand by now.
+    fn take(&self, name: BlobName, version: Version) -> bool {
+        let mut state = self.state.lock();
+        if state.paused > 0 || state.is_busy(&name) {
+            return false;
+        }
+        state.released = state.released.max(version);
+        state.going.insert(name)
+    }
+}
+
+impl State {
+    fn is_busy(&self, name: &BlobName) -> bool {
+        self.held.contains(name)
+            || self.pinned.contains_key(name)
+            || self.doomed.contains(name)
+            || self.going.contains(name)
     }
 }

@@ -143,6 +143,7 @@ impl Gateway {
             region,
             caller,
             input: None,
+            proven: false,
         };
         Answered::of(self.record_refusal(refused, facts).await)
     }
@@ -282,7 +283,13 @@ impl Gateway {
     /// Makes a run durable. A refused one keeps its record, and the note that it was tried, alone.
     async fn finish(&self, tx: Tx, ran: Ran) -> store::Result<Answered> {
         let keeps = (ran.outcome.is_ok() || ran.noted) && tx.changed();
-        let mut tx = if keeps { tx } else { self.store.begin() };
+        let mut tx = if keeps {
+            tx
+        } else {
+            // With its snapshot, which nobody may hold through a flush: the next readers would have to open the store anew.
+            drop(tx);
+            self.store.begin()
+        };
         ran.unkept.write(&mut tx)?;
         // A client that goes away here ends this future, not the commit.
         let mut moves = Uncertain(Some(ran.moves));

@@ -11,9 +11,10 @@ use wire::{Fault, Timestamp};
 
 use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Gateway};
-use crate::call::{Call, Look, RequestFacts, Signed};
+use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
 use crate::operation::Result;
+use crate::signed::Signed;
 
 /// A request with its answer, to the service that follows it.
 pub struct Ended<'a> {
@@ -29,7 +30,7 @@ pub struct Ended<'a> {
     pub query: &'a str,
     pub headers: &'a HeaderMap,
     /// How it was signed, if that was verified.
-    pub signed: Option<Signed>,
+    pub signed: Option<&'a Signed>,
     pub status: u16,
     /// The code of a refusal.
     pub code: Option<&'a str>,

@@ -17,7 +17,7 @@ use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Ended, Gateway, answer, code, report};
 use crate::authenticate;
 use crate::blobs::Contents;
-use crate::call::{Look, RequestFacts, SignatureVersion, Signed, SignedIn};
+use crate::call::{Look, RequestFacts};
 use crate::form::{self, Form, FormFile, FormRules, Resumed, Uploaded};
 use crate::front::{Answer, Arriving, Body, Incoming};
 use crate::identity::Identity;
@@ -25,6 +25,7 @@ use crate::ledger::record::Caller;
 use crate::operation::Result;
 use crate::origin::Asking;
 use crate::payload::Payload;
+use crate::signed::Signed;
 
 /// A form that is to be served, without its body.
 pub(super) struct Posted {
@@ -36,6 +37,18 @@ pub(super) struct Posted {
     headers: HeaderMap,
     /// The first segment of the path in path style, decoded.
     bucket: String,
+}
+
+impl Posted {
+    /// The path and the headers that a put of the same object would have.
+    fn as_put(&self, key: &str, mut headers: HeaderMap) -> (String, HeaderMap) {
+        if let Some(host) = self.headers.get(HOST) {
+            headers.insert(HOST, host.clone());
+        }
+        let key: Vec<String> = key.split('/').map(percent_encode).collect();
+        let slash = if self.path.ends_with('/') { "" } else { "/" };
+        (format!("{}{slash}{}", self.path, key.join("/")), headers)
+    }
 }
 
 /// A form that was admitted, with the path and the headers that its operation's own request would have.
@@ -55,15 +68,15 @@ impl Gateway {
         Some((service, self.environment.services.form(service.name)?))
     }
 
-    /// Serves a form. `None` in the second place gives a request back that is none.
+    /// Serves a form.
     pub(super) async fn serve_form(
         &self,
         (service, rules): (&'static Service, &'static FormRules),
         incoming: Incoming,
-        asking: Option<Asking>,
-        mut facts: RequestFacts,
+        facts: RequestFacts,
         wall: Timestamp,
     ) -> Answer {
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         let styled = route::path_style(&incoming.path, &incoming.headers);
         let bucket = styled.trim_matches('/');
         let bucket = wire::sigv4::percent_decode(bucket).into_owned();
@@ -86,10 +99,14 @@ impl Gateway {
                 rest: Some(body),
             },
         };
-        let mut answer = match self.admit_form(&posted, body, wall).await {
-            Ok(admitted) => return self.upload(posted, admitted, asking, facts, wall).await,
+        match self.admit_form(&posted, body, wall).await {
+            Ok(admitted) => {
+                if admitted.prepared.signed.is_some() {
+                    incoming.standing.prove();
+                }
+                self.upload(posted, admitted, asking, facts, wall).await
+            }
             Err(refused) => {
-                facts.signed = None;
                 let parts = Parts {
                     method: &posted.method,
                     path: &posted.path,
@@ -97,17 +114,10 @@ impl Gateway {
                     headers: &posted.headers,
                     body: &[],
                 };
-                let unheard = self.unheard(&refused, &parts);
-                let answer = self.refuse(*refused, &facts).await;
-                if let Some(unheard) = unheard {
-                    let told = (answer.status, &answer.headers, answer.size());
-                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
-                }
-                answer
+                self.turn_down(*refused, None, asking, (&facts, &parts), wall)
+                    .await
             }
-        };
-        self.share(service.name, asking, &mut answer);
-        answer
+        }
     }
 
     async fn admit_form(
@@ -127,6 +137,7 @@ impl Gateway {
         let refused = |fault: Fault, region: &str, caller: Caller, input: Option<Document>| {
             Box::new(Refused {
                 requester: None,
+                proven: false,
                 fault,
                 route,
                 protocol: Protocol::RestXml,
@@ -144,40 +155,25 @@ impl Gateway {
         if let Some((scope, _)) = claim.as_ref().and_then(|claim| claim.scope.as_ref()) {
             region = scope.region.to_string();
         }
-        let (identity, signed) = match &claim {
-            None => {
-                let stranger = Identity::anonymous(&self.environment.management_account);
-                (Arc::new(stranger), None)
-            }
-            Some(claim) => match self.verify_form(claim, &region, wall) {
-                Ok(identity) => (identity, Some(how(claim))),
-                Err(denied) => {
-                    let caller = denied
-                        .identity
-                        .as_deref()
-                        .map_or_else(|| Caller::unknown(claim.access_key_id), Caller::of);
-                    return Err(refused(denied.fault, &region, caller, None));
-                }
-            },
+        let (identity, signed) = match self.sender(claim.as_ref(), &region, wall) {
+            Ok(sender) => sender,
+            Err((fault, caller)) => return Err(refused(fault, &region, caller, None)),
         };
         let fail = |fault: Fault| {
             let mut refused = refused(fault, &region, Caller::of(&identity), None);
             refused.requester = Some(Arc::clone(&identity));
+            refused.proven = signed.is_some();
             refused
         };
-        let found =
-            route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
+        let found = route.and_then(|route| {
+            let endpoint = self.endpoint(route.service.name, route.operation.name)?;
+            Some((route, endpoint))
+        });
         let Some((route, endpoint)) = found else {
             return Err(fail(Fault::internal("a form's operation is not built")));
         };
         let upload = (posted.rules.read)(&form, &posted.bucket, signed.is_some(), wall).map_err(fail)?;
-        let mut headers = upload.headers;
-        if let Some(host) = posted.headers.get(HOST) {
-            headers.insert(HOST, host.clone());
-        }
-        let key: Vec<String> = upload.key.split('/').map(percent_encode).collect();
-        let slash = if posted.path.ends_with('/') { "" } else { "/" };
-        let path = format!("{}{slash}{}", posted.path, key.join("/"));
+        let (path, headers) = posted.as_put(&upload.key, upload.headers);
         let parts = Parts {
             method: route.operation.method,
             path: &path,
@@ -236,7 +232,7 @@ impl Gateway {
             operation,
             protocol,
         } = prepared.route;
-        facts.signed = prepared.signed;
+        facts.signed.clone_from(&prepared.signed);
         let region = prepared.region.clone();
         let parts = Parts {
             method: operation.method,
@@ -269,7 +265,7 @@ impl Gateway {
                 path: &posted.path,
                 query: &posted.query,
                 headers: &posted.headers,
-                signed: facts.signed,
+                signed: facts.signed.as_ref(),
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -279,6 +275,29 @@ impl Gateway {
             self.follow(follower, &followed, &facts, &ended).await;
         }
         answer
+    }
+
+    /// Who sent a form, and how that was proven.
+    fn sender(
+        &self,
+        claim: Option<&signature::FormClaim<'_>>,
+        region: &str,
+        wall: Timestamp,
+    ) -> std::result::Result<(Arc<Identity>, Option<Signed>), (Fault, Caller)> {
+        let Some(claim) = claim else {
+            let stranger = Identity::anonymous(&self.environment.management_account);
+            return Ok((Arc::new(stranger), None));
+        };
+        match self.verify_form(claim, region, wall) {
+            Ok(identity) => Ok((identity, Some(Signed::of_form(claim)))),
+            Err(denied) => {
+                let caller = denied
+                    .identity
+                    .as_deref()
+                    .map_or_else(|| Caller::unknown(claim.access_key_id), Caller::of);
+                Err((denied.fault, caller))
+            }
+        }
     }
 
     fn verify_form(
@@ -354,21 +373,4 @@ fn told(
     }
     encoded.body = answer.body;
     encoded
-}
-
-/// How a form's claim that was verified stood in it.
-fn how(claim: &signature::FormClaim<'_>) -> Signed {
-    let at = claim
-        .scope
-        .as_ref()
-        .map(|(_, at)| Timestamp(at.seconds.saturating_mul(1000)));
-    Signed {
-        place: SignedIn::Form,
-        version: if claim.scope.is_some() {
-            SignatureVersion::V4
-        } else {
-            SignatureVersion::V2
-        },
-        at,
-    }
 }

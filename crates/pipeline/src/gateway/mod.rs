@@ -9,7 +9,9 @@ mod admit;
 mod execute;
 mod follow;
 mod form;
+mod shed;
 mod system;
+mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, EndedPart, Follower};
@@ -23,7 +25,7 @@ use tokio::sync::Notify;
 use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
-use wire::{Document, Fault};
+use wire::{Document, Fault, Timestamp};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
@@ -41,6 +43,8 @@ use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
 use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
+use crate::site::SiteRules;
+use crate::strangers::{Bounds, Strangers};
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -67,6 +71,8 @@ pub struct Tables {
     pub forms: Vec<&'static FormRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// The service that serves websites.
+    pub sites: Option<&'static SiteRules>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -76,6 +82,8 @@ pub struct Gateway {
     pub(crate) jobs: Vec<&'static JobKind>,
     pub(crate) replanned: Notify,
     pub(crate) underway: Underway,
+    /// What callers have taken who show no signature.
+    strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
 }
@@ -115,6 +123,7 @@ impl Gateway {
             jobs,
             replanned: Notify::new(),
             underway: Underway::default(),
+            strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -183,15 +192,25 @@ impl Gateway {
     pub fn forget(&self) {
         self.environment.known_policies.clear();
         self.environment.directory.forget();
+        self.environment.remembered.clear();
         self.replanned.notify_one();
     }
 
     /// Serves one request.
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
-        let mut facts = request_facts(self.environment.draw_id(wall.0), &incoming);
-        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
-        if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
+        let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
+        let site = route::website(&incoming.headers);
+        let unsigned = site.is_some() || shed::is_unsigned(&incoming);
+        let peer = incoming.peer.ip();
+        let guest = unsigned.then(|| self.strangers.enter(peer));
+        if matches!(guest, Some(None)) {
+            return self.shed(&incoming, &facts, wall).await;
+        }
+        if let Some(bucket) = site {
+            return self.visit(&bucket, incoming, &facts, wall).await;
+        }
+        if let Some(answer) = self.preflight(&incoming, &facts).await {
             return answer;
         }
         let head = Parts {
@@ -201,9 +220,16 @@ impl Gateway {
             headers: &incoming.headers,
             body: &[],
         };
-        if let Some(form) = self.form_of(&head) {
-            return self.serve_form(form, incoming, asking, facts, wall).await;
+        match self.form_of(&head) {
+            Some(form) => self.serve_form(form, incoming, facts, wall).await,
+            None => self.operate(incoming, facts, wall).await,
         }
+    }
+
+    /// Serves a request to an operation.
+    async fn operate(&self, incoming: Incoming, mut facts: RequestFacts, wall: Timestamp) -> Answer {
+        let claims = !shed::is_unsigned(&incoming);
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -219,23 +245,22 @@ impl Gateway {
         let mut prepared = match self.prepare(&parts, wall, whole) {
             Ok(prepared) => prepared,
             Err(refused) => {
-                let service = refused.service.map_or("", |service| service.name);
-                let unheard = self.unheard(&refused, &parts);
-                let mut answer = self.refuse(*refused, &facts).await;
-                self.share(service, asking, &mut answer);
-                if let Some(unheard) = unheard {
-                    let told = (answer.status, &answer.headers, answer.size());
-                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
+                if refused.proven {
+                    incoming.standing.prove();
                 }
-                return answer;
+                let claims = claims.then_some(incoming.peer.ip());
+                return self
+                    .turn_down(*refused, claims, asking, (&facts, &parts), wall)
+                    .await;
             }
         };
+        facts.signed = prepared.signed.take();
         let Route {
             service,
             operation,
             protocol,
         } = prepared.route;
-        facts.signed = prepared.signed;
+        let proven = prepared.is_proven(&incoming.standing);
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
@@ -250,7 +275,7 @@ impl Gateway {
         let again = || protocol::decode(service, operation, protocol, &parts);
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
-        let code = code(service, protocol, &answered.outcome);
+        let mut code = code(service, protocol, &answered.outcome);
         let encoded = answered
             .outcome
             .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
@@ -260,7 +285,14 @@ impl Gateway {
             });
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
-            answer.body = delivery;
+            let stranger = (!proven).then(|| incoming.peer.ip());
+            match self.strangers.hold(stranger, delivery) {
+                Some(delivery) => answer.body = delivery,
+                None => {
+                    answer = self.shed_as(Some(service), protocol, &facts, wall).await;
+                    code = Some(shed::SLOW_DOWN.to_owned());
+                }
+            }
         }
         self.share(service.name, asking, &mut answer);
         if let Some((followed, follower)) = followed {
@@ -272,7 +304,7 @@ impl Gateway {
                 path: parts.path,
                 query: parts.query,
                 headers: &incoming.headers,
-                signed: facts.signed,
+                signed: facts.signed.as_ref(),
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -287,6 +319,10 @@ impl Gateway {
     /// Whether a request's body may be handed on as a stream: what its operation takes in is not looked at before. Believes nothing
     /// of the request; it only tells which way its body goes.
     pub fn streams(&self, method: &str, path: &str, query: &str, headers: &http::HeaderMap) -> bool {
+        if route::website(headers).is_some() {
+            // No visitor's body is read.
+            return true;
+        }
         let parts = Parts {
             method,
             path,
@@ -367,6 +403,10 @@ fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {
     }
 }
 
+/// The chain of requests that a request belongs to (X-Ray Developer Guide, "Tracing header"), and as much of it as is kept.
+const TRACE: http::HeaderName = http::HeaderName::from_static("x-amzn-trace-id");
+const TRACE_BYTES_MAX: usize = 4096;
+
 fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
     let text = |name: http::HeaderName| {
         incoming
@@ -381,7 +421,8 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         user_agent: text(http::header::USER_AGENT),
         secure: incoming.tls.is_some(),
         host: text(http::header::HOST),
-        signed: None,
         tls: incoming.tls,
+        trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        signed: None,
     }
 }

@@ -7,12 +7,11 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use zip::ZipArchive;
-use zip::result::ZipError;
+use wire::zip::{Archive, Error, Kind};
 
 /// Bytes of all files together: 250 MiB.
 const UNPACKED_MAX: u64 = 262_144_000;
@@ -20,10 +19,11 @@ const UNPACKED_MAX: u64 = 262_144_000;
 const ENTRIES_MAX: usize = 100_000;
 /// Folders inside one another.
 const DEPTH_MAX: usize = 64;
+/// Octets of a name, and of one part of it: what file systems take, with room for the folder's own name.
+const NAME_MAX: usize = 2048;
+const PART_MAX: usize = 255;
 /// Bytes of a link's target.
 const LINK_MAX: u64 = 4096;
-/// The bit of a mode that lets the owner execute.
-const EXECUTABLE: u32 = 0o111;
 
 /// Why an archive is not unpacked: the archive's fault, in a sentence, or the disk's.
 #[derive(Debug)]
@@ -32,9 +32,12 @@ pub(super) enum Refused {
     Disk(io::Error),
 }
 
-impl From<ZipError> for Refused {
-    fn from(error: ZipError) -> Self {
-        Self::Archive(format!("The archive cannot be read: {error}."))
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Archive(match error {
+            Error::Entries(most) => format!("The archive has more than {most} entries."),
+            other => format!("The archive cannot be read: {other}"),
+        })
     }
 }
 
@@ -48,36 +51,35 @@ pub(super) fn unpack(zip: &[u8], folder: &Path) -> Result<(), Refused> {
 }
 
 fn unpack_within(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<(), Refused> {
-    let mut archive = ZipArchive::new(Cursor::new(zip))?;
-    if archive.len() > ENTRIES_MAX {
-        return refuse(format!("The archive has more than {ENTRIES_MAX} entries."));
-    }
+    let archive = Archive::read(zip, ENTRIES_MAX)?;
     let mut left = bytes_max;
     let mut folders = BTreeSet::new();
     let mut links = Vec::new();
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index)?;
-        let path = safe_path(entry.name()?.as_ref())?;
+    for entry in archive.entries() {
+        let path = safe_path(entry.name)?;
         if path.as_os_str().is_empty() {
             continue;
         }
-        if entry.is_dir() {
-            make_folders(folder, &path, &mut folders)?;
-        } else if entry.is_symlink() {
-            let mut target = String::new();
-            if entry.by_ref().take(LINK_MAX).read_to_string(&mut target).is_err() {
-                return refuse(format!(
-                    "The target of the link {} cannot be read.",
-                    path.display()
-                ));
+        match entry.kind {
+            Kind::Folder => make_folders(folder, &path, &mut folders)?,
+            Kind::Link => {
+                let mut target = String::new();
+                let content = archive.content(entry)?;
+                if content.take(LINK_MAX).read_to_string(&mut target).is_err() {
+                    return refuse(format!(
+                        "The target of the link {} cannot be read.",
+                        path.display()
+                    ));
+                }
+                links.push((path, target));
             }
-            links.push((path, target));
-        } else {
-            if let Some(parent) = path.parent() {
-                make_folders(folder, parent, &mut folders)?;
+            Kind::File => {
+                if let Some(parent) = path.parent() {
+                    make_folders(folder, parent, &mut folders)?;
+                }
+                let content = archive.content(entry)?;
+                left -= write(content, &folder.join(&path), entry.executable, left)?;
             }
-            let mode = entry.unix_mode().unwrap_or_default();
-            left -= write(&mut entry, &folder.join(&path), mode, left)?;
         }
     }
     // Links come last, so that nothing is written through one.
@@ -106,6 +108,11 @@ fn safe_path(name: &str) -> Result<PathBuf, Refused> {
     if safe.components().count() > DEPTH_MAX {
         return refuse(format!("The entry {name:?} lies too deep."));
     }
+    if name.len() > NAME_MAX || safe.iter().any(|part| part.len() > PART_MAX) {
+        return refuse(format!(
+            "An entry has a name of more than {NAME_MAX} octets, or {PART_MAX} in one part."
+        ));
+    }
     Ok(safe)
 }
 
@@ -133,7 +140,7 @@ fn make_folders(folder: &Path, path: &Path, made: &mut BTreeSet<PathBuf>) -> Res
 }
 
 /// Writes one file, of at most `left` bytes; a later entry of the same name takes the place of an earlier. Tells the bytes.
-fn write(entry: &mut impl Read, path: &Path, mode: u32, left: u64) -> Result<u64, Refused> {
+fn write(entry: impl Read, path: &Path, executable: bool, left: u64) -> Result<u64, Refused> {
     match fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -160,7 +167,7 @@ fn write(entry: &mut impl Read, path: &Path, mode: u32, left: u64) -> Result<u64
     if written > left {
         return refuse(format!("Unzipped size must be smaller than {UNPACKED_MAX} bytes"));
     }
-    let mode = if mode & EXECUTABLE == 0 { 0o444 } else { 0o555 };
+    let mode = if executable { 0o555 } else { 0o444 };
     file.set_permissions(Permissions::from_mode(mode))
         .map_err(Refused::Disk)?;
     Ok(written)
@@ -234,7 +241,7 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Write as _;
+    use std::io::{Cursor, Write as _};
     use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
 
@@ -326,6 +333,48 @@ mod tests {
         let deep = "d/".repeat(DEPTH_MAX + 1);
         let (_folder, result) = unpacked(&[Entry::Folder(deep)]);
         assert!(matches!(result, Err(Refused::Archive(_))));
+    }
+
+    /// What no file system takes is the archive's fault, and no fault of the disk's.
+    #[test]
+    fn names_have_bounds() {
+        let long = |octets: usize| "n".repeat(octets);
+        let (_folder, result) = unpacked(&[file(&format!("d/{}", long(PART_MAX)), "")]);
+        result.unwrap();
+        let parts = vec![long(100); 21].join("/");
+        for name in [long(PART_MAX + 1), format!("{}/x", long(PART_MAX + 1)), parts] {
+            for entry in [
+                file(&name, ""),
+                Entry::Folder(format!("{name}/")),
+                link_to(&name, "x"),
+            ] {
+                let (_folder, result) = unpacked(&[entry]);
+                assert!(matches!(result, Err(Refused::Archive(_))), "{result:?}");
+            }
+        }
+    }
+
+    /// A directory that says to hold millions of entries is refused before room is made for it, in the wide form too.
+    #[test]
+    fn directories_are_bounded_before_they_are_read() {
+        let small = packed(&[file("a", "x")]);
+        let (body, end) = small.split_at(small.len() - 22);
+        let mut zip = body.to_vec();
+        zip.extend_from_slice(b"PK\x06\x06");
+        zip.extend_from_slice(&44_u64.to_le_bytes());
+        zip.extend_from_slice(&[0; 12]);
+        for number in [50_000_000_u64, 50_000_000, u64::MAX / 2, 0] {
+            zip.extend_from_slice(&number.to_le_bytes());
+        }
+        zip.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+        zip.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        zip.extend_from_slice(&[1, 0, 0, 0]);
+        zip.extend_from_slice(&end[..8]);
+        zip.extend_from_slice(&[0xff; 12]);
+        zip.extend_from_slice(&[0, 0]);
+        let folder = tempfile::tempdir().unwrap();
+        let refused = unpack_within(&zip, folder.path(), 1 << 20);
+        assert!(matches!(refused, Err(Refused::Archive(_))), "{refused:?}");
     }
 
     /// Everything below a folder, without following links.

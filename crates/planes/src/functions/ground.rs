@@ -19,7 +19,7 @@ use super::family;
 use super::jail::Jail;
 use super::{archive, host};
 
-/// The first of the users that functions run as where there are no namespaces: a range that nobody is given.
+/// The first of the users that a root's functions run as: a range that nobody is given.
 /// Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
 const USERS: u32 = 0x7000_0000;
 /// Each server has a block of them, by its folder; its sandboxes take turns.
@@ -58,10 +58,11 @@ pub(super) struct Ground {
 impl Confinement {
     /// The best that this host has; a sentence says why it has none. `scratch` is an existing folder.
     pub(super) async fn found(scratch: &Path) -> Result<Self, String> {
-        match Jail::prepare(scratch).await {
+        let first = users(scratch);
+        let root = is_root_of_the_host();
+        match Jail::prepare(scratch, root.then_some(first)).await {
             Ok(jail) => Ok(Self::Jail(jail)),
             Err(lacking) => {
-                let first = users(scratch);
                 if works_as(first).await {
                     Ok(Self::Users { first, lacking })
                 } else {
@@ -80,10 +81,18 @@ impl Confinement {
 
     /// The user that the sandbox with this number runs as, if not the server's.
     pub(super) fn user(&self, number: u64) -> Option<u32> {
+        let first = match self {
+            Self::Users { first, .. } => Some(*first),
+            Self::Jail(jail) => jail.first(),
+            Self::Nothing => None,
+        };
+        first.map(|first| first + u32::try_from(number % u64::from(BLOCK)).unwrap_or_default())
+    }
+
+    /// As whom programs must work outside of a jail, if not as the server.
+    pub(super) fn user_outside(&self) -> Option<u32> {
         match self {
-            Self::Users { first, .. } => {
-                Some(first + u32::try_from(number % u64::from(BLOCK)).unwrap_or_default())
-            }
+            Self::Users { first, .. } => Some(*first),
             Self::Jail(_) | Self::Nothing => None,
         }
     }
@@ -118,6 +127,8 @@ impl Ground {
             Confinement::Jail(_) | Confinement::Nothing => 0o700,
         };
         for place in ["", "codes", "sandboxes", "runtime"] {
+            // A jail shows this folder itself, to another user than the server's.
+            let mode = if place == "runtime" { 0o711 } else { mode };
             let place = self.base.join(place);
             DirBuilder::new().recursive(true).create(&place)?;
             fs::set_permissions(&place, Permissions::from_mode(mode))?;
@@ -178,6 +189,14 @@ pub(super) fn as_user(user: u32) -> [OsString; 6] {
         "--",
     ];
     words.map(OsString::from)
+}
+
+/// Whether the server is root outside of any namespace of users. There, root's files are to be kept from functions, and all users are there.
+/// In a namespace of users root is somebody else outside, and functions get one more of these namespaces.
+fn is_root_of_the_host() -> bool {
+    let mapped = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let all = ["0", "0", "4294967295"];
+    rustix::process::geteuid().is_root() && mapped.split_ascii_whitespace().eq(all)
 }
 
 /// Whether processes can be started as this user.

@@ -3,7 +3,10 @@
 //! Inside, a function sees the system's programs, its code in `/var/task`, its temporary folder as `/tmp`, and processes of its own.
 //! It does not see the data folder, other sandboxes or other processes. The network is the host's.
 //!
-//! Invariant: a jail is used only after a process ran in one.
+//! A server that is root builds it as root, and what runs in it is a user of its own, whom nothing on the host belongs to. Any other server
+//! builds it in a namespace of users, in which the function is root and outside of which it is the server's user.
+//!
+//! Invariant: a jail is used only after a process ran in one; nothing of a function is ever root of the host.
 //!
 //! Source: namespaces(7), unshare(1), pivot_root(8), setpriv(1).
 
@@ -22,7 +25,18 @@ use super::process::Places;
 const SCRIPT: &str = include_str!("jail.sh");
 /// Time in which a jail must be built, when it is tried.
 const TRY_TIME: Duration = Duration::from_secs(10);
-const UNSHARE: [&str; 9] = [
+/// For a server that is root: nobody is mapped, and who builds the view is not who runs in it.
+const UNSHARE: [&str; 7] = [
+    "unshare",
+    "--mount",
+    "--pid",
+    "--ipc",
+    "--fork",
+    "--kill-child",
+    "--",
+];
+/// For any other: only a namespace of users lets it mount anything.
+const UNSHARE_USERS: [&str; 9] = [
     "unshare",
     "--user",
     "--map-root-user",
@@ -38,15 +52,17 @@ const UNSHARE: [&str; 9] = [
 #[derive(Debug)]
 pub(super) struct Jail {
     script: PathBuf,
+    /// The first of the users that functions run as; `None` if they are the server's user outside.
+    first: Option<u32>,
 }
 
 impl Jail {
-    /// Tries to run a process in a jail below `folder`; a sentence says why it does not work.
-    pub(super) async fn prepare(folder: &Path) -> Result<Self, String> {
+    /// Tries to run a process in a jail below `folder`, as the user `first`, if the server is root; a sentence says why it does not work.
+    pub(super) async fn prepare(folder: &Path, first: Option<u32>) -> Result<Self, String> {
         let failed = |error: std::io::Error| format!("namespaces cannot be tried: {error}");
         let script = folder.join("jail.sh");
         std::fs::write(&script, SCRIPT).map_err(failed)?;
-        let jail = Self { script };
+        let jail = Self { script, first };
         let trial = folder.join("trial");
         let places = Places {
             tmp: trial.join("tmp"),
@@ -57,7 +73,7 @@ impl Jail {
         for place in [&places.tmp, &places.code, &places.runtime, &trial.join("root")] {
             std::fs::create_dir_all(place).map_err(failed)?;
         }
-        let prefix = jail.prefix(&places, Path::new(""));
+        let prefix = jail.prefix(&places, Path::new(""), first);
         let mut words = prefix.into_iter();
         let Some(program) = words.next() else {
             return Err("namespaces cannot be tried".to_owned());
@@ -67,7 +83,7 @@ impl Jail {
             .args([
                 "/bin/sh",
                 "-c",
-                "test ! -e /old/usr && test -d /var/task && echo works",
+                "test ! -e /old/usr && test -d /var/task && id -u",
             ])
             .env_clear()
             .env("PATH", tools_path())
@@ -75,9 +91,10 @@ impl Jail {
             .kill_on_drop(true)
             .output();
         let answer = timeout(TRY_TIME, tried).await;
+        let user = format!("{}\n", first.unwrap_or_default());
         let _ = std::fs::remove_dir_all(&trial);
         match answer {
-            Ok(Ok(answer)) if answer.status.success() && answer.stdout == b"works\n" => Ok(jail),
+            Ok(Ok(answer)) if answer.status.success() && answer.stdout == user.as_bytes() => Ok(jail),
             Ok(Ok(answer)) => {
                 let words = String::from_utf8_lossy(&answer.stderr);
                 let last = words
@@ -93,9 +110,18 @@ impl Jail {
         }
     }
 
-    /// What comes before a program so that it runs in a jail, where `shown` can be read besides.
-    pub(super) fn prefix(&self, places: &Places, shown: &Path) -> Vec<OsString> {
-        let mut words: Vec<OsString> = UNSHARE.map(OsString::from).to_vec();
+    /// The first of the users that functions run as, if they are others than the server's.
+    pub(super) const fn first(&self) -> Option<u32> {
+        self.first
+    }
+
+    /// What comes before a program so that it runs in a jail, as `user` if that is not the server's, where `shown` can be read besides.
+    pub(super) fn prefix(&self, places: &Places, shown: &Path, user: Option<u32>) -> Vec<OsString> {
+        let unshare: &[&str] = match user {
+            Some(_) => &UNSHARE,
+            None => &UNSHARE_USERS,
+        };
+        let mut words: Vec<OsString> = unshare.iter().map(OsString::from).collect();
         words.push("/bin/sh".into());
         words.push(self.script.clone().into());
         words.push(places.folder.join("root").into());
@@ -109,6 +135,7 @@ impl Jail {
             shown
         };
         words.push(shown.into());
+        words.push(user.map(|user| user.to_string()).unwrap_or_default().into());
         words
     }
 }

@@ -1,8 +1,11 @@
 # Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
-# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing; then the program.
+# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing, $6 the user that
+# the program runs as, or nothing where namespaces have no other; then the program.
 set -eu
-root=$1 code=$2 runtime=$3 tmp=$4 shown=$5
-shift 5
+root=$1 code=$2 runtime=$3 tmp=$4 shown=$5 user=$6
+shift 6
+# The program may pass through what is made here, whoever it is.
+umask 022
 # What is mounted here stays here.
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755,size=1m sandbox "$root"
@@ -11,7 +14,7 @@ mkdir -p dev etc old opt proc tmp usr var/task var/runtime
 
 read_only() {
     mount --rbind "$1" "$2"
-    mount -o remount,bind,ro "$2" || mount -o remount,bind,ro,nosuid,nodev "$2"
+    mount -o remount,bind,ro,nosuid,nodev "$2" || mount -o remount,bind,ro "$2"
 }
 
 for folder in bin sbin lib lib32 lib64 libx32; do
@@ -59,8 +62,9 @@ mount -o remount,bind,ro .  2>/dev/null || true
 pivot_root . old
 umount -l /old
 cd /var/task
+umask 077
 # This shell stays, as the first process of its namespace: it takes care of processes that others leave, and signals end the program
 # as they do elsewhere.
 status=0
-setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" || status=$?
+setpriv ${user:+--reuid="$user" --regid="$user" --clear-groups} --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@" || status=$?
 exit "$status"

@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 use pipeline::functions::{Ended, Functions, Invocation, LogLine, Runtime};
 
+use wire::Timestamp;
+
 use self::ground::Confinement;
 use self::host::Host;
 use self::pool::Runner;
@@ -70,6 +72,10 @@ impl Functions for Sandboxes {
         self.0.holds(code_sha256)
     }
 
+    fn waits(&self, function_arn: &str, configuration: &str, until: Timestamp) -> bool {
+        self.0.waits(function_arn, configuration, until)
+    }
+
     fn invoke<'a>(&'a self, invocation: &'a Invocation) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
         Box::pin(self.0.invoke(invocation))
     }
@@ -90,13 +96,16 @@ pub struct Inspected {
 /// Looks at the host, for `ringwork doctor`. Programs are looked for in `search` first; `scratch` is an existing folder of the caller's.
 pub async fn inspect(search: &[PathBuf], scratch: &Path) -> Inspected {
     let isolation = Confinement::found(scratch).await;
-    let user = isolation.as_ref().ok().and_then(|found| found.user(0));
+    let user = isolation.as_ref().ok().and_then(Confinement::user_outside);
     Inspected {
         runtimes: Host::inspect(search, user).await.runtimes(),
         isolation: isolation.map(|found| match found {
             Confinement::Users { lacking, .. } => format!("each function as a user of its own: {lacking}"),
+            jail if jail.user(0).is_some() => {
+                "each function in namespaces of its own, as a user of its own".to_owned()
+            }
             Confinement::Jail(_) | Confinement::Nothing => {
-                "each function in namespaces of its own".to_owned()
+                "each function in namespaces of its own, as the server's user outside of them".to_owned()
             }
         }),
     }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use pipeline::functions::{Concurrency, Ended, Invocation, LogLine, NotRun};
 use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, timeout};
+use wire::Timestamp;
 
 use super::ground::{self, Ground};
 use super::host::Host;
@@ -191,6 +192,16 @@ impl Runner {
         Some(idle.remove(found))
     }
 
+    pub(super) fn waits(&self, function: &str, configuration: &str, until: Timestamp) -> bool {
+        let idle = self.idle.lock();
+        idle.iter().any(|known| {
+            let traits = &known.traits;
+            let same = traits.function == function && traits.configuration == configuration;
+            let good = traits.expires.is_none_or(|expires| expires > until);
+            same && good && !known.work.is_closed()
+        })
+    }
+
     pub(super) async fn invoke(self: &Arc<Self>, invocation: &Invocation) -> Ended {
         for _ in 0..TRIES {
             if *self.stopping.borrow() {
@@ -199,6 +210,7 @@ impl Runner {
             let slots = Slots::take(&self.running, &invocation.concurrency)?;
             let handle = match self.warm(invocation) {
                 Some(handle) => handle,
+                None if invocation.warm => return Err(NotRun::Cold),
                 None => match self.start(invocation).await? {
                     Ok(handle) => handle,
                     Err(ran) => return Ok(ran),

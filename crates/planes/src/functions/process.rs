@@ -115,10 +115,9 @@ pub(super) async fn start(launch: Launch<'_>) -> io::Result<Started> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", WAIT, "sandbox"]);
     if let Some(jail) = launch.jail {
-        command.args(jail.prefix(launch.places, &launch.prefix));
-    }
-    // Not the first process itself: the server may set the limits of none but its own user's.
-    if let Some(user) = launch.user {
+        command.args(jail.prefix(launch.places, &launch.prefix, launch.user));
+    } else if let Some(user) = launch.user {
+        // Not the first process itself: the server may set the limits of none but its own user's.
         command.args(as_user(user));
     }
     command.args(["/bin/sh", "-s", "--"]);

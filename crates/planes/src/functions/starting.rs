@@ -48,7 +48,7 @@ impl Runner {
         let lay = || Ground::lay(&self.folder, self.unconfined);
         let ground = self.ground.get_or_try_init(lay).await;
         let ground = ground.map_err(|reason| NotRun::StartFailed { reason })?;
-        let user = ground.confinement.user(0);
+        let user = ground.confinement.user_outside();
         let host = self.host.get_or_init(|| Host::inspect(&self.search, user)).await;
         let usable = host
             .runtime(&invocation.runtime)

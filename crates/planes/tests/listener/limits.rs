@@ -210,7 +210,7 @@ async fn a_peer_has_its_share_of_connections() {
     })
     .await;
     let mut first = server.connect().await;
-    send(&mut first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    send(&mut first, "GET /prove HTTP/1.1\r\nHost: h\r\n\r\n").await;
     assert_eq!(answer(&mut first).await.status, 200);
     assert_eq!(rest(&mut server.connect().await).await, b"");
     send(&mut first, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
@@ -221,6 +221,31 @@ async fn a_peer_has_its_share_of_connections() {
         (served.connections, served.turned_away, served.requests),
         (2, 1, 2)
     );
+}
+
+/// S20.5: idle strangers make room for whoever comes.
+#[tokio::test]
+async fn a_stranger_makes_room_for_a_newcomer() {
+    let server = Server::limited(Limits {
+        connections_per_peer_max: 2,
+        ..long()
+    })
+    .await;
+    let mut first = server.connect().await;
+    send(&mut first, "GET /prove HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert_eq!(answer(&mut first).await.status, 200);
+    let mut stranger = server.connect().await;
+    send(&mut stranger, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert_eq!(answer(&mut stranger).await.status, 200);
+    let mut newcomer = server.connect().await;
+    assert_eq!(rest(&mut stranger).await, b"");
+    for stream in [&mut newcomer, &mut first] {
+        send(stream, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        assert_eq!(answer(stream).await.status, 200);
+    }
+    drop((first, newcomer));
+    let served = server.stop().await;
+    assert_eq!((served.turned_away, served.displaced), (0, 1));
 }
 
 /// A frame of HTTP/2 (RFC 9113, section 4.1).

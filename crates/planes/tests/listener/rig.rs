@@ -94,6 +94,10 @@ impl Departing for Flowing {
 impl Front for Probe {
     async fn serve(&self, request: Incoming) -> Answer {
         match request.path.as_str() {
+            "/prove" => {
+                request.standing.prove();
+                text("proven")
+            }
             "/echo" => text(request.body.at_hand().to_vec()),
             "/host" => text(request.headers[http::header::HOST].as_bytes().to_vec()),
             "/tls" => text(request.tls.map_or("none".to_owned(), |tls| {

@@ -37,6 +37,7 @@ async fn a_stop_closes_what_is_idle_and_finishes_what_runs() {
         Served {
             connections: 2,
             turned_away: 0,
+            displaced: 0,
             requests: 2,
             cut_off: 0
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Blob, BlobName, Blobs, SHARDS, Staged, shard_of};
+use super::{Blob, BlobName, Blobs, SHARDS, Staged, name_of, shard_of, text_of};
 use crate::{Error, Result};
 
 /// The folder of blobs in the data folder.
@@ -60,31 +60,12 @@ fn sync_folder(path: &Path) -> Result<()> {
         .map_err(|error| Error::io("flush the folder", path, error))
 }
 
-fn hex(name: &[u8]) -> String {
-    use std::fmt::Write as _;
-    name.iter().fold(String::new(), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn parse(text: &str) -> Option<BlobName> {
-    let mut name = [0; 16];
-    if text.len() != 32 {
-        return None;
-    }
-    for (byte, pair) in name.iter_mut().zip(text.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(name)
-}
-
 fn shard_folder(folder: &Path, shard: u8) -> PathBuf {
-    folder.join(hex(&[shard]))
+    folder.join(format!("{shard:02x}"))
 }
 
 fn place(folder: &Path, name: &BlobName) -> PathBuf {
-    shard_folder(folder, shard_of(name)).join(hex(name))
+    shard_folder(folder, shard_of(name)).join(text_of(name))
 }
 
 /// The folder of a name's shard, made durably if it is not there yet.
@@ -107,7 +88,7 @@ fn list_shard(folder: &Path, shard: u8) -> Result<Vec<BlobName>> {
     for entry in entries {
         let entry = entry.map_err(|error| Error::io("list", &path, error))?;
         // What has no blob's name is not ours to touch.
-        names.extend(entry.file_name().to_str().and_then(parse));
+        names.extend(entry.file_name().to_str().and_then(name_of));
     }
     Ok(names)
 }
@@ -163,13 +144,14 @@ fn create(path: &Path) -> std::io::Result<File> {
 }
 
 impl Blobs for DiskBlobs {
-    fn stage(&self) -> Result<Box<dyn Staged>> {
+    fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(STAGING).join(number.to_string());
         let file = create(&path).map_err(|error| Error::io("create", &path, error))?;
         Ok(Box::new(Growing {
             file,
             path: Some(path),
+            name: *name,
             folder: Arc::clone(&self.folder),
         }))
     }
@@ -236,6 +218,7 @@ struct Growing {
     file: File,
     /// `None` once it has its own name.
     path: Option<PathBuf>,
+    name: BlobName,
     folder: Arc<Path>,
 }
 
@@ -247,7 +230,7 @@ impl Staged for Growing {
             .map_err(|error| Error::io("write", path, error))
     }
 
-    fn publish(mut self: Box<Self>, name: &BlobName) -> Result<()> {
+    fn publish(mut self: Box<Self>) -> Result<()> {
         let Some(path) = self.path.clone() else {
             return Err(Error::Closed);
         };
@@ -255,8 +238,9 @@ impl Staged for Growing {
         self.file
             .sync_all()
             .map_err(|error| Error::io("flush", &path, error))?;
-        let shard = ready_shard(&self.folder, name)?;
-        fs::rename(&path, place(&self.folder, name)).map_err(|error| Error::io("rename", &path, error))?;
+        let shard = ready_shard(&self.folder, &self.name)?;
+        fs::rename(&path, place(&self.folder, &self.name))
+            .map_err(|error| Error::io("rename", &path, error))?;
         self.path = None;
         sync_folder(&shard)
     }

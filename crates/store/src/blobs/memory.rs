@@ -16,8 +16,9 @@ type Held = Arc<RwLock<BTreeMap<BlobName, Arc<Vec<u8>>>>>;
 pub(crate) struct MemoryBlobs(Held);
 
 impl Blobs for MemoryBlobs {
-    fn stage(&self) -> Result<Box<dyn Staged>> {
+    fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>> {
         Ok(Box::new(Growing {
+            name: *name,
             bytes: Vec::new(),
             held: Arc::clone(&self.0),
         }))
@@ -61,6 +62,7 @@ impl Blobs for MemoryBlobs {
 }
 
 struct Growing {
+    name: BlobName,
     bytes: Vec<u8>,
     held: Held,
 }
@@ -71,10 +73,10 @@ impl Staged for Growing {
         Ok(())
     }
 
-    fn publish(mut self: Box<Self>, name: &BlobName) -> Result<()> {
+    fn publish(mut self: Box<Self>) -> Result<()> {
         self.bytes.shrink_to_fit();
         let bytes = Arc::new(std::mem::take(&mut self.bytes));
-        self.held.write().insert(*name, bytes);
+        self.held.write().insert(self.name, bytes);
         Ok(())
     }
 }

@@ -21,13 +21,14 @@ pub const SHARDS: usize = 256;
 
 /// Where blobs are kept.
 pub trait Blobs: Send + Sync + 'static {
-    /// Begins a blob.
+    /// Begins the blob that will be `name`.
     ///
     /// # Errors
     /// When nothing can be written.
-    fn stage(&self) -> Result<Box<dyn Staged>>;
+    fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>>;
 
-    /// A published blob; `None` if there is none of that name. It stays readable while it is held, also when it is deleted.
+    /// A published blob; `None` if there is none of that name. On this machine it stays readable while it is held, also when it is
+    /// deleted; in a remote store it does not, so whoever deletes waits for those who read.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -67,11 +68,11 @@ pub trait Staged: Send {
     /// When they cannot be written (no room): the blob is of no use any more.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
 
-    /// Makes the blob durable and visible under `name`.
+    /// Makes the blob durable and visible under its name.
     ///
     /// # Errors
     /// After an error the blob may be there or not.
-    fn publish(self: Box<Self>, name: &BlobName) -> Result<()>;
+    fn publish(self: Box<Self>) -> Result<()>;
 }
 
 /// A published blob.
@@ -92,6 +93,29 @@ pub trait Blob: Send + Sync {
 /// When a file cannot be read or written.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     disk::copy_all(from, to)
+}
+
+/// A name as 32 hexadecimal digits.
+#[must_use]
+pub fn text_of(name: &BlobName) -> String {
+    use std::fmt::Write as _;
+    name.iter().fold(String::with_capacity(32), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The name that a text of 32 hexadecimal digits stands for.
+#[must_use]
+pub fn name_of(text: &str) -> Option<BlobName> {
+    let mut name = [0; 16];
+    if text.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in name.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(name)
 }
 
 /// The shard of a name.

@@ -13,11 +13,11 @@ fn name(first: u8, last: u8) -> BlobName {
 }
 
 fn publish(blobs: &dyn Blobs, name: &BlobName, pieces: &[&[u8]]) {
-    let mut staged = blobs.stage().unwrap();
+    let mut staged = blobs.stage(name).unwrap();
     for piece in pieces {
         staged.append(piece).unwrap();
     }
-    staged.publish(name).unwrap();
+    staged.publish().unwrap();
 }
 
 fn bytes(blob: &dyn Blob, offset: u64, count: usize) -> Option<Vec<u8>> {
@@ -58,7 +58,7 @@ fn a_published_blob_is_read_at_any_offset() {
 #[test]
 fn a_staged_blob_is_not_seen_and_leaves_nothing() {
     both(|blobs, _| {
-        let mut staged = blobs.stage().unwrap();
+        let mut staged = blobs.stage(&name(1, 1)).unwrap();
         staged.append(b"abc").unwrap();
         assert!(whole(blobs, &name(1, 1)).is_none());
         drop(staged);
@@ -142,7 +142,7 @@ fn leftovers_of_staging_are_removed_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let blobs = DiskBlobs::open(dir.path()).unwrap();
     publish(&blobs, &name(1, 1), &[b"kept"]);
-    let mut staged = blobs.stage().unwrap();
+    let mut staged = blobs.stage(&name(1, 1)).unwrap();
     staged.append(b"lost").unwrap();
     std::mem::forget(staged);
     let staging = dir.path().join("blobs/staging");
@@ -159,9 +159,9 @@ fn a_blob_that_cannot_be_published_is_not_there() {
     let blobs = DiskBlobs::open(dir.path()).unwrap();
     let shard = dir.path().join("blobs/01");
     std::fs::write(&shard, b"in the way").unwrap();
-    let mut staged = blobs.stage().unwrap();
+    let mut staged = blobs.stage(&name(1, 1)).unwrap();
     staged.append(b"abc").unwrap();
-    assert!(staged.publish(&name(1, 1)).is_err());
+    assert!(staged.publish().is_err());
     std::fs::remove_file(&shard).unwrap();
     assert!(whole(&blobs, &name(1, 1)).is_none());
     publish(&blobs, &name(1, 1), &[b"abc"]);

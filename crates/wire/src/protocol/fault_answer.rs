@@ -42,7 +42,7 @@ pub fn encode_fault(
         protocol,
         fault,
         spelling,
-        message: message(fault, request_id),
+        message: shown_message(fault, request_id),
         request_id,
     };
     match protocol {
@@ -61,7 +61,7 @@ pub fn encode_fault(
 }
 
 /// What the caller reads. The inside of an internal fault is for the log.
-fn message(fault: &Fault, request_id: &str) -> String {
+pub(super) fn shown_message(fault: &Fault, request_id: &str) -> String {
     match fault.code {
         Code::Common(Common::Internal) => format!("Internal failure, request id {request_id}"),
         _ => fault.message.clone(),

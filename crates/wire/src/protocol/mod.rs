@@ -10,6 +10,7 @@ mod form;
 mod json_read;
 mod json_write;
 mod moment;
+mod page;
 mod percent;
 mod query_read;
 mod rest_read;
@@ -34,6 +35,7 @@ use crate::{Document, Fault};
 
 pub use fault_answer::encode_fault;
 pub(crate) use moment::date_time;
+pub use page::{encode_page, encode_redirect};
 pub(crate) use spelling::error_shape;
 pub use spelling::{Spelling, spell};
 

@@ -22,6 +22,8 @@ pub use bucket::path_style;
 mod host;
 mod rest;
 mod s3;
+mod website;
+pub use website::website;
 
 static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");

@@ -25,9 +25,10 @@ store::record!(AccountBlock, 1);
 /// By account; absent where nothing is set.
 pub static ACCOUNT_BLOCKS: Table<String, AccountBlock> = Table::new(0x0303, "s3.account-blocks");
 
-/// What is costly to make from a row: the policy under each of the two blocks that change it.
+/// What is costly to make from a row: the policy under each of the two blocks that change it, and as much of each as reaches objects
+/// that others own.
 #[derive(Default)]
-pub(crate) struct Kept([OnceLock<Option<Attached>>; 4]);
+pub(crate) struct Kept([OnceLock<Option<Attached>>; 8]);
 
 impl Clone for Kept {
     /// A copy is about to become another version of the row.
@@ -46,7 +47,22 @@ pub fn block(look: &mut Look<'_>, bucket: &Bucket) -> Result<PublicAccessBlock> 
 /// The policies that bear on a bucket itself, and on objects that have no list of their own.
 pub fn of_bucket(look: &mut Look<'_>, bucket: &Bucket) -> Result<ResourcePolicies> {
     let block = block(look, bucket)?;
-    let at = usize::from(block.restrict_public_buckets) * 2 + usize::from(block.ignore_public_acls);
+    kept(bucket, block, Reach::Whole)
+}
+
+/// How far a bucket's policy reaches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Whole,
+    /// Objects that another account owns: what the bucket's owner denies holds for them, what it allows does not (S3 User Guide, "How
+    /// Amazon S3 authorizes a request for an object operation").
+    OthersObjects,
+}
+
+fn kept(bucket: &Bucket, block: PublicAccessBlock, reach: Reach) -> Result<ResourcePolicies> {
+    let at = usize::from(reach == Reach::OthersObjects) * 4
+        + usize::from(block.restrict_public_buckets) * 2
+        + usize::from(block.ignore_public_acls);
     let Some(kept) = bucket.kept.0.get(at) else {
         return Ok(ResourcePolicies::None);
     };
@@ -54,10 +70,10 @@ pub fn of_bucket(look: &mut Look<'_>, bucket: &Bucket) -> Result<ResourcePolicie
         Some(attached) => attached.clone(),
         None => {
             let mut statements = Vec::new();
-            if bucket.has_acls() {
+            if bucket.has_acls() && reach == Reach::Whole {
                 granted_on_bucket(bucket, block, &mut statements);
             }
-            let made = combined(bucket, block, statements)?;
+            let made = combined(bucket, block, reach, statements)?;
             kept.get_or_init(|| made).clone()
         }
     };
@@ -66,15 +82,22 @@ pub fn of_bucket(look: &mut Look<'_>, bucket: &Bucket) -> Result<ResourcePolicie
 
 /// The policies that bear on an object with a list of its own.
 pub fn of_object(look: &mut Look<'_>, bucket: &Bucket, key: &str, acl: &Acl) -> Result<ResourcePolicies> {
-    if !bucket.has_acls() || (acl.is_private() && acl.owner == bucket.account) {
-        return of_bucket(look, bucket);
-    }
     let block = block(look, bucket)?;
+    let reach = if !bucket.has_acls() || acl.owner == bucket.account {
+        Reach::Whole
+    } else {
+        Reach::OthersObjects
+    };
+    if !bucket.has_acls() || acl.is_private() {
+        return kept(bucket, block, reach);
+    }
     let mut statements = Vec::new();
-    granted_on_bucket(bucket, block, &mut statements);
+    if reach == Reach::Whole {
+        granted_on_bucket(bucket, block, &mut statements);
+    }
     let resource = Value::String(literal(&bucket.object_arn(key)));
     granted(acl, block, &resource, &object_actions, &mut statements);
-    let attached = combined(bucket, block, statements)?;
+    let attached = combined(bucket, block, reach, statements)?;
     Ok(attached.map_or(ResourcePolicies::None, ResourcePolicies::Policy))
 }
 
@@ -189,6 +212,7 @@ fn object_actions(permission: Permission) -> &'static [&'static str] {
 fn combined(
     bucket: &Bucket,
     block: PublicAccessBlock,
+    reach: Reach,
     mut statements: Vec<Value>,
 ) -> Result<Option<Attached>> {
     let origin = || format!("the bucket policy of {}", bucket.name);
@@ -201,9 +225,9 @@ fn combined(
     }
     let text = match (&bucket.policy, statements.is_empty()) {
         (None, true) => return Ok(None),
-        (Some(text), true) => text.clone(),
+        (Some(text), true) if reach == Reach::Whole => text.clone(),
         (None, false) => json!({"Version": "2012-10-17", "Statement": statements}).to_string(),
-        (Some(text), false) => {
+        (Some(text), _) => {
             let mut whole: Value = serde_json::from_str(text).map_err(Fault::internal)?;
             if let Some(members) = whole.as_object_mut() {
                 let own = members.remove("Statement").unwrap_or_default();
@@ -211,7 +235,13 @@ fn combined(
                     Value::Array(list) => list,
                     one => vec![one],
                 };
+                all.retain(|statement| {
+                    reach == Reach::Whole || statement.get("Effect").and_then(Value::as_str) == Some("Deny")
+                });
                 all.append(&mut statements);
+                if all.is_empty() {
+                    return Ok(None);
+                }
                 members.insert("Statement".to_owned(), Value::Array(all));
                 // Statements of ours are written in the newer language, which says no less than the older of what others wrote.
             }

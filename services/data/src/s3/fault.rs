@@ -26,6 +26,16 @@ pub fn bucket_not_empty(name: &str) -> Fault {
     .with("BucketName", text(name))
 }
 
+/// `BucketHasAccessPointsAttached`, 400.
+pub fn bucket_has_access_points_attached(name: &str) -> Fault {
+    Fault::plain(
+        "BucketHasAccessPointsAttached",
+        400,
+        "The bucket you tried to delete has access points attached. Delete your access points before deleting your bucket.",
+    )
+    .with("BucketName", text(name))
+}
+
 /// `InvalidArgument`, 400: a header or parameter that cannot be.
 pub fn invalid_argument(message: impl Into<String>, name: &str, value: &str) -> Fault {
     Fault::plain("InvalidArgument", 400, message)

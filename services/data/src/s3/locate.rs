@@ -6,10 +6,36 @@ use pipeline::{Found, Located, Look, Owned, Result};
 use policy::Principal;
 use wire::Fault;
 
+use super::access_point;
 use super::bucket::{self, BUCKETS, BucketTarget};
 use super::fault::{no_such_bucket, permanent_redirect};
 
-/// The bucket of a name, for operations on it and on its objects. `expected_owner` is `x-amz-expected-bucket-owner`.
+/// The bucket that a request reaches by its name or through an access point, for operations that know access points. `expected_owner`
+/// is `x-amz-expected-bucket-owner`.
+pub fn entrance(
+    look: &mut Look<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Found<BucketTarget>> {
+    match access_point::entrance(look, name, expected_owner)? {
+        Some(found) => Ok(found),
+        None => bucket(look, name, expected_owner),
+    }
+}
+
+/// The same, whatever region the request was signed for, if it names the bucket.
+pub fn entrance_anywhere(
+    look: &mut Look<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Found<BucketTarget>> {
+    match access_point::entrance(look, name, expected_owner)? {
+        Some(found) => Ok(found),
+        None => bucket_anywhere(look, name, expected_owner),
+    }
+}
+
+/// The bucket of a name, for operations that access points do not know.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
     let found = look.get(&BUCKETS, name)?;
     if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
@@ -32,6 +58,9 @@ pub fn bucket_anywhere(
     expected_owner: Option<&str>,
 ) -> Result<Found<BucketTarget>> {
     let found = look.get(&BUCKETS, name)?.map(BucketTarget::new);
+    if found.is_none() {
+        access_point::expect_none(look, name)?;
+    }
     if found.is_none() && anonymous(look) {
         // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
         return Err(no_such_bucket(name));
@@ -42,6 +71,10 @@ pub fn bucket_anywhere(
     if let (Some(found), Some(owner)) = (&found, expected_owner)
         && owner != found.account
     {
+        return Err(Fault::access_denied("Access Denied"));
+    }
+    if found.as_ref().is_some_and(|found| found.requester_pays) && anonymous(look) {
+        // There would be nobody to charge.
         return Err(Fault::access_denied("Access Denied"));
     }
     Ok(Found::or_absent(found, || {

@@ -9,6 +9,7 @@ use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod access;
+pub mod access_point;
 pub mod acl;
 pub mod acl_request;
 pub mod bucket;
@@ -25,11 +26,16 @@ pub mod listing;
 pub mod locate;
 pub mod log;
 pub mod multipart;
+pub mod notification;
 pub mod object;
+mod payer;
+pub mod replication;
+pub mod report;
+pub mod website;
 
 /// How S3's calls look in the trail (S3 User Guide, "Amazon S3 CloudTrail events").
 pub static TRAIL: TrailRules = TrailRules {
-    drop: &["SSECustomerKey", "CopySourceSSECustomerKey"],
+    drop: &["SSECustomerKey", "CopySourceSSECustomerKey", "MFA"],
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
@@ -84,9 +90,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
         GetBucketReplication, GetBucketRequestPayment, GetBucketTagging, GetBucketVersioning, GetBucketWebsite,
         GetObjectLockConfiguration, GetPublicAccessBlock, HeadBucket, ListBucketAnalyticsConfigurations,
         ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
-        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl, PutBucketAnalyticsConfiguration,
-        PutBucketCors, PutBucketEncryption, PutBucketIntelligentTieringConfiguration, PutBucketInventoryConfiguration,
-        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
+        ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl,
+        PutBucketCors, PutBucketEncryption, PutBucketInventoryConfiguration,
+        PutBucketLifecycleConfiguration, PutBucketLogging,
         PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
         PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
         PutPublicAccessBlock,
@@ -105,4 +111,13 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
 ];
 
 /// What S3 does later.
-pub static JOBS: &[JobKind] = &[lifecycle::JOB, log::DELIVERED, object::RESTORED];
+pub static JOBS: &[JobKind] = &[
+    encryption::ROTATED,
+    lifecycle::JOB,
+    log::DELIVERED,
+    notification::JOB,
+    object::RESTORED,
+    object::RESTORED_GONE,
+    replication::JOB,
+    report::JOB,
+];

@@ -93,6 +93,7 @@ impl Here {
             headers: map,
             body: bytes::Bytes::new().into(),
             peer: ([127, 0, 0, 1], 50_000).into(),
+            standing: pipeline::front::Standing::default(),
             tls: None,
         })
     }

@@ -1,6 +1,6 @@
 //! The other configurations of buckets: what is refused, what comes back, and that all of it ends with the bucket.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cloud::Here;
 
@@ -27,7 +27,7 @@ fn what_cannot_be_is_refused() {
             "PutBucketVersioning",
             "VersioningConfiguration",
             json!({"Status": "Enabled", "MfaDelete": "Enabled"}),
-            "NotImplemented",
+            "AccessDenied",
         ),
         (
             "PutBucketVersioning",
@@ -95,7 +95,7 @@ fn what_leads_nowhere_is_refused() {
             "PutBucketNotificationConfiguration",
             "NotificationConfiguration",
             json!({"QueueConfiguration": [{"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": ["s3:ObjectCreated:*"]}]}),
-            "InvalidArgument",
+            "NotImplemented",
         ),
         (
             "PutBucketAccelerateConfiguration",
@@ -115,29 +115,32 @@ fn what_leads_nowhere_is_refused() {
 #[test]
 fn destinations_may_not_overlap() {
     let here = Here::with_bucket();
-    let queue = |event: &str, prefix: &str| {
-        json!({"Queue": "arn:aws:sqs:eu-central-1:111122223333:q", "Event": [event],
+    let function = |event: &str, prefix: &str| {
+        json!({"CloudFunction": "arn:aws:lambda:eu-central-1:111122223333:function:f", "Event": [event],
             "Filter": {"S3Key": {"FilterRule": [{"Name": "prefix", "Value": prefix}]}}})
     };
-    let put = |queues| {
+    let put = |functions| {
         let input = json!({"Bucket": "bucket", "SkipDestinationValidation": true,
-            "NotificationConfiguration": {"QueueConfiguration": queues}});
+            "NotificationConfiguration": {"CloudFunctionConfiguration": functions}});
         Here::code(here.call("PutBucketNotificationConfiguration", input))
     };
     let created = "s3:ObjectCreated:*";
     assert_eq!(
         put(json!([
-            queue(created, "a/"),
-            queue("s3:ObjectCreated:Put", "a/b")
+            function(created, "a/"),
+            function("s3:ObjectCreated:Put", "a/b")
         ])),
         "InvalidArgument"
     );
     assert_eq!(
-        put(json!([queue(created, "a/"), queue("s3:ObjectCreated:Put", "b/")])),
+        put(json!([
+            function(created, "a/"),
+            function("s3:ObjectCreated:Put", "b/")
+        ])),
         ""
     );
     assert_eq!(
-        put(json!([queue(created, ""), queue("s3:ObjectRemoved:*", "")])),
+        put(json!([function(created, ""), function("s3:ObjectRemoved:*", "")])),
         ""
     );
 }
@@ -180,26 +183,51 @@ fn configurations_end_with_their_bucket() {
     assert_eq!(Here::code(asked), "NoSuchWebsiteConfiguration");
 }
 
+/// A request for an inventory under an id, which names another.
+fn inventory(id: &str, named: &str) -> Value {
+    let destination = json!({"S3BucketDestination": {"Bucket": "arn:aws:s3:::lists", "Format": "CSV"}});
+    json!({"Bucket": "bucket", "Id": id, "InventoryConfiguration": {
+        "Id": named, "Destination": destination, "IsEnabled": true, "IncludedObjectVersions": "Current",
+        "Schedule": {"Frequency": "Daily"},
+    }})
+}
+
+#[test]
+fn reports_that_nothing_makes_are_refused() {
+    let here = Here::with_bucket();
+    for kind in ["Metrics", "Analytics", "IntelligentTiering"] {
+        let listed = here
+            .call(
+                &format!("ListBucket{kind}Configurations"),
+                json!({"Bucket": "bucket"}),
+            )
+            .unwrap();
+        assert_eq!(listed["IsTruncated"], false, "{kind}");
+        let put = api::models::service("s3").unwrap();
+        let name = format!("PutBucket{kind}Configuration");
+        assert!(put.operation(&name).is_some() && here.cloud.gateway.endpoint("s3", &name).is_none());
+    }
+}
+
 #[test]
 fn reports_are_listed_in_pages() {
     let here = Here::with_bucket();
     for number in 0..101 {
         let id = format!("m{number:03}");
-        let input = json!({"Bucket": "bucket", "Id": id, "MetricsConfiguration": {"Id": id}});
-        here.call("PutBucketMetricsConfiguration", input).unwrap();
+        here.call("PutBucketInventoryConfiguration", inventory(&id, &id))
+            .unwrap();
     }
-    let different = json!({"Bucket": "bucket", "Id": "x", "MetricsConfiguration": {"Id": "y"}});
     assert_eq!(
-        Here::code(here.call("PutBucketMetricsConfiguration", different)),
+        Here::code(here.call("PutBucketInventoryConfiguration", inventory("x", "y"))),
         "InvalidArgument"
     );
     let first = here
-        .call("ListBucketMetricsConfigurations", json!({"Bucket": "bucket"}))
+        .call("ListBucketInventoryConfigurations", json!({"Bucket": "bucket"}))
         .unwrap();
     assert_eq!(first["IsTruncated"], true);
     let token = first["NextContinuationToken"].clone();
     let second = here
-        .on_bucket("ListBucketMetricsConfigurations", "ContinuationToken", token)
+        .on_bucket("ListBucketInventoryConfigurations", "ContinuationToken", token)
         .unwrap();
-    assert_eq!(second["MetricsConfiguration"].as_array().map(Vec::len), Some(1));
+    assert_eq!(second["InventoryConfiguration"].as_array().map(Vec::len), Some(1));
 }

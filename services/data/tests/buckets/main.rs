@@ -9,6 +9,8 @@ mod lifecycle;
 #[cfg(test)]
 mod making;
 #[cfg(test)]
+mod mfa_delete;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod policy;

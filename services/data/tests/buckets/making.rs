@@ -111,3 +111,97 @@ fn tags_and_locks_are_made_with_the_bucket() {
     );
     assert_eq!(Here::code(suspend), "InvalidBucketState");
 }
+
+/// S3 API Reference, "BucketAlreadyOwnedByYou": making a bucket of the oldest region again resets its list.
+#[test]
+fn a_bucket_that_is_made_again_gets_the_list_of_the_request_and_nothing_that_it_has_not() {
+    let here = Here::new();
+    let root = here.cloud.root();
+    let call = |operation: &str, input| here.cloud.call_in("us-east-1", &root, "s3", operation, input);
+    let ownership = json!("ObjectWriter");
+    call(
+        "CreateBucket",
+        json!({"Bucket": "again", "ObjectOwnership": ownership, "ACL": "authenticated-read"}),
+    )
+    .unwrap_err();
+    call(
+        "CreateBucket",
+        json!({"Bucket": "again", "ObjectOwnership": ownership}),
+    )
+    .unwrap();
+    call("DeletePublicAccessBlock", json!({"Bucket": "again"})).unwrap();
+    call("PutBucketAcl", json!({"Bucket": "again", "ACL": "public-read"})).unwrap();
+    let grants = || {
+        let shown = call("GetBucketAcl", json!({"Bucket": "again"})).unwrap();
+        shown["AccessControlList"].as_array().map(Vec::len)
+    };
+    assert_eq!(grants(), Some(2));
+    call("CreateBucket", json!({"Bucket": "again"})).unwrap();
+    assert_eq!(grants(), Some(1));
+    call(
+        "CreateBucket",
+        json!({"Bucket": "again", "ACL": "public-read-write"}),
+    )
+    .unwrap();
+    assert_eq!(grants(), Some(3));
+    for asked in [
+        json!({"Bucket": "again", "ObjectLockEnabledForBucket": true}),
+        json!({"Bucket": "again", "ObjectOwnership": "BucketOwnerEnforced"}),
+        json!({"Bucket": "again", "CreateBucketConfiguration": {"Tags": [{"Key": "a", "Value": "b"}]}}),
+        json!({"Bucket": "again", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"}}),
+    ] {
+        assert_eq!(
+            Here::code(call("CreateBucket", asked.clone())),
+            "BucketAlreadyOwnedByYou",
+            "{asked}"
+        );
+    }
+    call(
+        "CreateBucket",
+        json!({"Bucket": "again", "ObjectOwnership": ownership}),
+    )
+    .unwrap();
+    call("CreateBucket", json!({"Bucket": "closed"})).unwrap();
+    let open = call("CreateBucket", json!({"Bucket": "closed", "ACL": "public-read"}));
+    assert_eq!(Here::code(open), "InvalidBucketAclWithObjectOwnership");
+}
+
+#[test]
+fn what_a_new_bucket_asks_for_is_seen_by_each_of_its_permissions() {
+    let here = Here::new();
+    let maker = here.user("maker");
+    let root = here.cloud.root();
+    let allow = |condition: serde_json::Value| {
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["s3:TagResource", "s3:PutBucketAcl", "s3:PutBucketOwnershipControls"], "Resource": "*",
+             "Condition": condition},
+        ]});
+        let input = json!({"UserName": "maker", "PolicyName": "own", "PolicyDocument": policy.to_string()});
+        here.cloud
+            .call_in("us-east-1", &root, "iam", "PutUserPolicy", input)
+            .unwrap();
+    };
+    let make = |name: &str, value: &str| {
+        let place = json!({"LocationConstraint": REGION, "Tags": [{"Key": "team", "Value": value}]});
+        let input = json!({"Bucket": name, "CreateBucketConfiguration": place});
+        Here::code(here.cloud.call(&maker, "s3", "CreateBucket", input))
+    };
+    allow(json!({"StringEquals": {"aws:RequestTag/team": "red"}}));
+    assert_eq!(make("bucket-of-blue", "blue"), "AccessDenied");
+    assert_eq!(make("bucket-of-red", "red"), "");
+    let logs = "uri=\"http://acs.amazonaws.com/groups/s3/LogDelivery\"";
+    allow(
+        json!({"StringEquals": {"s3:x-amz-object-ownership": "ObjectWriter", "s3:x-amz-grant-write": logs}}),
+    );
+    let place = json!({"LocationConstraint": REGION});
+    let with = |name: &str, header: &str| {
+        let input = json!({"Bucket": name, "CreateBucketConfiguration": place, "ObjectOwnership": "ObjectWriter", header: logs});
+        Here::code(here.cloud.call(&maker, "s3", "CreateBucket", input))
+    };
+    assert_eq!(with("bucket-of-logs", "GrantRead"), "AccessDenied");
+    assert_eq!(with("bucket-of-logs", "GrantWrite"), "");
+    // What every bucket has needs no permission of its own.
+    let plain = json!({"Bucket": "bucket-of-none", "CreateBucketConfiguration": place, "ACL": "private"});
+    here.cloud.call(&maker, "s3", "CreateBucket", plain).unwrap();
+}

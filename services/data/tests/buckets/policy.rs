@@ -166,3 +166,37 @@ fn strangers_are_recorded_as_such() {
     assert_eq!(last.operation, "ListObjects");
     assert_eq!(last.caller.kind, pipeline::identity::IdentityType::Unknown);
 }
+
+/// S3 API Reference, "PutBucketPolicy": who takes the permission to change a policy from themselves must confirm it.
+#[test]
+fn who_puts_a_policy_keeps_the_permission_to_change_it_unless_they_mean_it() {
+    let here = Here::with_bucket();
+    let keeper = here.user("keeper");
+    let root = here.cloud.root();
+    let policy =
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}});
+    let input = json!({"UserName": "keeper", "PolicyName": "own", "PolicyDocument": policy.to_string()});
+    here.cloud
+        .call_in("us-east-1", &root, "iam", "PutUserPolicy", input)
+        .unwrap();
+    let deny = |action: &str| json!({"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "arn:aws:s3:::bucket"});
+    let put = |statement: &Value, confirmed: Option<bool>| {
+        let mut input = json!({"Bucket": "bucket", "Policy": text(statement)});
+        if let Some(confirmed) = confirmed {
+            input["ConfirmRemoveSelfBucketAccess"] = json!(confirmed);
+        }
+        here.cloud.call(&keeper, "s3", "PutBucketPolicy", input)
+    };
+    put(&deny("s3:GetBucketAcl"), None).unwrap();
+    for confirmed in [None, Some(false)] {
+        let refused = put(&deny("s3:PutBucketPolicy"), confirmed).unwrap_err();
+        assert_eq!(refused.code, "MalformedPolicy");
+    }
+    put(&deny("s3:PutBucketPolicy"), Some(true)).unwrap();
+    assert_eq!(
+        Here::code(put(&deny("s3:GetBucketAcl"), Some(true))),
+        "AccessDenied"
+    );
+    here.on_bucket("PutBucketPolicy", "Policy", text(&deny("s3:PutBucketPolicy")))
+        .unwrap();
+}

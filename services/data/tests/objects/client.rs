@@ -1,16 +1,20 @@
 //! A cloud with S3 and IAM, and a plain client that signs.
 
 use bytes::Bytes;
-use data::s3;
+use data::{s3, s3control};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
-use pipeline::Incoming;
 use pipeline::gateway::Tables;
 use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
+use pipeline::{Incoming, TlsFacts};
 use serde_json::json;
 use wire::protocol::Parts;
 use wire::sigv4::{PathStyle, Signer, sign_request};
 
+use crate::function::LAMBDA;
+
+/// An account that does not own the bucket.
+pub(crate) const OTHER: &str = "444455556666";
 /// Milliseconds of a day.
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -94,6 +98,8 @@ pub(crate) struct Here {
     pub(crate) cloud: Cloud,
     pub(crate) root: Keys,
     passed: std::cell::Cell<i64>,
+    /// What further requests come over.
+    pub(crate) tls: std::cell::Cell<Option<TlsFacts>>,
 }
 
 impl Here {
@@ -112,9 +118,22 @@ impl Here {
 
     fn bare() -> Self {
         let tables = Tables {
-            operations: vec![identity::iam::OPERATIONS, keys::kms::OPERATIONS, s3::OPERATIONS],
+            operations: vec![
+                identity::iam::OPERATIONS,
+                identity::sts::OPERATIONS,
+                keys::kms::OPERATIONS,
+                s3::OPERATIONS,
+                s3control::OPERATIONS,
+                LAMBDA,
+            ],
             jobs: vec![identity::iam::JOBS, keys::kms::JOBS, s3::JOBS],
-            trails: vec![&identity::iam::TRAIL, &keys::kms::TRAIL, &s3::TRAIL],
+            trails: vec![
+                &identity::iam::TRAIL,
+                &identity::sts::TRAIL,
+                &keys::kms::TRAIL,
+                &s3::TRAIL,
+                &s3control::TRAIL,
+            ],
             readiness: vec![&keys::kms::managed::READINESS],
             forms: vec![&s3::form::FORMS],
             ..Tables::default()
@@ -133,6 +152,7 @@ impl Here {
             cloud,
             root,
             passed: std::cell::Cell::new(0),
+            tls: std::cell::Cell::new(None),
         }
     }
 
@@ -144,8 +164,13 @@ impl Here {
     }
 
     pub(crate) fn versioning(&self, status: &str) {
+        self.versioning_of("bucket", status);
+    }
+
+    pub(crate) fn versioning_of(&self, bucket: &str, status: &str) {
         let body = format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
-        self.put("/bucket", "versioning", body.as_bytes()).expect(200);
+        self.put(&format!("/{bucket}"), "versioning", body.as_bytes())
+            .expect(200);
     }
 
     /// A user with one statement.
@@ -159,6 +184,26 @@ impl Here {
             json!({"UserName": name, "PolicyName": "own", "PolicyDocument": policy.to_string()}),
         );
         Keys::of(&call("CreateAccessKey", json!({"UserName": name})))
+    }
+
+    /// The root user of another account.
+    pub(crate) fn stranger(&self) -> Keys {
+        let made = self
+            .cloud
+            .gateway
+            .system("us-east-1", |call| identity::bootstrap(call, OTHER, None));
+        let made = made.ok().unwrap();
+        Keys {
+            id: made.access_key_id,
+            secret: made.secret_access_key.expose_text().unwrap().to_owned(),
+        }
+    }
+
+    /// Gives `bucket` a policy of these statements.
+    pub(crate) fn policy(&self, statements: &serde_json::Value) {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        self.put("/bucket", "policy", policy.to_string().as_bytes())
+            .fine();
     }
 
     pub(crate) fn advance(&self, milliseconds: i64) {
@@ -240,6 +285,35 @@ impl Here {
         self.serve(method, path, query, all, body)
     }
 
+    /// A read whose signature stands in the query since `before` milliseconds.
+    pub(crate) fn presigned(&self, keys: &Keys, path: &str, before: i64) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
+        let at = wire::sigv4::basic_time((BEGINNING + self.passed.get() - before) / 1000);
+        let day = at.split('T').next().unwrap();
+        let query = |signature: &str| {
+            format!(
+                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}%2F{day}%2F{REGION}%2Fs3%2Faws4_request&X-Amz-Date={at}\
+                 &X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature={signature}",
+                keys.id
+            )
+        };
+        let unsigned = query(&"0".repeat(64));
+        let parts = Parts {
+            method: "GET",
+            path,
+            query: &unsigned,
+            headers: &headers,
+            body: b"",
+        };
+        let claim = wire::sigv4::parse(&parts).ok().flatten().unwrap();
+        let text = wire::sigv4::string_to_sign(&claim, &parts, PathStyle::Raw, crypto::digest::sha256);
+        let hmac = crypto::digest::hmac_sha256;
+        let key = wire::sigv4::signing_key(&keys.secret, day, REGION, "s3", hmac);
+        let signature = crypto::digest::hex(&hmac(key.as_slice(), text.text.as_bytes()));
+        self.serve("GET", path, &query(&signature), headers, b"")
+    }
+
     /// A request that nobody signed.
     pub(crate) fn anonymous(&self, method: &str, path: &str) -> Reply {
         let mut headers = HeaderMap::new();
@@ -262,7 +336,8 @@ impl Here {
             headers,
             body: Bytes::copy_from_slice(body).into(),
             peer: "127.0.0.1:50000".parse().unwrap(),
-            tls: None,
+            standing: pipeline::front::Standing::default(),
+            tls: self.tls.get(),
         });
         Reply {
             status: answer.status,

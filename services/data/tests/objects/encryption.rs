@@ -203,6 +203,21 @@ fn a_bucket_key_spares_kms() {
     assert_eq!(asked("Decrypt"), 4);
 }
 
+/// What the store's content was replaced under must be asked for anew: a data key that was remembered may not be of it.
+#[test]
+fn a_bucket_key_is_forgotten_with_what_it_was_learned_from() {
+    let here = Here::new();
+    let key = key(&here);
+    let headers = vec![(MODE, "aws:kms"), (KEY, key.as_str()), (BUCKET_KEY, "true")];
+    let asked = || recorded(&here, "GenerateDataKey", "arn:aws:s3:::bucket").len();
+    put(&here, "/bucket/a", &headers).expect(200);
+    put(&here, "/bucket/b", &headers).expect(200);
+    assert_eq!(asked(), 1);
+    here.cloud.gateway.forget();
+    put(&here, "/bucket/c", &headers).expect(200);
+    assert_eq!(asked(), 2);
+}
+
 /// S21.14–S21.19: a customer's key is blocked until the bucket takes it; then it alone opens.
 #[test]
 fn customers_keys_open_what_they_closed_and_nothing_else_does() {
@@ -307,6 +322,40 @@ fn the_key_of_an_object_is_changed_in_place() {
     here.put("/bucket/k", "encryption", body(&foreign).as_bytes())
         .refused(403, "AccessDenied");
     get(&here, "/bucket/k", &Vec::new()).expect(200);
+}
+
+/// S3 API Reference, "UpdateObjectEncryption": the data key is encrypted anew, which needs `kms:ReEncrypt*`.
+#[test]
+fn another_key_is_given_with_the_permission_to_encrypt_anew() {
+    let here = Here::new();
+    let (old, new) = (key(&here), key(&here));
+    put(&here, "/bucket/kms", &under(&old)).expect(200);
+    put(&here, "/bucket/own", &Vec::new()).expect(200);
+    let body = format!(
+        "<ObjectEncryption><SSE-KMS><KMSKeyArn>{new}</KMSKeyArn><BucketKeyEnabled>true</BucketKeyEnabled></SSE-KMS></ObjectEncryption>"
+    );
+    let rights = ["s3:*", "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey"];
+    let without = here.user("without", &rights, &["*"]);
+    let with = here.user("with", &[&rights[..], &["kms:ReEncrypt*"]].concat(), &["*"]);
+    for path in ["/bucket/kms", "/bucket/own"] {
+        let update = |keys| here.send_as(keys, "PUT", path, "encryption", &[], body.as_bytes());
+        update(&without).refused(403, "AccessDenied");
+        update(&with).fine();
+        let read = get(&here, path, &Vec::new()).expect(200);
+        assert_eq!(read.bytes(), b"secret words");
+        assert_eq!(
+            (read.header(KEY), read.header(BUCKET_KEY)),
+            (Some(new.as_str()), Some("true"))
+        );
+        // Once more, from the bucket's key to one of the object's own.
+        let own = body.replace("true", "false");
+        here.put(path, "encryption", own.as_bytes()).fine();
+        let read = get(&here, path, &Vec::new()).expect(200);
+        assert_eq!(
+            (read.bytes(), read.header(BUCKET_KEY)),
+            (b"secret words".as_slice(), None)
+        );
+    }
 }
 
 #[test]

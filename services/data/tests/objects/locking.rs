@@ -148,3 +148,37 @@ fn a_write_brings_its_lock_or_gets_the_buckets() {
         (Some("COMPLIANCE"), Some("2026-11-24T00:00:00Z"))
     );
 }
+
+/// What would be promised and not kept is refused, and nothing is written.
+#[test]
+fn holds_until_an_event_are_refused_as_not_built() {
+    let here = locked();
+    let body = "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2026-12-01T00:00:00Z</RetainUntilDate><EventHold>ON</EventHold></Retention>";
+    let config = b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days><DefaultEventHold>ON</DefaultEventHold></DefaultRetention></Rule></ObjectLockConfiguration>";
+    here.put("/locked", "object-lock", config)
+        .refused(501, "NotImplemented");
+    for held in [
+        ("x-amz-object-lock-event-hold", "ON"),
+        ("x-amz-object-lock-event-hold-duration-days", "1"),
+        ("x-amz-object-lock-event-hold-duration-years", "1"),
+    ] {
+        let checked = ("x-amz-sdk-checksum-algorithm", "CRC32");
+        here.send("PUT", "/locked/k", "", &[held, checked], b"x")
+            .refused(501, "NotImplemented");
+        here.send("POST", "/locked/k", "uploads", &[held], b"")
+            .refused(501, "NotImplemented");
+        here.send(
+            "PUT",
+            "/locked/k",
+            "",
+            &[held, ("x-amz-copy-source", "locked/k")],
+            b"",
+        )
+        .refused(501, "NotImplemented");
+    }
+    here.get("/locked/k", "").refused(404, "NoSuchKey");
+    here.put("/locked/k", "", b"x").expect(200);
+    here.put("/locked/k", "retention", body.as_bytes())
+        .refused(501, "NotImplemented");
+    assert_eq!(here.head("/locked/k").header("x-amz-object-lock-mode"), None);
+}

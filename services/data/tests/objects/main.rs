@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access_log;
 #[cfg(test)]
+mod access_point;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod conditional;
@@ -11,7 +13,13 @@ mod copying;
 #[cfg(test)]
 mod encryption;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod forms;
+#[cfg(test)]
+mod function;
+#[cfg(test)]
+mod grants;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
@@ -23,9 +31,15 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod older_signature;
+#[cfg(test)]
+mod payer;
+#[cfg(test)]
 mod permission;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod replication;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

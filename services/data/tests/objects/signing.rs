@@ -1,171 +1,98 @@
-//! Requests that are signed in the older of S3's versions, and headers that stand in a presigned query.
+//! The condition keys that tell how a request came: its signature, and what it came over.
 
-use base64::Engine as _;
-use pipeline::testing::BEGINNING;
+use pipeline::TlsFacts;
 use serde_json::json;
-use wire::protocol::Parts;
-use wire::sigv2::{self, Claim, When};
 
-use crate::client::{Here, Keys, Reply};
+use crate::client::{Here, Reply};
 
-/// A region that is old enough.
-const OLD: &str = "eu-west-1";
-const NOW: i64 = BEGINNING / 1000;
+const MINUTE: i64 = 60_000;
 
-/// A cloud with a bucket in an old region beside the one in a young region.
-fn here() -> Here {
+fn deny(here: &Here, condition: &serde_json::Value) {
+    here.policy(&json!([{
+        "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*", "Condition": condition,
+    }]));
+}
+
+/// Whether a read with a signed header, and a presigned one, are refused.
+fn refused(here: &Here) -> (bool, bool) {
+    let is = |reply: Reply| match reply.status {
+        200 => false,
+        403 => true,
+        other => panic!("{other}: {}", reply.text()),
+    };
+    let presigned = here.presigned(&here.root, "/bucket/k", 5 * MINUTE);
+    (is(here.get("/bucket/k", "")), is(presigned))
+}
+
+/// S3 API Reference, "Amazon S3 Signature Version 4 Authentication Specific Policy Keys".
+#[test]
+fn policies_see_how_a_request_was_signed() {
     let here = Here::new();
-    here.cloud
-        .call_in(
-            OLD,
-            &here.cloud.root(),
-            "s3",
-            "CreateBucket",
-            json!({"Bucket": "older", "CreateBucketConfiguration": {"LocationConstraint": OLD}}),
-        )
-        .unwrap();
-    here
-}
-
-/// Presigns and sends. `change` is put behind the query after it was signed.
-fn presigned(
-    here: &Here,
-    keys: &Keys,
-    (method, path, query): (&str, &str, &str),
-    until: i64,
-    change: &str,
-    body: &[u8],
-) -> Reply {
-    let headers = http::HeaderMap::from_iter([(http::header::HOST, "127.0.0.1:4566".parse().unwrap())]);
-    let text = until.to_string();
-    let claim = Claim {
-        access_key_id: keys.id.as_str().into(),
-        signature: "".into(),
-        session_token: None,
-        when: When::Until {
-            seconds: until,
-            text: text.as_str().into(),
-        },
-    };
-    let parts = Parts {
-        method,
-        path,
-        query,
-        headers: &headers,
-        body,
-    };
-    let signed = sigv2::string_to_sign(&claim, &parts);
-    let signature = crypto::digest::hmac_sha1(keys.secret.as_bytes(), signed.as_bytes());
-    let signature = base64::engine::general_purpose::STANDARD.encode(signature);
-    let signature = wire::sigv4::percent_encode(&signature);
-    let joint = if query.is_empty() { "" } else { "&" };
-    let query = format!(
-        "{query}{joint}AWSAccessKeyId={}&Expires={until}&Signature={signature}{change}",
-        keys.id
-    );
-    here.serve(method, path, &query, headers, body)
-}
-
-#[test]
-fn presigned_requests_of_the_older_version_are_served_where_the_region_knows_it() {
-    let here = here();
-    let root = &here.root;
-    let at =
-        |method, path, query, body: &[u8]| presigned(&here, root, (method, path, query), NOW + 60, "", body);
-    at("PUT", "/older/a%20key", "", b"hello").expect(200);
-    let got = at("GET", "/older/a%20key", "response-content-type=text%2Fx", b"").expect(200);
-    assert_eq!(
-        (got.text(), got.header("content-type")),
-        ("hello".to_owned(), Some("text/x"))
-    );
-    // The bucket's region decides; the signature names none.
-    let message = at("GET", "/bucket/a", "", b"")
-        .refused(400, "InvalidRequest")
-        .one("Message");
-    assert!(message.contains("Please use AWS4-HMAC-SHA256."), "{message}");
-}
-
-#[test]
-fn what_the_older_signature_does_not_cover_is_refused() {
-    let here = here();
-    let root = here.root.clone();
-    presigned(&here, &root, ("PUT", "/older/a", ""), NOW + 60, "", b"x").expect(200);
-    let get = |keys: &Keys, until: i64, change: &str| {
-        presigned(&here, keys, ("GET", "/older/a", ""), until, change, b"")
-    };
-    get(&root, NOW + 60, "").expect(200);
-    let late = get(&root, NOW - 1, "").refused(403, "AccessDenied");
-    assert_eq!(late.one("Message"), "Request has expired");
-    assert_eq!(late.one("Expires"), "2026-11-21T23:59:59Z");
-    for change in [
-        "&acl",
-        "&versionId=1",
-        "&response-content-type=x",
-        "&x-amz-acl=private",
-        "&tagging",
+    here.put("/bucket/k", "", b"x").expect(200);
+    for (condition, expected) in [
+        (
+            json!({"StringEquals": {"s3:authType": "REST-HEADER"}}),
+            (true, false),
+        ),
+        (
+            json!({"StringEquals": {"s3:authType": "REST-QUERY-STRING"}}),
+            (false, true),
+        ),
+        (json!({"StringNotEquals": {"s3:authType": "POST"}}), (true, true)),
+        (
+            json!({"StringEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}),
+            (true, true),
+        ),
+        (
+            json!({"StringEquals": {"s3:signatureversion": "AWS"}}),
+            (false, false),
+        ),
+        (
+            json!({"NumericGreaterThan": {"s3:signatureAge": "240000"}}),
+            (false, true),
+        ),
+        (
+            json!({"NumericGreaterThan": {"s3:signatureAge": "360000"}}),
+            (false, false),
+        ),
+        (
+            json!({"StringNotEquals": {"s3:x-amz-content-sha256": "UNSIGNED-PAYLOAD"}, "Null": {"s3:x-amz-content-sha256": "false"}}),
+            (true, false),
+        ),
     ] {
-        let refused = get(&root, NOW + 60, change).refused(403, "SignatureDoesNotMatch");
-        assert!(refused.one("StringToSign").starts_with("GET"), "{change}");
+        deny(&here, &condition);
+        assert_eq!(refused(&here), expected, "{condition}");
     }
-    let wrong = Keys {
-        secret: "wrong".to_owned(),
-        ..root.clone()
-    };
-    get(&wrong, NOW + 60, "").refused(403, "SignatureDoesNotMatch");
-    let unknown = Keys {
-        id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-        ..root
-    };
-    get(&unknown, NOW + 60, "").refused(403, "InvalidAccessKeyId");
-    let stranger = here.user("stranger", &["s3:ListAllMyBuckets"], &["*"]);
-    get(&stranger, NOW + 60, "").refused(403, "AccessDenied");
 }
 
 #[test]
-fn headers_in_a_presigned_query_count_as_headers() {
-    let here = here();
-    let query = "x-amz-meta-color=dark%20red&x-amz-tagging=a%3Db&Content-Type=text%2Fx";
-    presigned(&here, &here.root, ("PUT", "/older/a", query), NOW + 60, "", b"x").expect(200);
-    let got = presigned(&here, &here.root, ("GET", "/older/a", ""), NOW + 60, "", b"").expect(200);
-    assert_eq!(got.header("content-type"), Some("text/x"));
-    assert_eq!(got.header("x-amz-tagging-count"), Some("1"));
-    assert_eq!(got.header("x-amz-meta-color"), Some("dark red"));
-}
-
-#[test]
-fn headers_may_carry_the_older_signature_too() {
-    let here = here();
-    let date = "Sun, 22 Nov 2026 00:00:00 GMT";
-    let with = |(path, slash): (&str, &str), date: &str, signature: Option<&str>| {
-        let text = format!("GET\n\n\n{date}\n{path}{slash}");
-        let mac = crypto::digest::hmac_sha1(here.root.secret.as_bytes(), text.as_bytes());
-        let signed = base64::engine::general_purpose::STANDARD.encode(mac);
-        let authorization = format!("AWS {}:{}", here.root.id, signature.unwrap_or(&signed));
-        let headers = http::HeaderMap::from_iter([
-            (http::header::HOST, "127.0.0.1:4566".parse().unwrap()),
-            (http::header::DATE, date.parse().unwrap()),
-            (http::header::AUTHORIZATION, authorization.parse().unwrap()),
-        ]);
-        here.serve("GET", path, "", headers, b"")
+fn policies_see_what_a_request_came_over() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").expect(200);
+    let over = |version| {
+        here.tls.set(Some(TlsFacts {
+            version,
+            cipher_suite: "TLS_AES_128_GCM_SHA256",
+        }));
+        refused(&here).0
     };
-    let send = |path, date, signature| with((path, ""), date, signature);
-    send("/older", date, None).expect(200);
-    with(("/older", "/"), date, None).expect(200);
-    with(("/older/a", "/"), date, None).refused(403, "SignatureDoesNotMatch");
-    send("/", date, None).expect(200);
-    send("/older", date, Some("c2ln")).refused(403, "SignatureDoesNotMatch");
-    send("/older", "Sun, 22 Nov 2026 00:16:00 GMT", None).refused(403, "RequestTimeTooSkewed");
-    send("/bucket", date, None).refused(400, "InvalidRequest");
+    deny(&here, &json!({"NumericLessThan": {"s3:TlsVersion": "1.3"}}));
+    assert!(over("TLSv1.2"));
+    assert!(!over("TLSv1.3"));
+    deny(&here, &json!({"Bool": {"aws:SecureTransport": "false"}}));
+    assert!(!over("TLSv1.3"));
+    here.tls.set(None);
+    assert!(refused(&here).0);
 }
 
-/// Whatever the model calls part of a resource is covered, so that no presigned address serves for another operation.
 #[test]
-fn every_sub_resource_is_covered() {
-    let model = api::models::service("s3").unwrap();
-    for operation in &model.operations {
-        for (name, _) in &operation.uri.query {
-            let covered = sigv2::is_subresource(name) || matches!(*name, "x-id" | "list-type");
-            assert!(covered, "{name} of {}", operation.name);
-        }
-    }
+fn strangers_sign_in_no_way() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").expect(200);
+    here.delete("/bucket", "publicAccessBlock").expect(204);
+    here.policy(&json!([{
+        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*",
+        "Condition": {"Null": {"s3:authType": "true", "s3:signatureversion": "true"}},
+    }]));
+    here.anonymous("GET", "/bucket/k").expect(200);
 }

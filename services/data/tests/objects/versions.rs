@@ -124,3 +124,17 @@ fn changes_of_a_version_stay_with_it() {
     let tags = here.get("/bucket/k", &format!("tagging&versionId={one}"));
     assert_eq!(tags.all("Key"), ["c"]);
 }
+
+#[test]
+fn lists_of_versions_tell_the_class_of_each() {
+    let here = Here::versioned();
+    for class in ["STANDARD", "GLACIER_IR", "DEEP_ARCHIVE"] {
+        here.send("PUT", "/bucket/k", "", &[("x-amz-storage-class", class)], b"x")
+            .expect(200);
+    }
+    let listed = here.get("/bucket", "versions").expect(200);
+    assert_eq!(
+        listed.all("StorageClass"),
+        ["DEEP_ARCHIVE", "GLACIER_IR", "STANDARD"]
+    );
+}

@@ -95,6 +95,32 @@ pub(crate) fn generation(look: &mut Look<'_>, key: &Key, material: &str) -> Resu
     import(&key.account, &key.id, key.spec, bytes).map(|opened| Some(Arc::new(opened)))
 }
 
+/// An older generation, or the current one in its place if the key never had it. Both are looked for and one is opened in either case.
+pub(crate) fn generation_or_current(
+    look: &mut Look<'_>,
+    key: &Key,
+    material: &str,
+) -> Result<Arc<KeyMaterial>> {
+    let mut sealed = |material: &str| {
+        let row = (
+            key.account.as_str(),
+            key.region.as_str(),
+            key.id.as_str(),
+            material,
+        );
+        look.get(&MATERIAL, &row)
+    };
+    let (older, current) = (sealed(material)?, sealed(&key.material)?);
+    let (material, sealed) = match (older, current) {
+        (Some(older), _) => (material, older),
+        (None, Some(current)) => (key.material.as_str(), current),
+        (None, None) => return Err(Fault::internal("a key has no material")),
+    };
+    let place = place(&key.account, &key.region, &key.id, material);
+    let bytes = look.open(MATERIAL.name(), &place, &sealed.0)?;
+    import(&key.account, &key.id, key.spec, bytes).map(Arc::new)
+}
+
 /// The id that bytes have as material of a key; `None` if they are none of its specification.
 pub(crate) fn identify(key: &Key, bytes: &Secret) -> Option<String> {
     let reference = KeyReference::new(&key.account, &key.id).ok()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::kms as model;
-use api::kms::fault::{invalid_ciphertext_exception, invalid_key_usage_exception};
+use api::kms::fault::invalid_key_usage_exception;
 use crypto::Secret;
 use crypto::kms::{Ciphertext, EncryptionAlgorithm, KeyMaterial, MaterialSpec};
 use pipeline::{Look, Result};
@@ -114,9 +114,16 @@ impl Scheme {
     ) -> Result<(Secret, Option<String>)> {
         match self {
             Self::Symmetric => {
-                let ciphertext = expect_key(key, blob)?;
-                let material = generation(look, key, &ciphertext)?;
                 let bound = context::bound(pairs);
+                let Ok(ciphertext) = Ciphertext::parse(blob) else {
+                    let material = material::current(look, key)?;
+                    return material
+                        .refuse(blob, &bound)
+                        .map_err(refused)
+                        .map(|plaintext| (plaintext, None));
+                };
+                expect_key(key, &ciphertext)?;
+                let material = generation(look, key, &ciphertext)?;
                 let plaintext = material.decrypt(&ciphertext, &bound).map_err(refused)?;
                 Ok((plaintext, Some(material.id().to_string())))
             }
@@ -129,22 +136,21 @@ impl Scheme {
     }
 }
 
-/// The ciphertext of a request, once its key is granted: it must be one of that key.
-fn expect_key<'a>(key: &Key, blob: &'a [u8]) -> Result<Ciphertext<'a>> {
-    let ciphertext = Ciphertext::parse(blob).map_err(refused)?;
+/// The ciphertext of a request, once its key is granted, must be one of that key. It says so in clear, and so does the refusal.
+fn expect_key(key: &Key, ciphertext: &Ciphertext<'_>) -> Result<()> {
     let reference = ciphertext.key();
     if reference.account() != key.account || reference.key_id() != key.id {
         return Err(wrong_key());
     }
-    Ok(ciphertext)
+    Ok(())
 }
 
-/// The generation of material that made a ciphertext: the current one, or an older one (S8.49).
+/// The generation of material that made a ciphertext: the current one, or an older one (S8.49). For one that the key never had it is the
+/// current one, which refuses the ciphertext, so that neither answer nor work tells which generations a key had.
 fn generation(look: &mut Look<'_>, key: &Key, ciphertext: &Ciphertext<'_>) -> Result<Arc<KeyMaterial>> {
     let current = material::current(look, key)?;
     if current.id() == ciphertext.material_id() {
         return Ok(current);
     }
-    let older = material::generation(look, key, &ciphertext.material_id().to_string())?;
-    older.ok_or_else(|| invalid_ciphertext_exception(""))
+    material::generation_or_current(look, key, &ciphertext.material_id().to_string())
 }

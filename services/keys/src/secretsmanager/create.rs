@@ -90,7 +90,7 @@ impl Operation for CreateSecret {
             call.also(TAG, &target.arn(), &owner, context)?;
         }
         let plain = value::given(input.secret_string, input.secret_binary)?;
-        let tags = tag::read(input.tags.unwrap_or_default())?;
+        let tags = tag::read(call, input.tags.unwrap_or_default())?;
         let row = (
             call.account().to_owned(),
             call.region().to_owned(),

@@ -123,50 +123,52 @@ pub(crate) fn add(
         added.push(name);
     }
     for region in added {
-        if force {
-            make_way(call, secret, &region)?;
-        }
         tell(call, secret, "ReplicationStarted", None);
-        copy_and_note(call, secret, &region, true)?;
+        copy_and_note(call, secret, &region, Copying { first: true, force })?;
     }
     Ok(())
 }
 
-/// Removes an ordinary secret of the name from a region.
-fn make_way(call: &mut Call<'_>, secret: &Secret, region: &str) -> Result<()> {
-    let row = (secret.account.as_str(), region, secret.name.as_str());
-    let there = call.get(&SECRETS, &row)?;
-    let ordinary = there.filter(|there| there.primary.is_none() && there.replicas.is_empty());
-    match ordinary {
-        Some(there) => {
-            if let Some(planned) = &there.deletion {
-                call.unschedule(&planned.job)?;
-            }
-            call.within_region(region, |call| deletion::remove(call, &there))
-        }
-        None => Ok(()),
+/// How a copy is made.
+#[derive(Clone, Copy)]
+struct Copying {
+    /// It is the first to this region, whose end is told in any case.
+    first: bool,
+    /// An ordinary secret of the name makes way.
+    force: bool,
+}
+
+/// Removes the secret that makes way for a replica from the region that the call is in.
+fn remove_other(call: &mut Call<'_>, other: &Secret) -> Result<()> {
+    if let Some(planned) = &other.deletion {
+        call.unschedule(&planned.job)?;
     }
+    deletion::remove(call, other)
 }
 
 /// Makes all replicas what their primary is now.
 pub(crate) fn follow(call: &mut Call<'_>, secret: &mut Secret) -> Result<()> {
     let regions: Vec<String> = secret.replicas.keys().cloned().collect();
     for region in regions {
-        copy_and_note(call, secret, &region, false)?;
+        let again = Copying {
+            first: false,
+            force: false,
+        };
+        copy_and_note(call, secret, &region, again)?;
     }
     Ok(())
 }
 
-fn copy_and_note(call: &mut Call<'_>, secret: &mut Secret, region: &str, first: bool) -> Result<()> {
+fn copy_and_note(call: &mut Call<'_>, secret: &mut Secret, region: &str, how: Copying) -> Result<()> {
     let before = secret
         .replicas
         .get(region)
         .and_then(|replica| replica.failed.clone());
-    let failed = match copy(call, secret, region) {
+    let failed = match copy(call, secret, region, how.force) {
         Ok(()) => None,
         Err(fault) => Some(reason(fault)?),
     };
-    if first || before != failed {
+    if how.first || before != failed {
         match &failed {
             None => tell(call, secret, "ReplicationSucceeded", None),
             Some(why) => tell(call, secret, "ReplicationFailed", Some(why.clone())),
@@ -193,13 +195,19 @@ fn tell(call: &mut Call<'_>, secret: &Secret, event: &'static str, error: Option
     call.service_event(event, details, error);
 }
 
-/// Copies a secret to a region: what the replica does not have yet of the values, and all else.
-fn copy(call: &mut Call<'_>, secret: &Secret, region: &str) -> Result<()> {
+/// Copies a secret to a region: what the replica does not have yet of the values, and all else. What stands there under the name is
+/// removed only with `force`, and only once all that can be refused of the copy was granted.
+fn copy(call: &mut Call<'_>, secret: &Secret, region: &str, force: bool) -> Result<()> {
     let row = (secret.account.as_str(), region, secret.name.as_str());
     let there = call.get(&SECRETS, &row)?;
     let ours =
         |there: &Secret| there.primary.as_ref() == Some(&secret.region) && there.suffix == secret.suffix;
-    if there.as_ref().is_some_and(|there| !ours(there)) {
+    let ordinary = |there: &Secret| there.primary.is_none() && there.replicas.is_empty();
+    let (there, other) = match there {
+        Some(there) if ours(&there) => (Some(there), None),
+        other => (None, other),
+    };
+    if other.as_ref().is_some_and(|other| !force || !ordinary(other)) {
         return Err(invalid_parameter_exception(format!(
             "Secret name {} already exists in region {region}.",
             secret.name
@@ -249,8 +257,15 @@ fn copy(call: &mut Call<'_>, secret: &Secret, region: &str) -> Result<()> {
         ..secret.clone()
     };
     call.within_region(region, |call| {
+        let mut values = Vec::with_capacity(plains.len());
         for (id, plain) in &plains {
-            value::write(call, &replica, id, plain)?;
+            values.push((id, value::sealed(call, &replica, id, plain)?));
+        }
+        if let Some(other) = &other {
+            remove_other(call, other)?;
+        }
+        for (id, value) in values {
+            value::keep(call, &replica, id, value)?;
         }
         let gone = there.iter().flat_map(|there| there.versions.keys());
         for id in gone.filter(|id| !replica.versions.contains_key(*id)) {

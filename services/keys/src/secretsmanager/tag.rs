@@ -17,13 +17,13 @@ pub(crate) const TAG: Access = Access::tagging("secretsmanager:TagResource");
 const TAGS_MAX: usize = 50;
 
 /// Reads the tags of a request.
-pub(crate) fn read(tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
+pub(crate) fn read(call: &Call<'_>, tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
     let mut read = BTreeMap::new();
     for tag in tags {
         let key = tag
             .key
             .ok_or_else(|| invalid_parameter_exception("You must provide a tag key."))?;
-        expect_own(&key)?;
+        expect_own(call, &key)?;
         if read.insert(key, tag.value.unwrap_or_default()).is_some() {
             return Err(invalid_parameter_exception("Duplicate tag keys are not allowed."));
         }
@@ -43,10 +43,11 @@ fn too_many() -> wire::Fault {
     limit_exceeded_exception(format!("A secret can have no more than {TAGS_MAX} tags."))
 }
 
-/// AWS keeps names that begin with `aws:` for itself.
-fn expect_own(name: &str) -> Result<()> {
+/// AWS keeps names that begin with `aws:` for itself, and for services such as CloudFormation.
+fn expect_own(call: &Call<'_>, name: &str) -> Result<()> {
     if name
         .get(..4)
+        .filter(|_| call.made_by().is_none())
         .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
     {
         return Err(invalid_parameter_exception(
@@ -96,7 +97,7 @@ impl Operation for TagResource {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
         let mut secret = to_change(&secret);
-        secret.tags.extend(read(input.tags)?);
+        secret.tags.extend(read(call, input.tags)?);
         if secret.tags.len() > TAGS_MAX {
             return Err(too_many());
         }
@@ -129,7 +130,7 @@ impl Operation for UntagResource {
         secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         for name in &input.tag_keys {
-            expect_own(name)?;
+            expect_own(call, name)?;
             secret.tags.remove(name);
         }
         secret.changed = call.now.0;

@@ -165,11 +165,20 @@ fn exists() -> Fault {
 
 /// Encrypts the value of a version under the secret's key and keeps it.
 pub(crate) fn write(call: &mut Call<'_>, secret: &Secret, id: &str, plain: &Plain) -> Result<()> {
-    let sealed = envelope::seal(call, secret, id, plain.bytes.expose())?;
-    let value = Value {
+    let value = sealed(call, secret, id, plain)?;
+    keep(call, secret, id, value)
+}
+
+/// The value of a version, encrypted under the secret's key.
+pub(crate) fn sealed(call: &mut Call<'_>, secret: &Secret, id: &str, plain: &Plain) -> Result<Value> {
+    Ok(Value {
         text: plain.text,
-        sealed,
-    };
+        sealed: envelope::seal(call, secret, id, plain.bytes.expose())?,
+    })
+}
+
+/// Keeps the encrypted value of a version.
+pub(crate) fn keep(call: &mut Call<'_>, secret: &Secret, id: &str, value: Value) -> Result<()> {
     call.put(&VALUES, &row(secret, id), value)
 }
 

@@ -66,7 +66,7 @@ impl Operation for PutParameter {
                 tags
             }
         };
-        let tags = tag::read(tags)?;
+        let tags = tag::read(call, tags)?;
         let mut next = draft(call, &named, &input)?;
         next.advanced = choose_tier(call, named.present.as_deref(), &next, &input)?;
         let written = if next.data_type == image::DATA_TYPE {

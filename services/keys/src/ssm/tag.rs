@@ -31,10 +31,10 @@ pub(crate) fn requested(tags: &[model::Tag], context: &mut Context) {
 }
 
 /// Reads the tags of a request.
-pub(crate) fn read(tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
+pub(crate) fn read(call: &Call<'_>, tags: Vec<model::Tag>) -> Result<BTreeMap<String, String>> {
     let mut read = BTreeMap::new();
     for tag in tags {
-        expect_own(&tag.key)?;
+        expect_own(call, &tag.key)?;
         if read.insert(tag.key, tag.value).is_some() {
             return Err(Fault::validation("A tag key was given more than once."));
         }
@@ -52,9 +52,9 @@ fn expect_few(tags: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// AWS keeps names that begin with `aws:` for itself.
-fn expect_own(key: &str) -> Result<()> {
-    let head = key.get(.."aws:".len());
+/// AWS keeps names that begin with `aws:` for itself, and for services such as CloudFormation.
+fn expect_own(call: &Call<'_>, key: &str) -> Result<()> {
+    let head = key.get(.."aws:".len()).filter(|_| call.made_by().is_none());
     if head.is_some_and(|head| head.eq_ignore_ascii_case("aws:")) {
         return Err(Fault::validation(
             "Tag keys that begin with aws: are reserved for AWS use.",
@@ -113,7 +113,7 @@ impl Operation for AddTagsToResource {
 
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {
         let mut parameter = (*named.parameter()?).clone();
-        parameter.tags.extend(read(input.tags)?);
+        parameter.tags.extend(read(call, input.tags)?);
         expect_few(&parameter.tags)?;
         named.keep(call, parameter)?;
         Ok(model::AddTagsToResourceResult::default())
@@ -141,6 +141,7 @@ impl Operation for RemoveTagsFromResource {
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {
         let mut parameter = (*named.parameter()?).clone();
         for key in &input.tag_keys {
+            expect_own(call, key)?;
             parameter.tags.remove(key);
         }
         named.keep(call, parameter)?;

@@ -12,6 +12,7 @@ use pipeline::{Call, Look, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::typed::Blob;
+use wire::zip::{Archive, Kind};
 use wire::{Fault, Timestamp};
 
 use super::fault::{expect_none, invalid};
@@ -22,6 +23,8 @@ use super::usage;
 const ZIP_MAX: usize = 50 << 20;
 /// Bytes of all that a zip holds.
 const UNZIPPED_MAX: u64 = 250 << 20;
+/// Entries of a zip, as many as are unpacked.
+const ENTRIES_MAX: usize = 100_000;
 /// Bytes of a piece.
 const PIECE: usize = 512 << 10;
 /// How long the address of a zip is good for, in milliseconds (Lambda API Reference, `GetFunction`: ten minutes).
@@ -118,29 +121,14 @@ fn check(zip: &[u8]) -> Result<()> {
     }
 }
 
-/// The bytes that a zip says to hold, by its central directory (APPNOTE, 4.3.12 and 4.3.16); empty files count one byte.
+/// The bytes that a zip says to hold, by its directory; empty files count one byte.
 fn unzipped(zip: &[u8]) -> Option<u64> {
-    const END: &[u8] = b"PK\x05\x06";
-    const ENTRY: &[u8] = b"PK\x01\x02";
-    let short = |at: usize| Some(u16::from_le_bytes(zip.get(at..at + 2)?.try_into().ok()?));
-    let long = |at: usize| Some(u32::from_le_bytes(zip.get(at..at + 4)?.try_into().ok()?));
-    let last = zip.len().checked_sub(22)?;
-    let end = (last.saturating_sub(0xffff)..=last)
-        .rev()
-        .find(|at| zip.get(*at..*at + 4) == Some(END))?;
-    let (count, mut at) = (short(end + 10)?, usize::try_from(long(end + 16)?).ok()?);
-    let mut total = 0_u64;
-    for _ in 0..count {
-        if zip.get(at..at + 4)? != ENTRY {
-            return None;
-        }
-        let named = zip.get(at + 46..at + 46 + usize::from(short(at + 28)?))?;
-        if !named.ends_with(b"/") {
-            total += u64::from(long(at + 24)?).max(1);
-        }
-        at += 46 + usize::from(short(at + 28)?) + usize::from(short(at + 30)?) + usize::from(short(at + 32)?);
-    }
-    Some(total)
+    let archive = Archive::read(zip, ENTRIES_MAX).ok()?;
+    let files = archive
+        .entries()
+        .iter()
+        .filter(|entry| entry.kind != Kind::Folder);
+    Some(files.fold(0_u64, |total, file| total.saturating_add(file.size.max(1))))
 }
 
 /// What a piece is bound to.

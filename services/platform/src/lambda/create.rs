@@ -74,7 +74,7 @@ impl Operation for CreateFunction {
         let arn = target.arn();
         let settings = settings::of_creation(&mut input)?;
         settings.check()?;
-        let tags = tag::read(input.tags.unwrap_or_default())?;
+        let tags = tag::read(call, input.tags.unwrap_or_default())?;
         if !tags.is_empty() {
             let mut context = Context::default();
             tag::requested(Some(&tags), &mut context);
@@ -99,8 +99,12 @@ impl Operation for CreateFunction {
         let wanted = settings.role.clone().unwrap_or_default();
         role::pass(call, &arn, &named.name, &wanted)?;
         let mut latest = configuration(call, &named.name, &settings)?;
+        let mut grants = Vec::new();
         latest.environment = match &settings.environment {
-            Some(variables) => environment::seal(call, &arn, &wanted, latest.kms_key.as_deref(), variables)?,
+            Some(variables) => {
+                let (key, by) = (latest.kms_key.as_deref(), (arn.as_str(), wanted.as_str()));
+                environment::seal(call, by, key, variables, &mut grants)?
+            }
             None => None,
         };
         latest.code_sha256.clone_from(&zip.sha256);
@@ -115,6 +119,7 @@ impl Operation for CreateFunction {
         }
         let mut function = Function::new(&place.0, &place.1, &place.2, call.now.0, latest);
         function.tags = tags;
+        function.grants = grants;
         usage::change(call, &function, |usage| usage.functions += 1)?;
         code::keep(call, &mut function, &zip)?;
         call.mention(arn, &function.account, FunctionTarget::TYPE);

@@ -6,7 +6,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use super::fault::{conflict, invalid};
 use super::function::{FUNCTIONS, Function, FunctionTarget, LATEST, VERSIONS, to_change};
 use super::naming::{self, Meant, resolve};
-use super::{alias, code, invoke, usage};
+use super::{alias, code, environment, invoke, usage};
 
 /// Rows removed at a time.
 const STRETCH: usize = 500;
@@ -99,6 +99,8 @@ fn whole(call: &mut Call<'_>, mut function: Function) -> Result<()> {
         usage.functions -= 1;
         usage.reserved = usage.reserved.saturating_sub(reserved);
     })?;
+    let granted = function.grants.len();
+    environment::retire(call, &mut function, granted)?;
     invoke::event::forget(call, &function)?;
     call.delete(&FUNCTIONS, &prefix)
 }

@@ -39,13 +39,21 @@ impl Sealed {
     }
 }
 
-/// Encrypts the variables of a function as the caller, and lets its role decrypt them.
+/// A grant of KMS that was made for a function.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// As the function named it.
+    key: String,
+    id: String,
+}
+
+/// Encrypts the variables of a function as the caller, and lets its role decrypt them; `granted` learns of the grant.
 pub(crate) fn seal(
     call: &mut Call<'_>,
-    function_arn: &str,
-    role: &str,
+    (function_arn, role): (&str, &str),
     key: Option<&str>,
     variables: &BTreeMap<String, String>,
+    granted: &mut Vec<Granted>,
 ) -> Result<Option<Sealed>> {
     if variables.is_empty() {
         return Ok(None);
@@ -66,13 +74,13 @@ pub(crate) fn seal(
         ciphertext: STANDARD.encode(ciphertext),
     };
     if let Some(key) = key {
-        grant(call, function_arn, role, key)?;
+        granted.push(grant(call, function_arn, role, key)?);
     }
     Ok(Some(sealed))
 }
 
 /// Lets a role decrypt the variables of a function under the customer's key.
-pub(crate) fn grant(call: &mut Call<'_>, function_arn: &str, role: &str, key: &str) -> Result<()> {
+pub(crate) fn grant(call: &mut Call<'_>, function_arn: &str, role: &str, key: &str) -> Result<Granted> {
     let bound = Document::Structure(vec![("EncryptionContextEquals", context(function_arn))]);
     let input = Document::Structure(vec![
         ("Constraints", bound),
@@ -84,8 +92,36 @@ pub(crate) fn grant(call: &mut Call<'_>, function_arn: &str, role: &str, key: &s
         ),
         ("RetiringServicePrincipal", Document::String(PRINCIPAL.to_owned())),
     ]);
-    let granted = call.invoke(PRINCIPAL, "kms", "CreateGrant", input);
-    granted.map(drop).map_err(|fault| not_configured(&fault))
+    let made = call
+        .invoke(PRINCIPAL, "kms", "CreateGrant", input)
+        .map_err(|fault| not_configured(&fault))?;
+    let id = made.member("GrantId").and_then(Document::as_str);
+    let id = id.ok_or_else(|| Fault::internal("KMS answered without a grant"))?;
+    Ok(Granted {
+        key: key.to_owned(),
+        id: id.to_owned(),
+    })
+}
+
+/// Retires the oldest `count` grants of a function, as Lambda may without anybody's leave.
+pub(crate) fn retire(call: &mut Call<'_>, function: &mut Function, count: usize) -> Result<()> {
+    let (arn, account) = (function.arn(None), function.account.clone());
+    for granted in function.grants.drain(..count) {
+        let input = Document::Structure(vec![
+            ("GrantId", Document::String(granted.id)),
+            ("KeyId", Document::String(granted.key)),
+        ]);
+        let retired = call.within(&account, |call| {
+            call.invoke_as_service(PRINCIPAL, Some(&arn), "kms", "RetireGrant", input)
+        });
+        // One that was revoked, or went with its key, is not there to be retired.
+        if let Err(fault) = retired
+            && !matches!(fault.code, Code::Modeled { .. })
+        {
+            return Err(fault);
+        }
+    }
+    Ok(())
 }
 
 /// The variables as an answer shows them: those who may not use the key learn that.

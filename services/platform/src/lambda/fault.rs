@@ -43,6 +43,13 @@ pub(crate) fn unreadable(message: impl Into<String>) -> Fault {
     typed(model::invalid_request_content_exception(message))
 }
 
+/// An invocation that would go on with a loop.
+pub(crate) fn recursive() -> Fault {
+    typed(model::recursive_invocation_exception(
+        "Lambda has detected your function being invoked in a recursive loop, and stopped your function's invocation.",
+    ))
+}
+
 /// More runs at a time than there may be. `reason` is AWS's word for the limit.
 pub(crate) fn throttled(reason: &str) -> Fault {
     let mut fault = typed(model::too_many_requests_exception("Rate Exceeded."));

@@ -17,7 +17,7 @@ use serde_json::Value;
 use store::Table;
 use wire::Fault;
 
-use super::environment::Sealed;
+use super::environment::{Granted, Sealed};
 
 /// The version that can be changed.
 pub(crate) const LATEST: &str = "$LATEST";
@@ -108,6 +108,12 @@ pub struct Function {
     pub codes: BTreeMap<String, u32>,
     /// `Auto` or `FunctionUpdate`, by qualifier.
     pub runtime_updates: BTreeMap<String, String>,
+    /// It may be invoked as often as it likes in one chain of requests.
+    #[serde(default)]
+    pub recursion_allowed: bool,
+    /// What lets its roles decrypt its variables, oldest first.
+    #[serde(default)]
+    pub grants: Vec<Granted>,
     #[serde(skip)]
     kept: Kept,
 }
@@ -158,6 +164,8 @@ impl Function {
             event_invoke: BTreeMap::new(),
             codes: BTreeMap::new(),
             runtime_updates: BTreeMap::new(),
+            recursion_allowed: false,
+            grants: Vec::new(),
             kept: Kept::default(),
         }
     }

@@ -29,6 +29,7 @@ pub mod list;
 mod naming;
 mod page;
 pub mod permission;
+pub mod recursion;
 mod role;
 pub mod runtime;
 mod settings;
@@ -98,6 +99,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["lambda";
     account::{GetAccountSettings},
     tag::{ListTags, TagResource, UntagResource},
     invoke::{Invoke},
+    recursion::{GetFunctionRecursionConfig, PutFunctionRecursionConfig},
 ];
 
 /// What Lambda does later.

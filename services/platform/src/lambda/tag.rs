@@ -35,9 +35,10 @@ pub(crate) fn requested(tags: Option<&BTreeMap<String, String>>, context: &mut C
 }
 
 /// Checks the tags of a request.
-pub(crate) fn read(tags: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+pub(crate) fn read(call: &Call<'_>, tags: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     for (key, value) in &tags {
-        if key.to_ascii_lowercase().starts_with("aws:") {
+        // But for services such as CloudFormation.
+        if key.to_ascii_lowercase().starts_with("aws:") && call.made_by().is_none() {
             return Err(invalid("Tag keys that begin with aws: are reserved for AWS."));
         }
         if key.is_empty() || key.chars().count() > KEY_MAX || value.chars().count() > VALUE_MAX {
@@ -47,10 +48,15 @@ pub(crate) fn read(tags: BTreeMap<String, String>) -> Result<BTreeMap<String, St
             )));
         }
     }
+    expect_few(&tags)?;
+    Ok(tags)
+}
+
+fn expect_few(tags: &BTreeMap<String, String>) -> Result<()> {
     if tags.len() > TAGS_MAX {
         return Err(invalid("Number of tags exceeds resource tag limit."));
     }
-    Ok(tags)
+    Ok(())
 }
 
 fn target(look: &mut Look<'_>, resource: &str) -> Result<Found<FunctionTarget>> {
@@ -83,8 +89,9 @@ impl Operation for TagResource {
         meant(call, &target)?;
         let mut function = to_change(&target);
         let mut tags = std::mem::take(&mut function.tags);
-        tags.extend(read(input.tags)?);
-        function.tags = read(tags)?;
+        tags.extend(read(call, input.tags)?);
+        expect_few(&tags)?;
+        function.tags = tags;
         function.keep(call)?;
         Ok(Empty)
     }

@@ -116,22 +116,30 @@ impl Operation for UpdateFunctionConfiguration {
         let name = function.name.clone();
         settings.apply(&name, &mut function.latest);
         let (role, key) = (function.latest.role.clone(), function.latest.kms_key.clone());
+        let (by, granted) = ((arn.as_str(), role.as_str()), function.grants.len());
         match &settings.environment {
             Some(variables) => {
                 function.latest.environment =
-                    environment::seal(call, &arn, &role, key.as_deref(), variables)?;
+                    environment::seal(call, by, key.as_deref(), variables, &mut function.grants)?;
             }
             None if before.environment.is_some() && before.kms_key != key => {
                 let variables = environment::of_caller(call, &function, &before)?;
                 function.latest.environment =
-                    environment::seal(call, &arn, &role, key.as_deref(), &variables)?;
+                    environment::seal(call, by, key.as_deref(), &variables, &mut function.grants)?;
             }
             None if before.environment.is_some() && before.role != role => {
                 if let Some(key) = &key {
-                    environment::grant(call, &arn, &role, key)?;
+                    let new = environment::grant(call, &arn, &role, key)?;
+                    function.grants.push(new);
                 }
             }
             None => {}
+        }
+        // What no version has the variables of lets nobody decrypt them any more.
+        let replaced =
+            function.grants.len() > granted || function.latest.environment.is_none() || key.is_none();
+        if replaced && function.published == 0 {
+            environment::retire(call, &mut function, granted)?;
         }
         function.latest.modified = call.now.0;
         function.latest.revision = call.uuid()?;

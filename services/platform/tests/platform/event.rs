@@ -105,6 +105,63 @@ fn a_destination_is_told_with_the_roles_permissions() {
     );
 }
 
+/// Two functions that tell each other of their ends do not do so for ever: after sixteen events of one chain Lambda stops, and tells of
+/// that once. A function may be told to allow it.
+#[test]
+fn destinations_that_tell_each_other_come_to_an_end() {
+    let scene = Scene::new();
+    let may = policy(&json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*" }));
+    scene.ok(
+        "iam",
+        "PutRolePolicy",
+        json!({ "RoleName": "runs", "PolicyName": "own", "PolicyDocument": may }),
+    );
+    for name in ["brief-ping", "brief-pong"] {
+        scene.function(name, &json!({}));
+    }
+    for (name, other) in [("brief-ping", "brief-pong"), ("brief-pong", "brief-ping")] {
+        let settings = json!({ "FunctionName": name, "DestinationConfig": {
+            "OnSuccess": { "Destination": arn(other) }, "OnFailure": { "Destination": arn(other) },
+        } });
+        scene.lambda("PutFunctionEventInvokeConfig", settings);
+    }
+    let shown = scene.lambda(
+        "GetFunctionRecursionConfig",
+        json!({ "FunctionName": "brief-ping" }),
+    );
+    assert_eq!(shown, json!({ "RecursiveLoop": "Terminate" }));
+    scene.send("brief-ping", &json!({ "n": 1 }));
+    scene.cloud.advance(86_400 * SECOND);
+    assert_eq!(
+        (waiting(&scene, "brief-ping"), waiting(&scene, "brief-pong")),
+        (0, 0)
+    );
+    let seen = scene.seen();
+    let runs = |name: &str| seen.iter().filter(|seen| seen.invoked == arn(name)).count();
+    assert_eq!((runs("brief-ping"), runs("brief-pong")), (16, 16));
+    let root = |seen: &crate::scene::Seen| seen.trace.split(';').next().unwrap().to_owned();
+    assert!(
+        seen.iter()
+            .all(|one| root(one) == root(&seen[0]) && one.trace.starts_with("Root=1-"))
+    );
+    // Another event begins another chain.
+    scene.send("brief-ping", &json!({ "n": 2 }));
+    assert_eq!(scene.seen().len(), 64);
+    let allowed = json!({ "FunctionName": "brief-ping", "RecursiveLoop": "Allow" });
+    assert_eq!(
+        scene.lambda("PutFunctionRecursionConfig", allowed)["RecursiveLoop"],
+        "Allow"
+    );
+    scene.send("brief-ping", &json!({ "n": 3 }));
+    let seen = scene.seen();
+    let pings = seen
+        .iter()
+        .skip(64)
+        .filter(|seen| seen.invoked == arn("brief-ping"))
+        .count();
+    assert_eq!(pings, 18, "its own count stops nothing; that of the other does");
+}
+
 /// The last event of the function `told`.
 fn told(scene: &Scene) -> Value {
     let seen = scene

@@ -190,3 +190,47 @@ fn what_is_not_built_is_refused() {
         );
     }
 }
+
+/// The grants that let a function's roles decrypt its variables go with what they were for.
+#[test]
+fn grants_go_with_the_variables_they_were_made_for() {
+    let scene = Scene::new();
+    let other = scene.role("other", "lambda.amazonaws.com");
+    let key = scene.ok("kms", "CreateKey", json!({}));
+    let key = key["KeyMetadata"]["Arn"].as_str().unwrap();
+    let grantees = || {
+        let listed = scene.ok("kms", "ListGrants", json!({ "KeyId": key }));
+        let grants = listed["Grants"].as_array().unwrap().clone();
+        let grantee = |grant: &serde_json::Value| grant["GranteePrincipal"].as_str().unwrap().to_owned();
+        grants.iter().map(grantee).collect::<Vec<_>>()
+    };
+    let variables = json!({ "KMSKeyArn": key, "Environment": { "Variables": { "COLOUR": "blue" } } });
+    scene.function("kept", &variables);
+    scene.function("gone", &variables);
+    assert_eq!(grantees().len(), 2);
+    scene.lambda(
+        "UpdateFunctionConfiguration",
+        json!({ "FunctionName": "gone", "Role": other }),
+    );
+    let mut now = grantees();
+    now.sort();
+    assert_eq!(now, [other.clone(), scene.role.clone()], "the old role's is gone");
+    scene.lambda("PublishVersion", json!({ "FunctionName": "gone" }));
+    scene.lambda(
+        "UpdateFunctionConfiguration",
+        json!({ "FunctionName": "gone", "Role": scene.role }),
+    );
+    assert_eq!(grantees().len(), 3, "the version needs the other role's");
+    scene.lambda("DeleteFunction", json!({ "FunctionName": "gone" }));
+    assert_eq!(grantees(), std::slice::from_ref(&scene.role));
+    let (_, said) = scene.invoke("kept", &json!({ "a": 1 }));
+    assert_eq!(said["a"], 1);
+    // A key that is gone keeps no function.
+    scene.ok(
+        "kms",
+        "ScheduleKeyDeletion",
+        json!({ "KeyId": key, "PendingWindowInDays": 7 }),
+    );
+    scene.cloud.advance(8 * 86_400_000);
+    scene.lambda("DeleteFunction", json!({ "FunctionName": "kept" }));
+}

@@ -64,6 +64,45 @@ fn the_issue_of_credentials_is_recorded_with_the_run_that_got_them() {
     );
 }
 
+/// A process keeps what it was started with: while one waits, nobody asks STS or KMS again, and the trail has one issue for all its events.
+#[test]
+fn credentials_are_issued_once_for_a_process() {
+    let scene = Scene::new();
+    scene.function(
+        "warm",
+        &json!({ "Environment": { "Variables": { "COLOUR": "blue" } } }),
+    );
+    let count = |operation: &str| {
+        let records = scene.cloud.records(ACCOUNT, REGION);
+        records
+            .iter()
+            .filter(|record| record.operation == operation && record.caller.invoked_by.is_some())
+            .count()
+    };
+    scene.invoke("warm", &json!({ "n": 1 }));
+    let asked = (count("AssumeRole"), count("Decrypt"));
+    scene.notes.waiting.lock().push(arn("warm:$LATEST"));
+    for n in 2..5 {
+        let (_, said) = scene.invoke("warm", &json!({ "n": n }));
+        assert_eq!(said["n"], n);
+    }
+    assert_eq!((count("AssumeRole"), count("Decrypt")), asked);
+    assert!(
+        scene.seen()[1..]
+            .iter()
+            .all(|seen| seen.warm && seen.environment.is_empty())
+    );
+    // What waited was taken meanwhile: another process is started, with credentials of its own.
+    scene.notes.taken.lock().push(arn("warm:$LATEST"));
+    scene.invoke("warm", &json!({ "n": 5 }));
+    assert_eq!(
+        (count("AssumeRole"), count("Decrypt")),
+        (asked.0 + 1, asked.1 + 1)
+    );
+    let last = scene.seen().pop().unwrap();
+    assert!(!last.warm && last.access_key_id.starts_with("ASIA") && last.zip.is_some());
+}
+
 #[test]
 fn what_the_runner_cannot_do_is_told_as_aws_does() {
     let scene = Scene::new();

@@ -13,3 +13,6 @@ mod function;
 mod invoke;
 mod permission;
 mod scene;
+mod stack;
+mod stack_change;
+mod stack_permission;

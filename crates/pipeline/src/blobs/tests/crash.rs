@@ -120,9 +120,9 @@ impl Plan {
 struct FaultyBlobs(Arc<dyn Blobs>, Arc<Plan>);
 
 impl Blobs for FaultyBlobs {
-    fn stage(&self) -> Result<Box<dyn Staged>> {
+    fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>> {
         self.1.step()?;
-        Ok(Box::new(FaultyStaged(self.0.stage()?, Arc::clone(&self.1))))
+        Ok(Box::new(FaultyStaged(self.0.stage(name)?, Arc::clone(&self.1))))
     }
     fn open(&self, name: &BlobName) -> Result<Option<Box<dyn Blob>>> {
         self.0.open(name)
@@ -149,9 +149,9 @@ impl Staged for FaultyStaged {
         self.1.step()?;
         self.0.append(bytes)
     }
-    fn publish(self: Box<Self>, name: &BlobName) -> Result<()> {
+    fn publish(self: Box<Self>) -> Result<()> {
         self.1.step()?;
-        self.0.publish(name)?;
+        self.0.publish()?;
         // Published, though whoever asked for it does not hear of it.
         self.1.step()
     }
@@ -220,9 +220,9 @@ fn a_sweep_takes_what_nobody_holds() {
     let blobs = cloud.gateway.store().blobs();
     put(&cloud, "a", &text(LARGE));
     let orphan = [9; 16];
-    let mut staged = blobs.stage().unwrap();
+    let mut staged = blobs.stage(&orphan).unwrap();
     staged.append(b"left behind").unwrap();
-    staged.publish(&orphan).unwrap();
+    staged.publish().unwrap();
     let held = {
         let yard = &cloud.gateway.environment.yard;
         let held = yard.hold(orphan);

@@ -4,6 +4,8 @@ mod chunked;
 mod crash;
 mod lost;
 mod rig;
+mod snapshots;
+mod sweep;
 
 use http::Method;
 use proptest::prelude::*;

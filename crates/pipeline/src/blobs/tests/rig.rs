@@ -427,6 +427,7 @@ impl<'a> Ask<'a> {
             headers,
             body,
             peer: "127.0.0.1:50000".parse().unwrap(),
+            standing: crate::front::Standing::default(),
             tls: None,
         }
     }

@@ -68,9 +68,6 @@ async fn a_sandbox_sees_nothing_that_is_not_its_own() {
 }
 
 async fn sees_its_own(place: Place) {
-    let ground = place.sandboxes.0.ground.get();
-    let unconfined = ground.is_some_and(|ground| matches!(ground.confinement, Confinement::Nothing));
-    let user = ground.and_then(|ground| ground.confinement.user(0));
     // Something of the server's that no function may see.
     std::fs::write(place.folder.path().join("secret"), "data").unwrap();
     let mut invocation = python("alone", LOOKS);
@@ -79,6 +76,9 @@ async fn sees_its_own(place: Place) {
     let payload = json!({"secret": secret, "folders": folders}).to_string();
     invocation.payload = Bytes::from(payload);
     let ran = place.run(&invocation).await;
+    let ground = place.sandboxes.0.ground.get();
+    let unconfined = ground.is_some_and(|ground| matches!(ground.confinement, Confinement::Nothing));
+    let user = ground.and_then(|ground| ground.confinement.user(0));
     let answer = told(&ran);
     assert_eq!(ran.error, None, "{answer}");
     let mut seen: Vec<&str> = answer["environment"]
@@ -143,6 +143,92 @@ async fn sees_its_own(place: Place) {
         );
     }
     assert!(!place.folder.path().join("functions/codes").join("new").exists());
+}
+
+/// Says what it can read of a file that it sees.
+const READS: &str = r#"
+def handler(event, context):
+    try:
+        with open(event["file"]) as file:
+            return file.read()
+    except OSError as error:
+        return type(error).__name__
+"#;
+
+/// A server that is root shares that with no function: seen from the host, a function's processes belong to a user whom nothing else
+/// belongs to, and what only root may read stays closed to them, even where a jail shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_is_root_of_the_host() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bin = folder.path().join("python/bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = bin.join("python3.14");
+    let stand_in = format!(
+        "#!/bin/sh\nif [ \"$1\" = -I ]; then printf '3.14.1\\n%s\\n%s\\n' '{}' '{}'; else exec python3 \"$@\"; fi\n",
+        program.display(),
+        folder.path().join("python").display()
+    );
+    std::fs::write(&program, stand_in).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    for (name, content, mode) in [("open", "open", 0o644), ("closed", "closed", 0o600)] {
+        std::fs::write(bin.join(name), content).unwrap();
+        std::fs::set_permissions(bin.join(name), Permissions::from_mode(mode)).unwrap();
+    }
+    let home = folder.path().join("functions");
+    let sandboxes = Sandboxes::open(&home, vec![bin.clone()], false).unwrap();
+    let mut users = std::collections::BTreeSet::new();
+    for name in ["whose", "another"] {
+        let name = format!("{name}-{}", std::process::id());
+        let mut invocation = python(&name, READS);
+        invocation.runtime = "python3.14".to_owned();
+        for (file, expected) in [("open", "open"), ("closed", "PermissionError")] {
+            invocation.payload = Bytes::from(json!({ "file": bin.join(file) }).to_string());
+            let ran = sandboxes.invoke(&invocation).await.unwrap();
+            assert_eq!(told(&ran), expected, "{}", tail(&ran));
+        }
+        let statuses = statuses_of(&name);
+        assert!(!statuses.is_empty(), "the process waits for more to do");
+        for status in statuses {
+            let line = |name: &str| {
+                status
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap()
+                    .trim()
+            };
+            let ids: Vec<u32> = line("Uid:")
+                .split_whitespace()
+                .map(|id| id.parse().unwrap())
+                .collect();
+            assert!(
+                ids.iter().all(|id| *id >= 0x7000_0000 && *id == ids[0]),
+                "{ids:?}"
+            );
+            assert_eq!(line("Gid:"), line("Uid:"));
+            assert_eq!((line("Groups:"), line("CapEff:")), ("", "0000000000000000"));
+            users.insert(ids[0]);
+        }
+    }
+    assert_eq!(users.len(), 2, "each sandbox has a user of its own");
+    sandboxes.stop().await;
+}
+
+/// What the host says of the processes that have a function's variables.
+fn statuses_of(function: &str) -> Vec<String> {
+    let wanted = format!("AWS_LAMBDA_FUNCTION_NAME={function}");
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ours = processes.filter(|process| {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == wanted.as_bytes())
+    });
+    ours.filter_map(|process| std::fs::read_to_string(process.path().join("status")).ok())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

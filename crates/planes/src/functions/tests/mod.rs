@@ -125,6 +125,7 @@ fn invocation(name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) 
         log_tail: true,
         concurrency: Vec::new(),
         now: Timestamp(1_795_305_600_000),
+        warm: false,
     }
 }
 

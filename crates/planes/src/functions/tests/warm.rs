@@ -136,3 +136,31 @@ async fn code_is_held_and_asked_for() {
     assert_eq!(told(&place.run(&invocation).await), 1);
     assert!(place.sandboxes.holds(&invocation.code_sha256));
 }
+
+/// A process is found by what it was started with; what is for a waiting process alone starts none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_process_needs_nothing_to_run_again() {
+    let place = Place::new();
+    let source = "import os\ndef handler(e, c): return [os.getpid(), os.environ['AWS_ACCESS_KEY_ID'], os.environ['_X_AMZN_TRACE_ID']]\n";
+    let mut whole = python("again", source);
+    whole.trace_id = Some("Root=1".to_owned());
+    let (arn, configuration) = (whole.function_arn.clone(), whole.configuration.clone());
+    let expires = whole.credentials.as_ref().unwrap().expires;
+    let waits = |until| place.sandboxes.waits(&arn, &configuration, until);
+    let mut bare = python("again", source);
+    (bare.warm, bare.zip, bare.credentials) = (true, None, None);
+    bare.environment.clear();
+    bare.trace_id = Some("Root=2".to_owned());
+    assert!(!waits(whole.now));
+    assert_eq!(place.sandboxes.invoke(&bare).await.unwrap_err(), NotRun::Cold);
+    let first = told(&place.run(&whole).await);
+    assert!(waits(whole.now));
+    assert!(!waits(expires), "its credentials end");
+    assert!(
+        !place.sandboxes.waits(&arn, "2", whole.now),
+        "another configuration"
+    );
+    let again = told(&place.run(&bare).await);
+    assert_eq!((&again[0], &again[1]), (&first[0], &first[1]));
+    assert_eq!((&first[2], &again[2]), (&json!("Root=1"), &json!("Root=2")));
+}

@@ -16,7 +16,7 @@ use crate::s3::{access, locate};
 
 on_bucket! {
     /// Shows a bucket's access control list.
-    GetBucketAcl(model::GetBucketAclRequest) -> model::GetBucketAclOutput, Access::read("s3:GetBucketAcl");
+    GetBucketAcl(model::GetBucketAclRequest) -> model::GetBucketAclOutput, Access::read("s3:GetBucketAcl"), entrance;
     |_call, bucket, _input| {
         Ok(model::GetBucketAclOutput {
             grants: Some(shown(&bucket.acl)),

@@ -65,7 +65,7 @@ fn check(rules: &[model::CORSRule]) -> Result<()> {
 
 on_bucket! {
     /// Shows which origins a bucket lets in.
-    GetBucketCors(model::GetBucketCorsRequest) -> model::GetBucketCorsOutput, Access::read("s3:GetBucketCORS");
+    GetBucketCors(model::GetBucketCorsRequest) -> model::GetBucketCorsOutput, Access::read("s3:GetBucketCORS"), entrance;
     |call, bucket, _input| {
         let found: Option<model::CORSConfiguration> = configuration::read(call, &bucket, Configured::Cors, "")?;
         let Some(found) = found else {

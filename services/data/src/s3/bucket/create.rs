@@ -2,13 +2,17 @@
 //!
 //! Source: S3 API Reference, "CreateBucket".
 
+use std::sync::Arc;
+
 use ::policy::Context;
 use api::s3 as model;
 use api::s3::fault::{bucket_already_exists, bucket_already_owned_by_you};
 use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Result};
 use wire::Fault;
 
-use super::{BUCKETS, Bucket, OWNED, ObjectLock, Owned, Versioning, arn, name, tagging};
+use super::{BUCKETS, Bucket, BucketTarget, OWNED, ObjectLock, Owned, Versioning, arn, name, tagging};
+use crate::s3::access;
+use crate::s3::access_point;
 use crate::s3::acl::{Acl, Permission};
 use crate::s3::acl_request::Asked;
 use crate::s3::fault::text;
@@ -86,7 +90,9 @@ impl Operation for CreateBucket {
         drop(target);
         let mut bucket = Bucket::new(call, &input.bucket, &region);
         let (arn, account) = (bucket.arn(), bucket.account.clone());
-        let also = |call: &mut Call<'_>, access| call.also(access, &arn, &account, Context::default());
+        let mut keys = Context::default();
+        Self::conditions(&input, &mut keys);
+        let also = |call: &mut Call<'_>, access| call.also(access, &arn, &account, keys.clone());
         if input.object_lock_enabled_for_bucket == Some(true) {
             also(call, LOCK)?;
             also(call, VERSIONING)?;
@@ -102,15 +108,27 @@ impl Operation for CreateBucket {
             bucket.tags = tagging::collect(tags(&input), 50)?;
         }
         let asked = asked_list(&input);
-        if asked.is_some() {
+        let list = asked.read(call, &account, &account)?;
+        // What a bucket has anyway needs no permission of its own.
+        let grants = list.as_ref().filter(|_| asked.canned != Some("private"));
+        if let Some(present) = call.get(&BUCKETS, &input.bucket)? {
+            let present = expect_same(present, &bucket, &input)?;
+            if grants.is_some() {
+                let target = Found::Here(BucketTarget::new(Arc::clone(&present)));
+                let _granted: Authorized<BucketTarget> = call.authorize(ACL, target, keys)?;
+            }
+            return reset(call, &present, list.unwrap_or_else(|| Acl::private(&account)));
+        }
+        if grants.is_some() {
             also(call, ACL)?;
         }
-        if let Some(list) = asked.read(call, &account, &account)? {
-            expect_list(&bucket, &list)?;
+        if let Some(list) = list {
+            expect_list(&bucket, &list, true)?;
             bucket.acl = list;
         }
-        if let Some(present) = call.get(&BUCKETS, &input.bucket)? {
-            return taken(&present, &account, &region);
+        if access_point::is_host_of_other(call, &input.bucket, &account)? {
+            // Requests by the ARN of that access point come under this name.
+            return Err(unavailable().with("BucketName", text(&input.bucket)));
         }
         expect_room(call)?;
         let owned = Owned {
@@ -123,21 +141,47 @@ impl Operation for CreateBucket {
     }
 }
 
-/// The answer to the making of a bucket that is there already. In the oldest region its owner may make it again.
-fn taken(present: &Bucket, account: &str, region: &str) -> Result<model::CreateBucketOutput> {
-    let fault = if present.account != account {
-        bucket_already_exists(
-            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
-             different name and try again.",
-        )
-    } else if present.region == OLDEST_REGION && region == OLDEST_REGION {
-        return Ok(made(&present.name, region));
+/// `BucketAlreadyExists`, 409.
+fn unavailable() -> Fault {
+    bucket_already_exists(
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a \
+         different name and try again.",
+    )
+}
+
+/// A bucket that is there already, if its owner may make it again: in the oldest region, and if it is what the request asks for.
+fn expect_same(
+    present: Arc<Bucket>,
+    wanted: &Bucket,
+    input: &model::CreateBucketRequest,
+) -> Result<Arc<Bucket>> {
+    let is_same = present.region == OLDEST_REGION
+        && wanted.region == OLDEST_REGION
+        && (wanted.object_lock.is_none() || present.object_lock.is_some())
+        && (input.object_ownership.is_none() || present.ownership == wanted.ownership)
+        && (wanted.tags.is_empty() || present.tags == wanted.tags);
+    let fault = if present.account != wanted.account {
+        unavailable()
+    } else if is_same {
+        return Ok(present);
     } else {
         bucket_already_owned_by_you(
             "Your previous request to create the named bucket succeeded and you already own it.",
         )
     };
     Err(fault.with("BucketName", text(&present.name)))
+}
+
+/// Makes a bucket again, which gives it the list of the request, or none (S3 API Reference, "BucketAlreadyOwnedByYou").
+fn reset(call: &mut Call<'_>, present: &Bucket, list: Acl) -> Result<model::CreateBucketOutput> {
+    let blocks = access::block(call, present)?.block_public_acls;
+    expect_list(present, &list, blocks)?;
+    if present.acl != list {
+        let mut bucket = present.clone();
+        bucket.acl = list;
+        bucket.keep(call)?;
+    }
+    Ok(made(&present.name, &present.region))
 }
 
 fn made(name: &str, region: &str) -> model::CreateBucketOutput {
@@ -176,8 +220,9 @@ fn asked_list(input: &model::CreateBucketRequest) -> Asked<'_> {
     )
 }
 
-/// A bucket is made with a list that grants to others only where lists count, and never open to the public.
-fn expect_list(bucket: &Bucket, list: &Acl) -> Result<()> {
+/// A bucket is made with a list that grants to others only where lists count, and to the public only where nothing blocks that, as in
+/// every new bucket.
+fn expect_list(bucket: &Bucket, list: &Acl, blocks_public: bool) -> Result<()> {
     if !bucket.has_acls() && !list.is_private_to(&bucket.account) {
         return Err(Fault::plain(
             "InvalidBucketAclWithObjectOwnership",
@@ -186,7 +231,7 @@ fn expect_list(bucket: &Bucket, list: &Acl) -> Result<()> {
         )
         .with("BucketName", text(&bucket.name)));
     }
-    if list.is_public() {
+    if blocks_public && list.is_public() {
         return Err(Fault::plain(
             "InvalidBucketAclWithBlockPublicAccessError",
             400,

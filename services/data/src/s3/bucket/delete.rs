@@ -7,7 +7,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::typed::Empty;
 
 use super::{BUCKETS, BucketTarget, OWNED};
-use crate::s3::{configuration, emptiness, fault, lifecycle, locate};
+use crate::s3::{access_point, configuration, emptiness, fault, lifecycle, locate, report};
 
 /// Deletes an empty bucket.
 pub struct DeleteBucket;
@@ -23,10 +23,14 @@ impl Operation for DeleteBucket {
     }
 
     fn handle(call: &mut Call<'_>, bucket: Authorized<BucketTarget>, _input: Self::Input) -> Result<Empty> {
+        if access_point::has_any(call, &bucket)? {
+            return Err(fault::bucket_has_access_points_attached(&bucket.name));
+        }
         if !emptiness::is_empty(call, &bucket.name)? {
             return Err(fault::bucket_not_empty(&bucket.name));
         }
         lifecycle::end(call, &bucket.name)?;
+        report::end_all(call, &bucket.name)?;
         configuration::delete_all(call, &bucket.name)?;
         emptiness::discard_rest(call, &bucket.name)?;
         call.delete(&OWNED, &(bucket.account.as_str(), bucket.name.as_str()))?;

@@ -16,16 +16,16 @@ impl Operation for HeadBucket {
     const ACCESS: Access = Access::list("s3:ListBucket");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(
         _call: &mut Call<'_>,
         bucket: Authorized<BucketTarget>,
-        _input: Self::Input,
+        input: Self::Input,
     ) -> Result<Self::Output> {
         Ok(model::HeadBucketOutput {
-            access_point_alias: Some(false),
+            access_point_alias: Some(bucket.point().is_some_and(|point| point.alias == input.bucket)),
             bucket_arn: Some(arn(&bucket.name)),
             bucket_region: Some(bucket.region.clone()),
             ..Default::default()
@@ -43,7 +43,7 @@ impl Operation for GetBucketLocation {
     const ACCESS: Access = Access::read("s3:GetBucketLocation");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket_anywhere(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance_anywhere(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use wire::Fault;
 use wire::typed::Empty;
 
-use super::{Configured, on_bucket::on_bucket, to_change};
+use super::versioning::invalid_state;
+use super::{Configured, mfa_delete, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_argument, invalid_request, malformed_xml, text};
 use crate::s3::lifecycle;
@@ -308,6 +309,11 @@ on_bucket! {
         };
         if asked.rules.is_empty() || asked.rules.len() > RULES_MAX {
             return Err(malformed_xml());
+        }
+        if mfa_delete::is_on(&bucket) {
+            return Err(invalid_state(
+                "MFA delete is enabled on this bucket, so a lifecycle configuration cannot be applied.",
+            ));
         }
         let mut ids = BTreeSet::new();
         for rule in &mut asked.rules {

@@ -12,11 +12,12 @@ use std::sync::Arc;
 
 use ::policy::Context;
 use api::s3 as model;
-use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
+use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result, Way};
 use serde::{Deserialize, Serialize};
 use store::Table;
 
 use super::access::{self, Kept};
+use super::access_point::AccessPoint;
 use super::acl::{Acl, Grantee};
 
 mod acl;
@@ -28,10 +29,11 @@ mod head;
 mod lifecycle;
 mod list;
 mod logging;
+pub(crate) mod mfa_delete;
 pub(crate) mod name;
 mod notification;
 mod on_bucket;
-mod policy;
+pub(crate) mod policy;
 mod public_block;
 mod replication;
 mod reports;
@@ -231,6 +233,9 @@ pub struct Bucket {
     pub created: i64,
     #[serde(default)]
     pub versioning: Versioning,
+    /// Whether versions go for good only with a code; `None` if that was never said.
+    #[serde(default)]
+    pub mfa_delete: Option<bool>,
     #[serde(default)]
     pub ownership: Ownership,
     /// The setting was deleted, so that nothing shows it.
@@ -297,6 +302,7 @@ impl Bucket {
             region: region.to_owned(),
             created: look.now.0,
             versioning: Versioning::Never,
+            mfa_delete: None,
             ownership: Ownership::BucketOwnerEnforced,
             ownership_unsaid: false,
             public_access_block: Some(PublicAccessBlock::ALL),
@@ -347,29 +353,46 @@ pub fn arn(name: &str) -> String {
 
 /// A bucket as a request named it.
 #[derive(Clone)]
-pub struct BucketTarget(Arc<Bucket>);
+pub struct BucketTarget {
+    bucket: Arc<Bucket>,
+    /// The access point that the request named instead.
+    point: Option<Arc<AccessPoint>>,
+}
 
 impl BucketTarget {
     pub(crate) const fn new(bucket: Arc<Bucket>) -> Self {
-        Self(bucket)
+        Self { bucket, point: None }
+    }
+
+    /// A bucket that is reached through an access point.
+    pub(crate) fn through(bucket: Arc<Bucket>, point: Arc<AccessPoint>) -> Self {
+        Self {
+            bucket: point.seen(bucket),
+            point: Some(point),
+        }
+    }
+
+    /// The access point that the request came through.
+    pub(crate) const fn point(&self) -> Option<&Arc<AccessPoint>> {
+        self.point.as_ref()
     }
 
     /// The row, to be kept.
     pub fn shared(&self) -> Arc<Bucket> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.bucket)
     }
 }
 
 /// The row of a bucket that was granted, to be changed.
 pub(crate) fn to_change(bucket: &Authorized<BucketTarget>) -> Bucket {
-    (*bucket.0).clone()
+    (*bucket.bucket).clone()
 }
 
 impl Deref for BucketTarget {
     type Target = Bucket;
 
     fn deref(&self) -> &Bucket {
-        &self.0
+        &self.bucket
     }
 }
 
@@ -377,18 +400,26 @@ impl Resource for BucketTarget {
     const TYPE: &'static str = "AWS::S3::Bucket";
 
     fn arn(&self) -> String {
-        self.0.arn()
+        self.bucket.arn()
     }
 
     fn account(&self) -> &str {
-        &self.0.account
+        &self.bucket.account
     }
 
     fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
-        access::of_bucket(look, &self.0)
+        access::of_bucket(look, &self.bucket)
     }
 
     fn conditions(&self, context: &mut Context) {
-        access::conditions(&self.0, context);
+        access::conditions(&self.bucket, context);
+        if let Some(point) = &self.point {
+            point.conditions(context);
+        }
+    }
+
+    fn way(&self, look: &mut Look<'_>) -> Result<Option<Way>> {
+        let way = self.point.as_ref().map(|point| point.way(look, None));
+        way.transpose()
     }
 }

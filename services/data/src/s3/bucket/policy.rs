@@ -1,15 +1,17 @@
 //! Bucket policies.
 //!
 //! Invariant: a kept policy was parsed, speaks of its own bucket alone and names only principals who exist; users and roles are kept by
-//! their ids, so that what they were given ends with them. The root user of the owner can always read and change it.
+//! their ids, so that what they were given ends with them. The root user of the owner can always read and change it; others lose that
+//! by a policy of their own only if they say that they mean it.
 //!
 //! Source: S3 API Reference, "PutBucketPolicy"; S3 User Guide, "Policies and permissions in Amazon S3".
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ::policy::{Arn, Context, Policy, PolicyKind, Principal, public, reference, substitute};
+use ::policy::{Arn, Context, Policy, PolicyKind, Principal, StatementView, public, reference, substitute};
 use api::s3 as model;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, ResourcePolicies, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, ResourcePolicies, Result, Way};
 use wire::Fault;
 use wire::typed::Empty;
 
@@ -49,11 +51,19 @@ impl Resource for Keeping {
     fn conditions(&self, context: &mut Context) {
         Resource::conditions(&self.bucket, context);
     }
+
+    fn way(&self, look: &mut Look<'_>) -> Result<Option<Way>> {
+        self.bucket.way(look)
+    }
 }
 
 fn keeping(look: &mut Look<'_>, name: &str, owner: Option<&str>) -> Result<Found<Keeping>> {
     let found = locate::bucket(look, name, owner)?;
-    Ok(match found {
+    Ok(kept(look, found))
+}
+
+fn kept(look: &Look<'_>, found: Found<BucketTarget>) -> Found<Keeping> {
+    match found {
         Found::Here(bucket) => {
             let root = look.caller().is_some_and(|caller| {
                 matches!(&caller.principal, Principal::Root { account } if *account == bucket.account)
@@ -61,15 +71,20 @@ fn keeping(look: &mut Look<'_>, name: &str, owner: Option<&str>) -> Result<Found
             Found::Here(Keeping { bucket, root })
         }
         Found::Absent { arn, fault } => Found::Absent { arn, fault },
-    })
+    }
 }
 
 fn malformed(message: impl Into<String>) -> Fault {
     Fault::plain("MalformedPolicy", 400, message)
 }
 
-/// Checks a policy that is about to be a bucket's; tells how it is kept, and by which name each id in it was given.
-fn check(look: &mut Look<'_>, bucket: &Bucket, given: &str) -> Result<(String, BTreeMap<String, String>)> {
+/// Checks a policy that is about to be a bucket's or an access point's; tells how it is kept, and by which name each id in it was
+/// given. `place` checks where a statement applies.
+pub(crate) fn check(
+    look: &mut Look<'_>,
+    given: &str,
+    place: &dyn Fn(StatementView<'_>) -> Result<()>,
+) -> Result<(String, BTreeMap<String, String>)> {
     if given.len() > BYTES_MAX {
         return Err(malformed("Policy exceeds the maximum allowed document size."));
     }
@@ -107,7 +122,7 @@ fn check(look: &mut Look<'_>, bucket: &Bucket, given: &str) -> Result<(String, B
                 names.insert(id, name);
             }
         }
-        check_place(bucket, statement)?;
+        place(statement)?;
     }
     Ok((substitute(given, &ids), names))
 }
@@ -130,15 +145,20 @@ fn known(look: &mut Look<'_>, name: &str) -> Result<bool> {
     }
 }
 
-/// A statement speaks of this bucket, with actions that S3 has for what it names.
-fn check_place(bucket: &Bucket, statement: policy::StatementView<'_>) -> Result<()> {
-    let arn = bucket.arn();
+/// A statement speaks of this bucket or access point, with actions that S3 has for what it names: `whole` and `object`, as the
+/// reference calls them. The ARNs of objects go on with `behind`.
+pub(crate) fn check_place(
+    arn: &str,
+    behind: &str,
+    (whole, object): (&str, &str),
+    statement: StatementView<'_>,
+) -> Result<()> {
     let (mut on_bucket, mut on_objects) = (false, false);
     for resource in statement.resources().1 {
-        let rest = resource.strip_prefix(&arn);
+        let rest = resource.strip_prefix(arn);
         match rest {
             Some("") => on_bucket = true,
-            Some(rest) if rest.starts_with('/') => on_objects = true,
+            Some(rest) if rest.starts_with(behind) => on_objects = true,
             // A pattern that goes on from the name reaches both, and no bucket but this one only if the name is whole.
             _ => return Err(malformed("Policy has invalid resource").with("Detail", text(resource))),
         }
@@ -156,7 +176,7 @@ fn check_place(bucket: &Bucket, statement: policy::StatementView<'_>) -> Result<
             action.resources().any(|of| match of.resource.name {
                 "bucket" => on_bucket,
                 "object" => on_objects,
-                _ => false,
+                name => (name == whole && on_bucket) || (name == object && on_objects),
             })
         });
         if !negated && !applies {
@@ -181,7 +201,9 @@ impl Operation for PutBucketPolicy {
 
     fn handle(call: &mut Call<'_>, kept: Authorized<Keeping>, input: Self::Input) -> Result<Empty> {
         let mut bucket = owners(call, &kept)?;
-        let (policy, names) = check(call, &bucket, &input.policy)?;
+        let arn = bucket.arn();
+        let place = |statement: StatementView<'_>| check_place(&arn, "/", ("bucket", "object"), statement);
+        let (policy, names) = check(call, &input.policy, &place)?;
         let block = access::block(call, &bucket)?;
         let parsed = Policy::parse(&policy, PolicyKind::Resource).map_err(Fault::internal)?;
         if block.block_public_policy && public::is_public(&parsed) {
@@ -194,9 +216,22 @@ impl Operation for PutBucketPolicy {
         }
         bucket.policy = Some(policy);
         bucket.policy_names = names;
+        if !kept.root && input.confirm_remove_self_bucket_access != Some(true) {
+            expect_way_back(call, &bucket)?;
+        }
         bucket.keep(call)?;
         Ok(Empty)
     }
+}
+
+/// Refuses a policy that takes the permission to change it from whoever puts it, and who has not said that this is meant.
+fn expect_way_back(call: &mut Call<'_>, bucket: &Bucket) -> Result<()> {
+    if call.would_admit(PUT, &BucketTarget::new(Arc::new(bucket.clone())))? {
+        return Ok(());
+    }
+    Err(malformed(
+        "The new bucket policy will not allow you to update the bucket policy in the future.",
+    ))
 }
 
 /// The row, for callers of the owner's account: others may not touch a policy whatever it says.
@@ -226,7 +261,9 @@ impl Operation for GetBucketPolicy {
     const ACCESS: Access = Access::read("s3:GetBucketPolicy");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Keeping>> {
-        keeping(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        let owner = input.expected_bucket_owner.as_deref();
+        let found = locate::entrance(look, &input.bucket, owner)?;
+        Ok(kept(look, found))
     }
 
     fn handle(call: &mut Call<'_>, kept: Authorized<Keeping>, _input: Self::Input) -> Result<Self::Output> {
@@ -234,18 +271,22 @@ impl Operation for GetBucketPolicy {
         let Some(policy) = &bucket.policy else {
             return Err(none(&bucket));
         };
-        // An id is shown as an ARN only while the one it was given to bears it.
-        let directory = call.directory();
-        let mut there = BTreeMap::new();
-        for (id, given) in &bucket.policy_names {
-            if directory.principal_id(call, given)?.as_ref() == Some(id) {
-                there.insert(id.clone(), given.clone());
-            }
-        }
         Ok(model::GetBucketPolicyOutput {
-            policy: Some(substitute(policy, &there)),
+            policy: Some(shown(call, policy, &bucket.policy_names)?),
         })
     }
+}
+
+/// A kept policy as it is shown: an id as an ARN only while the one it was given to bears it.
+pub(crate) fn shown(look: &mut Look<'_>, policy: &str, names: &BTreeMap<String, String>) -> Result<String> {
+    let directory = look.directory();
+    let mut there = BTreeMap::new();
+    for (id, given) in names {
+        if directory.principal_id(look, given)?.as_ref() == Some(id) {
+            there.insert(id.clone(), given.clone());
+        }
+    }
+    Ok(substitute(policy, &there))
 }
 
 /// Takes a bucket's policy away.

@@ -9,14 +9,16 @@ use pipeline::{Access, Result};
 use wire::Fault;
 use wire::typed::Empty;
 
-use super::{Configured, DefaultRetention, ObjectLock, Span, Versioning, on_bucket::on_bucket, to_change};
+use super::{
+    Configured, DefaultRetention, ObjectLock, Span, Versioning, mfa_delete, on_bucket::on_bucket, to_change,
+};
 use crate::s3::fault::{invalid_argument, malformed_xml, text};
 
 /// The longest default retention.
 const DAYS_MAX: i32 = 36_500;
 const YEARS_MAX: i32 = 100;
 
-fn invalid_state(message: &str) -> Fault {
+pub(super) fn invalid_state(message: &str) -> Fault {
     Fault::plain("InvalidBucketState", 409, message)
 }
 
@@ -31,7 +33,13 @@ on_bucket! {
             Versioning::Suspended => Some(model::BucketVersioningStatus::Suspended),
         };
         Ok(model::GetBucketVersioningOutput {
-            mfa_delete: None,
+            mfa_delete: bucket.mfa_delete.map(|on| {
+                if on {
+                    model::MFADeleteStatus::Enabled
+                } else {
+                    model::MFADeleteStatus::Disabled
+                }
+            }),
             status,
         })
     }
@@ -42,13 +50,6 @@ on_bucket! {
     PutBucketVersioning(model::PutBucketVersioningRequest) -> Empty, Access::write("s3:PutBucketVersioning");
     |call, bucket, input| {
         let asked = input.versioning_configuration;
-        if asked.mfa_delete == Some(model::MFADelete::Enabled) {
-            return Err(Fault::plain(
-                "NotImplemented",
-                501,
-                "MFA delete is not implemented by this version of Ringwork.",
-            ));
-        }
         let versioning = match asked.status {
             Some(model::BucketVersioningStatus::Enabled) => Versioning::Enabled,
             Some(model::BucketVersioningStatus::Suspended) => Versioning::Suspended,
@@ -71,8 +72,18 @@ on_bucket! {
                  versioning state, first delete the replication configuration.",
             ));
         }
+        let wanted = asked.mfa_delete.map(|wanted| wanted == model::MFADelete::Enabled);
+        if wanted == Some(true) && bucket.configured.contains(&Configured::Lifecycle) {
+            return Err(invalid_state(
+                "A lifecycle configuration is present on this bucket, so MFA delete cannot be enabled.",
+            ));
+        }
+        if wanted == Some(true) || mfa_delete::is_on(&bucket) {
+            mfa_delete::prove(call, &bucket, input.mfa.as_deref())?;
+        }
         let mut bucket = to_change(&bucket);
         bucket.versioning = versioning;
+        bucket.mfa_delete = wanted.or(bucket.mfa_delete);
         bucket.keep(call)?;
         Ok(Empty)
     }

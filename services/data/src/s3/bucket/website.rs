@@ -55,13 +55,22 @@ fn check(asked: &model::WebsiteConfiguration) -> Result<()> {
                 "You can only define ReplaceKeyPrefix or ReplaceKey but not both.",
             ));
         }
-        let code = redirect.http_redirect_code.as_deref();
-        if code.is_some_and(|code| {
-            !(code.len() == 3
-                && code.starts_with('3')
-                && code != "300"
-                && code.bytes().all(|byte| byte.is_ascii_digit()))
+        let condition = rule.condition.as_ref();
+        if condition.is_some_and(|condition| {
+            condition.key_prefix_equals.is_none() && condition.http_error_code_returned_equals.is_none()
         }) {
+            return Err(invalid_request(
+                "Condition cannot be empty. To redirect all requests without a condition, the condition element shouldn't be present.",
+            ));
+        }
+        let error = condition.and_then(|condition| condition.http_error_code_returned_equals.as_deref());
+        if let Some(error) = error.filter(|code| !is_code(code, b"45")) {
+            return Err(invalid_request(format!(
+                "The provided HTTP error code ({error}) is not valid. Valid codes are 4XX or 5XX."
+            )));
+        }
+        let code = redirect.http_redirect_code.as_deref();
+        if code.is_some_and(|code| !is_code(code, b"3") || code == "300") {
             return Err(invalid_request(format!(
                 "The provided HTTP redirect code ({}) is not valid. Valid codes are 3XX except 300.",
                 code.unwrap_or_default()
@@ -69,6 +78,13 @@ fn check(asked: &model::WebsiteConfiguration) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a text is a status code that begins with one of these digits.
+fn is_code(code: &str, first: &[u8]) -> bool {
+    code.len() == 3
+        && code.bytes().all(|byte| byte.is_ascii_digit())
+        && code.bytes().next().is_some_and(|digit| first.contains(&digit))
 }
 
 on_bucket! {

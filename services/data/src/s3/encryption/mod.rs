@@ -2,7 +2,7 @@
 //!
 //! | mode | what wraps the content's key |
 //! |---|---|
-//! | SSE-S3 (`AES256`) | the installation's seal |
+//! | SSE-S3 (`AES256`) | S3's own master key, of which there is a new generation every year (`master`) |
 //! | SSE-KMS (`aws:kms`) | a data key that KMS makes for the caller, kept as KMS encrypted it; with a bucket key, one for many objects |
 //! | DSSE-KMS (`aws:kms:dsse`) | two layers with a key each: the inner one as in SSE-KMS, the outer one as in SSE-S3 |
 //! | SSE-C | the customer's own key, of which a salted HMAC is kept and nothing else |
@@ -24,11 +24,13 @@ use serde::{Deserialize, Serialize};
 
 mod customer;
 mod kms;
+mod master;
 mod mode;
 mod plan;
 mod update;
 
 pub(crate) use customer::{Customer, Proof, customer, expect_no_customer};
+pub use master::JOB as ROTATED;
 pub(crate) use mode::{Asked, asked};
 pub(crate) use plan::{Opener, Plan};
 pub use update::UpdateObjectEncryption;
@@ -51,8 +53,38 @@ impl<'de> Deserialize<'de> for Octets {
     }
 }
 
-/// The wrapped keys of one content.
-pub(crate) type Wrapped = Octets;
+/// The wrapped keys of one content: `GENERATION.BASE64`, or Base64 alone of what no generation of S3's own key wrapped.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Wrapped {
+    /// Of S3's master key; 0 where the installation's seal or somebody else's key alone wrapped them.
+    pub(crate) generation: u32,
+    pub(crate) octets: Vec<u8>,
+}
+
+impl Serialize for Wrapped {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let text = STANDARD.encode(&self.octets);
+        match self.generation {
+            0 => serializer.serialize_str(&text),
+            number => serializer.collect_str(&format_args!("{number}.{text}")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Wrapped {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let (generation, text) = match text.split_once('.') {
+            Some((number, text)) => (number.parse().map_err(serde::de::Error::custom)?, text),
+            None => (0, &*text),
+        };
+        let octets = STANDARD.decode(text.as_bytes());
+        Ok(Self {
+            generation,
+            octets: octets.map_err(serde::de::Error::custom)?,
+        })
+    }
+}
 
 /// What is kept of an object under a KMS key.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

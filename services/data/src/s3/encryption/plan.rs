@@ -2,34 +2,63 @@
 //!
 //! Invariant: a plan is made before a body is taken in, so that nobody sends one in vain.
 
+use std::sync::Arc;
+
 use crypto::{Secret, envelope};
 use pipeline::{Call, Look, Result};
 use wire::Fault;
 
 use super::customer::{Customer, Proof, expect_no_customer};
+use super::master::{self, Masters};
 use super::mode::{Asked, Mode};
-use super::{Applied, Octets, Place, Wrapped, kms};
+use super::{Applied, Place, UnderKms, Wrapped, kms};
 use crate::s3::bucket::Bucket;
+use crate::s3::fault::invalid_request;
 
 /// Bytes of a content's key.
 const KEY_BYTES: usize = 32;
-/// What the seal binds wrapped keys to, beside their place.
+/// What the seal bound wrapped keys to, beside their place, before S3 had keys of its own.
 const DOMAIN: &str = "s3.object-keys";
 
-/// What wraps the keys of contents. `None` is the installation's seal alone.
+/// What wraps the keys of contents.
 struct Wrapping {
-    /// KMS's data key or the customer's key.
+    /// KMS's data key or the customer's key, for the innermost layer.
     key: Option<Secret>,
     layers: u8,
+    /// S3's own, for all other layers.
+    masters: Arc<Masters>,
 }
 
 impl Wrapping {
-    const SEAL: Self = Self { key: None, layers: 1 };
+    fn own(masters: Arc<Masters>) -> Self {
+        Self {
+            key: None,
+            layers: 1,
+            masters,
+        }
+    }
 
-    const fn under(key: Secret, layers: u8) -> Self {
+    const fn staging(masters: Arc<Masters>, layers: u8) -> Self {
+        Self {
+            key: None,
+            layers,
+            masters,
+        }
+    }
+
+    fn under(key: Secret) -> Self {
         Self {
             key: Some(key),
-            layers,
+            layers: 1,
+            masters: Arc::default(),
+        }
+    }
+
+    fn double(key: Secret, masters: Arc<Masters>) -> Self {
+        Self {
+            key: Some(key),
+            layers: 2,
+            masters,
         }
     }
 
@@ -39,23 +68,30 @@ impl Wrapping {
             return Err(layers());
         }
         let bound = place.bound();
-        let mut parts = Vec::new();
+        let (mut parts, mut generation) = (Vec::new(), 0);
         for (layer, key) in keys.iter().enumerate() {
             // The outer layer is S3's own whatever the inner one is.
             let part = match self.key.as_ref().filter(|_| layer == 0) {
                 Some(wrapping) => envelope::seal(wrapping, &bound, key.expose()).map_err(Fault::internal)?,
-                None => call.seal(DOMAIN, &bound, key.expose())?,
+                None => {
+                    let (number, master) = self.masters.newest(call)?;
+                    generation = number;
+                    envelope::seal(master, &bound, key.expose()).map_err(Fault::internal)?
+                }
             };
             let length = u16::try_from(part.len()).map_err(Fault::internal)?;
             parts.extend_from_slice(&length.to_be_bytes());
             parts.extend_from_slice(&part);
         }
-        Ok(Octets(parts))
+        Ok(Wrapped {
+            generation,
+            octets: parts,
+        })
     }
 
     fn unwrap(&self, look: &Look<'_>, place: &Place<'_>, wrapped: &Wrapped) -> Result<Vec<Secret>> {
         let bound = place.bound();
-        let (mut rest, mut keys) = (wrapped.0.as_slice(), Vec::new());
+        let (mut rest, mut keys) = (wrapped.octets.as_slice(), Vec::new());
         while let Some((length, behind)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes(*length));
             let Some((part, behind)) = behind.split_at_checked(length) else {
@@ -63,7 +99,11 @@ impl Wrapping {
             };
             let key = match self.key.as_ref().filter(|_| keys.is_empty()) {
                 Some(wrapping) => envelope::open(wrapping, &bound, part).map_err(Fault::internal)?,
-                None => look.open(DOMAIN, &bound, part)?,
+                None if wrapped.generation == 0 => look.open(DOMAIN, &bound, part)?,
+                None => {
+                    let master = self.masters.key(look, wrapped.generation)?;
+                    envelope::open(master, &bound, part).map_err(Fault::internal)?
+                }
             };
             if key.len() != KEY_BYTES {
                 return Err(layers());
@@ -99,26 +139,78 @@ impl Plan {
         Ok(match Mode::choose(asked, bucket)? {
             Mode::S3 => Self {
                 applied: Applied::S3,
-                wrapping: Wrapping::SEAL,
+                wrapping: Wrapping::own(master::ready(call)?),
             },
             Mode::Kms(mode) => {
                 let (data_key, under) = kms::make(call, bucket, key, mode)?;
                 Self {
                     applied: Applied::Kms(Box::new(under)),
-                    wrapping: Wrapping::under(data_key, 1),
+                    wrapping: Wrapping::under(data_key),
                 }
             }
             Mode::Dsse(mode) => {
                 let (data_key, under) = kms::make(call, bucket, key, mode)?;
                 Self {
                     applied: Applied::Dsse(Box::new(under)),
-                    wrapping: Wrapping::under(data_key, 2),
+                    wrapping: Wrapping::double(data_key, master::ready(call)?),
                 }
             }
             Mode::Customer(customer) => Self {
                 applied: Applied::Customer(Box::new(Proof::of(call, &customer)?)),
-                wrapping: Wrapping::under(customer.key, 1),
+                wrapping: Wrapping::under(customer.key),
             },
+        })
+    }
+
+    /// Plans for a copy that S3 makes of an object as the role of a replication rule: under the mode of the source, and of the modes
+    /// of KMS under the key that the rule names, for which the role needs `kms:Encrypt`.
+    ///
+    /// # Errors
+    /// KMS's refusals; `InvalidRequest` where there is no key to encrypt under.
+    pub(crate) fn for_copy(
+        call: &mut Call<'_>,
+        bucket: &Bucket,
+        key: &str,
+        source: &Applied,
+        kms_key: Option<String>,
+    ) -> Result<Self> {
+        let mut under = |source: &UnderKms, bucket_key: bool| {
+            let named = kms_key.clone().ok_or_else(|| {
+                invalid_request("The replication rule names no key for objects under AWS KMS.")
+            })?;
+            kms::encrypt(call, bucket, key, (named, bucket_key, source.context.clone()))
+        };
+        let (applied, data_key) = match source {
+            Applied::S3 => return Self::staging(call, 1),
+            Applied::Kms(source) => {
+                let (data_key, under) = under(source, bucket.encryption.bucket_key)?;
+                (Applied::Kms(Box::new(under)), data_key)
+            }
+            Applied::Dsse(source) => {
+                let (data_key, under) = under(source, false)?;
+                (Applied::Dsse(Box::new(under)), data_key)
+            }
+            Applied::Customer(_) => {
+                return Err(invalid_request(
+                    "Of an object under a customer's key no copy can be sealed anew.",
+                ));
+            }
+        };
+        let wrapping = match applied.layers() {
+            1 => Wrapping::under(data_key),
+            _ => Wrapping::double(data_key, master::ready(call)?),
+        };
+        Ok(Self { applied, wrapping })
+    }
+
+    /// Contents under S3's own keys alone, of so many layers: what waits for the object that it becomes part of.
+    ///
+    /// # Errors
+    /// When there is no key and none can be made.
+    pub(crate) fn staging(call: &mut Call<'_>, layers: u8) -> Result<Self> {
+        Ok(Self {
+            applied: Applied::S3,
+            wrapping: Wrapping::staging(master::ready(call)?, layers),
         })
     }
 
@@ -134,8 +226,12 @@ impl Plan {
         customer: &Customer,
     ) -> Result<Self> {
         let wrapping = match applied {
-            Applied::Customer(proof) => Wrapping::under(proof.check_part(customer)?, 1),
-            _ => wrapping(call, applied, bucket, key, customer)?,
+            Applied::Customer(proof) => Wrapping::under(proof.check_part(customer)?),
+            Applied::S3 | Applied::Dsse(_) => {
+                master::ready(call)?;
+                wrapping(call, applied, bucket, key, customer)?
+            }
+            Applied::Kms(_) => wrapping(call, applied, bucket, key, customer)?,
         };
         Ok(Self {
             applied: applied.clone(),
@@ -176,6 +272,16 @@ impl Opener {
         })
     }
 
+    /// Opens what `Plan::staging` wrapped.
+    ///
+    /// # Errors
+    /// When S3's keys cannot be read.
+    pub(crate) fn staging(call: &mut Call<'_>, layers: u8) -> Result<Self> {
+        Ok(Self {
+            wrapping: Wrapping::staging(master::present(call)?, layers),
+        })
+    }
+
     /// The keys of one content.
     pub(crate) fn unwrap(
         &self,
@@ -196,13 +302,15 @@ fn wrapping(
     customer: &Customer,
 ) -> Result<Wrapping> {
     if let Applied::Customer(proof) = applied {
-        return proof.check(customer).map(|key| Wrapping::under(key, 1));
+        return proof.check(customer).map(Wrapping::under);
     }
     expect_no_customer(customer)?;
     Ok(match applied {
-        Applied::Kms(under) | Applied::Dsse(under) => {
-            Wrapping::under(kms::open(call, bucket, key, under)?, applied.layers())
+        Applied::Kms(under) => Wrapping::under(kms::open(call, bucket, key, under)?),
+        Applied::Dsse(under) => {
+            let data_key = kms::open(call, bucket, key, under)?;
+            Wrapping::double(data_key, master::present(call)?)
         }
-        Applied::S3 | Applied::Customer(_) => Wrapping::SEAL,
+        Applied::S3 | Applied::Customer(_) => Wrapping::own(master::present(call)?),
     })
 }

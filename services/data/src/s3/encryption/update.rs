@@ -1,5 +1,5 @@
-//! `UpdateObjectEncryption`: another KMS key for an object that there is, without touching its bytes. The keys of its contents are
-//! unwrapped and wrapped anew.
+//! `UpdateObjectEncryption`: another KMS key for an object that there is, without touching its bytes. KMS encrypts the object's data key
+//! anew under the other key; an object that had none gets one.
 //!
 //! Invariant: the object's bytes, tag, date and metadata stay as they are.
 
@@ -8,11 +8,12 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Resul
 use policy::{Arn, Context};
 use wire::Fault;
 
-use super::{Applied, Asked, Customer, Opener, Place, Plan};
+use super::{Applied, Asked, Customer, Opener, Place, Plan, UnderKms, kms};
 use crate::s3::fault::invalid_request;
 use crate::s3::object::lock::Guard;
 use crate::s3::object::target::{self, ObjectTarget};
-use crate::s3::object::{Body, Piece, source};
+use crate::s3::object::{Body, Piece, Version, source};
+use crate::s3::payer;
 
 /// Gives an object another key.
 pub struct UpdateObjectEncryption;
@@ -49,6 +50,7 @@ impl Operation for UpdateObjectEncryption {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "PUT")?;
         let Some(wanted) = input.object_encryption.sse_kms else {
             return Err(invalid_request(
@@ -74,38 +76,63 @@ impl Operation for UpdateObjectEncryption {
                  from the same account, and then try again.",
             ));
         }
-        let key = object.key();
-        let opener = Opener::of(call, &version.encryption, bucket, key, &Customer::default())?;
+        let opener = Opener::of(
+            call,
+            &version.encryption,
+            bucket,
+            object.key(),
+            &Customer::default(),
+        )?;
         let asked = Asked {
             mode: Some(model::ServerSideEncryption::AwsKms),
-            kms_key: Some(wanted.kms_key_arn),
+            kms_key: Some(wanted.kms_key_arn.clone()),
             bucket_key: Some(wanted.bucket_key_enabled.unwrap_or(false)),
             ..Asked::default()
         };
-        let plan = Plan::of(call, bucket, key, &asked)?;
-        let mut pieces = Vec::new();
-        for piece in object.slot().pieces(call, &version)? {
-            let place = Place {
-                bucket: &bucket.name,
-                key,
-                label: source::label(&version, piece.part),
-            };
-            let keys = opener.unwrap(call, &place, &piece.keys)?;
-            let keys = plan.wrap(call, &place, &keys)?;
-            pieces.push(Piece { keys, ..piece });
-        }
         let mut version = (*version).clone();
-        version.encryption = plan.applied().clone();
-        match (&mut version.body, pieces.pop()) {
-            (Body::One(piece), Some(wrapped)) => *piece = wrapped,
-            (Body::Parts { .. }, Some(last)) => {
-                pieces.push(last);
-                object.slot().keep_pieces(call, version.sequence, pieces)?;
-            }
-            (_, None) | (Body::None, _) => {}
-        }
+        let under = match &version.encryption {
+            Applied::Kms(under) => (**under).clone(),
+            _ => wrapped(call, &object, &mut version, (&opener, &asked))?,
+        };
+        let under = kms::renew(call, bucket, object.key(), &under, &wanted)?;
+        version.encryption = Applied::Kms(Box::new(under));
         object.slot().amend(call, version)?;
         call.mention(object.arn(), &bucket.account, ObjectTarget::TYPE);
-        Ok(model::UpdateObjectEncryptionResponse::default())
+        Ok(model::UpdateObjectEncryptionResponse {
+            request_charged: charged,
+        })
     }
+}
+
+/// Brings an object that S3's own keys opened under a data key of KMS: the keys of its contents are wrapped anew.
+fn wrapped(
+    call: &mut Call<'_>,
+    object: &ObjectTarget,
+    version: &mut Version,
+    (opener, asked): (&Opener, &Asked),
+) -> Result<UnderKms> {
+    let plan = Plan::of(call, object.bucket(), object.key(), asked)?;
+    let Applied::Kms(under) = plan.applied().clone() else {
+        return Err(Fault::internal("KMS was asked for, and another mode came of it"));
+    };
+    let mut pieces = Vec::new();
+    for piece in object.slot().pieces(call, version)? {
+        let place = Place {
+            bucket: &object.bucket().name,
+            key: object.key(),
+            label: source::label(version, piece.part),
+        };
+        let keys = opener.unwrap(call, &place, &piece.keys)?;
+        let keys = plan.wrap(call, &place, &keys)?;
+        pieces.push(Piece { keys, ..piece });
+    }
+    match (&mut version.body, pieces.pop()) {
+        (Body::One(piece), Some(wrapped)) => *piece = wrapped,
+        (Body::Parts { .. }, Some(last)) => {
+            pieces.push(last);
+            object.slot().keep_pieces(call, version.sequence, pieces)?;
+        }
+        (_, None) | (Body::None, _) => {}
+    }
+    Ok(*under)
 }

@@ -117,6 +117,12 @@ fn rules(look: &mut Look<'_>, bucket: &Bucket) -> Result<Option<Vec<model::Lifec
     }))
 }
 
+/// When the newest version of a key goes by the rules that are in force, in milliseconds.
+pub(crate) fn expires_at(rules: &[model::LifecycleRule], key: &[u8], version: &Version) -> Option<i64> {
+    let meant = rules.iter().filter(|rule| rule::matches(rule, key, version));
+    meant.filter_map(|rule| rule::expires(rule, version)).min()
+}
+
 /// `x-amz-expiration`: when the newest version of a key goes by itself, and by which rule.
 pub(crate) fn expiration(
     look: &mut Look<'_>,

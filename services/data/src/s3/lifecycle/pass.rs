@@ -12,6 +12,7 @@ use super::rule;
 use crate::s3::bucket::{Bucket, Versioning};
 use crate::s3::log::{self, Done};
 use crate::s3::multipart::{self, UPLOADS};
+use crate::s3::object::change::{self, Amended, By};
 use crate::s3::object::history::Slot;
 use crate::s3::object::lock::Guard;
 use crate::s3::object::{OBJECTS, VERSIONS, Version, mark};
@@ -89,18 +90,17 @@ fn current(
     let rows = call.range(&OBJECTS, &(bucket.name.as_str(),), after, PAGE)?;
     let now = call.now.0;
     for ((_, key), version) in &rows {
+        if version.suspends_lifecycle() {
+            continue;
+        }
         let name = text(key);
         let slot = Slot::new(bucket, &name);
         let meant = || rules.iter().filter(|rule| rule::matches(rule, key, version));
         if meant().any(|rule| rule::expires(rule, version).is_some_and(|at| at <= now)) {
-            let gone = mark(call, slot)?;
+            let gone = mark(call, slot, By::Lifecycle)?;
             if gone.marker {
-                tell(
-                    call,
-                    slot,
-                    "S3.CREATE.DELETEMARKER",
-                    (gone.version.as_deref(), None),
-                )?;
+                let version = gone.version.as_deref();
+                tell(call, slot, "S3.CREATE.DELETEMARKER", (version, None))?;
             } else {
                 tell(call, slot, EXPIRED, (None, Some(version.size)))?;
             }
@@ -137,7 +137,7 @@ fn transition(
         _ => "S3.TRANSITION.OBJECT",
     };
     tell(call, slot, operation, (version.id.as_deref(), Some(version.size)))?;
-    slot.amend(call, version)
+    change::amend(call, slot, Amended::Transitioned, version)
 }
 
 fn noncurrent(
@@ -201,7 +201,7 @@ fn drop_marker(
     }
     let of_key = call.range(&VERSIONS, &(slot.bucket.name.as_str(), key), None, 2)?;
     if of_key.len() == 1 {
-        slot.remove(call, marker)?;
+        change::remove(call, slot, By::Lifecycle, marker)?;
         tell(call, slot, EXPIRED, (marker.id.as_deref(), None))?;
     }
     Ok(())
@@ -232,11 +232,14 @@ fn old(
     version: &Arc<Version>,
     (since, newer): (i64, u32),
 ) -> Result<()> {
+    if version.suspends_lifecycle() {
+        return Ok(());
+    }
     let now = call.now.0;
     let meant = || rules.iter().filter(|rule| rule::matches(rule, key, version));
     if meant().any(|rule| rule::expires_noncurrent(rule, since, newer, now)) {
         if version.lock.guard(call.now) == Guard::None {
-            slot.remove(call, version)?;
+            change::remove(call, slot, By::Lifecycle, version)?;
             let size = (!version.is_marker()).then_some(version.size);
             tell(call, slot, EXPIRED, (version.id.as_deref(), size))?;
         }

@@ -15,6 +15,7 @@ use crate::s3::locate;
 use crate::s3::object::Version;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::target::LIST;
+use crate::s3::payer;
 
 const CONDITIONS: &[&str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
 
@@ -47,7 +48,7 @@ impl Operation for ListObjects {
     const CONDITIONS: &'static [&'static str] = CONDITIONS;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -64,6 +65,7 @@ impl Operation for ListObjects {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -83,6 +85,7 @@ impl Operation for ListObjects {
         let (contents, common_prefixes) = lines(page, names, call.now, shown);
         Ok(model::ListObjectsOutput {
             name: Some(bucket.name.clone()),
+            request_charged: charged,
             prefix: Some(names.show(&prefix)),
             marker: Some(names.show(&input.marker.unwrap_or_default())),
             max_keys: Some(max_keys),
@@ -92,7 +95,6 @@ impl Operation for ListObjects {
             next_marker: last.filter(|_| truncated && delimiter.is_some()),
             contents,
             common_prefixes,
-            ..Default::default()
         })
     }
 }
@@ -108,7 +110,7 @@ impl Operation for ListObjectsV2 {
     const CONDITIONS: &'static [&'static str] = CONDITIONS;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -125,6 +127,7 @@ impl Operation for ListObjectsV2 {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -145,6 +148,7 @@ impl Operation for ListObjectsV2 {
         let (contents, common_prefixes) = lines(page, names, call.now, shown);
         Ok(model::ListObjectsV2Output {
             name: Some(bucket.name.clone()),
+            request_charged: charged,
             prefix: Some(names.show(&prefix)),
             max_keys: Some(max_keys),
             key_count: count,
@@ -156,7 +160,6 @@ impl Operation for ListObjectsV2 {
             next_continuation_token: next,
             contents,
             common_prefixes,
-            ..Default::default()
         })
     }
 }

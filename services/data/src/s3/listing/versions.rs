@@ -14,6 +14,7 @@ use crate::s3::object::access_list::owner;
 use crate::s3::object::checksum::Kept;
 use crate::s3::object::history::Slot;
 use crate::s3::object::refusal::invalid_argument;
+use crate::s3::payer;
 
 /// Lists versions, a page behind a version.
 pub struct ListObjectVersions;
@@ -26,7 +27,7 @@ impl Operation for ListObjectVersions {
     const CONDITIONS: &'static [&'static str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
@@ -43,6 +44,7 @@ impl Operation for ListObjectVersions {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -61,6 +63,7 @@ impl Operation for ListObjectVersions {
         )?;
         let mut output = model::ListObjectVersionsOutput {
             name: Some(bucket.name.clone()),
+            request_charged: charged,
             prefix: Some(names.show(&prefix)),
             key_marker: Some(names.show(&input.key_marker.unwrap_or_default())),
             version_id_marker: Some(input.version_id_marker.unwrap_or_default()),

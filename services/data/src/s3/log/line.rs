@@ -7,7 +7,8 @@
 use http::HeaderMap;
 use pipeline::call::RequestFacts;
 use pipeline::identity::{Identity, IdentityType};
-use pipeline::{Ended, EndedPart, SignatureVersion, SignedIn};
+use pipeline::signed::Way;
+use pipeline::{Ended, EndedPart, SignatureVersion};
 use policy::Principal;
 use wire::Timestamp;
 
@@ -232,9 +233,9 @@ fn authentication(ended: &Ended<'_>) -> (&'static str, &'static str) {
     if header.is_some_and(|said| said.starts_with("AWS ")) {
         return ("SigV2", "AuthHeader");
     }
-    match ended.signed.map(|signed| (signed.place, signed.version)) {
-        Some((SignedIn::Form, SignatureVersion::V2)) => ("SigV2", NONE),
-        Some((SignedIn::Form, SignatureVersion::V4)) => ("SigV4", NONE),
+    match ended.signed.map(|signed| (signed.way, signed.version)) {
+        Some((Way::Form, SignatureVersion::V2)) => ("SigV2", NONE),
+        Some((Way::Form, SignatureVersion::V4)) => ("SigV4", NONE),
         _ if header.is_some() => ("SigV4", "AuthHeader"),
         _ if ended.query.contains("X-Amz-Signature=") => ("SigV4", "QueryString"),
         _ if ended.query.contains("AWSAccessKeyId=") => ("SigV2", "QueryString"),
@@ -249,7 +250,7 @@ fn object_size(ended: &Ended<'_>) -> Option<u64> {
         return None;
     }
     match ended.operation {
-        "GetObject" | "HeadObject" => match text(ended.answer, "content-range") {
+        "GetObject" | "HeadObject" | "WebsiteGetObject" => match text(ended.answer, "content-range") {
             Some(range) => range.rsplit('/').next().and_then(number),
             None => text(ended.answer, "content-length")
                 .and_then(number)
@@ -262,8 +263,11 @@ fn object_size(ended: &Ended<'_>) -> Option<u64> {
     }
 }
 
-/// `REST.GET.OBJECT`
+/// `REST.GET.OBJECT`, and `WEBSITE.GET.OBJECT` of a website's visitor.
 fn operation(name: &str, method: &str, keyed: bool) -> String {
+    if name == "WebsiteGetObject" {
+        return format!("WEBSITE.{method}.OBJECT");
+    }
     let whole = match name {
         "" if keyed => return format!("REST.{method}.OBJECT"),
         "CopyObject" => Some("REST.COPY.OBJECT"),

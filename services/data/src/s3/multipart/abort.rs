@@ -6,6 +6,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use super::{discard, find};
 use crate::s3::object::refusal;
 use crate::s3::object::target::{self, ObjectTarget};
+use crate::s3::payer;
 
 /// Ends an upload; its parts go.
 pub struct AbortMultipartUpload;
@@ -23,14 +24,18 @@ impl Operation for AbortMultipartUpload {
 
     fn handle(
         call: &mut Call<'_>,
-        _object: Authorized<ObjectTarget>,
+        object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
         if input.if_match_initiated_time.is_some() {
             return Err(refusal::not_implemented("x-amz-if-match-initiated-time"));
         }
-        let (row, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let (row, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         discard(call, &row, &upload.id)?;
-        Ok(Self::Output::default())
+        Ok(Self::Output {
+            request_charged: charged,
+            ..Default::default()
+        })
     }
 }

@@ -15,10 +15,12 @@ use crate::s3::encryption::{self, Applied, Plan};
 use crate::s3::fault::malformed_xml;
 use crate::s3::lifecycle;
 use crate::s3::listing::page::Names;
+use crate::s3::object::change::{self, Made};
 use crate::s3::object::checksum::{self, Algorithm, Kept, Values};
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::write::{self, Draft, OnCondition, Stored};
 use crate::s3::object::{Body, Piece, Version, class, lock, precondition, refusal};
+use crate::s3::payer;
 
 /// The least bytes of a part that is not the last.
 const PART_BYTES_MIN: u64 = 5 << 20;
@@ -50,11 +52,15 @@ impl Operation for CompleteMultipartUpload {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
-        let found = find(call, &input.bucket, &input.key, &input.upload_id);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let found = find(call, &object.bucket().name, &input.key, &input.upload_id);
         let (row, upload) = match found {
             Ok(found) => found,
             // A client that did not hear the answer asks again.
-            Err(absent) => return again(call, &object, &input.upload_id)?.ok_or(absent),
+            Err(absent) => {
+                let again = again(call, &object, &input.upload_id)?;
+                return again.map(|answer| charging(answer, charged)).ok_or(absent);
+            }
         };
         let named = input
             .multipart_upload
@@ -66,7 +72,11 @@ impl Operation for CompleteMultipartUpload {
         }
         let values = checksum::values!(input)?;
         expect_kind(&upload, input.checksum_type)?;
-        on_condition(&input).expect(call, &object)?;
+        let conditions = on_condition(&input);
+        conditions.expect(call, &object)?;
+        if conditions.none_match.is_some() && upload.deleted {
+            return Err(refusal::conflict("If-None-Match"));
+        }
         let customer = encryption::customer!(input);
         // Without checksums of parts, a customer's key has nothing to open here.
         let needless = matches!(upload.encryption, Applied::Customer(_)) && upload.summed.is_none();
@@ -94,7 +104,17 @@ impl Operation for CompleteMultipartUpload {
         }
         call.delete(&UPLOADS, &row)?;
         let version = make(call, &object, &upload, &chosen, (size, kept))?;
-        answer(call, &object, &version)
+        Ok(charging(answer(call, &object, &version)?, charged))
+    }
+}
+
+fn charging(
+    answer: model::CompleteMultipartUploadOutput,
+    charged: Option<model::RequestCharged>,
+) -> model::CompleteMultipartUploadOutput {
+    model::CompleteMultipartUploadOutput {
+        request_charged: charged,
+        ..answer
     }
 }
 
@@ -285,7 +305,12 @@ fn make(
         encryption: upload.encryption.clone(),
     };
     let version = draft.version(call, (sequence, id), stored);
-    object.slot().append(call, version.clone())?;
+    change::make(
+        call,
+        object.slot(),
+        Made::CompleteMultipartUpload,
+        version.clone(),
+    )?;
     object.slot().keep_pieces(call, sequence, pieces)?;
     Ok(version)
 }

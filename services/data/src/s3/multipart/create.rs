@@ -11,6 +11,7 @@ use crate::s3::object::checksum::Algorithm;
 use crate::s3::object::metadata::{self, expect_key};
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::{access_list, class, lock, refusal, tag_set, version_id, whole_second, write};
+use crate::s3::payer;
 
 /// Begins an upload.
 pub struct CreateMultipartUpload;
@@ -43,6 +44,8 @@ impl Operation for CreateMultipartUpload {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         expect_key(&input.key)?;
         if crate::s3::object::lock::holds_for_event!(input) {
             return Err(crate::s3::object::refusal::not_implemented(
@@ -61,6 +64,7 @@ impl Operation for CreateMultipartUpload {
         write::authorize_parts(
             call,
             &object,
+            &keys,
             asked_acl.is_given(),
             input.tagging.is_some(),
             &asked_lock,
@@ -82,18 +86,20 @@ impl Operation for CreateMultipartUpload {
             lock: asked_lock.is_given().then_some(lock),
             encryption: plan.applied().clone(),
             summed,
+            deleted: false,
         };
         let mut output = model::CreateMultipartUploadOutput {
-            bucket: Some(input.bucket.clone()),
+            bucket: Some(bucket.name.clone()),
             key: Some(input.key.clone()),
             upload_id: Some(upload.id.clone()),
+            request_charged: charged,
             checksum_algorithm: summed.map(|summed| summed.algorithm.model()),
             checksum_type: summed.map(Summed::kind),
             ..Default::default()
         };
         encryption::show!(output, upload.encryption);
         output.sse_kms_encryption_context = upload.encryption.shown_context();
-        call.put(&UPLOADS, &row(&input.bucket, &input.key, sequence), upload)?;
+        call.put(&UPLOADS, &row(&bucket.name, &input.key, sequence), upload)?;
         Ok(output)
     }
 }

@@ -75,6 +75,9 @@ pub struct Upload {
     pub(crate) encryption: Applied,
     /// What the client named; without it CRC-64/NVME is computed over the object.
     pub(crate) summed: Option<Summed>,
+    /// The object of the key was deleted since.
+    #[serde(default)]
+    pub(crate) deleted: bool,
 }
 
 store::record!(Upload, 1);
@@ -163,6 +166,28 @@ pub(crate) fn discard(call: &mut Call<'_>, row: &UploadKey, id: &str) -> Result<
         call.delete(&UPLOADED, &(id, number))?;
     }
     call.delete(&UPLOADS, row)
+}
+
+/// Notes that the object of a key was deleted, on every upload of the key that is under way: on condition that nothing is there, none of
+/// them is completed any more (S3 User Guide, "Conditional write scenarios").
+pub(crate) fn note_deletion(call: &mut Call<'_>, bucket: &str, key: &str) -> Result<()> {
+    const STRETCH: usize = 100;
+    let mut after = None;
+    loop {
+        let rows = call.range(&UPLOADS, &(bucket, key.as_bytes()), after.as_ref(), STRETCH)?;
+        let more = rows.len() == STRETCH;
+        after = rows.last().map(|(row, _)| row.clone());
+        for (row, upload) in rows.iter().filter(|(_, upload)| !upload.deleted) {
+            let upload = Upload {
+                deleted: true,
+                ..(**upload).clone()
+            };
+            call.put(&UPLOADS, row, upload)?;
+        }
+        if !more {
+            return Ok(());
+        }
+    }
 }
 
 /// Ends every upload of a bucket that goes.

@@ -10,6 +10,7 @@ use crate::s3::listing::page;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::{checksum, class};
+use crate::s3::payer;
 
 /// Lists the parts of an upload.
 pub struct ListParts;
@@ -27,10 +28,11 @@ impl Operation for ListParts {
 
     fn handle(
         call: &mut Call<'_>,
-        _object: Authorized<ObjectTarget>,
+        object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let customer = encryption::customer!(input);
         if customer.is_given() {
             upload.encryption.expect_customer(&customer)?;
@@ -51,7 +53,8 @@ impl Operation for ListParts {
             .map(|((_, number), part)| entry(*number, part, shows_sums))
             .collect();
         Ok(model::ListPartsOutput {
-            bucket: Some(input.bucket),
+            bucket: Some(object.bucket().name.clone()),
+            request_charged: charged,
             key: Some(input.key),
             upload_id: Some(upload.id.clone()),
             part_number_marker: Some(marker),

@@ -15,6 +15,7 @@ use crate::s3::object::get::GET_VERSION;
 use crate::s3::object::target::{self, ObjectTarget};
 use crate::s3::object::write::{self, PUT_BYTES_MAX};
 use crate::s3::object::{range, refusal, source, whole_second};
+use crate::s3::payer;
 
 /// Takes in one part.
 pub struct UploadPart;
@@ -40,8 +41,9 @@ impl Operation for UploadPart {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let values = checksum::values!(input)?;
         let declared = Declared::read(values, input.checksum_algorithm, input.content_md5.take())?;
         expect_agreed(&upload, declared.algorithm)?;
@@ -59,6 +61,7 @@ impl Operation for UploadPart {
         let part = keep(call, &object, &plan, &upload, number, &received)?;
         let mut output = model::UploadPartOutput {
             e_tag: Some(format!("\"{}\"", part.etag)),
+            request_charged: charged,
             ..Default::default()
         };
         checksum::show!(output, Some(&kept));
@@ -93,8 +96,9 @@ impl Operation for UploadPartCopy {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let number = number(input.part_number)?;
-        let (_, upload) = find(call, &input.bucket, &input.key, &input.upload_id)?;
+        let (_, upload) = find(call, &object.bucket().name, &input.key, &input.upload_id)?;
         let asked_source = copy_source::asked!(input);
         let from = copy_source::admit(call, &input.copy_source, &asked_source)?;
         let range = match input.copy_source_range.as_deref() {
@@ -138,6 +142,7 @@ impl Operation for UploadPartCopy {
         checksum::show!(result, Some(&part.checksum));
         let mut output = model::UploadPartCopyOutput {
             copy_part_result: Some(result),
+            request_charged: charged.or(from.charged),
             copy_source_version_id: from.object.shown_id(&from.version),
             ..Default::default()
         };

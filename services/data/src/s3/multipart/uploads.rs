@@ -15,6 +15,7 @@ use crate::s3::locate;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::refusal::invalid_argument;
 use crate::s3::object::{class, version_id};
+use crate::s3::payer;
 
 /// Lists uploads.
 pub struct ListMultipartUploads;
@@ -53,7 +54,7 @@ impl Operation for ListMultipartUploads {
     const ACCESS: Access = Access::list("s3:ListBucketMultipartUploads");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(
@@ -61,6 +62,7 @@ impl Operation for ListMultipartUploads {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let (limit, max_uploads) = page::size(input.max_uploads, "max-uploads")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -79,6 +81,7 @@ impl Operation for ListMultipartUploads {
         )?;
         let mut output = model::ListMultipartUploadsOutput {
             bucket: Some(bucket.name.clone()),
+            request_charged: charged,
             prefix: Some(names.show(&prefix)),
             key_marker: Some(names.show(&input.key_marker.unwrap_or_default())),
             upload_id_marker: Some(input.upload_id_marker.unwrap_or_default()),

@@ -10,11 +10,13 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{Document, Fault};
 
+use super::change::{self, Amended};
 use super::refusal;
 use super::target::{self, ObjectTarget};
 use super::write::PUT_ACL;
 use crate::s3::acl::{Acl, Grant, Grantee, Permission};
 use crate::s3::bucket::{Bucket, Ownership};
+use crate::s3::payer;
 use crate::s3::{access, acl_request};
 
 const PUT_VERSION_ACL: Access = Access::permissions("s3:PutObjectVersionAcl");
@@ -145,8 +147,9 @@ impl Operation for GetObjectAcl {
     fn handle(
         call: &mut Call<'_>,
         object: Authorized<ObjectTarget>,
-        _input: Self::Input,
+        input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "GET")?;
         let bucket = object.bucket();
         let list = match &version.acl {
@@ -157,7 +160,7 @@ impl Operation for GetObjectAcl {
         Ok(model::GetObjectAclOutput {
             owner: Some(owner(&list.owner)),
             grants: Some(acl_request::shown(&list)),
-            ..Default::default()
+            request_charged: charged,
         })
     }
 }
@@ -213,6 +216,10 @@ impl Operation for PutObjectAcl {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let answer = || Self::Output {
+            request_charged: charged,
+        };
         let version = object.object(call, "PUT")?;
         let bucket = object.bucket();
         let asked = asked!(input);
@@ -234,7 +241,7 @@ impl Operation for PutObjectAcl {
         }
         if !bucket.has_acls() {
             if asked.is_given() && asked.leaves_all_to(call, bucket)? {
-                return Ok(Self::Output::default());
+                return Ok(answer());
             }
             return Err(not_supported());
         }
@@ -252,7 +259,7 @@ impl Operation for PutObjectAcl {
         expect_not_blocked(call, bucket, &acl)?;
         let mut version = (*version).clone();
         version.acl = Some(acl);
-        object.slot().amend(call, version)?;
-        Ok(Self::Output::default())
+        change::amend(call, object.slot(), Amended::Acl, version)?;
+        Ok(answer())
     }
 }

@@ -10,6 +10,7 @@ use super::target::{self, ObjectTarget};
 use super::write::GET;
 use super::{Body, Piece, Version, checksum};
 use crate::s3::encryption;
+use crate::s3::payer;
 
 const VERSION_ATTRIBUTES: Access = Access::read("s3:GetObjectVersionAttributes");
 /// Parts of one page.
@@ -41,6 +42,7 @@ impl Operation for GetObjectAttributes {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let read = target::of_version(input.version_id.as_ref(), GET, GET_VERSION);
         object.also(call, read, Context::default())?;
         let version = object.object(call, "GET")?;
@@ -60,6 +62,7 @@ impl Operation for GetObjectAttributes {
         }
         let mut output = model::GetObjectAttributesOutput {
             last_modified: Some(version.modified()),
+            request_charged: charged,
             version_id: object.shown_id(&version),
             e_tag: wants(Attribute::ETag).then(|| version.etag.clone()),
             object_size: i64::try_from(version.size)

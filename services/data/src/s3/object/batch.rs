@@ -11,7 +11,8 @@ use super::delete::{BYPASS, DELETE, DELETE_VERSION, Gone, Wish, delete};
 use super::metadata::expect_key;
 use super::target::ObjectTarget;
 use super::write::GET;
-use crate::s3::bucket::BucketTarget;
+use crate::s3::bucket::{BucketTarget, mfa_delete};
+use crate::s3::payer;
 use crate::s3::{fault, locate};
 
 /// Keys of one request.
@@ -34,7 +35,7 @@ impl Operation for DeleteObjects {
     const ALSO: &'static [Access] = &[DELETE_VERSION, BYPASS, GET];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::bucket(look, &input.bucket, input.expected_bucket_owner.as_deref())
+        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
     }
 
     fn handle(
@@ -42,16 +43,21 @@ impl Operation for DeleteObjects {
         bucket: Authorized<BucketTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let objects = input.delete.objects;
         if objects.is_empty() || objects.len() > OBJECTS_MAX {
             return Err(fault::malformed_xml());
+        }
+        let versions = objects.iter().any(|object| named_version(object).is_some());
+        if mfa_delete::is_on(&bucket) && (versions || input.mfa.is_some()) {
+            mfa_delete::prove(call, &bucket, input.mfa.as_deref())?;
         }
         let quiet = input.delete.quiet == Some(true);
         let bypass = input.bypass_governance_retention == Some(true);
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         let logged = bucket.logging.is_some();
         for object in objects {
-            let version = object.version_id.clone().filter(|id| !id.is_empty());
+            let version = named_version(&object).map(str::to_owned);
             let ended = one(call, &bucket, &object, bypass);
             if logged {
                 call.follow_part(told(&object, ended.as_ref()));
@@ -76,7 +82,7 @@ impl Operation for DeleteObjects {
         Ok(model::DeleteObjectsOutput {
             deleted: Some(deleted).filter(|deleted| !deleted.is_empty()),
             errors: Some(errors).filter(|errors| !errors.is_empty()),
-            ..Default::default()
+            request_charged: charged,
         })
     }
 }
@@ -85,13 +91,22 @@ impl Operation for DeleteObjects {
 fn told(named: &model::ObjectIdentifier, ended: std::result::Result<&Gone, &Fault>) -> EndedPart {
     EndedPart {
         name: named.key.clone(),
-        version: named.version_id.clone().filter(|id| !id.is_empty()),
+        version: named_version(named).map(str::to_owned),
         status: match ended {
             Ok(_) => 204,
             Err(refused) => status(refused),
         },
         code: ended.err().map(code),
         size: None,
+    }
+}
+
+const fn status(refused: &Fault) -> u16 {
+    match &refused.code {
+        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
+        Code::Common(Common::AccessDenied) => 403,
+        Code::Common(Common::NotImplemented) => 501,
+        Code::Common(_) => 500,
     }
 }
 
@@ -105,7 +120,7 @@ fn one(
     if named.size.is_some() || named.last_modified_time.is_some() {
         return Err(crate::s3::object::refusal::not_implemented("Size"));
     }
-    let version = named.version_id.as_deref().filter(|id| !id.is_empty());
+    let version = named_version(named);
     let object = ObjectTarget::of_key(bucket, &named.key);
     let mut context = Context::default();
     if let Some(tag) = &named.e_tag {
@@ -115,8 +130,9 @@ fn one(
         context.insert("s3:versionid", id.to_owned());
     }
     let access = if version.is_some() { DELETE_VERSION } else { DELETE };
-    let object = call.authorize(access, Found::Here(object), context)?;
+    let object = call.authorize(access, Found::Here(object), context.clone())?;
     let wish = Wish {
+        keys: &context,
         version,
         matches: named.e_tag.as_deref(),
         bypass,
@@ -124,13 +140,9 @@ fn one(
     delete(call, &object, wish)
 }
 
-const fn status(refused: &Fault) -> u16 {
-    match &refused.code {
-        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
-        Code::Common(Common::AccessDenied) => 403,
-        Code::Common(Common::NotImplemented) => 501,
-        Code::Common(_) => 500,
-    }
+/// An empty id names no version.
+fn named_version(named: &model::ObjectIdentifier) -> Option<&str> {
+    named.version_id.as_deref().filter(|id| !id.is_empty())
 }
 
 /// The code of a refusal, as the answer's lines have it.

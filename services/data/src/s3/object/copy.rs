@@ -4,6 +4,7 @@ use api::s3 as model;
 use pipeline::{Access, Authorized, Call, ChecksumSet, Found, Intake, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, Made};
 use super::checksum::{self, Algorithm, Kept};
 use super::copy_source::{self, CopySource};
 use super::get::GET_VERSION;
@@ -15,6 +16,7 @@ use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, PUT_TAGS, Stored};
 use super::{Body, Piece, access_list, class, lock, refusal, source};
 use crate::s3::encryption::{self, Place, Plan};
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// Copies an object.
 pub struct CopyObject;
@@ -48,6 +50,10 @@ impl Operation for CopyObject {
 
     fn conditions(input: &Self::Input, context: &mut Context) {
         write::conditions!(input, context);
+        if !replaces_tags(input) {
+            // They are not given to the copy, so they are not asked for.
+            tag_set::forget(context);
+        }
         context.insert("s3:ObjectCreationOperation", "CopyObject");
         context.insert("s3:x-amz-copy-source", input.copy_source.clone());
         if let Some(directive) = input.metadata_directive {
@@ -61,6 +67,7 @@ impl Operation for CopyObject {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
         expect_key(&input.key)?;
         if crate::s3::object::lock::holds_for_event!(input) {
             return Err(crate::s3::object::refusal::not_implemented(
@@ -68,18 +75,19 @@ impl Operation for CopyObject {
             ));
         }
         let asked_source = copy_source::asked!(input);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let source = copy_source::admit(call, &input.copy_source, &asked_source)?;
         source.expect_size()?;
         expect_change(&object, &source, &input)?;
         let metadata = chosen_metadata(&source, &mut input);
         metadata.expect_fitting()?;
         let class = class::read(input.storage_class)?;
-        let tags = chosen_tags(call, &object, &source, &input)?;
+        let tags = chosen_tags(call, &object, &source, (&input, &keys))?;
         let bucket = object.bucket();
         let asked_lock = lock::asked!(input);
         let lock = asked_lock.resolve(call, bucket)?;
         let asked_acl = access_list::asked!(input);
-        write::authorize_parts(call, &object, asked_acl.is_given(), false, &asked_lock)?;
+        write::authorize_parts(call, &object, &keys, asked_acl.is_given(), false, &asked_lock)?;
         let (owner, acl) = asked_acl.resolve(call, bucket)?;
         on_condition(&input).expect(call, &object)?;
         let asked = encryption::asked!(input);
@@ -101,7 +109,11 @@ impl Operation for CopyObject {
                 .as_ref()
                 .map_or(Algorithm::DEFAULT, |kept| kept.algorithm),
         };
-        copied(call, &object, &source, (&plan, draft), algorithm)
+        let copied = copied(call, &object, &source, (&plan, draft), algorithm)?;
+        Ok(model::CopyObjectOutput {
+            request_charged: charged.or(source.charged),
+            ..copied
+        })
     }
 }
 
@@ -161,7 +173,7 @@ fn copied(
     };
     encryption::show!(output, version.encryption);
     output.sse_kms_encryption_context = version.encryption.shown_context();
-    object.slot().append(call, version)?;
+    change::make(call, object.slot(), Made::Copy, version)?;
     Ok(output)
 }
 
@@ -202,14 +214,18 @@ fn chosen_metadata(source: &CopySource, input: &mut model::CopyObjectRequest) ->
     }
 }
 
-/// The tags of the copy, with the permissions that they need.
+fn replaces_tags(input: &model::CopyObjectRequest) -> bool {
+    input.tagging_directive == Some(model::TaggingDirective::Replace)
+}
+
+/// The tags of the copy, with the permissions that they need: those of the source are asked for like those of a request.
 fn chosen_tags(
     call: &mut Call<'_>,
     object: &ObjectTarget,
     source: &CopySource,
-    input: &model::CopyObjectRequest,
+    (input, keys): (&model::CopyObjectRequest, &Context),
 ) -> Result<TagSet> {
-    let tags = if input.tagging_directive == Some(model::TaggingDirective::Replace) {
+    let tags = if replaces_tags(input) {
         tag_set::read_header(input.tagging.as_deref())?
     } else {
         if !source.version.tags.is_empty() {
@@ -218,7 +234,9 @@ fn chosen_tags(
         source.version.tags.clone()
     };
     if !tags.is_empty() {
-        object.also(call, PUT_TAGS, Context::default())?;
+        let mut keys = keys.clone();
+        tag_set::requested(&tags, &mut keys);
+        object.also(call, PUT_TAGS, keys)?;
     }
     Ok(tags)
 }

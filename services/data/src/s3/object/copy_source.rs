@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use api::s3 as model;
 use pipeline::{Access, Call, Found, Result};
 use policy::Context;
 use wire::Timestamp;
 
 use super::get::GET_VERSION;
 use super::precondition::{Conditions, Verdict};
-use super::target::ObjectTarget;
+use super::target::{self, ObjectTarget};
 use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
+use crate::s3::payer;
 
 /// What a request says of its source, beside the name.
 #[derive(Default)]
@@ -23,6 +25,7 @@ pub(crate) struct Asked {
     pub(crate) unmodified_since: Option<Timestamp>,
     pub(crate) expected_owner: Option<String>,
     pub(crate) customer: Customer,
+    pub(crate) payer: Option<model::RequestPayer>,
 }
 
 /// Reads what a request of either shape says of its source.
@@ -34,6 +37,7 @@ macro_rules! asked {
             modified_since: $input.copy_source_if_modified_since,
             unmodified_since: $input.copy_source_if_unmodified_since,
             expected_owner: $input.expected_source_bucket_owner.take(),
+            payer: $input.request_payer,
             customer: $crate::s3::encryption::Customer {
                 algorithm: $input.copy_source_sse_customer_algorithm.take(),
                 key: $input
@@ -52,6 +56,8 @@ pub(crate) struct CopySource {
     pub(crate) object: ObjectTarget,
     pub(crate) version: Arc<Version>,
     pub(crate) opener: Opener,
+    /// Whoever copies pays for reading it.
+    pub(crate) charged: Option<model::RequestCharged>,
 }
 
 /// Finds the source and asks for the permission to read it.
@@ -61,19 +67,17 @@ pub(crate) struct CopySource {
 pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<CopySource> {
     let name = parse(header)?;
     let access = if name.version.is_some() { GET_VERSION } else { GET };
-    let found = match locate::bucket_anywhere(call, &name.bucket, asked.expected_owner.as_deref())? {
+    let found = match locate::entrance_anywhere(call, &name.bucket, asked.expected_owner.as_deref())? {
         Found::Here(bucket) => Found::Here(ObjectTarget::look_up(
             call,
             &bucket,
             &name.key,
             name.version.as_deref(),
         )?),
-        Found::Absent { fault, .. } => Found::Absent {
-            arn: format!("arn:aws:s3:::{}/{}", name.bucket, name.key),
-            fault,
-        },
+        Found::Absent { arn, fault } => target::absent(&arn, &name.key, fault),
     };
     let object = call.authorize(access, found, Context::default())?.into_inner();
+    let charged = payer::charge(call, object.bucket(), asked.payer)?;
     if name.version.is_some() && object.version().is_some_and(|version| version.is_marker()) {
         return Err(refusal::invalid_request(
             "The source of a copy request may not specifically refer to a delete marker by version id.",
@@ -117,6 +121,7 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         object,
         version,
         opener,
+        charged,
     })
 }
 
@@ -164,7 +169,13 @@ pub(crate) fn parse(header: &str) -> Result<Name> {
     };
     let path = decoded(path).ok_or_else(invalid)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let (bucket, key) = path.split_once('/').ok_or_else(invalid)?;
+    // The ARN of an access point has a slash of its own.
+    let split = if path.starts_with("arn:") {
+        path.split_once("/object/")
+    } else {
+        path.split_once('/')
+    };
+    let (bucket, key) = split.ok_or_else(invalid)?;
     if bucket.is_empty() || key.is_empty() {
         return Err(invalid());
     }
@@ -204,6 +215,12 @@ mod tests {
         assert_eq!(parse("b/k").ok(), Some(name("b", "k", None)));
         assert_eq!(parse("/b/a%20b/c+d").ok(), Some(name("b", "a b/c+d", None)));
         assert_eq!(parse("b/k?versionId=v.1").ok(), Some(name("b", "k", Some("v.1"))));
+        let arn = "arn:aws:s3:eu-central-1:111122223333:accesspoint/my-ap";
+        for escaped in [arn.to_owned(), arn.replace(':', "%3A")] {
+            let header = format!("{escaped}/object/a/object/b");
+            assert_eq!(parse(&header).ok(), Some(name(arn, "a/object/b", None)));
+        }
+        assert!(parse(arn).is_err());
         assert_eq!(
             parse("b%2Fk%3FversionId=x").ok(),
             Some(name("b", "k?versionId=x", None))

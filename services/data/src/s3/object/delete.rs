@@ -6,6 +6,7 @@ use api::s3 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
+use super::change::{self, By};
 use super::history::Slot;
 use super::lock::{Guard, Lock};
 use super::metadata::Metadata;
@@ -13,10 +14,12 @@ use super::refusal;
 use super::tag_set::TagSet;
 use super::target::{self, ObjectTarget};
 use super::version_id::{self, NULL};
-use super::write::GET;
+use super::write::{self, GET};
 use super::{Body, Version, precondition, whole_second};
-use crate::s3::bucket::Versioning;
+use crate::s3::bucket::{Versioning, mfa_delete};
 use crate::s3::encryption::Applied;
+use crate::s3::multipart;
+use crate::s3::payer;
 
 /// What it takes to delete an object, or to mark it as deleted.
 pub(crate) const DELETE: Access = Access::write("s3:DeleteObject");
@@ -66,16 +69,22 @@ impl Operation for DeleteObject {
         if input.if_match_last_modified_time.is_some() || input.if_match_size.is_some() {
             return Err(refusal::not_implemented("x-amz-if-match-size"));
         }
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let keys = write::keys::<Self>(&input);
         let wish = Wish {
+            keys: &keys,
             version: input.version_id.as_deref().filter(|id| !id.is_empty()),
             matches: input.if_match.as_deref(),
             bypass: input.bypass_governance_retention == Some(true),
         };
+        if wish.version.is_some() && mfa_delete::is_on(object.bucket()) {
+            mfa_delete::prove(call, object.bucket(), input.mfa.as_deref())?;
+        }
         let gone = delete(call, &object, wish)?;
         Ok(model::DeleteObjectOutput {
             delete_marker: gone.marker.then_some(true),
             version_id: gone.version,
-            ..Default::default()
+            request_charged: charged,
         })
     }
 }
@@ -83,6 +92,8 @@ impl Operation for DeleteObject {
 /// What is to be deleted, and when.
 #[derive(Clone, Copy)]
 pub(crate) struct Wish<'a> {
+    /// The condition keys of the request, for every other permission that it needs.
+    pub(crate) keys: &'a Context,
     pub(crate) version: Option<&'a str>,
     pub(crate) matches: Option<&'a str>,
     pub(crate) bypass: bool,
@@ -101,7 +112,7 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
     expect_match(call, object, wish.matches)?;
     let slot = object.slot();
     let Some(id) = wish.version else {
-        return mark(call, slot);
+        return mark(call, slot, By::Request);
     };
     if id != NULL && version_id::sequence(id).is_none() {
         return Err(refusal::invalid_argument(
@@ -119,19 +130,26 @@ pub(crate) fn delete(call: &mut Call<'_>, object: &ObjectTarget, wish: Wish<'_>)
     };
     match version.lock.guard(call.now) {
         Guard::None => {}
-        Guard::Governance if wish.bypass => object.also(call, BYPASS, Context::default())?,
+        Guard::Governance if wish.bypass => object.also(call, BYPASS, wish.keys.clone())?,
         Guard::Governance | Guard::Absolute => return Err(refusal::locked()),
     }
-    slot.remove(call, &version)?;
+    let was_newest = slot
+        .newest(call)?
+        .is_some_and(|newest| newest.sequence == version.sequence);
+    change::remove(call, slot, By::Request, &version)?;
+    if was_newest && !version.is_marker() {
+        multipart::note_deletion(call, &slot.bucket.name, slot.key)?;
+    }
     gone.marker = version.is_marker();
     Ok(gone)
 }
 
 /// Deletes the newest version, or lays a delete marker over it.
-pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
+pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>, by: By) -> Result<Gone> {
+    multipart::note_deletion(call, &slot.bucket.name, slot.key)?;
     if slot.bucket.versioning == Versioning::Never {
         if let Some(version) = slot.newest(call)? {
-            slot.remove(call, &version)?;
+            change::remove(call, slot, by, &version)?;
         }
         return Ok(Gone {
             marker: false,
@@ -140,7 +158,7 @@ pub(crate) fn mark(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Gone> {
     }
     let marker = marker(call, slot)?;
     let version = Some(marker.shown_id());
-    slot.append(call, marker)?;
+    change::mark(call, slot, by, marker)?;
     Ok(Gone {
         marker: true,
         version,
@@ -166,19 +184,23 @@ pub(crate) fn marker(call: &mut Call<'_>, slot: Slot<'_>) -> Result<Version> {
         encryption: Applied::default(),
         body: Body::None,
         restoration: None,
+        replication: None,
     })
 }
 
 /// Refuses a deletion whose condition does not hold (S3 User Guide, "How to perform conditional deletes").
 fn expect_match(call: &mut Call<'_>, object: &ObjectTarget, tag: Option<&str>) -> Result<()> {
     let Some(tag) = tag else { return Ok(()) };
-    if precondition::bare(tag) != "*" {
-        object.also(call, GET, Context::default())?;
+    let there = object.with_newest(call)?;
+    // Whether something is there may be asked with the permission to delete it, what is there only with the one to read it.
+    let any = precondition::bare(tag) == "*";
+    if !any {
+        there.also(call, GET, Context::default())?;
     }
-    match object.slot().newest(call)? {
-        None => Err(refusal::no_such_key(object.key())),
-        Some(newest) if newest.is_marker() => Err(refusal::precondition_failed("If-Match")),
-        Some(newest) if precondition::names(tag, &newest.etag) => Ok(()),
+    match there.version() {
+        None if any => Err(refusal::no_such_key(object.key())),
+        None => Err(there.missing(call)?),
+        Some(newest) if !newest.is_marker() && precondition::names(tag, &newest.etag) => Ok(()),
         Some(_) => Err(refusal::precondition_failed("If-Match")),
     }
 }

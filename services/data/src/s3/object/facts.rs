@@ -211,6 +211,7 @@ macro_rules! tell {
                 api::s3::ObjectLockLegalHoldStatus::Off
             }
         });
+        $output.replication_status = $version.replication.as_ref().and_then(|state| state.status());
         let whole = $extent.content_range.is_none();
         if $input.checksum_mode.is_some() && (whole || $extent.parts.is_some()) {
             if whole {

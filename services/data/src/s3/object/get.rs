@@ -13,6 +13,7 @@ use super::write::GET;
 use super::{Version, class};
 use crate::s3::encryption;
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// What it takes to read a version that is named.
 pub(crate) const GET_VERSION: Access = Access::read("s3:GetObjectVersion");
@@ -50,6 +51,7 @@ impl Operation for GetObject {
             || input.response_content_type.is_some()
             || input.response_expires.is_some();
         facts::expect_signed(call, overrides)?;
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "GET")?;
         facts::expect(conditions(&input), &version)?;
         expect_readable(call, &version)?;
@@ -70,6 +72,7 @@ impl Operation for GetObject {
         )?;
         let mut output = model::GetObjectOutput {
             body: Some(Stream),
+            request_charged: charged,
             ..Default::default()
         };
         let now = call.now;

@@ -10,6 +10,7 @@ use super::target::{self, ObjectTarget};
 use super::write::GET;
 use crate::s3::encryption;
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// Tells of an object what its read would, but for the bytes.
 pub struct HeadObject;
@@ -37,6 +38,7 @@ impl Operation for HeadObject {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "HEAD")?;
         let conditions = Conditions {
             matches: input.if_match.as_deref(),
@@ -65,7 +67,10 @@ impl Operation for HeadObject {
             input.range.as_deref(),
             input.part_number,
         )?;
-        let mut output = model::HeadObjectOutput::default();
+        let mut output = model::HeadObjectOutput {
+            request_charged: charged,
+            ..Default::default()
+        };
         let now = call.now;
         facts::tell!(output, object, version, extent, input, now);
         if object.asked().is_none() {

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use pipeline::{Call, Look, Result};
 
 use super::version_id::{self, NULL};
-use super::{Body, NULLS, NullVersion, OBJECTS, PARTS, Piece, Pieces, VERSIONS, Version, VersionKey};
+use super::{
+    Body, ELSEWHERE, Elsewhere, NULLS, NullVersion, OBJECTS, PARTS, Piece, Pieces, VERSIONS, Version,
+    VersionKey,
+};
 use crate::s3::bucket::{Bucket, Versioning};
 
 /// One key of one bucket.
@@ -67,13 +70,29 @@ impl<'a> Slot<'a> {
             return Ok(None);
         };
         let found = look.get(&VERSIONS, &self.version_row(sequence))?;
-        Ok(found.filter(|found| found.id.as_deref().unwrap_or(NULL) == id))
+        match found.filter(|found| found.id.as_deref().unwrap_or(NULL) == id) {
+            None if id != NULL => self.elsewhere(look, id),
+            found => Ok(found),
+        }
+    }
+
+    /// The copy of another bucket's version whose number was taken here.
+    fn elsewhere(&self, look: &mut Look<'_>, id: &str) -> Result<Option<Arc<Version>>> {
+        let (bucket, key) = self.row();
+        let Some(place) = look.get(&ELSEWHERE, &(bucket, key, id))? else {
+            return Ok(None);
+        };
+        look.get(&VERSIONS, &self.version_row(place.0))
     }
 
     /// The number that an id stands for, whether or not its version is still there.
     pub(crate) fn place(&self, look: &mut Look<'_>, id: &str) -> Result<Option<u64>> {
         if id != NULL {
-            return Ok(version_id::sequence(id));
+            let (bucket, key) = self.row();
+            let elsewhere = look.get(&ELSEWHERE, &(bucket, key, id))?;
+            return Ok(elsewhere
+                .map(|place| place.0)
+                .or_else(|| version_id::sequence(id)));
         }
         let found = self.version(look, NULL)?;
         Ok(found.map(|version| version.sequence))
@@ -89,6 +108,33 @@ impl<'a> Slot<'a> {
             Versioning::Never | Versioning::Suspended => None,
         };
         Ok((sequence, id))
+    }
+
+    /// The number for a copy of another bucket's version: its own, or the next that is free.
+    pub(crate) fn free(&self, look: &mut Look<'_>, wanted: u64) -> Result<u64> {
+        let current = look.get(&OBJECTS, &self.row())?.map(|current| current.sequence);
+        let mut sequence = wanted;
+        while current == Some(sequence) || look.get(&VERSIONS, &self.version_row(sequence))?.is_some() {
+            sequence += 1;
+        }
+        Ok(sequence)
+    }
+
+    /// Puts a copy of another bucket's version where its number says, which `free` gave: it may be older than what is here.
+    pub(crate) fn insert(&self, call: &mut Call<'_>, version: Version) -> Result<()> {
+        if let Some(id) = version
+            .id
+            .as_deref()
+            .filter(|id| version_id::sequence(id) != Some(version.sequence))
+        {
+            let (bucket, key) = self.row();
+            call.put(&ELSEWHERE, &(bucket, key, id), Elsewhere(version.sequence))?;
+        }
+        let newest = self.newest(call)?;
+        if newest.is_none_or(|newest| newest.sequence < version.sequence) {
+            return self.append(call, version);
+        }
+        self.shelve(call, version)
     }
 
     /// Makes a version, with the number and id that `next` gave, the newest of the key.
@@ -139,6 +185,10 @@ impl<'a> Slot<'a> {
     /// Removes one version for good; the one before it becomes the newest, if this was.
     pub(crate) fn remove(&self, call: &mut Call<'_>, version: &Version) -> Result<()> {
         self.let_go(call, version)?;
+        if let Some(id) = version.id.as_deref().filter(|_| version.replication.is_some()) {
+            let (bucket, key) = self.row();
+            call.delete(&ELSEWHERE, &(bucket, key, id))?;
+        }
         let current = call.get(&OBJECTS, &self.row())?;
         if current.is_some_and(|current| current.sequence == version.sequence) {
             call.delete(&OBJECTS, &self.row())?;

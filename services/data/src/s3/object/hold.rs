@@ -2,34 +2,19 @@
 
 use api::s3 as model;
 use model::ObjectLockLegalHoldStatus as Status;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
+use pipeline::Access;
 
+use super::change::{self, Amended};
+use super::on_object::on_object;
 use super::retention::{expect_configured, none_set};
-use super::target::{self, ObjectTarget};
 use super::write::PUT_HOLD;
 use crate::s3::fault::malformed_xml;
 
-/// Shows whether a version is under legal hold.
-pub struct GetObjectLegalHold;
-
-impl Operation for GetObjectLegalHold {
-    type Input = model::GetObjectLegalHoldRequest;
-    type Output = model::GetObjectLegalHoldOutput;
-    type Target = ObjectTarget;
-    const ACCESS: Access = Access::read("s3:GetObjectLegalHold");
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
-        let version = input.version_id.as_deref();
-        let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        object: Authorized<ObjectTarget>,
-        _input: Self::Input,
-    ) -> Result<Self::Output> {
+on_object! {
+    /// Shows whether a version is under legal hold.
+    GetObjectLegalHold(model::GetObjectLegalHoldRequest) -> model::GetObjectLegalHoldOutput,
+    Access::read("s3:GetObjectLegalHold"), keys &[], charged _charged;
+    |call, object, input| {
         let version = object.object(call, "GET")?;
         expect_configured(&object)?;
         let held = version.lock.hold.ok_or_else(none_set)?;
@@ -40,34 +25,18 @@ impl Operation for GetObjectLegalHold {
     }
 }
 
-/// Puts a version under legal hold, or lifts the hold.
-pub struct PutObjectLegalHold;
-
-impl Operation for PutObjectLegalHold {
-    type Input = model::PutObjectLegalHoldRequest;
-    type Output = model::PutObjectLegalHoldOutput;
-    type Target = ObjectTarget;
-    const ACCESS: Access = PUT_HOLD;
-    const CONDITIONS: &'static [&'static str] = &["s3:object-lock-legal-hold"];
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
-        let version = input.version_id.as_deref();
-        let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
+on_object! {
+    /// Puts a version under legal hold, or lifts the hold.
+    PutObjectLegalHold(model::PutObjectLegalHoldRequest) -> model::PutObjectLegalHoldOutput,
+    PUT_HOLD, keys &["s3:object-lock-legal-hold"],
+    set |input, context| {
         let status = input.legal_hold.as_ref().and_then(|hold| hold.status);
         if let Some(status) = status {
             context.insert("s3:object-lock-legal-hold", status.as_str());
         }
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        object: Authorized<ObjectTarget>,
-        input: Self::Input,
-    ) -> Result<Self::Output> {
+    },
+    charged charged;
+    |call, object, input| {
         let version = object.object(call, "PUT")?;
         expect_configured(&object)?;
         let status = input
@@ -76,7 +45,9 @@ impl Operation for PutObjectLegalHold {
             .ok_or_else(malformed_xml)?;
         let mut version = (*version).clone();
         version.lock.hold = Some(status == Status::On);
-        object.slot().amend(call, version)?;
-        Ok(Self::Output::default())
+        change::amend(call, object.slot(), Amended::Hold, version)?;
+        Ok(model::PutObjectLegalHoldOutput {
+            request_charged: charged,
+        })
     }
 }

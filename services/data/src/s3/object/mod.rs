@@ -15,6 +15,7 @@ use wire::Timestamp;
 
 use super::acl::Acl;
 use super::encryption::{Applied, Wrapped};
+use super::replication::state::Replication;
 use checksum::Kept;
 use metadata::Metadata;
 use tag_set::TagSet;
@@ -22,6 +23,7 @@ use tag_set::TagSet;
 pub(crate) mod access_list;
 mod attributes;
 mod batch;
+pub(crate) mod change;
 pub(crate) mod checksum;
 pub(crate) mod class;
 mod copy;
@@ -34,6 +36,7 @@ pub(crate) mod history;
 mod hold;
 pub(crate) mod lock;
 pub(crate) mod metadata;
+mod on_object;
 pub(crate) mod precondition;
 mod put;
 pub(crate) mod range;
@@ -58,7 +61,7 @@ pub use get::GetObject;
 pub use head::HeadObject;
 pub use hold::{GetObjectLegalHold, PutObjectLegalHold};
 pub use put::PutObject;
-pub use restore::{JOB as RESTORED, RestoreObject};
+pub use restore::{EXPIRED as RESTORED_GONE, JOB as RESTORED, RestoreObject};
 pub use retention::{GetObjectRetention, PutObjectRetention};
 pub use tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 
@@ -144,6 +147,8 @@ pub struct Version {
     pub(crate) body: Body,
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub(crate) restoration: Option<Restoration>,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replication: Option<Box<Replication>>,
 }
 
 store::record!(Version, 1);
@@ -180,6 +185,13 @@ impl Version {
         }
     }
 
+    /// Whether lifecycle rules leave it as it is, until its copies are made.
+    pub(crate) fn suspends_lifecycle(&self) -> bool {
+        self.replication
+            .as_ref()
+            .is_some_and(|replication| replication.suspends_lifecycle())
+    }
+
     /// Whether its bytes can be read now: not while it lies in an archive without a restored copy.
     pub(crate) fn is_readable(&self, now: Timestamp) -> bool {
         !class::is_archived(self.class())
@@ -206,6 +218,9 @@ pub(crate) static OBJECTS: Table<ObjectKey, Version> = Table::new(0x0340, "s3.ob
 pub(crate) static VERSIONS: Table<VersionKey, Version> = Table::new(0x0341, "s3.versions");
 /// The numbers of `null` versions that are in `VERSIONS`.
 pub(crate) static NULLS: Table<ObjectKey, NullVersion> = Table::new(0x0342, "s3.null-versions");
+/// Where copies of other buckets' versions stand whose number was taken here, by the row's key and the version's id.
+pub(crate) static ELSEWHERE: Table<(String, Vec<u8>, String), Elsewhere> =
+    Table::new(0x03b0, "s3.versions-elsewhere");
 /// The pieces of objects that were uploaded in parts, under the row's key as in `VERSIONS`.
 pub(crate) static PARTS: Table<VersionKey, Pieces> = Table::new(0x0343, "s3.object-parts");
 
@@ -214,6 +229,12 @@ pub(crate) static PARTS: Table<VersionKey, Pieces> = Table::new(0x0343, "s3.obje
 pub(crate) struct NullVersion(pub(crate) u64);
 
 store::record!(NullVersion, 1);
+
+/// The number under which a copy stands.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Elsewhere(pub(crate) u64);
+
+store::record!(Elsewhere, 1);
 
 /// The pieces of one version, in their order.
 #[derive(Clone, Serialize, Deserialize)]

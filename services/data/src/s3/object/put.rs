@@ -5,6 +5,7 @@ use pipeline::{Access, Authorized, Call, Found, Intake, Look, Operation, Result}
 use policy::Context;
 
 use super::access_list;
+use super::change::{self, Made};
 use super::checksum::{self, Declared};
 use super::class;
 use super::lock;
@@ -13,9 +14,10 @@ use super::refusal::{invalid_request, not_implemented};
 use super::tag_set;
 use super::target::{self, ObjectTarget};
 use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, Stored};
-use super::{Body, Piece};
+use super::{Body, Piece, Version};
 use crate::s3::encryption::{self, Place, Plan};
 use crate::s3::lifecycle;
+use crate::s3::payer;
 
 /// Stores an object.
 pub struct PutObject;
@@ -49,6 +51,8 @@ impl Operation for PutObject {
         object: Authorized<ObjectTarget>,
         mut input: Self::Input,
     ) -> Result<Self::Output> {
+        let keys = write::keys::<Self>(&input);
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         expect_key(&input.key)?;
         if input.write_offset_bytes.is_some() {
             return Err(not_implemented("x-amz-write-offset-bytes"));
@@ -74,6 +78,7 @@ impl Operation for PutObject {
         write::authorize_parts(
             call,
             &object,
+            &keys,
             asked_acl.is_given(),
             input.tagging.is_some(),
             &asked_lock,
@@ -89,7 +94,7 @@ impl Operation for PutObject {
         let kept = declared.verify(&received)?;
         let (sequence, id) = object.slot().next(call)?;
         let place = Place {
-            bucket: &input.bucket,
+            bucket: &bucket.name,
             key: &input.key,
             label: sequence.to_string(),
         };
@@ -117,19 +122,27 @@ impl Operation for PutObject {
             encryption: plan.applied().clone(),
         };
         let version = draft.version(call, (sequence, id), stored);
-        let mut output = model::PutObjectOutput {
-            e_tag: Some(version.quoted_etag()),
-            version_id: version.id.clone(),
-            checksum_type: version.checksum.as_ref().map(super::checksum::Kept::kind),
-            ..Default::default()
+        let output = model::PutObjectOutput {
+            request_charged: charged,
+            ..answer(call, &object, &version)?
         };
-        checksum::show!(output, &version.checksum);
-        encryption::show!(output, version.encryption);
-        output.sse_kms_encryption_context = version.encryption.shown_context();
-        output.expiration = lifecycle::expiration(call, bucket, &input.key, &version)?;
-        object.slot().append(call, version)?;
+        change::make(call, object.slot(), Made::Put, version)?;
         Ok(output)
     }
+}
+
+fn answer(call: &mut Call<'_>, object: &ObjectTarget, version: &Version) -> Result<model::PutObjectOutput> {
+    let mut output = model::PutObjectOutput {
+        e_tag: Some(version.quoted_etag()),
+        version_id: version.id.clone(),
+        checksum_type: version.checksum.as_ref().map(checksum::Kept::kind),
+        expiration: lifecycle::expiration(call, object.bucket(), object.key(), version)?,
+        sse_kms_encryption_context: version.encryption.shown_context(),
+        ..Default::default()
+    };
+    checksum::show!(output, &version.checksum);
+    encryption::show!(output, version.encryption);
+    Ok(output)
 }
 
 fn on_condition(input: &model::PutObjectRequest) -> OnCondition {

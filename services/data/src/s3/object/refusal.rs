@@ -47,6 +47,16 @@ pub(crate) fn precondition_failed(condition: &str) -> Fault {
     .with("Condition", text(condition))
 }
 
+/// `ConditionalRequestConflict`, 409.
+pub(crate) fn conflict(condition: &str) -> Fault {
+    Fault::plain(
+        "ConditionalRequestConflict",
+        409,
+        "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    )
+    .with("Condition", text(condition))
+}
+
 /// 304, which has no error document.
 pub(crate) fn not_modified(etag: &str) -> Fault {
     Fault::plain("NotModified", 304, "Not Modified").with("ETag", text(format!("\"{etag}\"")))

@@ -2,20 +2,28 @@
 //!
 //! Source: S3 User Guide, "Restoring an archived object".
 
+use std::sync::Arc;
+
 use api::s3 as model;
 use pipeline::jobs::JobKind;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use serde::{Deserialize, Serialize};
 use wire::{Fault, Timestamp};
 
+use super::change::{self, Amended};
 use super::history::Slot;
 use super::lock::DAY;
 use super::target::{self, ObjectTarget};
-use super::{OBJECTS, Restoration, VERSIONS, class, refusal};
-use crate::s3::bucket::BUCKETS;
+use super::{OBJECTS, Restoration, VERSIONS, Version, class, refusal};
+use crate::s3::bucket::{BUCKETS, Configured};
 use crate::s3::fault::malformed_xml;
+use crate::s3::payer;
 
 const NAME: &str = "s3.RestoreObject";
+
+/// The statuses of an answer: a copy is to come, or is there already and stays for longer.
+const ACCEPTED: i32 = 202;
+const RESTORED_BEFORE: i32 = 200;
 
 /// What makes a restored copy readable.
 pub const JOB: JobKind = JobKind {
@@ -23,6 +31,16 @@ pub const JOB: JobKind = JobKind {
     service: "s3",
     event: "RestoreObjectCompleted",
     run: restored,
+};
+
+const EXPIRED_NAME: &str = "s3.ExpireRestoredObject";
+
+/// What tells that a restored copy is gone.
+pub const EXPIRED: JobKind = JobKind {
+    name: EXPIRED_NAME,
+    service: "s3",
+    event: "",
+    run: expired,
 };
 
 /// Which version was restored.
@@ -45,7 +63,8 @@ impl Operation for RestoreObject {
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
         let version = input.version_id.as_deref();
         let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
+        let found = target::found(look, (&input.bucket, &input.key), version, owner)?;
+        Ok(target::of_bucket(found))
     }
 
     fn handle(
@@ -53,6 +72,7 @@ impl Operation for RestoreObject {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
         let version = object.object(call, "POST")?;
         let asked = input.restore_request.ok_or_else(malformed_xml)?;
         if asked.r#type.is_some() || asked.select_parameters.is_some() || asked.output_location.is_some() {
@@ -74,6 +94,7 @@ impl Operation for RestoreObject {
                 tier.as_str(),
             )
         })?;
+        let mut status = ACCEPTED;
         let (now, sequence) = (call.now, version.sequence);
         let mut version = (*version).clone();
         match &mut version.restoration {
@@ -88,6 +109,7 @@ impl Operation for RestoreObject {
             Some(copy) if copy.until > now.0 => {
                 copy.days = days;
                 copy.until = ends(now.0, days);
+                status = RESTORED_BEFORE;
             }
             _ => {
                 version.restoration = Some(Restoration {
@@ -96,7 +118,7 @@ impl Operation for RestoreObject {
                     until: 0,
                 });
                 let due = Due {
-                    bucket: input.bucket,
+                    bucket: object.bucket().name.clone(),
                     key: input.key,
                     sequence,
                 };
@@ -104,8 +126,12 @@ impl Operation for RestoreObject {
                 call.schedule(NAME, Timestamp(now.0 + minutes * 60_000), due)?;
             }
         }
-        object.slot().amend(call, version)?;
-        Ok(Self::Output::default())
+        change::amend(call, object.slot(), Amended::RestorePosted, version)?;
+        Ok(model::RestoreObjectOutput {
+            request_charged: charged,
+            status_code: Some(status),
+            ..Default::default()
+        })
     }
 }
 
@@ -122,20 +148,56 @@ fn restored(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
         return Ok(());
     };
     let slot = Slot::new(&bucket, &due.key);
-    let current = call.get(&OBJECTS, &(due.bucket.as_str(), due.key.as_bytes()))?;
-    let version = match current.filter(|current| current.sequence == due.sequence) {
-        Some(version) => Some(version),
-        None => call.get(&VERSIONS, &slot.version_row(due.sequence))?,
+    let Some(version) = of_number(call, slot, due.sequence)? else {
+        return Ok(());
     };
-    let Some(version) = version else { return Ok(()) };
     let mut version = (*version).clone();
     let now = call.now.0;
     if let Some(copy) = &mut version.restoration {
         copy.ongoing = false;
         copy.until = ends(now, copy.days);
-        slot.amend(call, version)?;
+        let gone = Timestamp(copy.until);
+        change::amend(call, slot, Amended::RestoreCompleted, version)?;
+        // Only who is told of it asks when the copy goes.
+        if bucket.configured.contains(&Configured::Notification) {
+            let due = serde_json::to_value(due).map_err(Fault::internal)?;
+            call.schedule(EXPIRED_NAME, gone, due)?;
+        }
     }
     Ok(())
+}
+
+/// Tells that a readable copy is gone, unless its days were counted anew.
+fn expired(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
+    let due = Due::deserialize(payload).map_err(Fault::internal)?;
+    let Some(bucket) = call.get(&BUCKETS, &due.bucket)? else {
+        return Ok(());
+    };
+    let slot = Slot::new(&bucket, &due.key);
+    let Some(version) = of_number(call, slot, due.sequence)? else {
+        return Ok(());
+    };
+    let Some(until) = version.restoration.as_ref().map(|copy| copy.until) else {
+        return Ok(());
+    };
+    if until > call.now.0 {
+        let due = serde_json::to_value(due).map_err(Fault::internal)?;
+        call.schedule(EXPIRED_NAME, Timestamp(until), due)?;
+        return Ok(());
+    }
+    let mut version = (*version).clone();
+    version.restoration = None;
+    change::amend(call, slot, Amended::RestoreDeleted, version)
+}
+
+/// The version of a number, if it is still there.
+fn of_number(look: &mut Look<'_>, slot: Slot<'_>, sequence: u64) -> Result<Option<Arc<Version>>> {
+    let row = (slot.bucket.name.as_str(), slot.key.as_bytes());
+    let current = look.get(&OBJECTS, &row)?;
+    match current.filter(|current| current.sequence == sequence) {
+        Some(version) => Ok(Some(version)),
+        None => look.get(&VERSIONS, &slot.version_row(sequence)),
+    }
 }
 
 #[cfg(test)]

@@ -7,33 +7,21 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::{Fault, Timestamp};
 
+use super::change::{self, Amended};
 use super::delete::BYPASS;
 use super::lock::{self, Retention};
+use super::on_object::on_object;
 use super::target::{self, ObjectTarget};
-use super::write::PUT_RETENTION;
+use super::write::{self, PUT_RETENTION};
 use super::{Version, refusal};
 use crate::s3::fault::malformed_xml;
+use crate::s3::payer;
 
-/// Shows how long a version is kept.
-pub struct GetObjectRetention;
-
-impl Operation for GetObjectRetention {
-    type Input = model::GetObjectRetentionRequest;
-    type Output = model::GetObjectRetentionOutput;
-    type Target = ObjectTarget;
-    const ACCESS: Access = Access::read("s3:GetObjectRetention");
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ObjectTarget>> {
-        let version = input.version_id.as_deref();
-        let owner = input.expected_bucket_owner.as_deref();
-        target::found(look, (&input.bucket, &input.key), version, owner)
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        object: Authorized<ObjectTarget>,
-        _input: Self::Input,
-    ) -> Result<Self::Output> {
+on_object! {
+    /// Shows how long a version is kept.
+    GetObjectRetention(model::GetObjectRetentionRequest) -> model::GetObjectRetentionOutput,
+    Access::read("s3:GetObjectRetention"), keys &[], charged _charged;
+    |call, object, input| {
         let version = object.object(call, "GET")?;
         expect_configured(&object)?;
         let retention = version.lock.retention.ok_or_else(none_set)?;
@@ -86,6 +74,8 @@ impl Operation for PutObjectRetention {
         object: Authorized<ObjectTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
+        let charged = payer::charge(call, object.bucket(), input.request_payer)?;
+        let keys = write::keys::<Self>(&input);
         let version = object.object(call, "PUT")?;
         expect_configured(&object)?;
         let asked = input.retention.unwrap_or_default();
@@ -108,12 +98,14 @@ impl Operation for PutObjectRetention {
             if compliance || input.bypass_governance_retention != Some(true) {
                 return Err(refusal::locked());
             }
-            object.also(call, BYPASS, Context::default())?;
+            object.also(call, BYPASS, keys)?;
         }
         let mut version = (*version).clone();
         version.lock.retention = retention;
-        object.slot().amend(call, version)?;
-        Ok(Self::Output::default())
+        change::amend(call, object.slot(), Amended::Retention, version)?;
+        Ok(model::PutObjectRetentionOutput {
+            request_charged: charged,
+        })
     }
 }
 

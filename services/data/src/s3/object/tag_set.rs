@@ -142,6 +142,16 @@ pub(crate) fn requested(set: &TagSet, context: &mut Context) {
     }
 }
 
+/// Takes those condition keys back.
+pub(crate) fn forget(context: &mut Context) {
+    const PREFIX: &str = "s3:RequestObjectTag";
+    let keys = context.iter().map(|(key, _)| key.to_owned());
+    let tags: Vec<_> = keys.filter(|key| key.starts_with(PREFIX)).collect();
+    for key in tags {
+        context.remove(&key);
+    }
+}
+
 /// The set as answers show it.
 pub(crate) fn shown(set: &TagSet) -> Vec<model::Tag> {
     let tags = set.iter().map(|(key, value)| model::Tag {

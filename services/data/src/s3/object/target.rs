@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use pipeline::{Access, Authorized, Call, Found, Look, Resource, ResourcePolicies, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Resource, ResourcePolicies, Result, Way};
 use policy::Context;
 use wire::{Document, Fault, Timestamp};
 
@@ -13,6 +13,7 @@ use super::history::Slot;
 use super::lock;
 use super::refusal;
 use super::version_id::{self, NULL};
+use crate::s3::access_point::AccessPoint;
 use crate::s3::bucket::{Bucket, BucketTarget, Versioning};
 use crate::s3::{access, locate};
 
@@ -23,12 +24,16 @@ pub(crate) const LIST: Access = Access::list("s3:ListBucket");
 #[derive(Clone)]
 pub struct ObjectTarget {
     bucket: Arc<Bucket>,
+    /// The access point that the request named instead of the bucket.
+    point: Option<Arc<AccessPoint>>,
     key: String,
     /// The version id that the request gave.
     asked: Option<String>,
     version: Option<Arc<Version>>,
     /// Until when the request wants the object to be kept, and when it is asked.
     until: Option<(Timestamp, Timestamp)>,
+    /// The bucket's owner decides, whoever owns the object.
+    of_bucket: bool,
 }
 
 /// The object of a request that makes or removes one: only its name counts.
@@ -38,9 +43,9 @@ pub(crate) fn named(
     key: &str,
     expected_owner: Option<&str>,
 ) -> Result<Found<ObjectTarget>> {
-    Ok(match locate::bucket(look, bucket, expected_owner)? {
+    Ok(match locate::entrance(look, bucket, expected_owner)? {
         Found::Here(found) => Found::Here(ObjectTarget::of_key(&found, key)),
-        Found::Absent { fault, .. } => absent(bucket, key, fault),
+        Found::Absent { arn, fault } => absent(&arn, key, fault),
     })
 }
 
@@ -51,9 +56,9 @@ pub(crate) fn found(
     version: Option<&str>,
     expected_owner: Option<&str>,
 ) -> Result<Found<ObjectTarget>> {
-    Ok(match locate::bucket(look, bucket, expected_owner)? {
+    Ok(match locate::entrance(look, bucket, expected_owner)? {
         Found::Here(found) => Found::Here(ObjectTarget::look_up(look, &found, key, version)?),
-        Found::Absent { fault, .. } => absent(bucket, key, fault),
+        Found::Absent { arn, fault } => absent(&arn, key, fault),
     })
 }
 
@@ -72,8 +77,26 @@ pub(crate) fn retained(
     }
 }
 
-fn absent(bucket: &str, key: &str, fault: Fault) -> Found<ObjectTarget> {
-    let arn = format!("arn:aws:s3:::{bucket}/{key}");
+/// The same where the bucket's owner decides, whoever owns the object: a bucket's owner restores what is archived in it, as it deletes
+/// what is there (S3 User Guide, "Bucket and object ownership").
+pub(crate) fn of_bucket(found: Found<ObjectTarget>) -> Found<ObjectTarget> {
+    match found {
+        Found::Here(mut target) => {
+            target.of_bucket = true;
+            Found::Here(target)
+        }
+        absent => absent,
+    }
+}
+
+/// `within` is the ARN of the bucket, or of the access point.
+pub(crate) fn absent(within: &str, key: &str, fault: Fault) -> Found<ObjectTarget> {
+    let object = if within.contains(":accesspoint/") {
+        "object/"
+    } else {
+        ""
+    };
+    let arn = format!("{within}/{object}{key}");
     Found::Absent { arn, fault }
 }
 
@@ -82,11 +105,25 @@ impl ObjectTarget {
     pub(crate) fn of_key(bucket: &BucketTarget, key: &str) -> Self {
         Self {
             bucket: bucket.shared(),
+            point: bucket.point().cloned(),
             key: key.to_owned(),
             asked: None,
             version: None,
             until: None,
+            of_bucket: false,
         }
+    }
+
+    /// The same key with the newest version that is there.
+    pub(crate) fn with_newest(&self, look: &mut Look<'_>) -> Result<Self> {
+        let version = self.slot().newest(look)?;
+        Ok(Self {
+            bucket: Arc::clone(&self.bucket),
+            asked: None,
+            version,
+            until: None,
+            ..self.clone()
+        })
     }
 
     /// An object of a bucket that is at hand.
@@ -98,6 +135,7 @@ impl ObjectTarget {
     ) -> Result<Self> {
         // An empty id means the newest version, as AWS has it.
         let asked = version.filter(|version| !version.is_empty());
+        let point = bucket.point().cloned();
         let bucket = bucket.shared();
         let slot = Slot::new(&bucket, key);
         let found = match asked {
@@ -108,8 +146,10 @@ impl ObjectTarget {
             key: key.to_owned(),
             asked: asked.map(str::to_owned),
             version: found,
+            point,
             bucket,
             until: None,
+            of_bucket: false,
         })
     }
 
@@ -162,7 +202,7 @@ impl ObjectTarget {
     }
 
     /// What is said of an object that is not there.
-    fn missing(&self, call: &mut Call<'_>) -> Result<Fault> {
+    pub(crate) fn missing(&self, call: &mut Call<'_>) -> Result<Fault> {
         if let Some(id) = &self.asked
             && id != NULL
             && version_id::sequence(id).is_none()
@@ -173,7 +213,11 @@ impl ObjectTarget {
                 id,
             ));
         }
-        if !may_list(call, &self.bucket)? {
+        let within = match &self.point {
+            Some(point) => BucketTarget::through(Arc::clone(&self.bucket), Arc::clone(point)),
+            None => BucketTarget::new(Arc::clone(&self.bucket)),
+        };
+        if !call.would_admit(LIST, &within)? {
             return Ok(refusal::denied());
         }
         Ok(match &self.asked {
@@ -189,12 +233,6 @@ impl ObjectTarget {
     }
 }
 
-/// Whether the caller may learn which keys a bucket has.
-pub(crate) fn may_list(call: &mut Call<'_>, bucket: &Bucket) -> Result<bool> {
-    let policies = access::of_bucket(call, bucket)?;
-    call.would_allow(LIST, &bucket.arn(), &bucket.account, &policies)
-}
-
 impl Resource for ObjectTarget {
     const TYPE: &'static str = "AWS::S3::Object";
 
@@ -205,13 +243,16 @@ impl Resource for ObjectTarget {
     fn account(&self) -> &str {
         match &self.version {
             // What another account wrote and kept for itself is not the bucket's owner's.
-            Some(version) if self.bucket.has_acls() && !version.is_marker() => &version.owner,
+            Some(version) if self.bucket.has_acls() && !version.is_marker() && !self.of_bucket => {
+                &version.owner
+            }
             _ => &self.bucket.account,
         }
     }
 
     fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
-        match self.version.as_ref().and_then(|version| version.acl.as_ref()) {
+        let version = self.version.as_ref().filter(|_| !self.of_bucket);
+        match version.and_then(|version| version.acl.as_ref()) {
             Some(acl) => access::of_object(look, &self.bucket, &self.key, acl),
             None => access::of_bucket(look, &self.bucket),
         }
@@ -230,6 +271,14 @@ impl Resource for ObjectTarget {
         if let Some((until, now)) = self.until {
             lock::retain_until(until, now, context);
         }
+        if let Some(point) = &self.point {
+            point.conditions(context);
+        }
+    }
+
+    fn way(&self, look: &mut Look<'_>) -> Result<Option<Way>> {
+        let way = self.point.as_ref().map(|point| point.way(look, Some(&self.key)));
+        way.transpose()
     }
 }
 

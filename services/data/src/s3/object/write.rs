@@ -3,7 +3,8 @@
 //! Invariant: nothing is written before everything that can be refused was; a condition holds in the transaction that writes.
 
 use api::s3 as model;
-use pipeline::{Access, Call, Checksum, Checksums, Result};
+use pipeline::identity::IdentityType;
+use pipeline::{Access, Call, Checksum, Checksums, Operation, Result};
 use policy::Context;
 use wire::Fault;
 
@@ -152,6 +153,7 @@ impl Draft {
             encryption: self.encryption,
             body: stored.body,
             restoration: None,
+            replication: None,
         }
     }
 }
@@ -182,42 +184,58 @@ impl OnCondition {
         if self.matches.is_some() && self.none_match.is_some() {
             return Err(refusal::not_implemented("If-None-Match"));
         }
-        let newest = target.slot().newest(call)?.filter(|newest| !newest.is_marker());
         if let Some(tag) = &self.none_match {
             if precondition::bare(tag) != "*" {
                 return Err(refusal::not_implemented("If-None-Match"));
             }
-            return match newest {
+            let newest = target.slot().newest(call)?;
+            return match newest.filter(|newest| !newest.is_marker()) {
                 None => Ok(()),
                 Some(_) => Err(refusal::precondition_failed("If-None-Match")),
             };
         }
         let Some(tag) = &self.matches else { return Ok(()) };
-        target.also(call, GET, Context::default())?;
-        match newest {
-            None => Err(refusal::no_such_key(target.key())),
-            Some(newest) if precondition::names(tag, &newest.etag) => Ok(()),
-            Some(_) => Err(refusal::precondition_failed("If-Match")),
+        // Who asks what is there must be allowed to read it, as it is: by its tags, its owner and its list.
+        let there = target.with_newest(call)?;
+        there.also(call, GET, Context::default())?;
+        let Some(newest) = there.version().filter(|newest| !newest.is_marker()) else {
+            return Err(there.missing(call)?);
+        };
+        if precondition::names(tag, &newest.etag) {
+            Ok(())
+        } else {
+            Err(refusal::precondition_failed("If-Match"))
         }
     }
 }
 
-/// Asks for what the parts of a write need beside `s3:PutObject`.
+/// The condition keys that a request gives, for every other permission that it needs: what policies say of a header holds for each of
+/// them. Taken before members of the input are.
+pub(crate) fn keys<O: Operation>(input: &O::Input) -> Context {
+    let mut context = Context::default();
+    O::conditions(input, &mut context);
+    context
+}
+
+/// Asks for what the parts of a write need beside `s3:PutObject`, under the request's own `keys`.
 pub(crate) fn authorize_parts(
     call: &mut Call<'_>,
     target: &ObjectTarget,
+    keys: &Context,
     has_acl: bool,
     has_tags: bool,
     asked: &lock::Asked,
 ) -> Result<()> {
+    // Services that deliver give the bucket's owner full control; the policies that AWS documents for them allow the put alone.
+    let delivers = call.identity.kind == IdentityType::AwsService;
     let mut also = |wanted: bool, access: Access| {
         if wanted {
-            target.also(call, access, Context::default())
+            target.also(call, access, keys.clone())
         } else {
             Ok(())
         }
     };
-    also(has_acl, PUT_ACL)?;
+    also(has_acl && !delivers, PUT_ACL)?;
     also(has_tags, PUT_TAGS)?;
     also(asked.mode.is_some() || asked.until.is_some(), PUT_RETENTION)?;
     also(asked.hold.is_some(), PUT_HOLD)

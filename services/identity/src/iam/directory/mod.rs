@@ -21,6 +21,7 @@ use attribution::{session_identity, user_identity};
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
 use crate::iam::last_accessed;
+use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::organizations;
@@ -213,6 +214,13 @@ impl Directory for IdentityDirectory {
 
     fn principal_arn(&self, look: &mut Look<'_>, account: &str, id: &str) -> Result<Option<String>> {
         trust::by_id(look, account, id)
+    }
+
+    fn prove_mfa(&self, call: &mut Call<'_>, serial: &str, code: &str) -> Result<()> {
+        match mfa::show(call, Some(serial), Some(code))? {
+            Some(shown) => shown.spend(call),
+            None => Ok(()),
+        }
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Rotation {
     pub job: Option<JobId>,
     /// The one that is underway.
     pub running: Option<Running>,
+    /// The token of the `RotateSecret` that was heard last, by which the same request is known when it comes again.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 /// A rotation underway.

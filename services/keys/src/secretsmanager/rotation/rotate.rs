@@ -79,7 +79,7 @@ impl Operation for RotateSecret {
             name: Some(secret.name.clone()),
             version_id: Some(id.clone()),
         };
-        if asked_before(&secret, &id) {
+        if asked_before(&secret, &id, input.rotation_lambda_arn.as_deref(), rules.as_ref()) {
             return Ok(answer);
         }
         if unfinished(&secret).is_some() {
@@ -87,7 +87,12 @@ impl Operation for RotateSecret {
                 "A previous rotation isn't complete. That rotation will be reattempted.",
             ));
         }
-        configure(call, &mut secret, input.rotation_lambda_arn, rules)?;
+        if secret.versions.contains_key(&id) {
+            return Err(invalid_request_exception(
+                "You can't use the ClientRequestToken of a version that exists already to rotate the secret.",
+            ));
+        }
+        configure(call, &mut secret, (input.rotation_lambda_arn, rules), &id)?;
         let now = call.now.0;
         if input.rotate_immediately == Some(false) {
             let last = secret.rotation.as_ref().and_then(|rotation| rotation.last);
@@ -103,21 +108,28 @@ impl Operation for RotateSecret {
     }
 }
 
-/// Whether the same request came before: its rotation is underway or has ended.
-fn asked_before(secret: &Secret, id: &str) -> bool {
-    let running = secret
-        .rotation
-        .as_ref()
-        .and_then(|rotation| rotation.running.as_ref());
-    running.is_some_and(|running| running.version == id) || secret.versions.contains_key(id)
+/// Whether the same request came before, with nothing else to configure: its rotation is underway or has ended.
+fn asked_before(secret: &Secret, id: &str, lambda: Option<&str>, rules: Option<&Rules>) -> bool {
+    let asked = secret.rotation.as_ref().filter(|rotation| {
+        rotation.enabled
+            && (rotation.asked.as_deref() == Some(id)
+                || rotation
+                    .running
+                    .as_ref()
+                    .is_some_and(|running| running.version == id))
+    });
+    asked.is_some_and(|rotation| {
+        lambda.is_none_or(|lambda| lambda.is_empty() || lambda == rotation.lambda)
+            && rules.is_none_or(|rules| rotation.rules.as_ref() == Some(rules))
+    })
 }
 
 /// Notes how the secret is rotated, once it is sure that the caller and Secrets Manager may invoke the function.
 fn configure(
     call: &mut Call<'_>,
     secret: &mut Secret,
-    lambda: Option<String>,
-    rules: Option<Rules>,
+    (lambda, rules): (Option<String>, Option<Rules>),
+    id: &str,
 ) -> Result<()> {
     stop(call, secret)?;
     let before = secret.rotation.clone();
@@ -145,6 +157,7 @@ fn configure(
         next: None,
         job: before.and_then(|rotation| rotation.job),
         running: None,
+        asked: Some(id.to_owned()),
     });
     Ok(())
 }

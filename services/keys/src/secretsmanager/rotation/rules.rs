@@ -14,7 +14,7 @@ const HOURS_LEAST: u32 = 4;
 const DAYS_MOST: u32 = 999;
 
 /// The rules as they were given.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// `AutomaticallyAfterDays`
     pub days: Option<i64>,

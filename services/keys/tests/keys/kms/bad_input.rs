@@ -70,6 +70,75 @@ fn every_cut_and_every_flipped_bit_is_refused() {
     assert!(is(&told(&here, "ReEncrypt", again), INVALID));
 }
 
+/// What a refusal costs: rows looked at, and openings of what is sealed or encrypted.
+fn work(here: &Here, input: &Value) -> (u64, u64) {
+    let looked = || {
+        let done = here.cloud.gateway.store().statistics();
+        (done.engine_reads + done.cache_hits, crypto::testing::openings())
+    };
+    let (rows, openings) = looked();
+    assert!(is(&told(here, "Decrypt", input.clone()), INVALID), "{input}");
+    let now = looked();
+    (now.0 - rows, now.1 - openings)
+}
+
+/// A decryption that fails takes the same work whatever is wrong with the blob, as far as the blob does not say it in clear: which of them
+/// it was shows neither in the answer nor in its time.
+#[test]
+fn every_refusal_of_a_blob_takes_the_same_work() {
+    let here = Here::new();
+    let key = here.key();
+    let context = json!({ "tenant": "blue" });
+    let encrypted = || {
+        let input = json!({ "KeyId": key, "Plaintext": b64(b"text"), "EncryptionContext": context });
+        bytes(&here.ok("Encrypt", input)["CiphertextBlob"])
+    };
+    let old = encrypted();
+    here.ok("RotateKeyOnDemand", json!({ "KeyId": key }));
+    here.cloud.advance(86_400_000);
+    let blob = encrypted();
+    let asked = |blob: &[u8], tenant: &str| json!({ "CiphertextBlob": b64(blob), "KeyId": key, "EncryptionContext": { "tenant": tenant } });
+    let differs = |left: &[u8], right: &[u8]| left.iter().zip(right).position(|(left, right)| left != right);
+    let material = differs(&old, &blob).unwrap();
+    let flipped = |blob: &[u8], place: usize| {
+        let mut altered = blob.to_vec();
+        altered[place] ^= 1;
+        altered
+    };
+    let last = blob.len() - 1;
+    // Everything that the first answers leave in caches is there.
+    for input in [
+        asked(&blob, "red"),
+        asked(&old, "red"),
+        asked(&flipped(&blob, material), "blue"),
+    ] {
+        work(&here, &input);
+    }
+    let mut marked = blob.clone();
+    marked[0] = 0xff;
+    let current = [
+        asked(&blob, "red"),
+        asked(&flipped(&blob, last), "blue"),
+        asked(&flipped(&blob, last - 17), "blue"),
+        asked(&marked, "blue"),
+        asked(&blob[..8], "blue"),
+        asked(&blob[..last], "blue"),
+        asked(&vec![7; 6000], "blue"),
+    ];
+    let costs: Vec<_> = current.iter().map(|input| work(&here, input)).collect();
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+    assert!(costs[0].1 > 0);
+    // A blob says in clear which generation of the material it needs. Whether the key had that generation, it does not learn.
+    let older = [
+        asked(&old, "red"),
+        asked(&flipped(&old, last), "blue"),
+        asked(&flipped(&blob, material), "blue"),
+        asked(&flipped(&old, material + 31), "blue"),
+    ];
+    let costs: Vec<_> = older.iter().map(|input| work(&here, input)).collect();
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+}
+
 /// Whether a key of another account exists cannot be told from what is said of a blob that names it.
 #[test]
 fn foreign_blobs_tell_nothing_of_their_keys() {

@@ -204,3 +204,26 @@ fn the_key_of_the_region_decides() {
     assert_eq!(vault.status()[0]["Status"], "InSync");
     assert_eq!(vault.text_there(PARIS), "two");
 }
+
+/// What stands in a replica's way is removed only for a copy that is made: one that its key refuses leaves it as it was.
+#[test]
+fn a_copy_that_fails_overwrites_nothing() {
+    let vault = Vault::new();
+    let other = json!({ "Name": "s", "SecretString": "other", "ClientRequestToken": id("9") });
+    vault.there(PARIS, "CreateSecret", other).unwrap();
+    vault.secret("s", "one");
+    let mut forced = replicate(&[PARIS]);
+    forced["ForceOverwriteReplicaSecret"] = true.into();
+    let here_only = json!([{ "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*" },
+        { "Effect": "Allow", "Action": "kms:*", "Resource": vault.key }]);
+    let ann = vault.here.user(ACCOUNT, "ann", &here_only);
+    let mut lacking = forced.clone();
+    let nowhere = format!("arn:aws:kms:{PARIS}:{ACCOUNT}:key/00000000-0000-4000-8000-000000000000");
+    lacking["AddReplicaRegions"][0]["KmsKeyId"] = nowhere.into();
+    vault.call(&ann, "ReplicateSecretToRegions", lacking).unwrap();
+    assert_eq!(vault.status()[0]["Status"], "Failed");
+    assert_eq!(vault.text_there(PARIS), "other");
+    vault.ok("ReplicateSecretToRegions", forced);
+    assert_eq!(vault.status()[0]["Status"], "InSync");
+    assert_eq!(vault.text_there(PARIS), "one");
+}

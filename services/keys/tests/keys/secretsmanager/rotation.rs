@@ -547,3 +547,30 @@ fn rules_that_are_none_are_refused() {
         "RotationToken": "00000000-0000-4000-8000-000000000001" });
     assert_eq!(vault.code("PutSecretValue", put), "InvalidRequestException");
 }
+
+/// A token that is known to be another version's, or of a request that configured something else, is not taken for a request that comes
+/// again: nothing is answered as done that was not.
+#[test]
+fn a_token_of_another_version_configures_nothing() {
+    let vault = rotatable();
+    let rules = json!({ "AutomaticallyAfterDays": 30 });
+    let (code, _) = vault.refused(&vault.here.root(), "RotateSecret", rotate("1", rules.clone()));
+    assert_eq!(code, "InvalidRequestException");
+    assert_eq!(vault.shown().get("RotationEnabled"), None);
+    vault.ok("RotateSecret", rotate("2", rules.clone()));
+    vault.here.cloud.advance(0);
+    assert_eq!(steps(), ALL);
+    let other = json!({ "AutomaticallyAfterDays": 7 });
+    assert_eq!(
+        vault.code("RotateSecret", rotate("2", other)),
+        "InvalidRequestException"
+    );
+    assert_eq!(vault.shown()["RotationRules"], rules);
+    assert_eq!(
+        vault.code("RotateSecret", rotate("1", rules.clone())),
+        "InvalidRequestException"
+    );
+    vault.ok("RotateSecret", rotate("2", rules));
+    vault.here.cloud.advance(0);
+    assert!(steps().is_empty(), "the same request is done");
+}

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use wire::Document;
 
 use super::event::Event;
+use super::lineage;
 use crate::lambda::function::{EventInvoke, FunctionTarget, LATEST, PRINCIPAL};
 use crate::lambda::role;
 
@@ -28,6 +29,10 @@ pub(crate) enum End<'a> {
     Aged,
     /// The function reserves no runs at all, so that it will not run.
     Stopped,
+    /// It was invoked too often in one chain of requests.
+    Recursive {
+        times: u32,
+    },
 }
 
 impl End<'_> {
@@ -37,6 +42,7 @@ impl End<'_> {
             Self::Exhausted { .. } => "RetriesExhausted",
             Self::Aged => "EventAgeExceeded",
             Self::Stopped => "ZeroReservedConcurrency",
+            Self::Recursive { .. } => "RecursiveInvocation",
         }
     }
 }
@@ -57,6 +63,10 @@ pub(crate) fn tell(
     let Some(destination) = destination.clone() else {
         return Ok(());
     };
+    // The first event that is stopped is told of. What comes back of that has been told, or two that tell each other would never end.
+    if matches!(end, End::Recursive { times } if times > lineage::TIMES_MAX + 1) {
+        return Ok(());
+    }
     let record = record(call, target, (event, runs), payload, &end);
     let input = Document::Structure(vec![
         ("FunctionName", Document::String(destination)),
@@ -65,6 +75,7 @@ pub(crate) fn tell(
     ]);
     // What cannot be delivered is lost on AWS as well, where a metric counts it.
     let arn = target.arn(None);
+    call.continue_trace(event.trace.clone());
     if let Ok(session) = role::assume_to_run(call, &arn, &target.name, &target.latest.role) {
         let _ = call.invoke_as_session(PRINCIPAL, session.credential(), "lambda", "Invoke", input);
     }
@@ -89,7 +100,7 @@ fn record(
             }
             (*version, context, json_of(&ran.payload))
         }
-        End::Aged | End::Stopped => (
+        End::Aged | End::Stopped | End::Recursive { .. } => (
             target.qualifier.as_deref().unwrap_or(LATEST),
             Value::Null,
             Value::Null,

@@ -22,6 +22,7 @@ use store::Table;
 use wire::{Fault, Timestamp};
 
 use super::destination::{self, End};
+use super::lineage;
 use super::run::{self, Asked};
 use crate::lambda::function::{EventInvoke, FUNCTIONS, Function, FunctionTarget, LATEST};
 
@@ -54,6 +55,9 @@ pub struct Event {
     pub runs: i32,
     /// Times that it could not be run.
     pub turned_back: u32,
+    /// The chain of requests that it belongs to, with this invocation.
+    #[serde(default)]
+    pub trace: Option<String>,
     /// Sealed, in base64.
     payload: String,
 }
@@ -80,6 +84,7 @@ pub(crate) fn accept(call: &mut Call<'_>, target: &FunctionTarget, payload: &[u8
         accepted: call.now.0,
         runs: 0,
         turned_back: 0,
+        trace: Some(lineage::joined(call, target)?),
         payload: STANDARD.encode(sealed),
     };
     call.put(&EVENTS, &place, event)?;
@@ -149,6 +154,10 @@ pub(crate) fn run(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     if call.now.0 >= ends {
         return give_up(call, (&place, &event), &target, &clear, End::Aged);
     }
+    let times = lineage::times(event.trace.as_deref(), &target);
+    if times > lineage::TIMES_MAX && !target.recursion_allowed {
+        return give_up(call, (&place, &event), &target, &clear, End::Recursive { times });
+    }
     match attempt(call, &target, &event, &clear)? {
         Tried::Stopped => give_up(call, (&place, &event), &target, &clear, End::Stopped),
         Tried::TurnedBack => {
@@ -190,6 +199,7 @@ fn attempt(call: &mut Call<'_>, target: &FunctionTarget, event: &Event, payload:
         payload: payload.clone(),
         client_context: None,
         request_id: event.request_id.clone(),
+        trace: event.trace.clone(),
         tail: false,
     };
     // A run that is cut short to have the function run is dropped whole, whatever is made of its fault here.

@@ -12,6 +12,7 @@
 
 mod destination;
 pub mod event;
+mod lineage;
 mod run;
 
 use api::lambda as model;
@@ -71,6 +72,8 @@ impl Operation for Invoke {
             }
             model::InvocationType::RequestResponse => {
                 let version = chosen.name();
+                let trace = lineage::joined(call, &target)?;
+                lineage::expect_no_loop(&trace, &target)?;
                 let asked = run::Asked {
                     function: &target,
                     configuration: &chosen,
@@ -78,6 +81,7 @@ impl Operation for Invoke {
                     payload,
                     client_context: client_context(input.client_context.as_deref())?,
                     request_id: call.request.id.clone(),
+                    trace: Some(trace),
                     tail: input.log_type == Some(model::LogType::Tail),
                 };
                 let outcome = run::run(call, &asked)?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use pipeline::errand::Outcome;
 use pipeline::functions::{Concurrency, Invocation, NotRun};
 use pipeline::{Call, Look, Result};
-use wire::Fault;
+use wire::{Fault, Timestamp};
 
 use crate::lambda::fault::throttled;
 use crate::lambda::function::{Configuration, Function, FunctionTarget};
@@ -59,6 +59,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) payload: Bytes,
     pub(crate) client_context: Option<String>,
     pub(crate) request_id: String,
+    pub(crate) trace: Option<String>,
     pub(crate) tail: bool,
 }
 
@@ -70,11 +71,36 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
     let name = asked.function.arn(None);
     let account = asked.function.account.clone();
     call.within(&account, |call| {
-        call.run_function(&name, |call| invocation(call, asked))
+        let outcome = call.run_function(&name, |call| {
+            if waits(call, asked) {
+                bare(call, asked)
+            } else {
+                whole(call, asked)
+            }
+        })?;
+        match &*outcome {
+            // Another run took the process that waited.
+            Outcome::Invoked(Err(NotRun::Cold)) => call.run_function(&name, |call| whole(call, asked)),
+            Outcome::Invoked(_) => Ok(outcome),
+        }
     })
 }
 
-fn invocation(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
+/// Whether a process waits for the run, with credentials that last for it.
+fn waits(call: &Call<'_>, asked: &Asked<'_>) -> bool {
+    let (function, configuration) = (asked.function, asked.configuration);
+    let lasts = i64::from(configuration.timeout_seconds) * 1000;
+    let until = Timestamp(call.now.0.saturating_add(lasts));
+    call.function_waits(
+        &function.arn(Some(&configuration.name())),
+        &configuration.revision,
+        until,
+    )
+}
+
+/// A run in a new process, which gets the role's credentials, the variables and the code: once for all events that it will have (Lambda
+/// Developer Guide, "Understanding the Lambda execution environment lifecycle").
+fn whole(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
     let (function, configuration) = (asked.function, asked.configuration);
     let arn = function.arn(None);
     let session = role::assume_to_run(call, &arn, &function.name, &configuration.role)?;
@@ -84,29 +110,42 @@ fn invocation(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
     } else {
         Some(code::open(call, function, &configuration.code_sha256)?)
     };
+    Ok(Invocation {
+        zip,
+        environment,
+        credentials: Some(session.into_credentials()),
+        warm: false,
+        ..bare(call, asked)?
+    })
+}
+
+/// A run in a process that waits.
+fn bare(look: &mut Look<'_>, asked: &Asked<'_>) -> Result<Invocation> {
+    let (function, configuration) = (asked.function, asked.configuration);
     let unsigned = |number: i32| u32::try_from(number).unwrap_or_default();
     Ok(Invocation {
         function_arn: function.arn(Some(&configuration.name())),
         invoked_arn: asked.invoked_arn.clone(),
         configuration: configuration.revision.clone(),
         code_sha256: configuration.code_sha256.clone(),
-        zip,
+        zip: None,
         runtime: configuration.runtime.clone(),
         handler: configuration.handler.clone(),
         memory_mb: unsigned(configuration.memory_mb),
         storage_mb: unsigned(configuration.storage_mb),
         timeout: Duration::from_secs(u64::from(unsigned(configuration.timeout_seconds))),
-        environment,
-        credentials: Some(session.into_credentials()),
+        environment: Vec::new(),
+        credentials: None,
         region: function.region.clone(),
         log_group: configuration.logging.group.clone(),
         payload: asked.payload.clone(),
         client_context: asked.client_context.clone(),
         request_id: asked.request_id.clone(),
-        trace_id: None,
+        trace_id: asked.trace.clone(),
         log_tail: asked.tail,
-        concurrency: limits(call, function)?,
-        now: call.now,
+        concurrency: limits(look, function)?,
+        now: look.now,
+        warm: true,
     })
 }
 
@@ -133,7 +172,7 @@ pub(crate) fn not_run(function: &Function, why: &NotRun) -> Fault {
         }
         NotRun::Throttled { of } if *of == function.arn(None) => throttled(RESERVED),
         NotRun::Throttled { .. } => throttled("ConcurrentInvocationLimitExceeded"),
-        NotRun::CodeMissing => service_exception("The runner has lost the code. Try again."),
+        NotRun::CodeMissing | NotRun::Cold => service_exception("The runner has lost the code. Try again."),
         NotRun::StartFailed { reason } => {
             service_exception(format!("The function could not be started: {reason}"))
         }

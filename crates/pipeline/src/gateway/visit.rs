@@ -1,0 +1,404 @@
+//! Visits of websites, read by read: each read is a call for nobody, judged, recorded and answered like any other.
+//!
+//! Invariant: signatures, queries and AWS's own headers of a visitor count for nothing; a visit that reads nothing is recorded by itself.
+
+use std::sync::Arc;
+
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE};
+use http::{HeaderMap, HeaderValue};
+use wire::fault::Common;
+use wire::model::{Protocol, Service};
+use wire::protocol::{self, Encoded, Parts};
+use wire::route::Route;
+use wire::{Document, Fault, Timestamp};
+
+use super::admit::Prepared;
+use super::follow::Followed;
+use super::shed::SLOW_DOWN;
+use super::{Ended, Gateway, answer, report};
+use crate::blobs::{Contents, Delivery};
+use crate::call::{Look, RequestFacts};
+use crate::front::{Answer, Incoming};
+use crate::identity::Identity;
+use crate::operation::Result;
+use crate::origin::{Asking, Owned};
+use crate::site::{Course, Past, Purpose, SiteRules, Turn, Visit};
+
+/// Reads of one visit: the page, its folder, and the page of the refusal.
+const READS_MAX: usize = 3;
+/// The names of visits for their followers.
+const READ: &str = "WebsiteGetObject";
+
+/// A visit as it goes on.
+struct Going<'a> {
+    rules: &'static SiteRules,
+    service: &'static Service,
+    visit: Visit<'a>,
+    facts: &'a RequestFacts,
+    stranger: Arc<Identity>,
+    past: Vec<Past>,
+    /// The answer that the last read would be.
+    last: Option<(Encoded, Option<Delivery>)>,
+    owned: Option<Owned>,
+    subject: Option<String>,
+}
+
+/// How a visit ends.
+struct Over {
+    encoded: Encoded,
+    delivery: Option<Delivery>,
+    code: Option<String>,
+}
+
+impl Gateway {
+    /// Serves a visitor of a website.
+    pub(super) async fn visit(
+        &self,
+        bucket: &str,
+        incoming: Incoming,
+        facts: &RequestFacts,
+        wall: Timestamp,
+    ) -> Answer {
+        let Some((rules, service)) = self.sites() else {
+            let fault = Fault::common(Common::NotImplemented, "No service here serves websites.");
+            return answer(protocol::encode_page(None, &fault, None, &facts.id), None);
+        };
+        let mut going = Going {
+            rules,
+            service,
+            visit: Visit {
+                bucket,
+                method: incoming.method.as_str(),
+                path: &incoming.path,
+                query: &incoming.query,
+                host: plain_host(facts.host.as_deref().unwrap_or_default()),
+                secure: facts.secure,
+                headers: &incoming.headers,
+            },
+            facts,
+            stranger: Arc::new(Identity::anonymous(&self.environment.management_account)),
+            past: Vec::new(),
+            last: None,
+            owned: None,
+            subject: None,
+        };
+        let over = match self.go(&mut going).await {
+            Ok(over) => over,
+            Err(fault) => {
+                report(&fault, &facts.id);
+                going.refused(&fault, None)
+            }
+        };
+        let mut answer = answer(over.encoded, None);
+        let mut code = over.code;
+        if let Some(delivery) = over.delivery {
+            match self.strangers.hold(Some(incoming.peer.ip()), delivery) {
+                Some(delivery) => answer.body = delivery,
+                None => {
+                    answer = self.shed_visit(facts, wall).await;
+                    code = Some(SLOW_DOWN.to_owned());
+                }
+            }
+        }
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
+        self.share(service.name, asking, &mut answer);
+        let sent = (answer.status, answer.size());
+        let told = answer.headers.clone();
+        self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        answer
+    }
+
+    fn sites(&self) -> Option<(&'static SiteRules, &'static Service)> {
+        let rules = self.environment.services.sites()?;
+        Some((rules, api::models::service(rules.service)?))
+    }
+
+    /// Goes on until there is an answer, whose record is durable.
+    async fn go(&self, going: &mut Going<'_>) -> Result<Over> {
+        loop {
+            let turn = self.turn(going)?;
+            match turn {
+                Turn::Read { key, purpose } if going.past.len() < READS_MAX => {
+                    self.read(going, &key, purpose).await?;
+                }
+                Turn::Read { .. } => return Err(Fault::internal("a visit reads without end")),
+                Turn::Serve { status } => return going.served(status),
+                Turn::Fail => return going.failed(),
+                Turn::Redirect { status, location } => {
+                    self.note(going, None).await?;
+                    return Ok(Over {
+                        encoded: protocol::encode_redirect(status, &location, &going.facts.id),
+                        delivery: None,
+                        code: None,
+                    });
+                }
+                Turn::Refuse(fault) => {
+                    self.note(going, Some(&fault)).await?;
+                    return Ok(going.refused(&fault, None));
+                }
+            }
+        }
+    }
+
+    /// What the service says comes next.
+    fn turn(&self, going: &mut Going<'_>) -> Result<Turn> {
+        let mut tx = self.store.begin();
+        let now = self.environment.clock.now();
+        let account = Arc::clone(&self.environment.management_account);
+        let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
+        look.caller = Some(&going.stranger);
+        let Course { owned, turn } = (going.rules.turn)(&mut look, &going.visit, &going.past)?;
+        let followed = look.followed.take();
+        going.owned = going.owned.take().or(owned);
+        going.subject = going.subject.take().or(followed);
+        Ok(turn)
+    }
+
+    /// Has the service's own operation read an object, for nobody.
+    async fn read(&self, going: &mut Going<'_>, key: &str, purpose: Purpose) -> Result<()> {
+        let whole = going.visit.method == "GET" && purpose != Purpose::Probe;
+        let (name, method) = if whole {
+            (going.rules.read, "GET")
+        } else {
+            (going.rules.probe, "HEAD")
+        };
+        let unbuilt = || Fault::common(Common::NotImplemented, "The service does not read objects.");
+        let service = going.service;
+        let operation = service.operation(name).ok_or_else(unbuilt)?;
+        let endpoint = self.endpoint(service.name, name).ok_or_else(unbuilt)?;
+        let path = format!("/{}/{}", going.visit.bucket, encoded(key));
+        let headers = match purpose {
+            Purpose::Page => conditions(going.visit.headers),
+            Purpose::Probe | Purpose::ErrorDocument => HeaderMap::new(),
+        };
+        let parts = Parts {
+            method,
+            path: &path,
+            query: "",
+            headers: &headers,
+            body: &[],
+        };
+        let protocol = Protocol::RestXml;
+        let again = || protocol::decode(service, operation, protocol, &parts);
+        let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
+        let prepared = Prepared {
+            route: Route {
+                service,
+                operation,
+                protocol,
+            },
+            endpoint,
+            identity: Arc::clone(&going.stranger),
+            region: region.to_owned(),
+            input: again()?,
+            payload: None,
+            unchunked: None,
+            headers: None,
+            signed: None,
+        };
+        // The id that the visitor is told is the one of the read that was asked for.
+        let mut facts = going.facts.clone();
+        if purpose != Purpose::Page {
+            facts.id = self.environment.draw_id(self.environment.clock.wall().0);
+        }
+        let answered = self.execute(prepared, &facts, Contents::default(), again).await;
+        let read = match answered.outcome {
+            Ok(output) => {
+                let redirect = output
+                    .member("WebsiteRedirectLocation")
+                    .and_then(Document::as_str);
+                let redirect = redirect.map(str::to_owned);
+                let encoded = protocol::encode(service, operation, protocol, &output, &going.facts.id)?;
+                going.last = Some((encoded, answered.delivery));
+                Ok(redirect)
+            }
+            Err(fault) => {
+                report(&fault, &facts.id);
+                Err(fault)
+            }
+        };
+        let (status, code) = read.as_ref().err().map_or((200, String::new()), |fault| {
+            let spelled = protocol::spell(Some(service), protocol, fault);
+            (spelled.status, spelled.code.into_owned())
+        });
+        going.past.push(Past {
+            purpose,
+            read,
+            status,
+            code,
+        });
+        Ok(())
+    }
+
+    /// Records a visit for which nothing was read.
+    async fn note(&self, going: &mut Going<'_>, fault: Option<&Fault>) -> Result<()> {
+        if !going.past.is_empty() {
+            return Ok(());
+        }
+        let owned = going.owned.as_ref().map_or_else(
+            || Owned {
+                account: self.environment.management_account.to_string(),
+                region: "us-east-1".to_owned(),
+            },
+            |owned| Owned {
+                account: owned.account.clone(),
+                region: owned.region.clone(),
+            },
+        );
+        let event = if going.visit.method == "HEAD" {
+            going.rules.probe
+        } else {
+            going.rules.read
+        };
+        self.record_event(Some(going.service), event, owned, fault, going.facts)
+            .await
+    }
+
+    /// Tells the service how the visit ended, if it follows it.
+    async fn end(
+        &self,
+        going: &mut Going<'_>,
+        code: Option<&str>,
+        (status, sent): (u16, u64),
+        headers: &HeaderMap,
+        wall: i64,
+    ) {
+        let follower = self.trail(going.service.name).follower;
+        let Some((subject, follower)) = going.subject.take().zip(follower) else {
+            return;
+        };
+        let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
+        let followed = Followed {
+            subject,
+            parts: Vec::new(),
+            identity: Arc::clone(&going.stranger),
+            region: region.to_owned(),
+        };
+        let ended = Ended {
+            subject: &followed.subject,
+            parts: &[],
+            operation: READ,
+            method: going.visit.method,
+            path: going.visit.path,
+            query: going.visit.query,
+            headers: going.visit.headers,
+            signed: None,
+            status,
+            code,
+            answer: headers,
+            sent,
+            took: self.environment.clock.wall().0 - wall,
+        };
+        self.follow(follower, &followed, going.facts, &ended).await;
+    }
+}
+
+impl Going<'_> {
+    /// The last object that was read, under a status that is not its own if it tells of a refusal.
+    fn served(&mut self, status: Option<u16>) -> Result<Over> {
+        let (mut encoded, delivery) = self
+            .last
+            .take()
+            .ok_or_else(|| Fault::internal("a visit serves what it did not read"))?;
+        let mut code = None;
+        if let Some(status) = status {
+            encoded.status = status;
+            let refused = self.past.first().filter(|past| past.read.is_err());
+            code = refused.map(|past| past.code.clone());
+            if let Some(Ok(value)) = code.as_deref().map(HeaderValue::from_str) {
+                encoded.headers.insert("x-amz-error-code", value);
+            }
+        }
+        Ok(Over {
+            encoded,
+            delivery,
+            code,
+        })
+    }
+
+    fn failed(&self) -> Result<Over> {
+        let fault_of = |past: &Past| past.read.as_ref().err().is_some();
+        let first = self.past.first().filter(|past| fault_of(past));
+        let Some(Err(fault)) = first.map(|past| &past.read) else {
+            return Err(Fault::internal("a visit fails without a refusal"));
+        };
+        let told = self
+            .past
+            .last()
+            .filter(|past| past.purpose == Purpose::ErrorDocument);
+        let beside = told.and_then(|past| past.read.as_ref().err());
+        Ok(self.refused(fault, beside))
+    }
+
+    fn refused(&self, fault: &Fault, beside: Option<&Fault>) -> Over {
+        let spelled = protocol::spell(Some(self.service), Protocol::RestXml, fault);
+        let encoded = if spelled.status == 304 {
+            protocol::encode_fault(Some(self.service), Protocol::RestXml, fault, &self.facts.id)
+        } else {
+            protocol::encode_page(Some(self.service), fault, beside, &self.facts.id)
+        };
+        Over {
+            encoded,
+            delivery: None,
+            code: Some(spelled.code.into_owned()),
+        }
+    }
+}
+
+/// A host as it may stand in a location: nothing but a name and the number of a port.
+fn plain_host(host: &str) -> &str {
+    match host.split_once(':') {
+        Some((name, port)) if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// A key as a path that decodes to it.
+fn encoded(key: &str) -> String {
+    let segments: Vec<String> = key.split('/').map(wire::sigv4::percent_encode).collect();
+    segments.join("/")
+}
+
+/// What a visitor's request may say of the object that it asks for.
+fn conditions(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = HeaderMap::new();
+    for name in [
+        RANGE,
+        IF_MATCH,
+        IF_NONE_MATCH,
+        IF_MODIFIED_SINCE,
+        IF_UNMODIFIED_SINCE,
+    ] {
+        if let Some(value) = headers.get(&name) {
+            kept.insert(name, value.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_port_follows_a_name() {
+        assert_eq!(
+            plain_host("b.s3-website.localhost:4566"),
+            "b.s3-website.localhost:4566"
+        );
+        assert_eq!(plain_host("b.s3-website.localhost"), "b.s3-website.localhost");
+        assert_eq!(
+            plain_host("b.s3-website.localhost:1@example.com"),
+            "b.s3-website.localhost"
+        );
+        assert_eq!(plain_host("b.s3-website.localhost:"), "b.s3-website.localhost");
+    }
+
+    #[test]
+    fn a_key_stays_what_it_is_on_its_way() {
+        for key in ["a/b", "a b/ä?#%2F", "/a//b/", "+"] {
+            let path = encoded(key);
+            assert_eq!(wire::sigv4::percent_decode(&path), key);
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Making one resource what its template says: anew, in place, or by a replacement.
+//!
+//! Invariant: what dynamic references open to goes to the resource's service and into no row, event or message of ours.
+
+use std::collections::BTreeSet;
+
+use pipeline::{Call, Result};
+use serde_json::{Map, Value as Json};
+
+use super::{Garbage, Run, Undo, handler_words, words};
+use crate::cloudformation::change::{differences, lives, properties, takes_tags};
+use crate::cloudformation::evaluation::{Asking, Looking, from_json, masked, to_json};
+use crate::cloudformation::export;
+use crate::cloudformation::hidden::Hidden;
+use crate::cloudformation::resource::{self, Contents, StackResource};
+use crate::cloudformation::resource_type::{self, Change, Existing, Made, ResourceType, Services, Wanted};
+use crate::cloudformation::stack_policy::{self, Deed};
+use crate::cloudformation::template::{Evaluation, Facts, Resource, Setting, Template, Value, dynamic};
+
+/// The letters of names that are drawn.
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const RANDOM: usize = 12;
+
+/// The template of an operation, with its settings.
+pub(super) struct Plan {
+    pub template: Template,
+    pub settings: Vec<Setting>,
+    pub facts: Facts,
+}
+
+/// A resource as its template wants it.
+struct Draft {
+    properties: Map<String, Json>,
+    /// The same as it may be shown.
+    shown: String,
+    row: StackResource,
+}
+
+/// Why a resource was not made.
+pub(super) struct Failure(pub String);
+
+/// What is done to a resource.
+enum Done {
+    Nothing,
+    Created,
+    Updated,
+    Replaced,
+}
+
+impl Run {
+    /// Makes one resource what the plan says. A failure is told, and noted.
+    pub(super) fn make(&mut self, call: &mut Call<'_>, plan: &Plan, id: &str) -> Result<bool> {
+        let evaluation = Evaluation::new(&plan.template, &plan.settings, &plan.facts)?;
+        let Some(wanted) = plan.template.resource(id) else {
+            return Ok(true);
+        };
+        let before = resource::find(call, &self.stack, id)?;
+        let before = before.map(|row| (*row).clone()).filter(lives);
+        let drafted = call.attempt(|call| self.draft(call, plan, &evaluation, wanted))?;
+        let made = match drafted {
+            Ok(draft) => self.bring(call, before.as_ref(), draft)?,
+            Err(fault) => Err(Failure(words(&fault))),
+        };
+        let Err(Failure(reason)) = made else {
+            return Ok(true);
+        };
+        let (verb, status) = match before {
+            Some(_) => ("update", "UPDATE_FAILED"),
+            None => ("create", "CREATE_FAILED"),
+        };
+        let mut row = before.clone().unwrap_or_else(|| blank(wanted));
+        self.tell(call, &mut row, status, Some(&reason), None)?;
+        resource::keep(call, &self.stack, row)?;
+        self.work.failed.push((verb.to_owned(), id.to_owned()));
+        self.work.undo.push(Undo {
+            logical_id: id.to_owned(),
+            before,
+        });
+        Ok(false)
+    }
+
+    /// Evaluates what a resource shall be.
+    fn draft(
+        &mut self,
+        call: &mut Call<'_>,
+        plan: &Plan,
+        evaluation: &Evaluation<'_>,
+        wanted: &Resource,
+    ) -> Result<Draft> {
+        let none = BTreeSet::new();
+        let mut asking = Asking::new(call, &self.stack, &none);
+        let evaluated = properties(evaluation, wanted, &mut asking)?;
+        let imports = std::mem::take(&mut asking.imports);
+        export::hold(call, &self.stack, &imports)?;
+        self.work.imports.extend(imports);
+        let settings = masked(&plan.settings);
+        // Conditions were decided by the true values, which a mask must not change.
+        let shown = match Evaluation::new(&plan.template, &settings, &plan.facts) {
+            Ok(veiled) => {
+                let mut asking = Asking::new(call, &self.stack, &none);
+                asking.mask = true;
+                let shown = properties(&veiled, wanted, &mut asking).unwrap_or_default();
+                Json::Object(shown).to_string()
+            }
+            Err(_) => "{}".to_owned(),
+        };
+        let row = StackResource {
+            deletion_policy: evaluation.policy(wanted.deletion_policy.as_ref())?,
+            update_replace_policy: evaluation.policy(wanted.update_replace_policy.as_ref())?,
+            metadata: wanted.metadata.as_ref().map(Value::to_json),
+            needs: evaluation.dependencies(wanted)?,
+            ..blank(wanted)
+        };
+        Ok(Draft {
+            properties: evaluated,
+            shown,
+            row,
+        })
+    }
+
+    /// Brings a resource to what its draft says.
+    fn bring(
+        &mut self,
+        call: &mut Call<'_>,
+        before: Option<&StackResource>,
+        draft: Draft,
+    ) -> Result<std::result::Result<(), Failure>> {
+        let Draft {
+            properties,
+            shown,
+            mut row,
+        } = draft;
+        let Some(kind) = resource_type::find(&row.kind) else {
+            let reason = format!("Resource type {} is not supported", row.kind);
+            return Ok(Err(Failure(reason)));
+        };
+        let tags = self.stack.resource_tags(&row.logical_id, kind.system_tags());
+        let old = match before {
+            Some(before) => Some((before, before.contents(call, &self.stack)?)),
+            None => None,
+        };
+        let done = match &old {
+            None => Done::Created,
+            Some((_, old)) => what_changes(kind, old, &properties, tags != old.tags),
+        };
+        let deed = match done {
+            Done::Nothing => {
+                let (before, _) = old.unwrap_or_else(|| (&row, Contents::default()));
+                let kept = StackResource {
+                    deletion_policy: row.deletion_policy.clone(),
+                    update_replace_policy: row.update_replace_policy.clone(),
+                    metadata: row.metadata.clone(),
+                    needs: row.needs.clone(),
+                    ..before.clone()
+                };
+                resource::keep(call, &self.stack, kept)?;
+                return Ok(Ok(()));
+            }
+            Done::Created => None,
+            Done::Updated => Some(Deed::Modify),
+            Done::Replaced => Some(Deed::Replace),
+        };
+        if let Some(deed) = deed {
+            let policy = self.work.policy.as_deref().or(self.stack.policy.as_deref());
+            if let Err(reason) = stack_policy::judge(policy, deed, &row.logical_id, &row.kind) {
+                return Ok(Err(Failure(reason)));
+            }
+        }
+        self.announce(call, &done, before, &mut row, &shown)?;
+        let existing = old.filter(|_| matches!(done, Done::Updated));
+        let existing = existing.as_ref().and_then(|(before, contents)| {
+            Some(Existing {
+                physical_id: before.physical_id.as_deref()?,
+                properties: &contents.properties,
+                attributes: &contents.attributes,
+                tags: &contents.tags,
+            })
+        });
+        let made = match self.call_service(call, kind, &row, &properties, &tags, existing.as_ref())? {
+            Ok(made) => made,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let contents = Contents {
+            properties,
+            attributes: made.attributes,
+            tags,
+        };
+        row.hidden = Hidden::seal(call, self.stack.bond(), &contents)?;
+        row.physical_id = Some(made.physical_id);
+        self.finish(call, &done, before, row, &shown)?;
+        Ok(Ok(()))
+    }
+
+    fn announce(
+        &mut self,
+        call: &mut Call<'_>,
+        done: &Done,
+        before: Option<&StackResource>,
+        row: &mut StackResource,
+        shown: &str,
+    ) -> Result<()> {
+        let (status, reason) = match done {
+            Done::Created | Done::Nothing => ("CREATE_IN_PROGRESS", None),
+            Done::Updated => ("UPDATE_IN_PROGRESS", None),
+            Done::Replaced => (
+                "UPDATE_IN_PROGRESS",
+                Some(
+                    "Requested update requires the creation of a new physical resource; hence creating one.",
+                ),
+            ),
+        };
+        row.physical_id = before.and_then(|before| before.physical_id.clone());
+        self.tell(call, row, status, reason, Some(shown))
+    }
+
+    fn finish(
+        &mut self,
+        call: &mut Call<'_>,
+        done: &Done,
+        before: Option<&StackResource>,
+        mut row: StackResource,
+        shown: &str,
+    ) -> Result<()> {
+        let initiated = Some("Resource creation Initiated");
+        let status = match done {
+            Done::Created | Done::Nothing => {
+                self.tell(call, &mut row, "CREATE_IN_PROGRESS", initiated, Some(shown))?;
+                "CREATE_COMPLETE"
+            }
+            Done::Updated => "UPDATE_COMPLETE",
+            Done::Replaced => {
+                self.tell(call, &mut row, "UPDATE_IN_PROGRESS", initiated, Some(shown))?;
+                "UPDATE_COMPLETE"
+            }
+        };
+        self.tell(call, &mut row, status, None, Some(shown))?;
+        self.work.undo.push(Undo {
+            logical_id: row.logical_id.clone(),
+            before: before.cloned(),
+        });
+        if let (Done::Replaced, Some(before)) = (done, before) {
+            let policy = row.update_replace_policy.as_deref();
+            self.work.garbage.push(Garbage {
+                row: before.clone(),
+                retained: policy == Some("Retain"),
+            });
+        }
+        resource::keep(call, &self.stack, row)
+    }
+
+    /// Has the resource's service do it, with every dynamic reference opened.
+    pub(super) fn call_service(
+        &mut self,
+        call: &mut Call<'_>,
+        kind: &'static dyn ResourceType,
+        row: &StackResource,
+        properties: &Map<String, Json>,
+        tags: &std::collections::BTreeMap<String, String>,
+        existing: Option<&Existing<'_>>,
+    ) -> Result<std::result::Result<Made, Failure>> {
+        let acting = match call.attempt(|call| self.act(call))? {
+            Ok(acting) => acting,
+            Err(fault) => return Ok(Err(Failure(words(&fault)))),
+        };
+        let random = random(call)?;
+        let owner = self.stack.owner();
+        let mut failed_at = None;
+        let made = call.attempt(|call| {
+            let value = from_json(&Json::Object(properties.clone()))?;
+            let mut looking = Looking {
+                call,
+                acting: &acting,
+            };
+            let opened = dynamic::resolve(&value, &row.kind, &mut looking)?;
+            let Json::Object(opened) = to_json(&opened)? else {
+                return Err(resource_type::invalid("Properties must be a map"));
+            };
+            expect_properties(kind, &row.logical_id, &opened)?;
+            let wanted = Wanted {
+                stack: &owner,
+                logical_id: &row.logical_id,
+                properties: &opened,
+                tags,
+                random: &random,
+            };
+            let mut services = Services::new(call, &acting);
+            let made = match existing {
+                Some(existing) => kind.update(&mut services, existing, &wanted),
+                None => kind.create(&mut services, &wanted),
+            };
+            failed_at = services.failed;
+            made
+        })?;
+        match (made, failed_at) {
+            (Ok(made), _) => Ok(Ok(made)),
+            (Err(fault), Some(service)) => Ok(Err(Failure(handler_words(call, service, &fault)?))),
+            (Err(fault), None) => Ok(Err(Failure(words(&fault)))),
+        }
+    }
+}
+
+/// What brings a resource from its properties to those that it shall have.
+fn what_changes(kind: &dyn ResourceType, old: &Contents, new: &Map<String, Json>, tags_differ: bool) -> Done {
+    let differences = differences(kind, &old.properties, new);
+    if differences
+        .iter()
+        .any(|difference| difference.change == Change::Replaces)
+    {
+        return Done::Replaced;
+    }
+    if !differences.is_empty() || tags_differ && takes_tags(kind) {
+        return Done::Updated;
+    }
+    Done::Nothing
+}
+
+/// A row of a resource that nothing was done for.
+fn blank(wanted: &Resource) -> StackResource {
+    StackResource {
+        logical_id: wanted.logical_id.clone(),
+        physical_id: None,
+        kind: wanted.kind.clone(),
+        status: String::new(),
+        reason: None,
+        at: 0,
+        deletion_policy: None,
+        update_replace_policy: None,
+        metadata: None,
+        needs: BTreeSet::new(),
+        hidden: Hidden::default(),
+    }
+}
+
+/// Refuses properties that the type does not have, and the want of those that it must have.
+fn expect_properties(
+    kind: &dyn ResourceType,
+    logical_id: &str,
+    properties: &Map<String, Json>,
+) -> Result<()> {
+    let known = kind.properties();
+    let mut wrong = Vec::new();
+    for property in known.iter().filter(|property| property.required) {
+        if properties.get(property.name).is_none_or(Json::is_null) {
+            wrong.push(format!("#: required key [{}] not found", property.name));
+        }
+    }
+    for name in properties.keys() {
+        if !known.iter().any(|property| property.name == name) {
+            wrong.push(format!("#: extraneous key [{name}] is not permitted"));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(resource_type::invalid(format!(
+        "Properties validation failed for resource {logical_id} with message:\n{}",
+        wrong.join("\n")
+    )))
+}
+
+/// Twelve letters and digits.
+fn random(call: &Call<'_>) -> Result<String> {
+    let mut drawn = String::with_capacity(RANDOM);
+    while drawn.len() < RANDOM {
+        let id = call.uuid()?;
+        // The digits of a UUID that are random, two to a letter; a few of 256 are passed over so that every letter is as likely.
+        let digits: Vec<u8> = id.bytes().filter(u8::is_ascii_hexdigit).collect();
+        for pair in digits.chunks_exact(2).take(6) {
+            let text = std::str::from_utf8(pair).unwrap_or_default();
+            let byte = usize::from_str_radix(text, 16).unwrap_or_default();
+            let letter = LETTERS.get(byte % LETTERS.len());
+            if byte < 252 && drawn.len() < RANDOM {
+                drawn.extend(letter.map(|letter| char::from(*letter)));
+            }
+        }
+    }
+    Ok(drawn)
+}

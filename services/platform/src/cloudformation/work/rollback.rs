@@ -1,0 +1,132 @@
+//! Going back: what an update changed is changed again, the last first.
+//!
+//! Invariant: what was replaced is itself again without a call; what was made goes in the cleaning up; what was changed in place is
+//! changed to what it was by its service, with dynamic references opened anew.
+
+use std::collections::BTreeSet;
+
+use api::cloudformation as model;
+use model::StackStatus;
+use pipeline::{Call, Result};
+
+use super::making::Failure;
+use super::{Garbage, Next, Phase, Run, Undo};
+use crate::cloudformation::export;
+use crate::cloudformation::hidden::Hidden;
+use crate::cloudformation::resource::{self, Contents, StackResource};
+use crate::cloudformation::resource_type::{self, Existing};
+use crate::cloudformation::submission::{CURRENT, PREVIOUS, body, keep_body};
+
+impl Run {
+    /// One step of undoing an update.
+    pub(super) fn go_back(&mut self, call: &mut Call<'_>) -> Result<Next> {
+        let Some(undo) = self.work.undo.pop() else {
+            return self.went_back(call);
+        };
+        let now = resource::find(call, &self.stack, &undo.logical_id)?;
+        let Some(now) = now.map(|row| (*row).clone()) else {
+            return Ok(Next::Step);
+        };
+        let Some(before) = undo.before.clone() else {
+            let retained =
+                now.physical_id.is_some() && now.is_retained(true) && !self.work.retain_except_on_create;
+            self.work.garbage.push(Garbage { row: now, retained });
+            return Ok(Next::Step);
+        };
+        if before.physical_id != now.physical_id {
+            // What was to be removed stays, and its successor goes.
+            self.work
+                .garbage
+                .retain(|garbage| garbage.row.physical_id != before.physical_id);
+            self.work.garbage.push(Garbage {
+                row: now,
+                retained: false,
+            });
+            self.restore(call, before)?;
+            return Ok(Next::Step);
+        }
+        if before.hidden == now.hidden {
+            self.restore(call, before)?;
+            return Ok(Next::Step);
+        }
+        self.change_back(call, undo, before, now)?;
+        Ok(Next::Step)
+    }
+
+    fn restore(&mut self, call: &mut Call<'_>, mut before: StackResource) -> Result<()> {
+        self.tell(call, &mut before, "UPDATE_COMPLETE", None, None)?;
+        resource::keep(call, &self.stack, before)
+    }
+
+    fn change_back(
+        &mut self,
+        call: &mut Call<'_>,
+        undo: Undo,
+        mut before: StackResource,
+        mut now: StackResource,
+    ) -> Result<()> {
+        let Some(kind) = resource_type::find(&before.kind) else {
+            return self.restore(call, before);
+        };
+        let (old, new) = (
+            before.contents(call, &self.stack)?,
+            now.contents(call, &self.stack)?,
+        );
+        let existing = Existing {
+            physical_id: now.physical_id.as_deref().unwrap_or_default(),
+            properties: &new.properties,
+            attributes: &new.attributes,
+            tags: &new.tags,
+        };
+        self.tell(call, &mut before, "UPDATE_IN_PROGRESS", None, None)?;
+        let made = self.call_service(call, kind, &before, &old.properties, &old.tags, Some(&existing))?;
+        match made {
+            Ok(made) => {
+                let contents = Contents {
+                    attributes: made.attributes,
+                    ..old
+                };
+                before.hidden = Hidden::seal(call, self.stack.bond(), &contents)?;
+                self.restore(call, before)
+            }
+            Err(Failure(reason)) => {
+                let id = undo.logical_id.clone();
+                self.tell(call, &mut now, "UPDATE_FAILED", Some(&reason), None)?;
+                resource::keep(call, &self.stack, now)?;
+                self.work.failed.push(("update".to_owned(), id));
+                // `ContinueUpdateRollback` tries it again.
+                self.work.deferred.push(undo);
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything is undone that could be.
+    fn went_back(&mut self, call: &mut Call<'_>) -> Result<Next> {
+        if !self.work.deferred.is_empty() {
+            self.work.undo = std::mem::take(&mut self.work.deferred);
+            let reason = self.failures();
+            self.work.failed.clear();
+            self.turn(call, StackStatus::UpdateRollbackFailed, Some(&reason))?;
+            return Ok(Next::Rest);
+        }
+        if let Some(before) = self.work.before.take() {
+            // Exports changed with the outputs, in an update's last step, after which nothing is undone.
+            self.stack.description = before.description;
+            self.stack.capabilities = before.capabilities;
+            self.stack.tags = before.tags;
+            self.stack.hidden = before.hidden;
+            let kept: BTreeSet<String> = before.imports.iter().cloned().collect();
+            let held = std::mem::take(&mut self.work.imports);
+            export::release(call, &self.stack, held, &kept)?;
+            self.stack.imports = before.imports;
+        }
+        let text = body(call, &self.stack, PREVIOUS)?;
+        if !text.is_empty() {
+            keep_body(call, &self.stack, CURRENT, &text)?;
+        }
+        self.work.phase = Phase::Cleanup;
+        self.turn(call, StackStatus::UpdateRollbackCompleteCleanupInProgress, None)?;
+        Ok(Next::Step)
+    }
+}

@@ -1,0 +1,258 @@
+//! Stacks that change: in place, by replacement, back again, by change sets; and what they export to each other.
+
+use serde_json::{Value, json};
+
+use crate::scene::Scene;
+use crate::stack::{named, parameter};
+
+fn with(resources: &Value) -> Value {
+    json!({ "Resources": resources })
+}
+
+impl Scene {
+    fn update(&self, name: &str, template: &Value) -> Value {
+        let input = json!({ "StackName": name, "TemplateBody": template.to_string() });
+        self.cfn("UpdateStack", input);
+        self.settle();
+        self.stack(name)
+    }
+}
+
+#[test]
+fn an_update_without_changes_is_refused() {
+    let scene = Scene::new();
+    let template = with(&json!({ "It": named("/it", "one") }));
+    scene.made("one", &template);
+    let input = json!({ "StackName": "one", "TemplateBody": template.to_string() });
+    assert_eq!(
+        scene.cfn_refused("UpdateStack", input),
+        "No updates are to be performed."
+    );
+    let refused = scene.cfn_refused(
+        "UpdateStack",
+        json!({ "StackName": "two", "UsePreviousTemplate": true }),
+    );
+    assert_eq!(refused, "Stack [two] does not exist");
+}
+
+#[test]
+fn an_update_changes_in_place_replaces_and_removes() {
+    let scene = Scene::new();
+    let before =
+        json!({ "Same": named("/same", "one"), "Other": named("/old", "two"), "Gone": named("/gone", "x") });
+    scene.made("one", &with(&before));
+    let after =
+        json!({ "Same": named("/same", "ONE"), "Other": named("/new", "two"), "More": named("/more", "m") });
+    let stack = scene.update("one", &with(&after));
+    assert_eq!(stack["StackStatus"], "UPDATE_COMPLETE");
+    let held = |name: &str| scene.parameter(name);
+    assert_eq!(held("/same").as_deref(), Some("ONE"));
+    assert_eq!(held("/new").as_deref(), Some("two"));
+    assert_eq!(held("/more").as_deref(), Some("m"));
+    assert_eq!((held("/old"), held("/gone")), (None, None));
+    assert_eq!(scene.physical("one", "Other"), "/new");
+    let told = scene.events("one");
+    let cleaning = told
+        .iter()
+        .position(|event| event == "Gone DELETE_COMPLETE")
+        .unwrap();
+    let made = told
+        .iter()
+        .position(|event| event == "Other UPDATE_COMPLETE")
+        .unwrap();
+    assert!(made < cleaning);
+    let listed = scene.cfn("ListStackResources", json!({ "StackName": "one" }));
+    assert_eq!(listed["StackResourceSummaries"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn an_update_that_fails_goes_back() {
+    let scene = Scene::new();
+    let before = json!({ "A": named("/a", "one"), "B": named("/b", "two"), "C": named("/c", "three") });
+    scene.made("one", &with(&before));
+    scene.ok(
+        "ssm",
+        "PutParameter",
+        json!({ "Name": "/taken", "Type": "String", "Value": "mine" }),
+    );
+    let after = json!({
+        "A": named("/a", "ONE"), "B": named("/b2", "two"), "D": named("/d", "new"),
+        "E": { "Type": "AWS::SSM::Parameter", "DependsOn": ["A", "B", "D"],
+               "Properties": { "Name": "/taken", "Type": "String", "Value": "theirs" } },
+    });
+    let stack = scene.update("one", &with(&after));
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE", "{stack}");
+    let held = |name: &str| scene.parameter(name);
+    assert_eq!(held("/a").as_deref(), Some("one"));
+    assert_eq!(held("/b").as_deref(), Some("two"));
+    assert_eq!(held("/c").as_deref(), Some("three"));
+    assert_eq!(held("/taken").as_deref(), Some("mine"));
+    assert_eq!((held("/b2"), held("/d")), (None, None));
+    assert_eq!(scene.physical("one", "B"), "/b");
+    let reason = scene.reason("one", "CREATE_FAILED");
+    assert!(reason.contains("HandlerErrorCode: AlreadyExists"), "{reason}");
+    let template = scene.cfn("GetTemplate", json!({ "StackName": "one" }));
+    let kept: Value = serde_json::from_str(template["TemplateBody"].as_str().unwrap()).unwrap();
+    assert_eq!(kept, with(&before));
+    let listed = scene.cfn("ListStackResources", json!({ "StackName": "one" }));
+    assert_eq!(listed["StackResourceSummaries"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn an_update_is_cancelled_between_two_steps() {
+    let scene = Scene::new();
+    scene.made("one", &with(&json!({ "A": named("/a", "one") })));
+    let after = with(&json!({ "A": named("/a", "ONE") }));
+    scene.cfn(
+        "UpdateStack",
+        json!({ "StackName": "one", "TemplateBody": after.to_string() }),
+    );
+    scene.cfn("CancelUpdateStack", json!({ "StackName": "one" }));
+    scene.settle();
+    assert_eq!(scene.status("one"), "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(scene.parameter("/a").as_deref(), Some("one"));
+    let refused = scene.cfn_refused("CancelUpdateStack", json!({ "StackName": "one" }));
+    assert_eq!(
+        refused,
+        "CancelUpdateStack cannot be called from current stack status"
+    );
+}
+
+#[test]
+fn a_stack_policy_keeps_resources_from_updates() {
+    let scene = Scene::new();
+    scene.made(
+        "one",
+        &with(&json!({ "A": named("/a", "one"), "B": named("/b", "two") })),
+    );
+    let policy = json!({ "Statement": [
+        { "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*" },
+        { "Effect": "Deny", "Principal": "*", "Action": "Update:*", "Resource": "LogicalResourceId/A" },
+    ] });
+    let input = json!({ "StackName": "one", "StackPolicyBody": policy.to_string() });
+    scene.cfn("SetStackPolicy", input);
+    let after = with(&json!({ "A": named("/a", "ONE"), "B": named("/b", "two") }));
+    let stack = scene.update("one", &after);
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE");
+    let reason = scene.reason("one", "UPDATE_FAILED");
+    assert!(reason.contains("Action denied by stack policy"), "{reason}");
+    assert_eq!(scene.parameter("/a").as_deref(), Some("one"));
+    let during = json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*" } });
+    let input = json!({
+        "StackName": "one", "TemplateBody": after.to_string(), "StackPolicyDuringUpdateBody": during.to_string(),
+    });
+    scene.cfn("UpdateStack", input);
+    scene.settle();
+    assert_eq!(scene.status("one"), "UPDATE_COMPLETE");
+    assert_eq!(scene.parameter("/a").as_deref(), Some("ONE"));
+    let kept = scene.cfn("GetStackPolicy", json!({ "StackName": "one" }));
+    assert_eq!(kept["StackPolicyBody"], json!(policy.to_string()));
+}
+
+#[test]
+fn an_export_stays_while_it_is_imported() {
+    let scene = Scene::new();
+    let exporter = |value: &str| {
+        json!({
+            "Resources": { "It": named("/it", "one") },
+            "Outputs": { "Out": { "Value": value, "Export": { "Name": "shared" } } },
+        })
+    };
+    scene.made("giver", &exporter("v1"));
+    let importer = with(&json!({ "Copy": parameter(&json!({ "Fn::ImportValue": "shared" })) }));
+    let stack = scene.made("taker", &importer);
+    assert_eq!(stack["StackStatus"], "CREATE_COMPLETE", "{stack}");
+    let copy = scene.physical("taker", "Copy");
+    assert_eq!(scene.parameter(&copy).as_deref(), Some("v1"));
+    let listed = scene.cfn("ListExports", json!({}));
+    assert_eq!(listed["Exports"][0]["Value"], "v1");
+    let users = scene.cfn("ListImports", json!({ "ExportName": "shared" }));
+    assert_eq!(users["Imports"], json!(["taker"]));
+    let refused = scene.cfn_refused("DeleteStack", json!({ "StackName": "giver" }));
+    assert_eq!(
+        refused,
+        "Delete canceled. Cannot delete export shared as it is in use by taker."
+    );
+    let stack = scene.update("giver", &exporter("v2"));
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE");
+    let other = scene.made("second", &exporter("v3"));
+    assert_eq!(other["StackStatus"], "ROLLBACK_COMPLETE");
+    scene.cfn("DeleteStack", json!({ "StackName": "taker" }));
+    scene.settle();
+    scene.cfn("DeleteStack", json!({ "StackName": "giver" }));
+    scene.settle();
+    assert_eq!(scene.cfn("ListExports", json!({}))["Exports"], json!([]));
+}
+
+#[test]
+fn a_change_set_tells_and_then_does() {
+    let scene = Scene::new();
+    let template = with(&json!({ "A": named("/a", "one"), "B": parameter(&json!({ "Ref": "A" })) }));
+    let mut input = json!({
+        "StackName": "one", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": template.to_string(),
+    });
+    let made = scene.cfn("CreateChangeSet", input.clone());
+    assert_eq!(scene.status("one"), "REVIEW_IN_PROGRESS");
+    let told = scene.cfn("DescribeChangeSet", json!({ "ChangeSetName": made["Id"] }));
+    assert_eq!(told["Status"], "CREATE_COMPLETE");
+    assert_eq!(told["Changes"].as_array().unwrap().len(), 2);
+    assert_eq!(told["Changes"][0]["ResourceChange"]["Action"], "Add");
+    scene.cfn(
+        "ExecuteChangeSet",
+        json!({ "ChangeSetName": "first", "StackName": "one" }),
+    );
+    scene.settle();
+    assert_eq!(scene.status("one"), "CREATE_COMPLETE");
+    // Nothing to change.
+    input["ChangeSetName"] = json!("second");
+    input["ChangeSetType"] = json!("UPDATE");
+    scene.cfn("CreateChangeSet", input.clone());
+    let told = scene.cfn(
+        "DescribeChangeSet",
+        json!({ "ChangeSetName": "second", "StackName": "one" }),
+    );
+    assert_eq!(told["Status"], "FAILED");
+    let why = told["StatusReason"].as_str().unwrap();
+    assert!(
+        why.starts_with("The submitted information didn't contain changes."),
+        "{why}"
+    );
+    let refused = scene.cfn_refused(
+        "ExecuteChangeSet",
+        json!({ "ChangeSetName": "second", "StackName": "one" }),
+    );
+    assert!(
+        refused.ends_with("cannot be executed in its current status of [FAILED]"),
+        "{refused}"
+    );
+    // A replacement, and what follows from it.
+    let template = with(&json!({ "A": named("/a2", "one"), "B": parameter(&json!({ "Ref": "A" })) }));
+    input["ChangeSetName"] = json!("third");
+    input["TemplateBody"] = json!(template.to_string());
+    scene.cfn("CreateChangeSet", input);
+    let told = scene.cfn(
+        "DescribeChangeSet",
+        json!({ "ChangeSetName": "third", "StackName": "one" }),
+    );
+    let change = |at: usize| told["Changes"][at]["ResourceChange"].clone();
+    assert_eq!(change(0)["Replacement"], "True");
+    assert_eq!(change(0)["PolicyAction"], "ReplaceAndDelete");
+    assert_eq!(change(0)["Details"][0]["Target"]["RequiresRecreation"], "Always");
+    assert_eq!(
+        (&change(1)["Replacement"], &change(1)["Action"]),
+        (&json!("False"), &json!("Modify"))
+    );
+    assert_eq!(change(1)["Details"][0]["Evaluation"], "Dynamic");
+    scene.cfn(
+        "ExecuteChangeSet",
+        json!({ "ChangeSetName": "third", "StackName": "one" }),
+    );
+    scene.settle();
+    assert_eq!(scene.status("one"), "UPDATE_COMPLETE");
+    assert_eq!(scene.parameter("/a2").as_deref(), Some("one"));
+    let b = scene.physical("one", "B");
+    assert_eq!(scene.parameter(&b).as_deref(), Some("/a2"));
+    let listed = scene.cfn("ListChangeSets", json!({ "StackName": "one" }));
+    assert_eq!(listed["Summaries"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["Summaries"][0]["ExecutionStatus"], "EXECUTE_COMPLETE");
+}

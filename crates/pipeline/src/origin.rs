@@ -288,6 +288,7 @@ mod tests {
             body: Body::Whole(bytes::Bytes::new()),
             peer: ([127, 0, 0, 1], 50_000).into(),
             tls: None,
+            standing: crate::front::Standing::default(),
         });
         let age = answer.headers.get(http::header::ACCESS_CONTROL_MAX_AGE);
         assert_eq!(

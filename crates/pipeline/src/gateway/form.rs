@@ -14,7 +14,7 @@ use wire::sigv4::percent_encode;
 use wire::{Document, Fault, Timestamp, signature};
 
 use super::admit::{Prepared, Refused};
-use super::{ATTEMPTS_MAX, Ended, Gateway, answer, code, report};
+use super::{ATTEMPTS_MAX, Gateway, answer, code, report};
 use crate::authenticate;
 use crate::blobs::Contents;
 use crate::call::{Look, RequestFacts};
@@ -26,6 +26,9 @@ use crate::operation::Result;
 use crate::origin::Asking;
 use crate::payload::Payload;
 use crate::signed::Signed;
+
+/// Who sent a form, and how that was proven.
+type Sender = (Arc<Identity>, Option<Signed>);
 
 /// A form that is to be served, without its body.
 pub(super) struct Posted {
@@ -40,6 +43,17 @@ pub(super) struct Posted {
 }
 
 impl Posted {
+    /// The request as it came.
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: &self.headers,
+            body: &[],
+        }
+    }
+
     /// The path and the headers that a put of the same object would have.
     fn as_put(&self, key: &str, mut headers: HeaderMap) -> (String, HeaderMap) {
         if let Some(host) = self.headers.get(HOST) {
@@ -107,13 +121,7 @@ impl Gateway {
                 self.upload(posted, admitted, asking, facts, wall).await
             }
             Err(refused) => {
-                let parts = Parts {
-                    method: &posted.method,
-                    path: &posted.path,
-                    query: &posted.query,
-                    headers: &posted.headers,
-                    body: &[],
-                };
+                let parts = posted.parts();
                 self.turn_down(*refused, None, asking, (&facts, &parts), wall)
                     .await
             }
@@ -134,7 +142,7 @@ impl Gateway {
             operation,
             protocol: Protocol::RestXml,
         });
-        let refused = |fault: Fault, region: &str, caller: Caller, input: Option<Document>| {
+        let refused = |fault: Fault, region: &str, caller: Caller| {
             Box::new(Refused {
                 requester: None,
                 proven: false,
@@ -144,23 +152,23 @@ impl Gateway {
                 service: Some(posted.service),
                 region: region.to_owned(),
                 caller,
-                input,
+                input: None,
             })
         };
         let nobody = || Caller::unknown("");
         let read = read(&posted.headers, &mut body).await;
-        let (form, mut decoder) = read.map_err(|fault| refused(fault, &region, nobody(), None))?;
+        let (form, mut decoder) = read.map_err(|fault| refused(fault, &region, nobody()))?;
         let claim = signature::of_form(|name| form.get(name));
-        let claim = claim.map_err(|fault| refused(fault, &region, nobody(), None))?;
+        let claim = claim.map_err(|fault| refused(fault, &region, nobody()))?;
         if let Some((scope, _)) = claim.as_ref().and_then(|claim| claim.scope.as_ref()) {
             region = scope.region.to_string();
         }
         let (identity, signed) = match self.sender(claim.as_ref(), &region, wall) {
             Ok(sender) => sender,
-            Err((fault, caller)) => return Err(refused(fault, &region, caller, None)),
+            Err(denied) => return Err(refused(denied.0, &region, denied.1)),
         };
         let fail = |fault: Fault| {
-            let mut refused = refused(fault, &region, Caller::of(&identity), None);
+            let mut refused = refused(fault, &region, Caller::of(&identity));
             refused.requester = Some(Arc::clone(&identity));
             refused.proven = signed.is_some();
             refused
@@ -181,12 +189,7 @@ impl Gateway {
             headers: &headers,
             body: &[],
         };
-        let input = protocol::decode(route.service, route.operation, route.protocol, &parts).map_err(fail)?;
-        if let Some(shape) = route.operation.input
-            && let Err(fault) = wire::constraints::check(route.service, shape, &input)
-        {
-            return Err(refused(fault, &region, Caller::of(&identity), Some(input)));
-        }
+        let input = decoded(&route, &parts).map_err(fail)?;
         body.first = Some(decoder.take_arrived());
         let payload = Payload::of_form(FormFile::new(decoder, upload.size));
         let prepared = Prepared {
@@ -256,23 +259,18 @@ impl Gateway {
             });
         let mut answer = answer(encoded, answered.denial);
         self.share(service.name, asking, &mut answer);
-        if let Some((followed, follower)) = followed {
-            let ended = Ended {
-                subject: &followed.subject,
-                parts: &followed.parts,
-                operation: operation.name,
-                method: &posted.method,
-                path: &posted.path,
-                query: &posted.query,
-                headers: &posted.headers,
-                signed: facts.signed.as_ref(),
-                status: answer.status,
-                code: code.as_deref(),
-                answer: &answer.headers,
-                sent: answer.size(),
-                took: self.environment.clock.wall().0 - wall.0,
-            };
-            self.follow(follower, &followed, &facts, &ended).await;
+        if let Some(followed) = followed {
+            let parts = posted.parts();
+            let told = (answer.status, &answer.headers, answer.size());
+            self.ended(
+                followed,
+                operation.name,
+                &parts,
+                &facts,
+                (told, code.as_deref()),
+                wall,
+            )
+            .await;
         }
         answer
     }
@@ -283,7 +281,7 @@ impl Gateway {
         claim: Option<&signature::FormClaim<'_>>,
         region: &str,
         wall: Timestamp,
-    ) -> std::result::Result<(Arc<Identity>, Option<Signed>), (Fault, Caller)> {
+    ) -> std::result::Result<Sender, Box<(Fault, Caller)>> {
         let Some(claim) = claim else {
             let stranger = Identity::anonymous(&self.environment.management_account);
             return Ok((Arc::new(stranger), None));
@@ -295,7 +293,7 @@ impl Gateway {
                     .identity
                     .as_deref()
                     .map_or_else(|| Caller::unknown(claim.access_key_id), Caller::of);
-                Err((denied.fault, caller))
+                Err(Box::new((denied.fault, caller)))
             }
         }
     }
@@ -319,6 +317,15 @@ impl Gateway {
         }
         Err(Fault::common(wire::fault::Common::Unavailable, "").into())
     }
+}
+
+/// The input of a form's operation, found in order.
+fn decoded(route: &Route, parts: &Parts<'_>) -> Result<Document> {
+    let input = protocol::decode(route.service, route.operation, route.protocol, parts)?;
+    if let Some(shape) = route.operation.input {
+        wire::constraints::check(route.service, shape, &input)?;
+    }
+    Ok(input)
 }
 
 /// The fields of a form, read from the beginning of its body, and the decoder at its file.

@@ -295,23 +295,21 @@ impl Gateway {
             }
         }
         self.share(service.name, asking, &mut answer);
-        if let Some((followed, follower)) = followed {
-            let ended = Ended {
-                subject: &followed.subject,
-                parts: &followed.parts,
-                operation: operation.name,
-                method: parts.method,
-                path: parts.path,
-                query: parts.query,
+        if let Some(followed) = followed {
+            let parts = Parts {
                 headers: &incoming.headers,
-                signed: facts.signed.as_ref(),
-                status: answer.status,
-                code: code.as_deref(),
-                answer: &answer.headers,
-                sent: answer.size(),
-                took: self.environment.clock.wall().0 - wall.0,
+                ..parts
             };
-            self.follow(follower, &followed, &facts, &ended).await;
+            let told = (answer.status, &answer.headers, answer.size());
+            self.ended(
+                followed,
+                operation.name,
+                &parts,
+                &facts,
+                (told, code.as_deref()),
+                wall,
+            )
+            .await;
         }
         answer
     }

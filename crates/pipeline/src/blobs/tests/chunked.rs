@@ -219,6 +219,7 @@ fn presigned(cloud: &Cloud, kind: &str, size: usize, streamed: bool, body: impl 
         },
         peer: "127.0.0.1:50000".parse().unwrap(),
         tls: None,
+        standing: crate::front::Standing::default(),
     });
     said(cloud, answer)
 }

@@ -62,6 +62,6 @@ pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};
 pub use resource::{AccountScope, Authorized, Denoted, Found, Resource, ResourcePolicies, Way};
 pub use services::Readiness;
-pub use signed::{SignatureVersion, Signed, SignedIn};
+pub use signed::{SignatureVersion, Signed};
 pub use site::{Course, Past, Purpose, SiteRules, Turn, Visit};
 pub use trail::{Located, OwnedBy, TrailRules};

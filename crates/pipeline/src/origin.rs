@@ -153,15 +153,11 @@ impl Gateway {
 
     /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner. `None` for what is
     /// no such question, or none of a service that is asked.
-    pub(crate) async fn preflight(
-        &self,
-        incoming: &Incoming,
-        asking: Option<&Asking>,
-        facts: &RequestFacts,
-    ) -> Option<Answer> {
+    pub(crate) async fn preflight(&self, incoming: &Incoming, facts: &RequestFacts) -> Option<Answer> {
         if incoming.method != Method::OPTIONS {
             return None;
         }
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         let parts = Parts {
             method: incoming.method.as_str(),
             path: &incoming.path,
@@ -173,7 +169,10 @@ impl Gateway {
         let signed_for = claim.as_ref().map(wire::signature::Claim::service);
         let service = wire::route::asks_in_advance(&parts, signed_for, &api::models::Embedded)?;
         let rules = self.environment.services.origins(service.name)?;
-        let (owned, said) = match asking.map(|asking| (asking, self.sharing(rules, asking))) {
+        let (owned, said) = match asking
+            .as_ref()
+            .map(|asking| (asking, self.sharing(rules, asking)))
+        {
             None => (None, Err(insufficient(INSUFFICIENT))),
             Some((asking, shared)) => match shared {
                 Ok((owned, _)) if !asking.advance => (owned, Err(insufficient(NO_METHOD))),

@@ -122,14 +122,14 @@ impl Services {
             .copied()
     }
 
-    /// Who serves websites.
-    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
-        self.sites
-    }
-
     /// What a service makes of forms; `None` where it takes none.
     pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
         self.forms.iter().find(|rules| rules.service == service).copied()
+    }
+
+    /// Who serves websites.
+    pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
+        self.sites
     }
 
     /// Tells those who watch for changes of a call that changed something.

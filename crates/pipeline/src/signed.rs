@@ -15,7 +15,7 @@ use crate::call::RequestFacts;
 
 /// Where the signature of a request stood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignedIn {
+pub enum Way {
     /// The header `Authorization`.
     Header,
     /// The query: a presigned URL.
@@ -24,7 +24,7 @@ pub enum SignedIn {
     Form,
 }
 
-impl SignedIn {
+impl Way {
     /// The value of `s3:authType`.
     const fn name(self) -> &'static str {
         match self {
@@ -55,58 +55,50 @@ impl SignatureVersion {
 /// A signature that was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signed {
-    pub place: SignedIn,
+    pub way: Way,
     pub version: SignatureVersion,
-    /// When it says it was made, by the sender's clock. Presigned requests and forms of version 2 do not say.
-    pub at: Option<Timestamp>,
+    /// When it was made, in Unix time; 0 where version 2 does not say it.
+    pub at: i64,
     /// What a signed header says of the payload: its hash, or that it is not signed.
     pub payload: Option<String>,
 }
 
 impl Signed {
-    /// How a claim stands in its request.
+    /// A signature in the header or the query.
     pub(crate) fn of(claim: &Claim<'_>, headers: &HeaderMap) -> Self {
-        let at = |seconds: i64| Some(Timestamp(seconds.saturating_mul(1000)));
-        let place = if claim.presigned() {
-            SignedIn::Query
+        let payload = headers
+            .get("x-amz-content-sha256")
+            .and_then(|value| value.to_str().ok());
+        let way = if claim.presigned() {
+            Way::Query
         } else {
-            SignedIn::Header
+            Way::Header
         };
-        match claim {
-            Claim::V4(claim) => {
-                let payload = headers
-                    .get("x-amz-content-sha256")
-                    .and_then(|value| value.to_str().ok());
-                Self {
-                    place,
-                    version: SignatureVersion::V4,
-                    at: at(claim.timestamp.seconds),
-                    payload: payload.filter(|_| place == SignedIn::Header).map(str::to_owned),
-                }
-            }
-            Claim::V2(claim) => Self {
-                place,
-                version: SignatureVersion::V2,
-                at: match claim.when {
-                    When::Signed { seconds, .. } => at(seconds),
-                    When::Until { .. } => None,
-                },
-                payload: None,
+        let (version, at) = match claim {
+            Claim::V4(claim) => (SignatureVersion::V4, claim.timestamp.seconds),
+            Claim::V2(claim) => match claim.when {
+                When::Signed { seconds, .. } => (SignatureVersion::V2, seconds),
+                When::Until { .. } => (SignatureVersion::V2, 0),
             },
+        };
+        Self {
+            way,
+            version,
+            at,
+            payload: payload.filter(|_| way == Way::Header).map(str::to_owned),
         }
     }
 
-    /// How a form's claim stands in it.
+    /// The signature of a form's policy.
     pub(crate) fn of_form(claim: &FormClaim<'_>) -> Self {
-        let at = claim.scope.as_ref().map(|(_, at)| at.seconds);
         Self {
-            place: SignedIn::Form,
-            version: if at.is_some() {
+            way: Way::Form,
+            version: if claim.scope.is_some() {
                 SignatureVersion::V4
             } else {
                 SignatureVersion::V2
             },
-            at: at.map(|seconds| Timestamp(seconds.saturating_mul(1000))),
+            at: claim.scope.as_ref().map_or(0, |(_, at)| at.seconds),
             payload: None,
         }
     }
@@ -118,13 +110,13 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
         context.insert("s3:TlsVersion", version);
     }
     let Some(signed) = &request.signed else { return };
-    context.insert("s3:authType", signed.place.name());
+    context.insert("s3:authType", signed.way.name());
     context.insert("s3:signatureversion", signed.version.name());
     // Of what is signed and sent at once there is no age to ask for.
-    if signed.place != SignedIn::Header {
-        let age = match (signed.version, signed.at) {
-            (SignatureVersion::V4, Some(at)) => wall.0.saturating_sub(at.0).max(0),
-            _ => 0,
+    if signed.way != Way::Header {
+        let age = match signed.version {
+            SignatureVersion::V2 => 0,
+            SignatureVersion::V4 => wall.0.saturating_sub(signed.at.saturating_mul(1000)).max(0),
         };
         context.insert("s3:signatureAge", age.to_string());
     }
@@ -137,12 +129,12 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
 mod tests {
     use super::*;
 
-    fn keys(place: SignedIn, version: SignatureVersion) -> Vec<(String, String)> {
+    fn keys(way: Way, version: SignatureVersion) -> Vec<(String, String)> {
         let request = RequestFacts {
             signed: Some(Signed {
-                place,
+                way,
                 version,
-                at: Some(Timestamp(1_000_000)),
+                at: 1_000,
                 payload: None,
             }),
             ..RequestFacts::default()
@@ -164,14 +156,14 @@ mod tests {
     #[test]
     fn each_way_and_version_has_its_name() {
         assert_eq!(
-            keys(SignedIn::Header, SignatureVersion::V4),
+            keys(Way::Header, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-HEADER"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
             ])
         );
         assert_eq!(
-            keys(SignedIn::Query, SignatureVersion::V4),
+            keys(Way::Query, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-QUERY-STRING"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
@@ -179,7 +171,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            keys(SignedIn::Form, SignatureVersion::V2),
+            keys(Way::Form, SignatureVersion::V2),
             told(&[
                 ("s3:authType", "POST"),
                 ("s3:signatureversion", "AWS"),

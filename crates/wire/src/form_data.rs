@@ -309,7 +309,10 @@ mod tests {
 
     const TYPE: &str = "multipart/form-data; boundary=\"xyz\"";
 
-    fn read(body: &[u8], cut: usize) -> Result<(Vec<(String, String)>, Option<String>, Vec<u8>), FormError> {
+    /// Fields, the file's name, and the file.
+    type Read = (Vec<(String, String)>, Option<String>, Vec<u8>);
+
+    fn read(body: &[u8], cut: usize) -> Result<Read, FormError> {
         let mut decoder = FormDecoder::new(TYPE)?;
         let (mut fields, mut file, mut data) = (Vec::new(), None, Vec::new());
         for piece in body.chunks(cut.max(1)) {

@@ -16,6 +16,9 @@ const SECRET: &[u8] = b"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const HOST: (&str, &str) = ("host", "johnsmith.s3.amazonaws.com");
 
+/// Method, address, headers, the time of the date, and the signature.
+type Example<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 fn sign(text: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, SECRET);
     base64::engine::general_purpose::STANDARD.encode(hmac::sign(&key, text.as_bytes()))
@@ -54,7 +57,7 @@ fn read(method: &str, uri: &str, pairs: &[(&str, &str)]) -> Result<(String, Stri
 #[test]
 fn the_documentation_s_examples_are_signed_as_it_says() {
     let date = |clock: &str| format!("Tue, 27 Mar 2007 {clock} +0000");
-    let cases: &[(&str, &str, &[(&str, &str)], &str, &str)] = &[
+    let cases: &[Example] = &[
         (
             "GET",
             "/photos/puppy.jpg",

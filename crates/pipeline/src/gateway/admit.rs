@@ -2,7 +2,6 @@
 //!
 //! Invariant: a request that ends here has changed nothing but the ledger.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,6 +27,9 @@ use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
 use crate::signed::Signed;
 use crate::trail::Located;
+
+/// Where requests go that name no region.
+const FIRST_REGION: &str = "us-east-1";
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -64,6 +66,23 @@ pub(super) struct Refused {
     pub(super) proven: bool,
 }
 
+impl Refused {
+    /// Of a request whose operation is known.
+    fn of_route(fault: Fault, route: Route, region: &str, caller: Caller) -> Box<Self> {
+        Box::new(Self {
+            requester: None,
+            fault,
+            route: Some(route),
+            protocol: route.protocol,
+            service: Some(route.service),
+            region: region.to_owned(),
+            caller,
+            input: None,
+            proven: false,
+        })
+    }
+}
+
 impl Prepared {
     /// Whether a signature was verified, which gives the connection its standing.
     pub(super) fn is_proven(&self, standing: &Standing) -> bool {
@@ -83,115 +102,125 @@ impl Gateway {
         wall: Timestamp,
         body: Option<&Bytes>,
     ) -> std::result::Result<Prepared, Box<Refused>> {
-        let original = parts;
-        let claim = wire::signature::parse(original);
+        let claim = wire::signature::parse(parts);
         let signed = claim.as_ref().ok().and_then(Option::as_ref);
-        let lifted = signed.map_or(Ok(None), |claim| wire::signature::lifted(claim, original));
+        let lifted = signed.map_or(Ok(None), |claim| wire::signature::lifted(claim, parts));
         let (headers, unliftable) = match lifted {
             Ok(headers) => (headers, None),
             Err(fault) => (None, Some(fault)),
         };
-        let parts = &Parts {
-            headers: headers.as_ref().unwrap_or(original.headers),
-            ..*original
+        let effective = Parts {
+            headers: headers.as_ref().unwrap_or(parts.headers),
+            ..*parts
         };
-        let region = self.region_of(parts, signed);
-        let routed = route::route(parts, signed.map(Claim::service), &api::models::Embedded);
+        let region = self.region_of(&effective, signed);
+        let routed = route::route(&effective, signed.map(Claim::service), &api::models::Embedded);
         let route = match routed {
             Ok(route) => route,
-            Err(refusal) => return Err(Box::new(self.unrouted(original, claim, refusal, region, wall))),
+            Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
         };
-        let verified = Cell::new(false);
-        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
-            Box::new(Refused {
-                requester: None,
-                fault,
-                route: Some(route),
-                protocol: route.protocol,
-                service: Some(route.service),
-                region: region.clone(),
-                caller,
-                input,
-                proven: verified.get(),
-            })
-        };
-        let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
+        let unsigned = |fault| Refused::of_route(fault, route, &region, Caller::unknown(""));
+        let claim = claim.map_err(unsigned)?;
         if let Some(fault) = unliftable {
-            return Err(refused(fault, Caller::unknown(""), None));
+            return Err(unsigned(fault));
         }
-        let key_id = claim.as_ref().map(Claim::access_key_id).unwrap_or_default();
-        let endpoint = self.endpoint(route.service.name, route.operation.name);
-        // S3 serves strangers too: what the policies say of them decides.
-        let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
-        let asks_no_proof = stranger || endpoint.is_some_and(Endpoint::is_bearer);
-        let identity = if asks_no_proof {
-            let stranger = Identity::anonymous(&self.environment.management_account);
-            Ok((Arc::new(stranger), None))
-        } else {
-            let asked = (claim.as_ref(), Some(route), region.as_str());
-            let proven = self.verify(original, asked, wall, body.is_none());
-            proven.map(|proven| (proven.identity, proven.key))
-        };
-        verified.set(identity.is_ok() && !asks_no_proof);
-        let (identity, key) = identity.map_err(|denied| {
-            let known = denied.identity.as_deref().map(Caller::of);
-            refused(
-                denied.fault,
-                known.unwrap_or_else(|| Caller::unknown(key_id)),
-                None,
-            )
-        })?;
-        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
-            let mut refused = refused(fault, caller, input);
-            refused.requester = Some(Arc::clone(&identity));
+        let proven = self.prove(parts, claim.as_ref(), route, (&region, wall), body.is_none())?;
+        let (mut prepared, key) = proven;
+        let refused = |fault: Fault, input: Option<Document>, identity: &Arc<Identity>, proven: bool| {
+            let mut refused = Refused::of_route(fault, route, &region, Caller::of(identity));
+            refused.requester = Some(Arc::clone(identity));
+            refused.proven = proven;
+            refused.input = input;
             refused
         };
-        let Some(endpoint) = endpoint else {
-            return Err(refused(not_implemented(&route), Caller::of(&identity), None));
-        };
-        let proven = claim.as_ref().and_then(Claim::v4).zip(key);
-        let received =
-            receive(original, proven, body).map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        let (identity, proven) = (Arc::clone(&prepared.identity), prepared.signed.is_some());
+        let key = claim.as_ref().and_then(Claim::v4).zip(key);
+        let received = receive(parts, key, body).map_err(|fault| refused(fault, None, &identity, proven))?;
         let parts = &Parts {
-            body: received.bytes(parts.body),
-            ..*parts
+            body: received.bytes(effective.body),
+            ..effective
         };
         let whole = integrity::check(route.service, route.operation, parts.headers, parts.body);
         let input = whole
             .and_then(|()| protocol::decode(route.service, route.operation, route.protocol, parts))
-            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+            .map_err(|fault| refused(fault, None, &identity, proven))?;
         if let Some(shape) = route.operation.input
             && let Err(fault) = wire::constraints::check(route.service, shape, &input)
         {
-            return Err(refused(fault, Caller::of(&identity), Some(input)));
+            return Err(refused(fault, Some(input), &identity, proven));
         }
-        let signed = claim
-            .as_ref()
-            .filter(|_| !asks_no_proof)
-            .map(|claim| Signed::of(claim, parts.headers));
-        let (payload, unchunked) = received.split();
-        Ok(Prepared {
+        prepared.input = input;
+        (prepared.payload, prepared.unchunked) = received.split();
+        prepared.headers = headers;
+        Ok(prepared)
+    }
+
+    /// Finds out who sent a request whose operation is known. What it carries is still to come.
+    fn prove(
+        &self,
+        parts: &Parts<'_>,
+        claim: Option<&Claim<'_>>,
+        route: Route,
+        (region, wall): (&str, Timestamp),
+        arriving: bool,
+    ) -> std::result::Result<(Prepared, Option<Arc<SigningKey>>), Box<Refused>> {
+        let endpoint = self.endpoint(route.service.name, route.operation.name);
+        // S3 serves strangers too: what the policies say of them decides.
+        let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
+        let (identity, key, signed) = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
+            let stranger = Identity::anonymous(&self.environment.management_account);
+            (Arc::new(stranger), None, None)
+        } else {
+            let asked = (claim, Some(route), region);
+            match self.verify(parts, asked, wall, arriving) {
+                Ok(proven) => {
+                    let signed = claim.map(|claim| Signed::of(claim, parts.headers));
+                    (proven.identity, proven.key, signed)
+                }
+                Err(denied) => {
+                    let key_id = claim.map(Claim::access_key_id).unwrap_or_default();
+                    let caller = denied
+                        .identity
+                        .as_deref()
+                        .map_or_else(|| Caller::unknown(key_id), Caller::of);
+                    return Err(Refused::of_route(denied.fault, route, region, caller));
+                }
+            }
+        };
+        let Some(endpoint) = endpoint else {
+            let mut refused =
+                Refused::of_route(not_implemented(&route), route, region, Caller::of(&identity));
+            refused.proven = signed.is_some();
+            refused.requester = Some(identity);
+            return Err(refused);
+        };
+        let region = if route.service.global {
+            FIRST_REGION
+        } else {
+            region
+        };
+        let prepared = Prepared {
             route,
             endpoint,
             identity,
-            region: of_service(route.service, region),
-            input,
-            payload,
-            unchunked,
-            headers,
+            region: region.to_owned(),
+            input: Document::empty(),
+            payload: None,
+            unchunked: None,
+            headers: None,
             signed,
-        })
+        };
+        Ok((prepared, key))
     }
 
     /// The region that a request is for: the one that it was signed for, or, of a signature that names none, where the resource is.
     fn region_of(&self, parts: &Parts<'_>, claim: Option<&Claim<'_>>) -> String {
-        const FIRST: &str = "us-east-1";
         match claim {
-            None => FIRST.to_owned(),
+            None => FIRST_REGION.to_owned(),
             Some(Claim::V4(claim)) => claim.scope.region.to_string(),
             Some(Claim::V2(_)) => {
-                let owned = self.placed("s3", parts.path, parts.headers);
-                owned.map_or_else(|| FIRST.to_owned(), |found| found.owned.region)
+                let found = self.placed("s3", parts.path, parts.headers);
+                found.map_or_else(|| FIRST_REGION.to_owned(), |found| found.owned.region)
             }
         }
     }
@@ -205,11 +234,11 @@ impl Gateway {
         let mut tx = self.store.begin();
         for _ in 0..ATTEMPTS_MAX {
             let now = self.environment.clock.now();
-            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", Arc::clone(account));
-            let owned = placed(&mut look, name);
+            let mut look = Look::new(&mut tx, &self.environment, now, FIRST_REGION, Arc::clone(account));
+            let located = placed(&mut look, name);
             if !look.conflict {
                 // A store that does not read fails the call itself.
-                return owned.ok().flatten();
+                return located.ok().flatten();
             }
             tx = self.store.begin_eager().ok()?;
         }
@@ -373,15 +402,6 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
-    }
-}
-
-/// The region in which a service's call runs: a global one has one.
-fn of_service(service: &Service, region: String) -> String {
-    if service.global {
-        "us-east-1".to_owned()
-    } else {
-        region
     }
 }
 

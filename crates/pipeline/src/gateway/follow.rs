@@ -30,7 +30,7 @@ pub struct Ended<'a> {
     pub query: &'a str,
     pub headers: &'a HeaderMap,
     /// How it was signed, if that was verified.
-    pub signed: Option<Signed>,
+    pub signed: Option<&'a Signed>,
     pub status: u16,
     /// The code of a refusal.
     pub code: Option<&'a str>,
@@ -75,6 +75,9 @@ impl Followed {
     }
 }
 
+/// The status, the headers and the bytes of an answer.
+pub(super) type Told<'a> = (u16, &'a HeaderMap, u64);
+
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
 
@@ -108,13 +111,13 @@ impl Gateway {
         })
     }
 
-    /// Lets the service note it, once it is answered with this status, these headers and so many bytes.
+    /// Lets the service note it, once it is answered.
     pub(super) async fn follow_refused(
         &self,
         unheard: Unheard,
         parts: &Parts<'_>,
         facts: &RequestFacts,
-        (status, headers, sent): (u16, &HeaderMap, u64),
+        told: Told<'_>,
         began: Timestamp,
     ) {
         let Unheard {
@@ -123,6 +126,27 @@ impl Gateway {
             operation,
             code,
         } = unheard;
+        self.ended(
+            (followed, follower),
+            operation,
+            parts,
+            facts,
+            (told, Some(&code)),
+            began,
+        )
+        .await;
+    }
+
+    /// Lets the service note a request of this operation that was answered so, with this code of a refusal.
+    pub(super) async fn ended(
+        &self,
+        (followed, follower): (Followed, Follower),
+        operation: &'static str,
+        parts: &Parts<'_>,
+        facts: &RequestFacts,
+        ((status, headers, sent), code): (Told<'_>, Option<&str>),
+        began: Timestamp,
+    ) {
         let ended = Ended {
             subject: &followed.subject,
             parts: &followed.parts,
@@ -131,9 +155,9 @@ impl Gateway {
             path: parts.path,
             query: parts.query,
             headers: parts.headers,
-            signed: None,
+            signed: facts.signed.as_ref(),
             status,
-            code: Some(&code),
+            code,
             answer: headers,
             sent,
             took: self.environment.clock.wall().0 - began.0,

@@ -14,7 +14,7 @@ use wire::sigv4::percent_encode;
 use wire::{Document, Fault, Timestamp, signature};
 
 use super::admit::{Prepared, Refused};
-use super::{ATTEMPTS_MAX, Ended, Gateway, answer, code, report};
+use super::{ATTEMPTS_MAX, Gateway, answer, code, report};
 use crate::authenticate;
 use crate::blobs::Contents;
 use crate::call::{Look, RequestFacts};
@@ -27,6 +27,9 @@ use crate::origin::Asking;
 use crate::payload::Payload;
 use crate::signed::Signed;
 
+/// Who sent a form, and how that was proven.
+type Sender = (Arc<Identity>, Option<Signed>);
+
 /// A form that is to be served, without its body.
 pub(super) struct Posted {
     service: &'static Service,
@@ -37,6 +40,29 @@ pub(super) struct Posted {
     headers: HeaderMap,
     /// The first segment of the path in path style, decoded.
     bucket: String,
+}
+
+impl Posted {
+    /// The request as it came.
+    fn parts(&self) -> Parts<'_> {
+        Parts {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            headers: &self.headers,
+            body: &[],
+        }
+    }
+
+    /// The path and the headers that a put of the same object would have.
+    fn as_put(&self, key: &str, mut headers: HeaderMap) -> (String, HeaderMap) {
+        if let Some(host) = self.headers.get(HOST) {
+            headers.insert(HOST, host.clone());
+        }
+        let key: Vec<String> = key.split('/').map(percent_encode).collect();
+        let slash = if self.path.ends_with('/') { "" } else { "/" };
+        (format!("{}{slash}{}", self.path, key.join("/")), headers)
+    }
 }
 
 /// A form that was admitted, with the path and the headers that its operation's own request would have.
@@ -56,15 +82,15 @@ impl Gateway {
         Some((service, self.environment.services.form(service.name)?))
     }
 
-    /// Serves a form. `None` in the second place gives a request back that is none.
+    /// Serves a form.
     pub(super) async fn serve_form(
         &self,
         (service, rules): (&'static Service, &'static FormRules),
         incoming: Incoming,
-        asking: Option<Asking>,
-        mut facts: RequestFacts,
+        facts: RequestFacts,
         wall: Timestamp,
     ) -> Answer {
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         let styled = route::path_style(&incoming.path, &incoming.headers);
         let bucket = styled.trim_matches('/');
         let bucket = wire::sigv4::percent_decode(bucket).into_owned();
@@ -87,28 +113,19 @@ impl Gateway {
                 rest: Some(body),
             },
         };
-        let mut answer = match self.admit_form(&posted, body, wall).await {
-            Ok(admitted) => return self.upload(posted, admitted, asking, facts, wall).await,
-            Err(refused) => {
-                facts.signed = None;
-                let parts = Parts {
-                    method: &posted.method,
-                    path: &posted.path,
-                    query: &posted.query,
-                    headers: &posted.headers,
-                    body: &[],
-                };
-                let unheard = self.unheard(&refused, &parts);
-                let answer = self.refuse(*refused, &facts).await;
-                if let Some(unheard) = unheard {
-                    let told = (answer.status, &answer.headers, answer.size());
-                    self.follow_refused(unheard, &parts, &facts, told, wall).await;
+        match self.admit_form(&posted, body, wall).await {
+            Ok(admitted) => {
+                if admitted.prepared.signed.is_some() {
+                    incoming.standing.prove();
                 }
-                answer
+                self.upload(posted, admitted, asking, facts, wall).await
             }
-        };
-        self.share(service.name, asking, &mut answer);
-        answer
+            Err(refused) => {
+                let parts = posted.parts();
+                self.turn_down(*refused, None, asking, (&facts, &parts), wall)
+                    .await
+            }
+        }
     }
 
     async fn admit_form(
@@ -125,61 +142,46 @@ impl Gateway {
             operation,
             protocol: Protocol::RestXml,
         });
-        let refused = |fault: Fault, region: &str, caller: Caller, input: Option<Document>| {
+        let refused = |fault: Fault, region: &str, caller: Caller| {
             Box::new(Refused {
                 requester: None,
+                proven: false,
                 fault,
                 route,
                 protocol: Protocol::RestXml,
                 service: Some(posted.service),
                 region: region.to_owned(),
                 caller,
-                input,
-                proven: false,
+                input: None,
             })
         };
         let nobody = || Caller::unknown("");
         let read = read(&posted.headers, &mut body).await;
-        let (form, mut decoder) = read.map_err(|fault| refused(fault, &region, nobody(), None))?;
+        let (form, mut decoder) = read.map_err(|fault| refused(fault, &region, nobody()))?;
         let claim = signature::of_form(|name| form.get(name));
-        let claim = claim.map_err(|fault| refused(fault, &region, nobody(), None))?;
+        let claim = claim.map_err(|fault| refused(fault, &region, nobody()))?;
         if let Some((scope, _)) = claim.as_ref().and_then(|claim| claim.scope.as_ref()) {
             region = scope.region.to_string();
         }
-        let (identity, signed) = match &claim {
-            None => {
-                let stranger = Identity::anonymous(&self.environment.management_account);
-                (Arc::new(stranger), None)
-            }
-            Some(claim) => match self.verify_form(claim, &region, wall) {
-                Ok(identity) => (identity, Some(Signed::of_form(claim))),
-                Err(denied) => {
-                    let caller = denied
-                        .identity
-                        .as_deref()
-                        .map_or_else(|| Caller::unknown(claim.access_key_id), Caller::of);
-                    return Err(refused(denied.fault, &region, caller, None));
-                }
-            },
+        let (identity, signed) = match self.sender(claim.as_ref(), &region, wall) {
+            Ok(sender) => sender,
+            Err(denied) => return Err(refused(denied.0, &region, denied.1)),
         };
         let fail = |fault: Fault| {
-            let mut refused = refused(fault, &region, Caller::of(&identity), None);
+            let mut refused = refused(fault, &region, Caller::of(&identity));
             refused.requester = Some(Arc::clone(&identity));
+            refused.proven = signed.is_some();
             refused
         };
-        let found =
-            route.and_then(|route| Some((route, self.endpoint(route.service.name, route.operation.name)?)));
+        let found = route.and_then(|route| {
+            let endpoint = self.endpoint(route.service.name, route.operation.name)?;
+            Some((route, endpoint))
+        });
         let Some((route, endpoint)) = found else {
             return Err(fail(Fault::internal("a form's operation is not built")));
         };
         let upload = (posted.rules.read)(&form, &posted.bucket, signed.is_some(), wall).map_err(fail)?;
-        let mut headers = upload.headers;
-        if let Some(host) = posted.headers.get(HOST) {
-            headers.insert(HOST, host.clone());
-        }
-        let key: Vec<String> = upload.key.split('/').map(percent_encode).collect();
-        let slash = if posted.path.ends_with('/') { "" } else { "/" };
-        let path = format!("{}{slash}{}", posted.path, key.join("/"));
+        let (path, headers) = posted.as_put(&upload.key, upload.headers);
         let parts = Parts {
             method: route.operation.method,
             path: &path,
@@ -187,12 +189,7 @@ impl Gateway {
             headers: &headers,
             body: &[],
         };
-        let input = protocol::decode(route.service, route.operation, route.protocol, &parts).map_err(fail)?;
-        if let Some(shape) = route.operation.input
-            && let Err(fault) = wire::constraints::check(route.service, shape, &input)
-        {
-            return Err(refused(fault, &region, Caller::of(&identity), Some(input)));
-        }
+        let input = decoded(&route, &parts).map_err(fail)?;
         body.first = Some(decoder.take_arrived());
         let payload = Payload::of_form(FormFile::new(decoder, upload.size));
         let prepared = Prepared {
@@ -238,7 +235,7 @@ impl Gateway {
             operation,
             protocol,
         } = prepared.route;
-        facts.signed = prepared.signed.clone();
+        facts.signed.clone_from(&prepared.signed);
         let region = prepared.region.clone();
         let parts = Parts {
             method: operation.method,
@@ -262,25 +259,43 @@ impl Gateway {
             });
         let mut answer = answer(encoded, answered.denial);
         self.share(service.name, asking, &mut answer);
-        if let Some((followed, follower)) = followed {
-            let ended = Ended {
-                subject: &followed.subject,
-                parts: &followed.parts,
-                operation: operation.name,
-                method: &posted.method,
-                path: &posted.path,
-                query: &posted.query,
-                headers: &posted.headers,
-                signed: facts.signed.clone(),
-                status: answer.status,
-                code: code.as_deref(),
-                answer: &answer.headers,
-                sent: answer.size(),
-                took: self.environment.clock.wall().0 - wall.0,
-            };
-            self.follow(follower, &followed, &facts, &ended).await;
+        if let Some(followed) = followed {
+            let parts = posted.parts();
+            let told = (answer.status, &answer.headers, answer.size());
+            self.ended(
+                followed,
+                operation.name,
+                &parts,
+                &facts,
+                (told, code.as_deref()),
+                wall,
+            )
+            .await;
         }
         answer
+    }
+
+    /// Who sent a form, and how that was proven.
+    fn sender(
+        &self,
+        claim: Option<&signature::FormClaim<'_>>,
+        region: &str,
+        wall: Timestamp,
+    ) -> std::result::Result<Sender, Box<(Fault, Caller)>> {
+        let Some(claim) = claim else {
+            let stranger = Identity::anonymous(&self.environment.management_account);
+            return Ok((Arc::new(stranger), None));
+        };
+        match self.verify_form(claim, region, wall) {
+            Ok(identity) => Ok((identity, Some(Signed::of_form(claim)))),
+            Err(denied) => {
+                let caller = denied
+                    .identity
+                    .as_deref()
+                    .map_or_else(|| Caller::unknown(claim.access_key_id), Caller::of);
+                Err(Box::new((denied.fault, caller)))
+            }
+        }
     }
 
     fn verify_form(
@@ -302,6 +317,15 @@ impl Gateway {
         }
         Err(Fault::common(wire::fault::Common::Unavailable, "").into())
     }
+}
+
+/// The input of a form's operation, found in order.
+fn decoded(route: &Route, parts: &Parts<'_>) -> Result<Document> {
+    let input = protocol::decode(route.service, route.operation, route.protocol, parts)?;
+    if let Some(shape) = route.operation.input {
+        wire::constraints::check(route.service, shape, &input)?;
+    }
+    Ok(input)
 }
 
 /// The fields of a form, read from the beginning of its body, and the decoder at its file.

@@ -207,8 +207,7 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
-        if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
+        if let Some(answer) = self.preflight(&incoming, &facts).await {
             return answer;
         }
         if let Some(bucket) = site {
@@ -221,21 +220,16 @@ impl Gateway {
             headers: &incoming.headers,
             body: &[],
         };
-        if let Some(form) = self.form_of(&head) {
-            return self.serve_form(form, incoming, asking, facts, wall).await;
+        match self.form_of(&head) {
+            Some(form) => self.serve_form(form, incoming, facts, wall).await,
+            None => self.operate(incoming, facts, wall).await,
         }
-        self.operate(incoming, asking, facts, wall).await
     }
 
     /// Serves a request to an operation.
-    async fn operate(
-        &self,
-        incoming: Incoming,
-        asking: Option<Asking>,
-        mut facts: RequestFacts,
-        wall: Timestamp,
-    ) -> Answer {
+    async fn operate(&self, incoming: Incoming, mut facts: RequestFacts, wall: Timestamp) -> Answer {
         let claims = !shed::is_unsigned(&incoming);
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -255,13 +249,17 @@ impl Gateway {
                     incoming.standing.prove();
                 }
                 let claims = claims.then_some(incoming.peer.ip());
-                let told = (&facts, &parts);
-                return self.turn_down(*refused, claims, asking, told, wall).await;
+                return self
+                    .turn_down(*refused, claims, asking, (&facts, &parts), wall)
+                    .await;
             }
         };
         facts.signed = prepared.signed.take();
-        let (service, operation) = (prepared.route.service, prepared.route.operation);
-        let protocol = prepared.route.protocol;
+        let Route {
+            service,
+            operation,
+            protocol,
+        } = prepared.route;
         let proven = prepared.is_proven(&incoming.standing);
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
@@ -297,23 +295,21 @@ impl Gateway {
             }
         }
         self.share(service.name, asking, &mut answer);
-        if let Some((followed, follower)) = followed {
-            let ended = Ended {
-                subject: &followed.subject,
-                parts: &followed.parts,
-                operation: operation.name,
-                method: parts.method,
-                path: parts.path,
-                query: parts.query,
+        if let Some(followed) = followed {
+            let parts = Parts {
                 headers: &incoming.headers,
-                signed: facts.signed.clone(),
-                status: answer.status,
-                code: code.as_deref(),
-                answer: &answer.headers,
-                sent: answer.size(),
-                took: self.environment.clock.wall().0 - wall.0,
+                ..parts
             };
-            self.follow(follower, &followed, &facts, &ended).await;
+            let told = (answer.status, &answer.headers, answer.size());
+            self.ended(
+                followed,
+                operation.name,
+                &parts,
+                &facts,
+                (told, code.as_deref()),
+                wall,
+            )
+            .await;
         }
         answer
     }

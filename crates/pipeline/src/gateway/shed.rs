@@ -27,7 +27,9 @@ const UNRECORDED: &str = "unrecordedRefusals";
 
 /// Whether a request shows no signature: nobody stands behind it.
 pub(super) fn is_unsigned(incoming: &Incoming) -> bool {
-    !incoming.headers.contains_key(http::header::AUTHORIZATION) && !incoming.query.contains("Signature=")
+    !incoming.headers.contains_key(http::header::AUTHORIZATION)
+        && !incoming.query.contains("X-Amz-Signature=")
+        && !incoming.query.contains("AWSAccessKeyId=")
 }
 
 fn slow_down() -> Fault {

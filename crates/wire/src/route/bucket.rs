@@ -66,6 +66,9 @@ fn host_name(headers: &HeaderMap) -> Option<&str> {
 }
 
 pub(super) fn of_headers(headers: &HeaderMap) -> Named {
+    if let Some(bucket) = super::website(headers) {
+        return Named::Bucket(bucket);
+    }
     host_name(headers).map_or(Named::Nothing, named)
 }
 
@@ -139,8 +142,8 @@ impl Endpoint {
         match label {
             "s3-control" | "s3-control-fips" => Some(Self::Control),
             "s3-accesspoint" | "s3-accesspoint-fips" => Some(Self::AccessPoint),
-            "s3" | "s3-website" | "s3-fips" => Some(Self::Buckets),
-            _ if of_region("s3-") || of_region("s3-website-") => Some(Self::Buckets),
+            "s3" | "s3-accelerate" | "s3-fips" => Some(Self::Buckets),
+            _ if of_region("s3-") => Some(Self::Buckets),
             _ => None,
         }
     }

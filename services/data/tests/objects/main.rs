@@ -31,7 +31,7 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
-mod older_signatures;
+mod older_signature;
 #[cfg(test)]
 mod payer;
 #[cfg(test)]

@@ -99,12 +99,8 @@ fn current(
         if meant().any(|rule| rule::expires(rule, version).is_some_and(|at| at <= now)) {
             let gone = mark(call, slot, By::Lifecycle)?;
             if gone.marker {
-                tell(
-                    call,
-                    slot,
-                    "S3.CREATE.DELETEMARKER",
-                    (gone.version.as_deref(), None),
-                )?;
+                let version = gone.version.as_deref();
+                tell(call, slot, "S3.CREATE.DELETEMARKER", (version, None))?;
             } else {
                 tell(call, slot, EXPIRED, (None, Some(version.size)))?;
             }

@@ -7,7 +7,8 @@
 use http::HeaderMap;
 use pipeline::call::RequestFacts;
 use pipeline::identity::{Identity, IdentityType};
-use pipeline::{Ended, EndedPart, SignatureVersion, SignedIn};
+use pipeline::signed::Way;
+use pipeline::{Ended, EndedPart, SignatureVersion};
 use policy::Principal;
 use wire::Timestamp;
 
@@ -232,9 +233,9 @@ fn authentication(ended: &Ended<'_>) -> (&'static str, &'static str) {
     if header.is_some_and(|said| said.starts_with("AWS ")) {
         return ("SigV2", "AuthHeader");
     }
-    match ended.signed.as_ref().map(|signed| (signed.place, signed.version)) {
-        Some((SignedIn::Form, SignatureVersion::V2)) => ("SigV2", NONE),
-        Some((SignedIn::Form, SignatureVersion::V4)) => ("SigV4", NONE),
+    match ended.signed.map(|signed| (signed.way, signed.version)) {
+        Some((Way::Form, SignatureVersion::V2)) => ("SigV2", NONE),
+        Some((Way::Form, SignatureVersion::V4)) => ("SigV4", NONE),
         _ if header.is_some() => ("SigV4", "AuthHeader"),
         _ if ended.query.contains("X-Amz-Signature=") => ("SigV4", "QueryString"),
         _ if ended.query.contains("AWSAccessKeyId=") => ("SigV2", "QueryString"),

@@ -91,13 +91,22 @@ impl Operation for DeleteObjects {
 fn told(named: &model::ObjectIdentifier, ended: std::result::Result<&Gone, &Fault>) -> EndedPart {
     EndedPart {
         name: named.key.clone(),
-        version: named.version_id.clone().filter(|id| !id.is_empty()),
+        version: named_version(named).map(str::to_owned),
         status: match ended {
             Ok(_) => 204,
             Err(refused) => status(refused),
         },
         code: ended.err().map(code),
         size: None,
+    }
+}
+
+const fn status(refused: &Fault) -> u16 {
+    match &refused.code {
+        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
+        Code::Common(Common::AccessDenied) => 403,
+        Code::Common(Common::NotImplemented) => 501,
+        Code::Common(_) => 500,
     }
 }
 
@@ -134,15 +143,6 @@ fn one(
 /// An empty id names no version.
 fn named_version(named: &model::ObjectIdentifier) -> Option<&str> {
     named.version_id.as_deref().filter(|id| !id.is_empty())
-}
-
-const fn status(refused: &Fault) -> u16 {
-    match &refused.code {
-        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
-        Code::Common(Common::AccessDenied) => 403,
-        Code::Common(Common::NotImplemented) => 501,
-        Code::Common(_) => 500,
-    }
 }
 
 /// The code of a refusal, as the answer's lines have it.

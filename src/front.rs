@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::iam::outbound;
-use pipeline::{Answer, Gateway, Incoming};
+use pipeline::{Answer, Call, Gateway, Incoming};
 use planes::{Head, Health};
 use platform::lambda::code;
 
@@ -21,50 +21,71 @@ pub(crate) struct Front {
     pub(crate) control: Control,
 }
 
+/// How something public is answered.
+struct Public {
+    content_type: &'static str,
+    cache_control: &'static str,
+    /// The answer where there is nothing.
+    absent: StatusCode,
+    /// Its body, and the one of a failure.
+    nothing: &'static str,
+}
+
 impl Front {
     /// The public pages of the accounts' issuers, by which anybody verifies the tokens that STS made: they hold no secret and tell
     /// of nothing else.
     fn issuer(&self, request: &Incoming, page: &str) -> Answer {
-        let found = match request.method {
-            Method::GET => self
-                .gateway
-                .system("us-east-1", |call| outbound::page(call, page)),
-            _ => Ok(None),
+        const PAGE: Public = Public {
+            content_type: "application/json",
+            cache_control: "max-age=300",
+            absent: StatusCode::NOT_FOUND,
+            nothing: "{}",
         };
-        let (status, body) = match found {
-            Ok(Some(page)) => (StatusCode::OK, page),
-            Ok(None) => (StatusCode::NOT_FOUND, "{}".to_owned()),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "{}".to_owned()),
-        };
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
-        Answer {
-            status: status.as_u16(),
-            headers,
-            body: Bytes::from(body).into(),
-        }
+        self.public(request, &PAGE, |call| {
+            Ok(outbound::page(call, page)?.map(Bytes::from))
+        })
     }
-}
 
-impl Front {
     /// The zip of a function's version, for whoever has the address that `GetFunction` gave.
     fn code(&self, request: &Incoming, token: &str) -> Answer {
+        const ZIP: Public = Public {
+            content_type: "application/zip",
+            cache_control: "no-store",
+            absent: StatusCode::FORBIDDEN,
+            nothing: "",
+        };
+        self.public(request, &ZIP, |call| {
+            let now = call.now;
+            code::located(call, token, now)
+        })
+    }
+
+    /// What `find` finds, to whoever gets it.
+    fn public(
+        &self,
+        request: &Incoming,
+        public: &Public,
+        find: impl FnMut(&mut Call<'_>) -> pipeline::Result<Option<Bytes>>,
+    ) -> Answer {
         let found = match request.method {
-            Method::GET => self.gateway.system("us-east-1", |call| {
-                let now = call.now;
-                code::located(call, token, now)
-            }),
+            Method::GET => self.gateway.system("us-east-1", find),
             _ => Ok(None),
         };
+        let nothing = Bytes::from_static(public.nothing.as_bytes());
         let (status, body) = match found {
-            Ok(Some(zip)) => (StatusCode::OK, zip),
-            Ok(None) => (StatusCode::FORBIDDEN, Bytes::new()),
-            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            Ok(Some(body)) => (StatusCode::OK, body),
+            Ok(None) => (public.absent, nothing),
+            Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, nothing),
         };
         let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/zip"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(public.content_type),
+        );
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(public.cache_control),
+        );
         Answer {
             status: status.as_u16(),
             headers,

@@ -52,6 +52,7 @@ pub(crate) fn tables() -> Tables {
             &platform::lambda::inventory::FUNCTIONS,
         ],
         origins: vec![&data::s3::bucket::ORIGINS],
+        forms: vec![&data::s3::form::FORMS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
         sites: Some(&data::s3::website::SITES),

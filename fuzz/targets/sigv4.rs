@@ -9,6 +9,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let parts = request.parts();
+    if let Ok(Some(claim)) = wire::signature::parse(&parts) {
+        let _ = wire::signature::lifted(&claim, &parts);
+        if let wire::signature::Claim::V2(claim) = &claim {
+            assert!(wire::sigv2::string_to_sign(claim, &parts).starts_with(parts.method));
+            let _ = wire::sigv2::check_time(claim, 1_440_938_160);
+        }
+    }
     let Ok(Some(claim)) = sigv4::parse(&parts) else {
         return;
     };

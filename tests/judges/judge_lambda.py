@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -309,6 +310,43 @@ class Lambda(Judge):
                               Handler="index.handler", Role=self.role, Code={"ZipFile": packed(ECHO)}, status=403)
         self.assertIn("iam:PassRole", denied["Error"]["Message"])
         self.refused("ResourceNotFoundException", self.functions.get_function, FunctionName="bad", status=404)
+
+    def test_code_comes_from_a_bucket_for_those_who_may_read_it(self):
+        objects = self.server.client("s3")
+        objects.create_bucket(Bucket="packages")
+        objects.put_bucket_versioning(Bucket="packages", VersioningConfiguration={"Status": "Enabled"})
+        first = objects.put_object(Bucket="packages", Key="code/echo.zip", Body=packed(ECHO))["VersionId"]
+        # Larger than what a request may bring, and in pieces.
+        held = io.BytesIO()
+        with zipfile.ZipFile(held, "w") as made:
+            made.writestr("index.py", ECHO.replace('"seen"', '"second"'))
+            made.writestr("weight", os.urandom(1 << 20) * 55)
+        objects.upload_fileobj(io.BytesIO(held.getvalue()), "packages", "code/echo.zip")
+        settings = {"Runtime": PYTHON, "Handler": "index.handler", "Role": self.role, "Timeout": 10}
+        there = {"S3Bucket": "packages", "S3Key": "code/echo.zip"}
+        self.functions.create_function(FunctionName="stored", Code={**there, "S3ObjectVersion": first}, **settings)
+        self.assertEqual(self.run_it("stored", {"n": 1})[1]["event"], {"n": 1})
+        self.assertIn('seen {"n": 1}', "".join(self.log("stored")))
+        updated = self.functions.update_function_code(FunctionName="stored", **there)
+        self.assertEqual(updated["CodeSha256"], base64.b64encode(hashlib.sha256(held.getvalue()).digest()).decode())
+        self.run_it("stored", {"n": 2})
+        self.assertIn('second {"n": 2}', "".join(self.log("stored")))
+        update = lambda functions=self.functions, **code: (functions.update_function_code, {"FunctionName": "stored", **code})
+        call, more = update(**{**there, "S3Key": "code/none.zip"})
+        answer = self.refused("InvalidParameterValueException", call, **more)
+        self.assertIn("S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist", str(answer))
+        call, more = update(S3Bucket="packages")
+        self.refused("InvalidParameterValueException", call, **more)
+        call, more = update(ZipFile=packed(ECHO), **there)
+        self.refused("InvalidParameterValueException", call, **more)
+        objects.put_object(Bucket="packages", Key="text", Body=b"no zip")
+        call, more = update(**{**there, "S3Key": "text"})
+        self.refused("InvalidParameterValueException", call, **more)
+        # The caller reads the object, not Lambda.
+        caller = self.server.client("lambda", self.user("updater", statement("lambda:*")))
+        call, more = update(caller, **there)
+        answer = self.refused("AccessDeniedException", call, **more)
+        self.assertIn("permission to GetObject for packages/code/echo.zip", str(answer))
 
     def test_versions_stay_and_aliases_lead(self):
         self.function("kept", Environment={"Variables": {"SECRET": "one"}})

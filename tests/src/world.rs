@@ -161,6 +161,7 @@ impl World {
                 &platform::lambda::inventory::FUNCTIONS,
             ],
             origins: vec![&data::s3::bucket::ORIGINS],
+            forms: vec![&data::s3::form::FORMS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             sites: Some(&data::s3::website::SITES),

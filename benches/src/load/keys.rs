@@ -3,6 +3,8 @@
 //!
 //! Everything is on: an admin user's policies and the key's are judged, every call is recorded, flushed and sealed.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -30,6 +32,11 @@ const MESSAGE: [u8; 64] = [7; 64];
 const AHEAD: usize = 20_000;
 /// Connections that fill it.
 const FILLING: usize = 32;
+/// Keys and secrets of the first table.
+const FEW: usize = 10;
+/// Keys on a page of `ListKeys`, and as many different keys as calls are scattered over.
+const PAGE: usize = 1000;
+const SCATTERED: usize = 20_000;
 
 /// One kind of call.
 struct Kind {
@@ -47,16 +54,23 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     if options.fill == 0 {
         measure(options, &cloud, &kinds).await?;
     } else {
-        println!("With 10 keys and secrets:");
+        fill(&cloud, 0..FEW, secret).await?;
+        // Pairs, and the key that Secrets Manager has for itself, encrypt nothing for anybody.
+        let others = listed(&cloud).await?.into_iter().collect();
+        fill(&cloud, 0..FEW, key).await?;
+        println!("With {FEW} keys and secrets:");
         measure(options, &cloud, &kinds).await?;
+        scattered(options, &cloud, FEW, &others).await?;
         let begun = now();
-        fill(&cloud, options.fill).await?;
+        fill(&cloud, FEW..options.fill.max(FEW), key).await?;
+        fill(&cloud, FEW..options.fill.max(FEW), secret).await?;
         let seconds = begun.elapsed().as_secs_f64();
         println!(
-            "\nWith {} keys and as many secrets more, made in {seconds:.0} s:",
+            "\nWith {} keys and as many secrets, made in {seconds:.0} s:",
             options.fill
         );
         measure(options, &cloud, &kinds).await?;
+        scattered(options, &cloud, options.fill.max(FEW), &others).await?;
     }
     cloud.server.stop()?;
     start::clear(&data)
@@ -107,6 +121,73 @@ async fn measure(options: &Options, cloud: &Cloud, kinds: &[Kind]) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// Calls that go to any of the keys and secrets there are, and hardly ever twice to the same one: no cache of the few that are used shows here.
+async fn scattered(options: &Options, cloud: &Cloud, count: usize, others: &BTreeSet<String>) -> Result<()> {
+    let plaintext = STANDARD.encode(PLAINTEXT);
+    let mut keys = listed(cloud).await?;
+    keys.retain(|key| !others.contains(key));
+    // A stride without a common factor meets all of them, in no order that anything is stored in.
+    let places = |among: usize| (0..AHEAD).map(move |number| number * 7919 % among.max(1));
+    let encrypt = places(keys.len()).filter_map(|place| keys.get(place));
+    let encrypt = encrypt.map(|key| {
+        let body = json!({ "KeyId": key, "Plaintext": plaintext });
+        cloud.admin.json("kms", "Encrypt", &body.to_string())
+    });
+    let step = (count / AHEAD).max(1);
+    let read = places(count).map(|place| {
+        let body = json!({ "SecretId": format!("fill/{}", place * step % count) });
+        cloud
+            .admin
+            .json("secretsmanager", "GetSecretValue", &body.to_string())
+    });
+    let kinds = [
+        ("Encrypt, any key", encrypt.collect::<Result<Vec<_>>>()?),
+        ("GetSecretValue, any secret", read.collect::<Result<Vec<_>>>()?),
+    ];
+    for (name, requests) in kinds {
+        for connections in &options.connections {
+            let each = Requests::Each(requests.clone());
+            let spent = cloud.server.cpu()?;
+            let measured = cell::run(cloud.server.address, *connections, each, options.cell).await?;
+            let cpu = cloud.server.cpu()?.saturating_sub(spent);
+            let micros = |time: Duration| time.as_secs_f64() * 1e6;
+            println!(
+                "{name:<28} {connections:>5} {:>10.0} {:>9.0} {:>9.0} {:>9.1}",
+                measured.rate(),
+                micros(measured.percentile(50)),
+                micros(measured.percentile(99)),
+                micros(cpu) / measured.calls.max(1) as f64,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Ids of keys, in the order of their names, which are random.
+async fn listed(cloud: &Cloud) -> Result<Vec<String>> {
+    let mut connection = Connection::open(cloud.server.address).await?;
+    let (mut keys, mut marker) = (Vec::new(), None::<String>);
+    while keys.len() < SCATTERED {
+        let mut body = json!({ "Limit": PAGE });
+        if let (Some(marker), Some(members)) = (&marker, body.as_object_mut()) {
+            members.insert("Marker".to_owned(), marker.as_str().into());
+        }
+        let request = cloud.admin.json("kms", "ListKeys", &body.to_string())?;
+        let answer = expect(&mut connection, &request).await?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(while_doing("read an answer"))?;
+        let page = answer.get("Keys").and_then(Value::as_array).into_iter().flatten();
+        keys.extend(page.filter_map(|key| Some(key.get("KeyId")?.as_str()?.to_owned())));
+        marker = answer
+            .get("NextMarker")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        if marker.is_none() {
+            break;
+        }
+    }
+    Ok(keys)
 }
 
 /// What the calls need.
@@ -275,28 +356,33 @@ fn rate(mut once: impl FnMut() -> crypto::Result<()>) -> Result<f64> {
     Ok(f64::from(count) / begun.elapsed().as_secs_f64())
 }
 
-/// Makes so many keys, and so many secrets under one key.
-async fn fill(cloud: &Cloud, count: usize) -> Result<()> {
-    let address = cloud.server.address;
+/// Makes what these numbers stand for.
+async fn fill(
+    cloud: &Cloud,
+    wanted: Range<usize>,
+    make: impl Fn(&Cloud, usize) -> Result<Vec<u8>>,
+) -> Result<()> {
     let forever = Duration::from_secs(24 * 60 * 60);
-    let mut made = 0;
-    while made < count {
-        let numbers = made..count.min(made + AHEAD);
+    let mut made = wanted.start;
+    while made < wanted.end {
+        let numbers = made..wanted.end.min(made + AHEAD);
         made = numbers.end;
-        let keys = numbers
-            .clone()
-            .map(|_| cloud.admin.json("kms", "CreateKey", "{}"));
-        let secrets = numbers.map(|number| {
-            let token = format!("{number:0>32}");
-            let body = json!({ "Name": format!("fill/{number}"), "SecretString": "a secret", "ClientRequestToken": token });
-            cloud.admin.json("secretsmanager", "CreateSecret", &body.to_string())
-        });
-        for requests in [
-            keys.collect::<Result<Vec<_>>>()?,
-            secrets.collect::<Result<Vec<_>>>()?,
-        ] {
-            cell::run(address, FILLING, Requests::Each(requests), forever).await?;
-        }
+        let requests = numbers.map(|number| make(cloud, number));
+        let requests = Requests::Each(requests.collect::<Result<_>>()?);
+        cell::run(cloud.server.address, FILLING, requests, forever).await?;
     }
     Ok(())
+}
+
+fn key(cloud: &Cloud, _number: usize) -> Result<Vec<u8>> {
+    cloud.admin.json("kms", "CreateKey", "{}")
+}
+
+fn secret(cloud: &Cloud, number: usize) -> Result<Vec<u8>> {
+    let token = format!("{number:0>32}");
+    let body =
+        json!({ "Name": format!("fill/{number}"), "SecretString": "a secret", "ClientRequestToken": token });
+    cloud
+        .admin
+        .json("secretsmanager", "CreateSecret", &body.to_string())
 }

@@ -41,6 +41,13 @@ impl SigningKey {
     }
 }
 
+/// Whether these bytes are the HMAC-SHA1 of a text under a secret access key, compared in constant time: the signature of S3's Signature
+/// Version 2 (S3 API Reference, "Signing and authenticating REST requests (AWS signature version 2)").
+#[must_use]
+pub fn verify_sha1(secret: &Secret, text: &str, given: &[u8]) -> bool {
+    digest::equal(&digest::hmac_sha1(secret.expose(), text.as_bytes()), given)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +81,20 @@ mod tests {
             assert_eq!(digest::hex(&example_key().sign(&text)), signature);
             assert!(example_key().verify_hex(&text, signature));
         }
+    }
+
+    /// S3 API Reference, "Authentication examples": the object GET.
+    #[test]
+    fn the_old_version_agrees_with_its_documentation() {
+        use base64::Engine as _;
+        let secret = Secret::from("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let text = "GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/johnsmith/photos/puppy.jpg";
+        let given = base64::engine::general_purpose::STANDARD
+            .decode("bWq2s1WEIj+Ydj0vQ697zp+IXMU=")
+            .unwrap();
+        assert!(verify_sha1(&secret, text, &given));
+        assert!(!verify_sha1(&secret, "another text", &given));
+        assert!(!verify_sha1(&secret, text, &[]));
     }
 
     #[test]

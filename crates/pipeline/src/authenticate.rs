@@ -5,16 +5,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
 use crypto::signature::SigningKey;
 use parking_lot::Mutex;
 use wire::fault::Common;
 use wire::protocol::Parts;
 use wire::route::Route;
+use wire::signature::FormClaim;
 use wire::sigv4::{self, Claim, PathStyle, PayloadRule};
-use wire::{Document, Fault, Timestamp};
+use wire::{Document, Fault, Timestamp, sigv2};
 
 use crate::call::Look;
-use crate::identity::{Identity, Refusal};
+use crate::identity::{Credential, Identity, Refusal};
 use crate::recorder;
 
 /// Derived signing keys that are kept; one is derived with four HMACs and serves for a day.
@@ -107,7 +109,8 @@ impl From<Fault> for Refused {
 /// A verified caller, and the key that the request was signed with, which chunks of its payload are signed with too.
 pub(crate) struct Proven {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) key: Arc<SigningKey>,
+    /// Of Signature Version 4.
+    pub(crate) key: Option<Arc<SigningKey>>,
 }
 
 /// Verifies a claim against the directory and the wall's time. Of a payload that is still `arriving` only the kind is checked.
@@ -166,7 +169,7 @@ pub(crate) fn verify(
     if key.verify_hex(&text.text, &claim.signature) {
         return Ok(Proven {
             identity: credential.identity,
-            key,
+            key: Some(key),
         });
     }
     let fault = match style {
@@ -177,6 +180,87 @@ pub(crate) fn verify(
         fault,
         identity: Some(credential.identity),
     })
+}
+
+/// Verifies a claim of Signature Version 2, which S3 alone takes, in regions that are old enough. `look` is of the region that the
+/// request is for.
+pub(crate) fn verify_old(
+    look: &mut Look<'_>,
+    parts: &Parts<'_>,
+    claim: &sigv2::Claim<'_>,
+    wall: Timestamp,
+) -> Result<Arc<Identity>, Refused> {
+    if !sigv2::is_known_in(look.region()) {
+        return Err(sigv2::unsupported().into());
+    }
+    sigv2::check_time(claim, wall.seconds())?;
+    let credential = credential_of_objects(look, &claim.access_key_id, claim.session_token.as_deref())?;
+    let text = sigv2::string_to_sign(claim, parts);
+    let given = base64::engine::general_purpose::STANDARD.decode(claim.signature.as_bytes());
+    let given = given.unwrap_or_default();
+    let right = |text: &str| crypto::signature::verify_sha1(&credential.secret, text, &given);
+    // Both forms name the same bucket.
+    if right(&text) || sigv2::string_with_slash(claim, parts).is_some_and(|text| right(&text)) {
+        return Ok(credential.identity);
+    }
+    Err(Refused {
+        fault: sigv2::mismatch(&claim.access_key_id, &claim.signature, &text),
+        identity: Some(credential.identity),
+    })
+}
+
+/// How long the policy of a form may be used with one signing key.
+const FORM_SECONDS_MAX: i64 = 7 * 24 * 60 * 60;
+
+/// Verifies a form's claim: its policy's signature. What the policy says is the service's to judge. `look` is of the region that the form
+/// is for.
+pub(crate) fn verify_form(
+    look: &mut Look<'_>,
+    claim: &FormClaim<'_>,
+    wall: Timestamp,
+) -> Result<Arc<Identity>, Refused> {
+    if let Some((scope, at)) = &claim.scope {
+        if scope.service != "s3" || !recorder::is_region(&scope.region) {
+            return Err(sigv4::wrong_region(&scope.region, "us-east-1").into());
+        }
+        if at.seconds > wall.seconds().saturating_add(sigv4::WINDOW_SECONDS) {
+            return Err(Fault::common(Common::AccessDenied, "Request is not valid yet").into());
+        }
+        if at.seconds.saturating_add(FORM_SECONDS_MAX) < wall.seconds() {
+            return Err(Fault::common(Common::AccessDenied, "Request has expired").into());
+        }
+    } else if !sigv2::is_known_in(look.region()) {
+        return Err(sigv2::unsupported().into());
+    }
+    let credential = credential_of_objects(look, claim.access_key_id, claim.session_token)?;
+    let right = match &claim.scope {
+        Some((scope, _)) => {
+            let key = SigningKey::derive(&credential.secret, &scope.date, &scope.region, &scope.service);
+            key.verify_hex(claim.policy, claim.signature)
+        }
+        None => {
+            let given = base64::engine::general_purpose::STANDARD.decode(claim.signature.as_bytes());
+            given.is_ok_and(|given| crypto::signature::verify_sha1(&credential.secret, claim.policy, &given))
+        }
+    };
+    if right {
+        return Ok(credential.identity);
+    }
+    Err(Refused {
+        fault: sigv2::mismatch(claim.access_key_id, claim.signature, claim.policy),
+        identity: Some(credential.identity),
+    })
+}
+
+/// A credential with which S3 is asked, which has words of its own for what is wrong with one.
+pub(crate) fn credential_of_objects(
+    look: &mut Look<'_>,
+    access_key_id: &str,
+    token: Option<&str>,
+) -> Result<Credential, Fault> {
+    let directory = look.directory();
+    let found = directory.credential(look, access_key_id, token);
+    found.map_err(|refusal| refusal_fault(refusal, Some(access_key_id)))
 }
 
 /// `of_objects` is the access key id of a request to S3, which has words of its own.

@@ -14,6 +14,7 @@ use wire::{Fault, Timestamp};
 use crate::authorize::{self, Judgement};
 use crate::blobs::{Delivery, Moves};
 use crate::environment::Environment;
+use crate::gateway::EndedPart;
 use crate::identity::Identity;
 use crate::invoke::Invoked;
 use crate::jobs::{JobId, Pending};
@@ -34,11 +35,11 @@ pub struct RequestFacts {
     /// Came over TLS.
     pub secure: bool,
     pub host: Option<String>,
+    /// How it was signed; `None` of strangers, bearers and services.
+    pub signed: Option<crate::signed::Signed>,
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
-    /// How it was signed, once that was verified.
-    pub signed: Option<crate::signed::Signed>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.
@@ -59,6 +60,7 @@ pub struct Look<'a> {
     pub(crate) wanted: Option<Wanted>,
     /// What the request is followed for by its service.
     pub(crate) followed: Option<String>,
+    pub(crate) followed_parts: Vec<EndedPart>,
 }
 
 impl<'a> Look<'a> {
@@ -80,6 +82,7 @@ impl<'a> Look<'a> {
             brought: None,
             wanted: None,
             followed: None,
+            followed_parts: Vec::new(),
         }
     }
 
@@ -121,6 +124,11 @@ impl<'a> Look<'a> {
     /// Has the end of this request told to its service's follower, whatever it is, under this name. The first of several counts.
     pub fn follow(&mut self, subject: &str) {
         self.followed.get_or_insert_with(|| subject.to_owned());
+    }
+
+    /// Tells the follower of one thing of several that the request was for.
+    pub fn follow_part(&mut self, part: EndedPart) {
+        self.followed_parts.push(part);
     }
 
     /// The directory of principals.

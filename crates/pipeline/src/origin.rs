@@ -10,11 +10,13 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method};
+use wire::fault::Common;
+use wire::protocol::Parts;
 use wire::{Document, Fault, protocol};
 
 use crate::call::{Look, RequestFacts};
-use crate::front::Answer;
-use crate::gateway::Gateway;
+use crate::front::{Answer, Incoming};
+use crate::gateway::{ATTEMPTS_MAX, Gateway};
 use crate::identity::Identity;
 use crate::operation::Result;
 
@@ -23,6 +25,14 @@ const PREFLIGHT: &str = "PreflightRequest";
 const UNSAID: &str = "CORSResponse: CORS is not enabled for this bucket.";
 const REFUSED: &str = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / \
      Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
+
+const INSUFFICIENT: &str = "Insufficient information. Origin request header needed.";
+const NO_METHOD: &str = "Invalid Access-Control-Request-Method: null";
+
+/// The refusal of a question that leaves out what it is about.
+fn insufficient(message: &str) -> Fault {
+    Fault::plain("BadRequest", 400, message)
+}
 
 /// What a page would do.
 pub struct CrossOrigin<'a> {
@@ -42,7 +52,8 @@ pub enum Sharing {
     Granted(Vec<(HeaderName, String)>),
 }
 
-/// Whose resource a page would reach: in the trail of that account and region it is told.
+/// Whose resource a request names: in the trail of that account and region it is told what a page asks.
+#[derive(Clone)]
 pub struct Owned {
     pub account: String,
     pub region: String,
@@ -64,6 +75,8 @@ pub(crate) struct Asking {
     origin: String,
     method: String,
     headers: Vec<String>,
+    /// It is a question before the request, not the request.
+    advance: bool,
 }
 
 impl Asking {
@@ -85,6 +98,7 @@ impl Asking {
             origin,
             method: preflight.unwrap_or(method.as_str()).to_owned(),
             headers: headers_asked.map(str::to_owned).collect(),
+            advance: preflight.is_some(),
         })
     }
 
@@ -103,19 +117,26 @@ impl Gateway {
             .split('/')
             .next()
             .unwrap_or_default();
-        let account = Arc::clone(&self.environment.management_account);
-        let nobody = Identity::anonymous(&account);
-        let mut tx = self.store.begin();
-        let now = self.environment.clock.now();
-        let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
-        look.caller = Some(&nobody);
+        let account = &self.environment.management_account;
+        let nobody = Identity::anonymous(account);
         let asked = CrossOrigin {
             bucket,
             origin: &asking.origin,
             method: &asking.method,
             headers: asking.headers.clone(),
         };
-        (rules.share)(&mut look, &asked)
+        let now = self.environment.clock.now();
+        let mut tx = self.store.begin();
+        for _ in 0..ATTEMPTS_MAX {
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", Arc::clone(account));
+            look.caller = Some(&nobody);
+            let said = (rules.share)(&mut look, &asked);
+            if !look.conflict {
+                return said;
+            }
+            tx = self.store.begin_eager().map_err(Fault::internal)?;
+        }
+        Err(Fault::common(Common::Unavailable, ""))
     }
 
     /// Adds to an answer what a browser must read on it before it hands it to a page.
@@ -130,19 +151,37 @@ impl Gateway {
         }
     }
 
-    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner.
+    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner. `None` for what is
+    /// no such question, or none of a service that is asked.
     pub(crate) async fn preflight(
         &self,
-        service: &str,
-        asking: &Asking,
+        incoming: &Incoming,
+        asking: Option<&Asking>,
         facts: &RequestFacts,
     ) -> Option<Answer> {
-        let rules = self.environment.services.origins(service)?;
-        let (owned, said) = match self.sharing(rules, asking) {
-            Ok((owned, Sharing::Granted(headers))) => (owned, Ok(headers)),
-            Ok((owned, Sharing::Unsaid)) => (owned, Err(asking.refused(UNSAID))),
-            Ok((owned, Sharing::Refused)) => (owned, Err(asking.refused(REFUSED))),
-            Err(fault) => (None, Err(fault)),
+        if incoming.method != Method::OPTIONS {
+            return None;
+        }
+        let parts = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        let claim = wire::signature::parse(&parts).ok().flatten();
+        let signed_for = claim.as_ref().map(wire::signature::Claim::service);
+        let service = wire::route::asks_in_advance(&parts, signed_for, &api::models::Embedded)?;
+        let rules = self.environment.services.origins(service.name)?;
+        let (owned, said) = match asking.map(|asking| (asking, self.sharing(rules, asking))) {
+            None => (None, Err(insufficient(INSUFFICIENT))),
+            Some((asking, shared)) => match shared {
+                Ok((owned, _)) if !asking.advance => (owned, Err(insufficient(NO_METHOD))),
+                Ok((owned, Sharing::Granted(headers))) => (owned, Ok(headers)),
+                Ok((owned, Sharing::Unsaid)) => (owned, Err(asking.refused(UNSAID))),
+                Ok((owned, Sharing::Refused)) => (owned, Err(asking.refused(REFUSED))),
+                Err(fault) => (None, Err(fault)),
+            },
         };
         let model = api::models::service(rules.service);
         let owned = owned.unwrap_or_else(|| Owned {
@@ -181,4 +220,82 @@ fn add(all: &mut HeaderMap, headers: Vec<(HeaderName, String)>) {
         VARY,
         HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::HeaderMap;
+    use serde::{Deserialize, Serialize};
+    use store::Table;
+
+    use super::*;
+    use crate::front::Body;
+    use crate::gateway::Tables;
+    use crate::ledger::scan::tests::Nobody;
+    use crate::testing::Cloud;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Row(u64);
+    store::record!(Row, 1);
+
+    static ROWS: Table<String, Row> = Table::new(0x0f2e, "tests.sharing");
+    static GATEWAY: OnceLock<Arc<Gateway>> = OnceLock::new();
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    fn write(gateway: &Gateway, value: u64) {
+        let mut tx = gateway.store().begin();
+        tx.put(&ROWS, "a", Row(value)).unwrap();
+        gateway.store().commit(tx, Vec::new()).wait().unwrap();
+    }
+
+    /// Somebody changes, between two reads of its first run, what it read.
+    fn share(look: &mut Look<'_>, _: &CrossOrigin<'_>) -> Result<(Option<Owned>, Sharing)> {
+        let before = look.get(&ROWS, "a")?.map_or(0, |row| row.0);
+        if RUNS.fetch_add(1, Ordering::Relaxed) == 0 {
+            write(GATEWAY.get().unwrap(), 1);
+        }
+        look.get(&ROWS, "b")?;
+        let header = (http::header::ACCESS_CONTROL_MAX_AGE, before.to_string());
+        Ok((None, Sharing::Granted(vec![header])))
+    }
+
+    static RULES: OriginRules = OriginRules { service: "s3", share };
+
+    #[test]
+    fn an_answer_is_of_one_state_of_the_store() {
+        let tables = Tables {
+            origins: vec![&RULES],
+            ..Tables::default()
+        };
+        let cloud = Cloud::new(Box::new(Nobody), &tables);
+        write(&cloud.gateway, 0);
+        assert!(GATEWAY.set(Arc::clone(&cloud.gateway)).is_ok());
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "127.0.0.1"),
+            ("origin", "https://a.example.com"),
+            ("access-control-request-method", "GET"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let answer = cloud.serve(Incoming {
+            method: Method::OPTIONS,
+            path: "/bucket/key".to_owned(),
+            query: String::new(),
+            headers,
+            body: Body::Whole(bytes::Bytes::new()),
+            peer: ([127, 0, 0, 1], 50_000).into(),
+            tls: None,
+            standing: crate::front::Standing::default(),
+        });
+        let age = answer.headers.get(http::header::ACCESS_CONTROL_MAX_AGE);
+        assert_eq!(
+            (answer.status, age.and_then(|age| age.to_str().ok())),
+            (200, Some("1"))
+        );
+        assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    }
 }

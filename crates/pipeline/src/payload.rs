@@ -16,6 +16,7 @@ use wire::fault::Common;
 use wire::sigv4::{ChunkedDecoder, ChunkedError, Claim, PayloadHash, Piece, Streaming};
 use wire::{Document, Fault};
 
+use crate::form::FormFile;
 use crate::operation::Result;
 
 /// What the caller's signature says of the payload, and what has arrived of it.
@@ -36,6 +37,7 @@ enum Kind {
         hasher: Sha256,
     },
     Chunked(Box<Chunked>),
+    Form(Box<FormFile>),
 }
 
 struct Chunked {
@@ -126,6 +128,16 @@ impl Payload {
         })
     }
 
+    /// The file of a form, whose policy was verified: a browser does not sign it.
+    pub(crate) fn of_form(file: FormFile) -> Self {
+        Self {
+            kind: Kind::Form(Box::new(file)),
+            declared: None,
+            announced: Vec::new(),
+            taken: 0,
+        }
+    }
+
     /// Bytes that the client said it sends, framing aside.
     pub(crate) const fn declared(&self) -> Option<u64> {
         self.declared
@@ -153,6 +165,7 @@ impl Payload {
                 hand_on(&arrived)
             }
             Kind::Chunked(chunked) => chunked.take(arrived, &mut hand_on),
+            Kind::Form(file) => file.take(arrived, &mut hand_on),
         }
     }
 
@@ -163,6 +176,7 @@ impl Payload {
         }
         match self.kind {
             Kind::Unsigned => Ok(Vec::new()),
+            Kind::Form(file) => file.finish().map(|()| Vec::new()),
             Kind::Hashed { given, hasher } => {
                 let computed = crypto::digest::hex(&hasher.finish());
                 if given.eq_ignore_ascii_case(&computed) {

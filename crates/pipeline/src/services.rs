@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::Call;
+use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
 use crate::operation::{Endpoint, Result};
@@ -20,6 +21,7 @@ pub(crate) struct Services {
     trails: HashMap<&'static str, &'static TrailRules>,
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
+    forms: Vec<&'static FormRules>,
     readiness: Vec<&'static Readiness>,
     sites: Option<&'static SiteRules>,
 }
@@ -55,6 +57,7 @@ impl Services {
             trails: trails.collect(),
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
+            forms: tables.forms.clone(),
             readiness: tables.readiness.clone(),
             sites: tables.sites,
         }
@@ -122,6 +125,11 @@ impl Services {
     /// Who serves websites.
     pub(crate) const fn sites(&self) -> Option<&'static SiteRules> {
         self.sites
+    }
+
+    /// What a service makes of forms; `None` where it takes none.
+    pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
+        self.forms.iter().find(|rules| rules.service == service).copied()
     }
 
     /// Tells those who watch for changes of a call that changed something.

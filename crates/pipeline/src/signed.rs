@@ -8,13 +8,14 @@
 use http::HeaderMap;
 use policy::Context;
 use wire::Timestamp;
-use wire::sigv4::Claim;
+use wire::signature::{Claim, FormClaim};
+use wire::sigv2::When;
 
 use crate::call::RequestFacts;
 
 /// Where the signature of a request stood.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Way {
+pub enum SignedIn {
     /// The header `Authorization`.
     Header,
     /// The query: a presigned URL.
@@ -23,7 +24,7 @@ pub enum Way {
     Form,
 }
 
-impl Way {
+impl SignedIn {
     /// The value of `s3:authType`.
     const fn name(self) -> &'static str {
         match self {
@@ -54,29 +55,59 @@ impl SignatureVersion {
 /// A signature that was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Signed {
-    pub way: Way,
+    pub place: SignedIn,
     pub version: SignatureVersion,
-    /// When it was made, in Unix time.
-    pub at: i64,
+    /// When it says it was made, by the sender's clock. Presigned requests and forms of version 2 do not say.
+    pub at: Option<Timestamp>,
     /// What a signed header says of the payload: its hash, or that it is not signed.
     pub payload: Option<String>,
 }
 
 impl Signed {
-    /// A signature of version 4.
-    pub(crate) fn v4(claim: &Claim<'_>, headers: &HeaderMap) -> Self {
-        let payload = headers
-            .get("x-amz-content-sha256")
-            .and_then(|value| value.to_str().ok());
-        let way = match claim.presigned {
-            Some(_) => Way::Query,
-            None => Way::Header,
+    /// How a claim stands in its request.
+    pub(crate) fn of(claim: &Claim<'_>, headers: &HeaderMap) -> Self {
+        let at = |seconds: i64| Some(Timestamp(seconds.saturating_mul(1000)));
+        let place = if claim.presigned() {
+            SignedIn::Query
+        } else {
+            SignedIn::Header
         };
+        match claim {
+            Claim::V4(claim) => {
+                let payload = headers
+                    .get("x-amz-content-sha256")
+                    .and_then(|value| value.to_str().ok());
+                Self {
+                    place,
+                    version: SignatureVersion::V4,
+                    at: at(claim.timestamp.seconds),
+                    payload: payload.filter(|_| place == SignedIn::Header).map(str::to_owned),
+                }
+            }
+            Claim::V2(claim) => Self {
+                place,
+                version: SignatureVersion::V2,
+                at: match claim.when {
+                    When::Signed { seconds, .. } => at(seconds),
+                    When::Until { .. } => None,
+                },
+                payload: None,
+            },
+        }
+    }
+
+    /// How a form's claim stands in it.
+    pub(crate) fn of_form(claim: &FormClaim<'_>) -> Self {
+        let at = claim.scope.as_ref().map(|(_, at)| at.seconds);
         Self {
-            way,
-            version: SignatureVersion::V4,
-            at: claim.timestamp.seconds,
-            payload: payload.filter(|_| way == Way::Header).map(str::to_owned),
+            place: SignedIn::Form,
+            version: if at.is_some() {
+                SignatureVersion::V4
+            } else {
+                SignatureVersion::V2
+            },
+            at: at.map(|seconds| Timestamp(seconds.saturating_mul(1000))),
+            payload: None,
         }
     }
 }
@@ -87,13 +118,13 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
         context.insert("s3:TlsVersion", version);
     }
     let Some(signed) = &request.signed else { return };
-    context.insert("s3:authType", signed.way.name());
+    context.insert("s3:authType", signed.place.name());
     context.insert("s3:signatureversion", signed.version.name());
     // Of what is signed and sent at once there is no age to ask for.
-    if signed.way != Way::Header {
-        let age = match signed.version {
-            SignatureVersion::V2 => 0,
-            SignatureVersion::V4 => wall.0.saturating_sub(signed.at.saturating_mul(1000)).max(0),
+    if signed.place != SignedIn::Header {
+        let age = match (signed.version, signed.at) {
+            (SignatureVersion::V4, Some(at)) => wall.0.saturating_sub(at.0).max(0),
+            _ => 0,
         };
         context.insert("s3:signatureAge", age.to_string());
     }
@@ -106,12 +137,12 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
 mod tests {
     use super::*;
 
-    fn keys(way: Way, version: SignatureVersion) -> Vec<(String, String)> {
+    fn keys(place: SignedIn, version: SignatureVersion) -> Vec<(String, String)> {
         let request = RequestFacts {
             signed: Some(Signed {
-                way,
+                place,
                 version,
-                at: 1_000,
+                at: Some(Timestamp(1_000_000)),
                 payload: None,
             }),
             ..RequestFacts::default()
@@ -133,14 +164,14 @@ mod tests {
     #[test]
     fn each_way_and_version_has_its_name() {
         assert_eq!(
-            keys(Way::Header, SignatureVersion::V4),
+            keys(SignedIn::Header, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-HEADER"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
             ])
         );
         assert_eq!(
-            keys(Way::Query, SignatureVersion::V4),
+            keys(SignedIn::Query, SignatureVersion::V4),
             told(&[
                 ("s3:authType", "REST-QUERY-STRING"),
                 ("s3:signatureversion", "AWS4-HMAC-SHA256"),
@@ -148,7 +179,7 @@ mod tests {
             ])
         );
         assert_eq!(
-            keys(Way::Form, SignatureVersion::V2),
+            keys(SignedIn::Form, SignatureVersion::V2),
             told(&[
                 ("s3:authType", "POST"),
                 ("s3:signatureversion", "AWS"),

@@ -3,7 +3,10 @@
 //! Invariant: these rules only ever take away from what the model lets the record show; no rule brings a sensitive
 //! member back.
 
+use crate::call::Look;
 use crate::gateway::Follower;
+use crate::operation::Result;
+use crate::origin::Owned;
 use wire::redact::{Redactor, Sensitive, TimestampStyle};
 
 /// The rules of one service's records. A service without rules of its own has `TrailRules::new`.
@@ -33,6 +36,18 @@ pub struct TrailRules {
     pub data_events: &'static [&'static str],
     /// Notes how requests ended that the service follows (`Look::follow`).
     pub follower: Option<Follower>,
+    /// Tells what a request names, before its sender is known: for signatures that name no region.
+    pub placed: Option<OwnedBy>,
+}
+
+/// Whose resource the first segment of a path names, raw and in path style, if there is one.
+pub type OwnedBy = fn(&mut Look<'_>, &str) -> Result<Option<Located>>;
+
+/// A resource that a request names, whoever sent it.
+pub struct Located {
+    pub owned: Owned,
+    /// What the request is followed for, even if it is refused before its operation runs.
+    pub followed: Option<String>,
 }
 
 impl TrailRules {
@@ -51,6 +66,7 @@ impl TrailRules {
             event_names: &[],
             data_events: &[],
             follower: None,
+            placed: None,
         }
     }
 

@@ -219,9 +219,7 @@ impl<F: Front> Exchange<F> {
 /// Whether a request shows a signature, true or not.
 fn claims_signature(headers: &http::HeaderMap, uri: &http::Uri) -> bool {
     headers.contains_key(header::AUTHORIZATION)
-        || uri
-            .query()
-            .is_some_and(|query| query.contains("X-Amz-Signature="))
+        || uri.query().is_some_and(|query| query.contains("Signature="))
 }
 
 /// Whether the client waits for leave to send its body.

@@ -5,12 +5,15 @@
 pub mod constraints;
 pub mod document;
 pub mod fault;
+pub mod form_data;
 pub mod loose;
 pub mod model;
 mod per_service;
 pub mod protocol;
 pub mod redact;
 pub mod route;
+pub mod signature;
+pub mod sigv2;
 pub mod sigv4;
 pub mod typed;
 pub mod zip;

@@ -100,6 +100,7 @@ fn invocation(function: &str, payload: String, now: Timestamp) -> Invocation {
         log_tail: false,
         concurrency: Vec::new(),
         now,
+        warm: false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::content::{Content, ContentId, Intake, Place, Received, Segment, Sourc
 use super::flow::Flow;
 use super::intake::{Fresh, Taken};
 use super::reader::{Reader, Stretch};
-use super::row::{CONTENTS, FILES, File, Sealed};
+use super::row::{CONTENTS, FILES, File, SHARED, Sealed, Shared};
 use super::yard::{Gone, Held};
 use crate::call::Call;
 use crate::front::{Body, Departing};
@@ -124,11 +124,33 @@ impl Call<'_> {
         }
     }
 
-    /// Lets a content go: nothing names it any more once this transaction commits.
+    /// Lets one more row name a content: it goes when the last of them lets it go. All of them must keep it as it is handed out here.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn share(&mut self, content: &Content) -> Result<Content> {
+        let more = self.get(&SHARED, &content.id.0)?.map_or(0, |shared| shared.0);
+        self.put(&SHARED, &content.id.0, Shared(more.saturating_add(1)))?;
+        let shared = true;
+        Ok(Content {
+            shared,
+            ..content.clone()
+        })
+    }
+
+    /// Lets a content go: nothing names it any more once this transaction commits, unless it is shared.
     ///
     /// # Errors
     /// The store's.
     pub fn release(&mut self, content: &Content) -> Result<()> {
+        if content.shared
+            && let Some(more) = self.get(&SHARED, &content.id.0)?
+        {
+            return match more.0 {
+                0 | 1 => self.delete(&SHARED, &content.id.0),
+                count => self.put(&SHARED, &content.id.0, Shared(count - 1)),
+            };
+        }
         match content.place {
             Place::Row => self.delete(&CONTENTS, &content.id.0),
             Place::File => {

@@ -52,6 +52,9 @@ pub struct Content {
     pub(crate) size: u64,
     pub(crate) layers: u8,
     pub(crate) place: Place,
+    /// More than one row names it, or did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) shared: bool,
 }
 
 impl Content {

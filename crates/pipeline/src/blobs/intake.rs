@@ -125,6 +125,7 @@ impl Writer {
             size,
             layers: u8::try_from(self.keys.len()).unwrap_or(1),
             place: if in_row { Place::Row } else { Place::File },
+            shared: false,
         };
         let received = Received {
             size,
@@ -227,7 +228,7 @@ async fn gather(body: &mut dyn Arriving) -> (Vec<Bytes>, std::result::Result<boo
     (pieces, Ok(false))
 }
 
-fn interrupted(interrupted: Interrupted) -> Fault {
+pub(crate) fn interrupted(interrupted: Interrupted) -> Fault {
     match interrupted {
         Interrupted::Broken => payload::incomplete(),
         Interrupted::TooSlow => Fault::plain(

@@ -1,6 +1,6 @@
 //! The rows of contents: the sealed bytes of small ones, and for each file the fact that something names it.
 //!
-//! Invariant: a row is there exactly as long as something names its content; it comes and goes in the naming row's transaction.
+//! Invariant: a row is there exactly as long as something names its content, be it one row or several; it comes and goes in the naming row's transaction.
 
 use serde::{Deserialize, Serialize};
 use store::{Error, Record, Result, Table};
@@ -62,6 +62,14 @@ pub(crate) static FILES: Table<[u8; 16], File> = Table::new(FILES_TABLE, "pipeli
 
 /// By id.
 pub(crate) static CONTENTS: Table<[u8; 16], Sealed> = Table::new(CONTENTS_TABLE, "pipeline.contents");
+
+/// How many rows beside the first name a content.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Shared(pub(crate) u32);
+store::record!(Shared, 1);
+
+/// By id; only of contents that are shared.
+pub(crate) static SHARED: Table<[u8; 16], Shared> = Table::new(0x0f22, "pipeline.shared-contents");
 
 const FILES_TABLE: u16 = 0x0f20;
 const CONTENTS_TABLE: u16 = 0x0f21;

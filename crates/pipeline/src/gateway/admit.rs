@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use crypto::signature::SigningKey;
+use http::HeaderMap;
 use wire::fault::Common;
 use wire::model::{Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
+use wire::signature::Claim;
 use wire::{Document, Fault, Timestamp};
 
 use super::{ATTEMPTS_MAX, Gateway, answer, report};
@@ -25,6 +27,7 @@ use crate::origin::Owned;
 use crate::payload::{self, Payload};
 use crate::recorder::{self, Moment};
 use crate::signed::Signed;
+use crate::trail::Located;
 
 /// A request whose sender and meaning are known.
 pub(super) struct Prepared {
@@ -37,6 +40,8 @@ pub(super) struct Prepared {
     pub(super) payload: Option<Payload>,
     /// What a payload in chunks carries that was at hand, with its trailing headers.
     pub(super) unchunked: Option<Unchunked>,
+    /// The headers with which the input is decoded, where they are not the request's own.
+    pub(super) headers: Option<HeaderMap>,
     /// How the request was signed; `None` of strangers.
     pub(super) signed: Option<Signed>,
 }
@@ -46,6 +51,8 @@ type Unchunked = (Bytes, Vec<(String, String)>);
 
 /// A request that ends before a handler.
 pub(super) struct Refused {
+    /// Who asked, if that was verified.
+    pub(super) requester: Option<Arc<Identity>>,
     pub(super) fault: Fault,
     pub(super) route: Option<Route>,
     pub(super) protocol: Protocol,
@@ -76,26 +83,32 @@ impl Gateway {
         wall: Timestamp,
         body: Option<&Bytes>,
     ) -> std::result::Result<Prepared, Box<Refused>> {
-        let claim = wire::sigv4::parse(parts);
-        let scope = claim
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map(|claim| &claim.scope);
-        let region = scope.map_or_else(|| "us-east-1".to_owned(), |scope| scope.region.to_string());
-        let routed = route::route(parts, scope.map(|scope| &*scope.service), &api::models::Embedded);
+        let original = parts;
+        let claim = wire::signature::parse(original);
+        let signed = claim.as_ref().ok().and_then(Option::as_ref);
+        let lifted = signed.map_or(Ok(None), |claim| wire::signature::lifted(claim, original));
+        let (headers, unliftable) = match lifted {
+            Ok(headers) => (headers, None),
+            Err(fault) => (None, Some(fault)),
+        };
+        let parts = &Parts {
+            headers: headers.as_ref().unwrap_or(original.headers),
+            ..*original
+        };
+        let region = self.region_of(parts, signed);
+        let routed = route::route(parts, signed.map(Claim::service), &api::models::Embedded);
         let route = match routed {
             Ok(route) => route,
-            Err(refusal) => return Err(Box::new(self.unrouted(parts, claim, refusal, region, wall))),
+            Err(refusal) => return Err(Box::new(self.unrouted(original, claim, refusal, region, wall))),
         };
         let verified = Cell::new(false);
         let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
-            let (protocol, service) = (route.protocol, Some(route.service));
             Box::new(Refused {
+                requester: None,
                 fault,
                 route: Some(route),
-                protocol,
-                service,
+                protocol: route.protocol,
+                service: Some(route.service),
                 region: region.clone(),
                 caller,
                 input,
@@ -103,34 +116,42 @@ impl Gateway {
             })
         };
         let claim = claim.map_err(|fault| refused(fault, Caller::unknown(""), None))?;
-        let key_id = claim
-            .as_ref()
-            .map(|claim| claim.access_key_id.to_string())
-            .unwrap_or_default();
+        if let Some(fault) = unliftable {
+            return Err(refused(fault, Caller::unknown(""), None));
+        }
+        let key_id = claim.as_ref().map(Claim::access_key_id).unwrap_or_default();
         let endpoint = self.endpoint(route.service.name, route.operation.name);
         // S3 serves strangers too: what the policies say of them decides.
         let stranger = claim.is_none() && route.service.bare_errors && endpoint.is_some();
-        let identity = if stranger || endpoint.is_some_and(Endpoint::is_bearer) {
+        let asks_no_proof = stranger || endpoint.is_some_and(Endpoint::is_bearer);
+        let identity = if asks_no_proof {
             let stranger = Identity::anonymous(&self.environment.management_account);
             Ok((Arc::new(stranger), None))
         } else {
-            let proven = self.verify(parts, claim.as_ref(), Some(route), wall, body.is_none());
-            proven.map(|proven| (proven.identity, Some(proven.key)))
+            let asked = (claim.as_ref(), Some(route), region.as_str());
+            let proven = self.verify(original, asked, wall, body.is_none());
+            proven.map(|proven| (proven.identity, proven.key))
         };
-        verified.set(matches!(identity, Ok((_, Some(_)))));
+        verified.set(identity.is_ok() && !asks_no_proof);
         let (identity, key) = identity.map_err(|denied| {
-            let caller = denied
-                .identity
-                .as_deref()
-                .map_or_else(|| Caller::unknown(&key_id), Caller::of);
-            refused(denied.fault, caller, None)
+            let known = denied.identity.as_deref().map(Caller::of);
+            refused(
+                denied.fault,
+                known.unwrap_or_else(|| Caller::unknown(key_id)),
+                None,
+            )
         })?;
+        let refused = |fault: Fault, caller: Caller, input: Option<Document>| {
+            let mut refused = refused(fault, caller, input);
+            refused.requester = Some(Arc::clone(&identity));
+            refused
+        };
         let Some(endpoint) = endpoint else {
             return Err(refused(not_implemented(&route), Caller::of(&identity), None));
         };
-        let signed = claim.as_ref().map(|claim| Signed::v4(claim, parts.headers));
-        let received = receive(parts, claim.as_ref().zip(key), body)
-            .map_err(|fault| refused(fault, Caller::of(&identity), None))?;
+        let proven = claim.as_ref().and_then(Claim::v4).zip(key);
+        let received =
+            receive(original, proven, body).map_err(|fault| refused(fault, Caller::of(&identity), None))?;
         let parts = &Parts {
             body: received.bytes(parts.body),
             ..*parts
@@ -144,43 +165,77 @@ impl Gateway {
         {
             return Err(refused(fault, Caller::of(&identity), Some(input)));
         }
-        let region = if route.service.global {
-            "us-east-1".to_owned()
-        } else {
-            region
-        };
+        let signed = claim
+            .as_ref()
+            .filter(|_| !asks_no_proof)
+            .map(|claim| Signed::of(claim, parts.headers));
         let (payload, unchunked) = received.split();
         Ok(Prepared {
             route,
             endpoint,
             identity,
-            region,
+            region: of_service(route.service, region),
             input,
             payload,
             unchunked,
+            headers,
             signed,
         })
+    }
+
+    /// The region that a request is for: the one that it was signed for, or, of a signature that names none, where the resource is.
+    fn region_of(&self, parts: &Parts<'_>, claim: Option<&Claim<'_>>) -> String {
+        const FIRST: &str = "us-east-1";
+        match claim {
+            None => FIRST.to_owned(),
+            Some(Claim::V4(claim)) => claim.scope.region.to_string(),
+            Some(Claim::V2(_)) => {
+                let owned = self.placed("s3", parts.path, parts.headers);
+                owned.map_or_else(|| FIRST.to_owned(), |found| found.owned.region)
+            }
+        }
+    }
+
+    /// The resource of a service that a path names.
+    pub(super) fn placed(&self, service: &str, path: &str, headers: &HeaderMap) -> Option<Located> {
+        let placed = self.trail(service).placed?;
+        let path = route::path_style(path, headers);
+        let name = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        let account = &self.environment.management_account;
+        let mut tx = self.store.begin();
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.environment.clock.now();
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", Arc::clone(account));
+            let owned = placed(&mut look, name);
+            if !look.conflict {
+                // A store that does not read fails the call itself.
+                return owned.ok().flatten();
+            }
+            tx = self.store.begin_eager().ok()?;
+        }
+        None
     }
 
     /// A request that names no operation. It is named as unknown only to callers who proved who they are.
     fn unrouted(
         &self,
         parts: &Parts<'_>,
-        claim: Result<Option<wire::sigv4::Claim<'_>>>,
+        claim: Result<Option<Claim<'_>>>,
         refusal: route::Refusal,
         region: String,
         wall: Timestamp,
     ) -> Refused {
         let verified = claim.and_then(|claim| {
-            self.verify(parts, claim.as_ref(), None, wall, false)
+            self.verify(parts, (claim.as_ref(), None, &region), wall, false)
                 .map_err(|refused| refused.fault)
         });
         let proven = verified.is_ok();
-        let (fault, caller) = match verified {
-            Ok(proven) => (refusal.fault, Caller::of(&proven.identity)),
-            Err(fault) => (fault, Caller::unknown("")),
+        let (fault, caller, requester) = match verified {
+            Ok(proven) => (refusal.fault, Caller::of(&proven.identity), Some(proven.identity)),
+            Err(fault) => (fault, Caller::unknown(""), None),
         };
         Refused {
+            requester,
             fault,
             route: None,
             protocol: refusal.protocol,
@@ -195,8 +250,7 @@ impl Gateway {
     fn verify(
         &self,
         parts: &Parts<'_>,
-        claim: Option<&wire::sigv4::Claim<'_>>,
-        route: Option<Route>,
+        (claim, route, region): (Option<&Claim<'_>>, Option<Route>, &str),
         wall: Timestamp,
         arriving: bool,
     ) -> std::result::Result<Proven, authenticate::Refused> {
@@ -211,14 +265,15 @@ impl Gateway {
         let account = Arc::clone(&self.environment.management_account);
         for _ in 0..ATTEMPTS_MAX {
             let now = self.environment.clock.now();
-            let mut look = Look::new(
-                &mut tx,
-                &self.environment,
-                now,
-                &claim.scope.region,
-                Arc::clone(&account),
-            );
-            let verified = authenticate::verify(&mut look, parts, claim, route, wall, arriving);
+            let mut look = Look::new(&mut tx, &self.environment, now, region, Arc::clone(&account));
+            let verified = match claim {
+                Claim::V4(claim) => authenticate::verify(&mut look, parts, claim, route, wall, arriving),
+                Claim::V2(_) if route.is_some_and(|route| !route.service.bare_errors) => {
+                    Err(wire::sigv2::unsupported().into())
+                }
+                Claim::V2(claim) => authenticate::verify_old(&mut look, parts, claim, wall)
+                    .map(|identity| Proven { identity, key: None }),
+            };
             if !look.conflict {
                 return verified;
             }
@@ -244,7 +299,10 @@ impl Gateway {
             wire::sigv4::check_scope(claim, &["ringwork"], &[])?;
             authenticate::check_payload(claim, &parts)?;
         }
-        let proven = self.verify(&parts, claim.as_ref(), None, self.environment.clock.wall(), false);
+        let region = claim.as_ref().map(|claim| claim.scope.region.to_string());
+        let claim = claim.map(Claim::V4);
+        let asked = (claim.as_ref(), None, region.as_deref().unwrap_or_default());
+        let proven = self.verify(&parts, asked, self.environment.clock.wall(), false);
         let proven = proven.map_err(|refused| refused.fault)?;
         incoming.standing.prove();
         Ok(proven.identity)
@@ -315,6 +373,15 @@ impl Gateway {
             Ok(_) => refused.fault,
             Err(error) => Fault::internal(error),
         }
+    }
+}
+
+/// The region in which a service's call runs: a global one has one.
+fn of_service(service: &Service, region: String) -> String {
+    if service.global {
+        "us-east-1".to_owned()
+    } else {
+        region
     }
 }
 

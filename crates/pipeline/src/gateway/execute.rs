@@ -135,6 +135,7 @@ impl Gateway {
         let caller = Caller::of(&prepared.identity);
         let (route, region) = (Some(prepared.route), prepared.region);
         let refused = Refused {
+            requester: None,
             fault,
             route,
             protocol,
@@ -366,6 +367,7 @@ impl Gateway {
             input: input.clone(),
             payload: None,
             unchunked: None,
+            headers: None,
             signed: None,
         };
         let contents = Contents::default();

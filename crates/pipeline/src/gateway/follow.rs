@@ -6,25 +6,31 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use wire::Fault;
+use wire::protocol::{self, Parts};
+use wire::{Fault, Timestamp};
 
-use super::admit::Prepared;
+use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Gateway};
 use crate::call::{Call, Look, RequestFacts};
 use crate::identity::Identity;
 use crate::operation::Result;
+use crate::signed::Signed;
 
 /// A request with its answer, to the service that follows it.
 pub struct Ended<'a> {
     /// What `Look::follow` was given.
     pub subject: &'a str,
-    /// The model's name of the operation.
+    /// What `Look::follow_part` was given.
+    pub parts: &'a [EndedPart],
+    /// The model's name of the operation; empty of a request that names none.
     pub operation: &'static str,
     pub method: &'a str,
     /// As the client sent them.
     pub path: &'a str,
     pub query: &'a str,
     pub headers: &'a HeaderMap,
+    /// How it was signed, if that was verified.
+    pub signed: Option<Signed>,
     pub status: u16,
     /// The code of a refusal.
     pub code: Option<&'a str>,
@@ -35,9 +41,23 @@ pub struct Ended<'a> {
     pub took: i64,
 }
 
+/// One thing of several that a request was for.
+#[derive(Clone)]
+pub struct EndedPart {
+    /// What it is called among its likes.
+    pub name: String,
+    pub version: Option<String>,
+    pub status: u16,
+    /// The code of a refusal.
+    pub code: Option<String>,
+    /// In bytes.
+    pub size: Option<u64>,
+}
+
 /// A request that its service follows, as far as the call itself knows it.
 pub(super) struct Followed {
     pub(super) subject: String,
+    pub(super) parts: Vec<EndedPart>,
     pub(super) identity: Arc<Identity>,
     pub(super) region: String,
 }
@@ -47,6 +67,7 @@ impl Followed {
         let subject = look.followed.take()?;
         let (identity, region) = (Arc::clone(&prepared.identity), prepared.region.clone());
         Some(Self {
+            parts: std::mem::take(&mut look.followed_parts),
             subject,
             identity,
             region,
@@ -57,7 +78,69 @@ impl Followed {
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
 
+/// A refused request that its service follows all the same.
+pub(super) struct Unheard {
+    follower: Follower,
+    followed: Followed,
+    operation: &'static str,
+    code: String,
+}
+
 impl Gateway {
+    /// A request that was refused before its operation ran, if its service follows it.
+    pub(super) fn unheard(&self, refused: &Refused, parts: &Parts<'_>) -> Option<Unheard> {
+        let service = refused.service?;
+        let follower = self.trail(service.name).follower?;
+        let located = self.placed(service.name, parts.path, parts.headers)?;
+        let stranger = || Arc::new(Identity::anonymous(&self.environment.management_account));
+        Some(Unheard {
+            follower,
+            followed: Followed {
+                subject: located.followed?,
+                parts: Vec::new(),
+                identity: refused.requester.clone().unwrap_or_else(stranger),
+                region: located.owned.region,
+            },
+            operation: refused.route.map_or("", |route| route.operation.name),
+            code: protocol::spell(Some(service), refused.protocol, &refused.fault)
+                .code
+                .to_string(),
+        })
+    }
+
+    /// Lets the service note it, once it is answered with this status, these headers and so many bytes.
+    pub(super) async fn follow_refused(
+        &self,
+        unheard: Unheard,
+        parts: &Parts<'_>,
+        facts: &RequestFacts,
+        (status, headers, sent): (u16, &HeaderMap, u64),
+        began: Timestamp,
+    ) {
+        let Unheard {
+            follower,
+            followed,
+            operation,
+            code,
+        } = unheard;
+        let ended = Ended {
+            subject: &followed.subject,
+            parts: &followed.parts,
+            operation,
+            method: parts.method,
+            path: parts.path,
+            query: parts.query,
+            headers: parts.headers,
+            signed: None,
+            status,
+            code: Some(&code),
+            answer: headers,
+            sent,
+            took: self.environment.clock.wall().0 - began.0,
+        };
+        self.follow(follower, &followed, facts, &ended).await;
+    }
+
     /// Lets a service note how a request that it follows ended. A note that cannot be made is told to the operator: the call itself
     /// has happened already.
     pub(super) async fn follow(

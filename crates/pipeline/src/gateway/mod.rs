@@ -8,12 +8,13 @@
 mod admit;
 mod execute;
 mod follow;
+mod form;
 mod shed;
 mod system;
 mod visit;
 
 pub(crate) use execute::caught;
-pub use follow::{Ended, Follower};
+pub use follow::{Ended, EndedPart, Follower};
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use crate::call::RequestFacts;
 use crate::clock::Clock;
 use crate::due::Underway;
 use crate::environment::Environment;
+use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
@@ -47,7 +49,7 @@ use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
 /// so some call always makes progress.
-const ATTEMPTS_MAX: usize = 64;
+pub(crate) const ATTEMPTS_MAX: usize = 64;
 /// Runs after which a call waits for its turn: those that lost so often then run again one at a time, in the order in
 /// which they came, so that many calls for one row cannot starve one of them.
 const ATTEMPTS_AT_ONCE: usize = 4;
@@ -65,6 +67,8 @@ pub struct Tables {
     pub observers: Vec<&'static Observer>,
     /// What services let pages of other origins do.
     pub origins: Vec<&'static OriginRules>,
+    /// What services make of forms that browsers send.
+    pub forms: Vec<&'static FormRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
     /// The service that serves websites.
@@ -203,22 +207,35 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
+        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
+        if let Some(answer) = self.preflight(&incoming, asking.as_ref(), &facts).await {
+            return answer;
+        }
         if let Some(bucket) = site {
             return self.visit(&bucket, incoming, &facts, wall).await;
         }
-        self.operate(incoming, facts, wall).await
+        let head = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        if let Some(form) = self.form_of(&head) {
+            return self.serve_form(form, incoming, asking, facts, wall).await;
+        }
+        self.operate(incoming, asking, facts, wall).await
     }
 
     /// Serves a request to an operation.
-    async fn operate(&self, incoming: Incoming, mut facts: RequestFacts, wall: Timestamp) -> Answer {
+    async fn operate(
+        &self,
+        incoming: Incoming,
+        asking: Option<Asking>,
+        mut facts: RequestFacts,
+        wall: Timestamp,
+    ) -> Answer {
         let claims = !shed::is_unsigned(&incoming);
-        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
-        if incoming.method == http::Method::OPTIONS
-            && let Some(asking) = &asking
-            && let Some(answer) = self.preflight("s3", asking, &facts).await
-        {
-            return answer;
-        }
         let (at_hand, arriving) = match incoming.body {
             Body::Whole(bytes) => (bytes, None),
             Body::Stream(body) => (Bytes::new(), Some(body)),
@@ -238,16 +255,15 @@ impl Gateway {
                     incoming.standing.prove();
                 }
                 let claims = claims.then_some(incoming.peer.ip());
-                return self.turn_down(*refused, claims, asking, &facts, wall).await;
+                let told = (&facts, &parts);
+                return self.turn_down(*refused, claims, asking, told, wall).await;
             }
         };
         facts.signed = prepared.signed.take();
-        let Route {
-            service,
-            operation,
-            protocol,
-        } = prepared.route;
+        let (service, operation) = (prepared.route.service, prepared.route.operation);
+        let protocol = prepared.route.protocol;
         let proven = prepared.is_proven(&incoming.standing);
+        let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
             Some((body, payload)) => Contents::arriving(body, payload),
@@ -255,6 +271,7 @@ impl Gateway {
         };
         let parts = Parts {
             body: &bytes,
+            headers: headers.as_ref().unwrap_or(parts.headers),
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
@@ -283,11 +300,13 @@ impl Gateway {
         if let Some((followed, follower)) = followed {
             let ended = Ended {
                 subject: &followed.subject,
+                parts: &followed.parts,
                 operation: operation.name,
                 method: parts.method,
                 path: parts.path,
                 query: parts.query,
-                headers: parts.headers,
+                headers: &incoming.headers,
+                signed: facts.signed.clone(),
                 status: answer.status,
                 code: code.as_deref(),
                 answer: &answer.headers,
@@ -313,8 +332,17 @@ impl Gateway {
             headers,
             body: &[],
         };
-        let claim = wire::sigv4::parse(&parts).ok().flatten();
-        let signed_for = claim.as_ref().map(|claim| &*claim.scope.service);
+        if self.form_of(&parts).is_some() {
+            return true;
+        }
+        let claim = wire::signature::parse(&parts).ok().flatten();
+        let lifted = claim.as_ref().map(|claim| wire::signature::lifted(claim, &parts));
+        let lifted = lifted.transpose().ok().flatten().flatten();
+        let parts = Parts {
+            headers: lifted.as_ref().unwrap_or(headers),
+            ..parts
+        };
+        let signed_for = claim.as_ref().map(wire::signature::Claim::service);
         route::route(&parts, signed_for, &api::models::Embedded).is_ok_and(|route| {
             takes_stream(&route) && self.endpoint(route.service.name, route.operation.name).is_some()
         })

@@ -27,8 +27,7 @@ const UNRECORDED: &str = "unrecordedRefusals";
 
 /// Whether a request shows no signature: nobody stands behind it.
 pub(super) fn is_unsigned(incoming: &Incoming) -> bool {
-    !incoming.headers.contains_key(http::header::AUTHORIZATION)
-        && !incoming.query.contains("X-Amz-Signature=")
+    !incoming.headers.contains_key(http::header::AUTHORIZATION) && !incoming.query.contains("Signature=")
 }
 
 fn slow_down() -> Fault {
@@ -61,7 +60,7 @@ impl Gateway {
         refused: Refused,
         claims: Option<IpAddr>,
         asking: Option<Asking>,
-        facts: &RequestFacts,
+        (facts, parts): (&RequestFacts, &Parts<'_>),
         wall: Timestamp,
     ) -> Answer {
         let guest = claims
@@ -71,8 +70,13 @@ impl Gateway {
             return self.shed_as(refused.service, refused.protocol, facts, wall).await;
         }
         let service = refused.service.map_or("", |service| service.name);
+        let unheard = self.unheard(&refused, parts);
         let mut answer = self.refuse(refused, facts).await;
         self.share(service, asking, &mut answer);
+        if let Some(unheard) = unheard {
+            let told = (answer.status, &answer.headers, answer.size());
+            self.follow_refused(unheard, parts, facts, told, wall).await;
+        }
         answer
     }
 

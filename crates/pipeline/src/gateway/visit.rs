@@ -193,6 +193,7 @@ impl Gateway {
             input: again()?,
             payload: None,
             unchunked: None,
+            headers: None,
             signed: None,
         };
         // The id that the visitor is told is the one of the read that was asked for.
@@ -269,16 +270,19 @@ impl Gateway {
         let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
         let followed = Followed {
             subject,
+            parts: Vec::new(),
             identity: Arc::clone(&going.stranger),
             region: region.to_owned(),
         };
         let ended = Ended {
             subject: &followed.subject,
+            parts: &followed.parts,
             operation: READ,
             method: going.visit.method,
             path: going.visit.path,
             query: going.visit.query,
             headers: going.visit.headers,
+            signed: None,
             status,
             code,
             answer: headers,

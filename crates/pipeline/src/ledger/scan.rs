@@ -313,4 +313,4 @@ fn batch_after(look: &mut Look<'_>, stream: &[u8], wall: i64) -> Result<Option<u
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -181,6 +181,17 @@ fn named<'m>(service: &'m Service, shape: &str) -> Result<&'m Shape, Fault> {
     found.ok_or_else(|| Fault::internal("a shape that the model does not have"))
 }
 
+/// The document that answers a form which asks for one: where its file lies now (S3 API Reference, "POST Object").
+pub fn post_response(members: &[(&str, &str)]) -> Vec<u8> {
+    let mut out = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_vec();
+    xml_write::open(&mut out, "PostResponse");
+    for (name, text) in members {
+        xml_write::leaf(&mut out, name, text);
+    }
+    xml_write::close(&mut out, "PostResponse");
+    out
+}
+
 /// Encodes an operation's output. Fails, as an internal fault, only if the document does not have the shape's types.
 ///
 /// Where the output is `Document::Stream` the body is left empty, for the caller to stream.

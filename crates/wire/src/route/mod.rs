@@ -7,15 +7,17 @@
 
 use std::borrow::Cow;
 
-use http::header::{CONTENT_TYPE, HOST, HeaderName};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 
 use crate::fault::Common;
 use crate::model::{Operation, Protocol, Service};
 use crate::protocol::Parts;
+use crate::sigv2::is_subresource;
 use crate::sigv4::percent_decode;
 use crate::{Document, Fault};
 
 pub(crate) mod bucket;
+use bucket::Named;
 pub use bucket::path_style;
 mod host;
 mod rest;
@@ -138,7 +140,53 @@ pub fn route(
 /// S3, if the request is for it and not for its control plane.
 fn objects(parts: &Parts<'_>, services: &[&'static Service]) -> Option<&'static Service> {
     let service = services.iter().copied().find(|service| service.bare_errors)?;
-    (services.len() == 1 || !parts.path.starts_with(bucket::CONTROL)).then_some(service)
+    (services.len() == 1 || !bucket::is_control(parts.path, parts.headers)).then_some(service)
+}
+
+/// The service that a form is for, which a browser sends to a bucket: S3. Whatever stands in its fields, the request itself is unsigned.
+pub fn takes_form(parts: &Parts<'_>, catalog: &dyn Catalog) -> Option<&'static Service> {
+    let kind = header(parts, &CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    let form = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"));
+    if parts.method != "POST" || !form || parts.headers.contains_key(AUTHORIZATION) {
+        return None;
+    }
+    let service = objects(parts, &candidates(parts, None, catalog))?;
+    let path = bucket::path_style(parts.path, parts.headers);
+    let path = path.trim_start_matches('/');
+    let bucket = path.strip_suffix('/').unwrap_or(path);
+    let of_bucket = !bucket.is_empty() && !bucket.contains('/');
+    let mut names = parts
+        .query
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or(pair));
+    (of_bucket && !names.any(is_subresource)).then_some(service)
+}
+
+/// The service that answers a browser which asks in advance, for a page of another origin: S3, where the request is for one of its
+/// buckets. Other services' endpoints know no such question.
+pub fn asks_in_advance(
+    parts: &Parts<'_>,
+    scope_service: Option<&str>,
+    catalog: &dyn Catalog,
+) -> Option<&'static Service> {
+    if parts.method != "OPTIONS" || header(parts, &SMITHY_PROTOCOL).is_some() {
+        return None;
+    }
+    let targeted = parts.headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
+    let mut targeted = targeted.filter_map(|value| value.to_str().ok());
+    // A page that would name its operation in a header calls a service of another protocol.
+    let rpc = |value: &str| {
+        value.split(',').map(str::trim).any(|name| {
+            name.eq_ignore_ascii_case(AMZ_TARGET.as_str())
+                || name.eq_ignore_ascii_case(SMITHY_PROTOCOL.as_str())
+        })
+    };
+    if header(parts, &AMZ_TARGET).is_some() || targeted.any(rpc) {
+        return None;
+    }
+    let service = objects(parts, &candidates(parts, scope_service, catalog))?;
+    let named = bucket::of_headers(parts.headers) != Named::Nothing;
+    (named || !parts.path.trim_start_matches('/').is_empty()).then_some(service)
 }
 
 fn header<'a>(parts: &Parts<'a>, name: &HeaderName) -> Option<&'a str> {
@@ -302,6 +350,11 @@ fn candidates(
         return hosted.iter().filter_map(|name| catalog.service(name)).collect();
     };
     let signed = catalog.by_signing_name(scope);
+    // A bucket's name may be another service's, dots and all.
+    let hosted = match bucket::of_headers(parts.headers) {
+        Named::Bucket(_) if signed.contains(&"s3") => &[],
+        _ => hosted,
+    };
     let both = |name: &&&'static str| signed.len() < 2 || hosted.is_empty() || hosted.contains(name);
     let narrowed: Vec<&'static Service> = signed
         .iter()
@@ -322,9 +375,12 @@ fn unsigned_objects(parts: &Parts<'_>, hosted: &[&str], catalog: &dyn Catalog) -
         .iter()
         .filter_map(|name| catalog.service(name))
         .find(|service| service.bare_errors)?;
-    let host = parts.headers.get(HOST).and_then(|value| value.to_str().ok());
     let called = QueryCall::find(parts).is_some();
-    let named = hosted.contains(&service.name) || hosted.is_empty() && host.and_then(bucket::named).is_some();
+    let named = match bucket::of_headers(parts.headers) {
+        Named::Endpoint => true,
+        Named::Bucket(_) => hosted.is_empty() || hosted.contains(&service.name),
+        Named::Nothing | Named::Control => hosted.contains(&service.name),
+    };
     let json = parts
         .headers
         .get(CONTENT_TYPE)

@@ -116,7 +116,8 @@ pub fn check_time(claim: &Claim<'_>, now_unix_seconds: i64, style: PathStyle) ->
     }
 }
 
-fn skewed(signed: &str, now: i64) -> Fault {
+/// S3's refusal of a signature of another time, as the request wrote it.
+pub(crate) fn skewed(signed: &str, now: i64) -> Fault {
     let message = "The difference between the request time and the current time is too large.";
     Fault::plain("RequestTimeTooSkewed", 403, message)
         .with("RequestTime", Document::String(signed.to_owned()))
@@ -128,7 +129,7 @@ fn skewed(signed: &str, now: i64) -> Fault {
 }
 
 /// `2015-08-30T12:36:00Z`
-fn extended(seconds: i64) -> String {
+pub(crate) fn extended(seconds: i64) -> String {
     let basic = basic_time(seconds);
     let part = |range: std::ops::Range<usize>| basic.get(range).unwrap_or_default();
     format!(
@@ -206,10 +207,6 @@ pub fn mismatch_message(canonical_request: &str, string_to_sign: &str) -> String
 pub fn signature_mismatch_of_objects(claim: &Claim<'_>, should: &StringToSign) -> Fault {
     let message = "The request signature we calculated does not match the signature you provided. Check your key and signing \
                    method.";
-    let bytes = |text: &str| {
-        let pairs: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        pairs.join(" ")
-    };
     Fault::common(Common::SignatureDoesNotMatch, message)
         .with(
             "AWSAccessKeyId",
@@ -217,15 +214,21 @@ pub fn signature_mismatch_of_objects(claim: &Claim<'_>, should: &StringToSign) -
         )
         .with("StringToSign", Document::String(should.text.clone()))
         .with("SignatureProvided", Document::String(claim.signature.to_string()))
-        .with("StringToSignBytes", Document::String(bytes(&should.text)))
+        .with("StringToSignBytes", Document::String(spaced_hex(&should.text)))
         .with(
             "CanonicalRequest",
             Document::String(should.canonical_request.clone()),
         )
         .with(
             "CanonicalRequestBytes",
-            Document::String(bytes(&should.canonical_request)),
+            Document::String(spaced_hex(&should.canonical_request)),
         )
+}
+
+/// `47 45 54`
+pub(crate) fn spaced_hex(text: &str) -> String {
+    let pairs: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    pairs.join(" ")
 }
 
 /// S3's refusal of a scope that names another region than the endpoint's.

@@ -206,6 +206,15 @@ fn signed_at(name: &str, text: &str) -> Result<SignedAt, Fault> {
     })
 }
 
+/// The access key id and the scope of a form's credential.
+pub(crate) fn scope_of(credential: &str) -> Result<(&str, Scope<'_>), Fault> {
+    let (key, scope) = split_credential(Cow::Borrowed(credential))?;
+    match key {
+        Cow::Borrowed(key) => Ok((key, scope)),
+        Cow::Owned(_) => Err(Fault::internal("a borrowed credential was copied")),
+    }
+}
+
 /// Splits `KEY/date/region/service/aws4_request`.
 fn split_credential(credential: Cow<'_, str>) -> Result<(Cow<'_, str>, Scope<'_>), Fault> {
     let (fields, terminator) = match credential {
@@ -328,7 +337,6 @@ impl<'a> QuerySignature<'a> {
     /// `None` if the query string does not carry a signature.
     fn find(query: &'a str) -> Result<Option<Self>, Fault> {
         let mut found = Self::default();
-        let mut old = [false; 2];
         for (index, pair) in query.split('&').enumerate() {
             if index >= QUERY_PARAMETERS_MAX {
                 return Err(Fault::common(
@@ -347,14 +355,6 @@ impl<'a> QuerySignature<'a> {
                 "X-Amz-Expires" => &mut found.expires,
                 "X-Amz-Security-Token" => &mut found.token,
                 "X-Amz-Content-Sha256" => &mut found.payload,
-                "AWSAccessKeyId" => {
-                    old[0] = true;
-                    continue;
-                }
-                "Signature" => {
-                    old[1] = true;
-                    continue;
-                }
                 _ => continue,
             };
             if slot.replace(percent_decode(value)).is_some() {
@@ -365,9 +365,6 @@ impl<'a> QuerySignature<'a> {
         }
         if found.algorithm.is_some() || found.credential.is_some() || found.signature.is_some() {
             return Ok(Some(found));
-        }
-        if old == [true; 2] {
-            check_algorithm("AWS")?;
         }
         Ok(None)
     }

@@ -69,7 +69,7 @@ pub fn percent_encode(text: &str) -> String {
 }
 
 /// The bytes behind a percent-encoded text; a stray `%` stands for itself. With `plus`, `+` is a space.
-pub(super) fn decode_bytes(text: &str, plus: bool) -> Cow<'_, [u8]> {
+pub(crate) fn decode_bytes(text: &str, plus: bool) -> Cow<'_, [u8]> {
     let raw = text.as_bytes();
     if !raw.iter().any(|byte| *byte == b'%' || plus && *byte == b'+') {
         return Cow::Borrowed(raw);
@@ -147,7 +147,7 @@ pub fn parse_basic_time(text: &str) -> Option<i64> {
 }
 
 /// Unix seconds of an HTTP date, `Sun, 30 Aug 2015 12:36:00 GMT` (RFC 9110 section 5.6.7, preferred form).
-pub(super) fn parse_http_date(text: &str) -> Option<i64> {
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];

@@ -19,9 +19,12 @@ pub use check::{
     PayloadRule, check_payload, check_payload_kind, check_scope, check_signed_headers, check_time,
     mismatch_message, signature_mismatch, signature_mismatch_of_objects, wrong_region,
 };
+pub(crate) use check::{extended, skewed, spaced_hex};
 pub use chunked::{ChunkedDecoder, ChunkedError, Piece};
 pub use claim::parse;
+pub(crate) use claim::scope_of;
 pub use encoding::{basic_time, hex, parse_basic_time, percent_decode, percent_encode};
+pub(crate) use encoding::{decode_bytes, parse_http_date};
 pub use sign::{Signer, sign_request, signing_key};
 
 /// SHA-256, passed in, since this crate knows no cryptography.

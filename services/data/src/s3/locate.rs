@@ -2,7 +2,7 @@
 //!
 //! Invariant: a bucket is handed out only to requests of its own region; whoever names another owner than it has is refused.
 
-use pipeline::{Found, Look, Result};
+use pipeline::{Found, Located, Look, Owned, Result};
 use policy::Principal;
 use wire::Fault;
 
@@ -37,7 +37,11 @@ pub fn entrance_anywhere(
 
 /// The bucket of a name, for operations that access points do not know.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
-    if let Some(found) = look.get(&BUCKETS, name)?
+    let found = look.get(&BUCKETS, name)?;
+    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+        look.follow(&found.name);
+    }
+    if let Some(found) = found
         // A request without a signature names no region.
         && found.region != look.region()
         && !anonymous(look)
@@ -61,6 +65,9 @@ pub fn bucket_anywhere(
         // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
         return Err(no_such_bucket(name));
     }
+    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+        look.follow(&found.name);
+    }
     if let (Some(found), Some(owner)) = (&found, expected_owner)
         && owner != found.account
     {
@@ -70,11 +77,21 @@ pub fn bucket_anywhere(
         // There would be nobody to charge.
         return Err(Fault::access_denied("Access Denied"));
     }
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
-        look.follow(&found.name);
-    }
     Ok(Found::or_absent(found, || {
         (bucket::arn(name), no_such_bucket(name))
+    }))
+}
+
+/// The bucket that the first segment of a path names, before anybody's request for it is looked at.
+pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Located>> {
+    let name = wire::sigv4::percent_decode(name);
+    let found = look.get(&BUCKETS, name.as_ref())?;
+    Ok(found.map(|bucket| Located {
+        owned: Owned {
+            account: bucket.account.clone(),
+            region: bucket.region.clone(),
+        },
+        followed: bucket.logging.is_some().then(|| bucket.name.clone()),
     }))
 }
 

@@ -19,6 +19,7 @@ pub mod dependents;
 pub mod emptiness;
 pub mod encryption;
 pub mod fault;
+pub mod form;
 pub mod inventory;
 pub mod lifecycle;
 pub mod listing;
@@ -39,6 +40,7 @@ pub static TRAIL: TrailRules = TrailRules {
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
     follower: Some(log::FOLLOWER),
+    placed: Some(locate::owner),
     ..TrailRules::new("s3")
 };
 

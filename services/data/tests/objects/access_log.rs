@@ -205,3 +205,135 @@ fn many_lines_go_in_pages() {
     let ids: std::collections::BTreeSet<_> = lines.iter().filter_map(|line| line.split(' ').nth(6)).collect();
     assert_eq!((lines.len(), ids.len()), (1003, 1003));
 }
+
+/// S20.2: whoever is refused before anything is looked at is told of too.
+#[test]
+fn requests_that_prove_nothing_are_told() {
+    let here = logged(SIMPLE, true);
+    let mut wrong = here.root.clone();
+    wrong.secret = "wrong".to_owned();
+    here.send_as(&wrong, "GET", "/bucket/forged", "", &[], b"")
+        .refused(403, "SignatureDoesNotMatch");
+    wrong.id = "AKIAIOSFODNN7EXAMPLE".to_owned();
+    here.send_as(&wrong, "PUT", "/bucket/unknown", "", &[], b"x")
+        .refused(403, "InvalidAccessKeyId");
+    here.send("PUT", "/bucket", "versioning", &[], b"<Versioning")
+        .expect(400);
+    here.send("PATCH", "/bucket/nothing", "", &[], b"").expect(405);
+    here.send(
+        "GET",
+        "/bucket/theirs",
+        "",
+        &[("x-amz-expected-bucket-owner", "444455556666")],
+        b"",
+    )
+    .expect(403);
+    here.advance(HOUR);
+    let lines = lines(&here);
+    for (operation, what, requester) in [
+        ("REST.GET.OBJECT forged", "403 SignatureDoesNotMatch", false),
+        ("REST.PUT.OBJECT unknown", "403 InvalidAccessKeyId", false),
+        ("REST.PUT.VERSIONING -", "400 MalformedXML", true),
+        ("REST.PATCH.OBJECT nothing", "405 MethodNotAllowed", true),
+        ("REST.GET.OBJECT theirs", "403 AccessDenied", true),
+    ] {
+        let line = lines.iter().find(|line| line.contains(operation));
+        let line = line.unwrap_or_else(|| panic!("{operation} in {lines:#?}"));
+        assert!(line.contains(what), "{what}: {line}");
+        let fields: Vec<_> = line.split(' ').collect();
+        assert_eq!(fields[5] != "-", requester, "{line}");
+        assert_eq!(fields.len() > 20, true, "{line}");
+    }
+}
+
+/// S20.2: what one request deletes is told object by object.
+#[test]
+fn every_object_of_a_batch_has_its_line() {
+    let here = logged(SIMPLE, true);
+    here.put("/bucket/a%20b", "", b"hello").fine();
+    let objects =
+        "<Object><Key>a b</Key></Object><Object><Key>none</Key><VersionId>wrong</VersionId></Object>";
+    let body = format!("<Delete>{objects}</Delete>");
+    let digest = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(crypto::digest::sha256(body.as_bytes()))
+    };
+    let headers = [("x-amz-checksum-sha256", digest.as_str())];
+    here.send("POST", "/bucket", "delete", &headers, body.as_bytes())
+        .expect(200);
+    here.advance(HOUR);
+    let lines = lines(&here);
+    let whole = lines
+        .iter()
+        .find(|line| line.contains("REST.POST.MULTI_OBJECT_DELETE"));
+    let whole: Vec<_> = whole.unwrap().split(' ').collect();
+    let parts: Vec<Vec<_>> = lines
+        .iter()
+        .filter(|line| line.contains(" BATCH.DELETE.OBJECT "))
+        .map(|line| line.split(' ').collect())
+        .collect();
+    assert_eq!(parts.len(), 2, "{lines:#?}");
+    for part in &parts {
+        assert_eq!(part.len(), 28, "{part:?}");
+        assert_eq!(
+            (part[5], part[6]),
+            (whole[5], whole[6]),
+            "one requester, one request"
+        );
+    }
+    assert_eq!((parts[0][8], parts[0][10], parts[0][11]), ("a%20b", "204", "-"));
+    assert_eq!(
+        (parts[1][8], parts[1][10], parts[1][11], parts[1][18]),
+        ("none", "400", "InvalidArgument", "wrong")
+    );
+}
+
+/// S20.2: what rules have done is told, though nobody asked for it.
+#[test]
+fn what_rules_do_is_told() {
+    let here = logged(SIMPLE, true);
+    let rule = |id: &str, prefix: &str, action: &str| {
+        format!(
+            "<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>{action}</Rule>"
+        )
+    };
+    let rules = format!(
+        "<LifecycleConfiguration>{}{}{}</LifecycleConfiguration>",
+        rule("old", "old/", "<Expiration><Days>1</Days></Expiration>"),
+        rule(
+            "cold",
+            "cold/",
+            "<Transition><Days>1</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>"
+        ),
+        rule(
+            "left",
+            "left/",
+            "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+        ),
+    );
+    here.put("/bucket", "lifecycle", rules.as_bytes()).fine();
+    here.put("/bucket/old/a", "", b"hello").fine();
+    here.put("/bucket/cold/b", "", &vec![0; 200_000]).fine();
+    here.post("/bucket/left/c", "uploads", "").fine();
+    here.versioning("Enabled");
+    here.put("/bucket/old/d", "", b"x").fine();
+    here.advance(3 * DAY);
+    here.advance(HOUR);
+    let lines = lines(&here);
+    for (operation, size) in [
+        ("S3.TRANSITION_GDA.OBJECT cold/b ", "200000"),
+        ("S3.DELETE.UPLOAD left/c ", "-"),
+        ("S3.CREATE.DELETEMARKER old/d ", "-"),
+        ("S3.CREATE.DELETEMARKER old/a ", "-"),
+    ] {
+        let line = lines.iter().find(|line| line.contains(operation));
+        let line = line.unwrap_or_else(|| panic!("{operation} in {lines:#?}"));
+        let fields: Vec<_> = line.split(' ').collect();
+        assert_eq!(
+            (fields.len(), fields[4], fields[5]),
+            (28, "-", "AmazonS3"),
+            "{line}"
+        );
+        assert_eq!(fields[13], size, "{line}");
+    }
+}

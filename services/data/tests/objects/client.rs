@@ -89,8 +89,8 @@ impl Reply {
 /// An access key.
 #[derive(Clone)]
 pub(crate) struct Keys {
-    id: String,
-    secret: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 /// A cloud with a bucket named `bucket`.
@@ -135,6 +135,7 @@ impl Here {
                 &s3control::TRAIL,
             ],
             readiness: vec![&keys::kms::managed::READINESS],
+            forms: vec![&s3::form::FORMS],
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
@@ -203,6 +204,12 @@ impl Here {
         let policy = json!({"Version": "2012-10-17", "Statement": statements});
         self.put("/bucket", "policy", policy.to_string().as_bytes())
             .fine();
+    }
+
+    /// Whether nothing is planned for the day that begins now.
+    pub(crate) fn is_idle(&self) -> bool {
+        let due = self.cloud.gateway.next_due().ok().unwrap();
+        due.is_none_or(|due| due > BEGINNING + self.passed.get() + DAY)
     }
 
     pub(crate) fn advance(&self, milliseconds: i64) {
@@ -320,7 +327,14 @@ impl Here {
         self.serve(method, path, "", headers, b"")
     }
 
-    fn serve(&self, method: &str, path: &str, query: &str, headers: HeaderMap, body: &[u8]) -> Reply {
+    pub(crate) fn serve(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: HeaderMap,
+        body: &[u8],
+    ) -> Reply {
         let answer = self.cloud.serve(Incoming {
             method: Method::from_bytes(method.as_bytes()).unwrap(),
             path: path.to_owned(),

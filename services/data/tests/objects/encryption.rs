@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Here, Reply};
 
-type Headers<'a> = Vec<(&'static str, &'a str)>;
+pub(crate) type Headers<'a> = Vec<(&'static str, &'a str)>;
 
 const MODE: &str = "x-amz-server-side-encryption";
 const KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
@@ -55,7 +55,7 @@ fn recorded(here: &Here, operation: &str, arn: &str) -> Vec<Record> {
 }
 
 /// The three headers of a customer's key.
-fn customer(octet: u8) -> (String, String) {
+pub(crate) fn customer(octet: u8) -> (String, String) {
     let bytes = [octet; 32];
     let mut summer = Summer::new(ChecksumSet::of(Checksum::Md5));
     summer.update(&bytes);
@@ -63,15 +63,16 @@ fn customer(octet: u8) -> (String, String) {
     (STANDARD.encode(bytes), STANDARD.encode(md5))
 }
 
-fn given((key, md5): &(String, String)) -> Headers<'_> {
+pub(crate) fn given((key, md5): &(String, String)) -> Headers<'_> {
     vec![(ALGORITHM, "AES256"), (CUSTOMER, key), (MD5, md5)]
 }
 
-fn unblock(here: &Here) {
+pub(crate) fn unblock(here: &Here, bucket: &str) {
     let body = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>\
                 </ApplyServerSideEncryptionByDefault><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType>\
                 </BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>";
-    here.put("/bucket", "encryption", body.as_bytes()).fine();
+    here.put(&format!("/{bucket}"), "encryption", body.as_bytes())
+        .fine();
 }
 
 /// S8.35, S21.12, S21.13, S21.26: a data key for the object's ARN on the write, the same opened on the read, each recorded once as
@@ -224,7 +225,7 @@ fn customers_keys_open_what_they_closed_and_nothing_else_does() {
     let here = Here::new();
     let (mine, other) = (customer(7), customer(8));
     put(&here, "/bucket/k", &given(&mine)).refused(403, "AccessDenied");
-    unblock(&here);
+    unblock(&here, "bucket");
     let made = put(&here, "/bucket/k", &given(&mine)).expect(200);
     assert_eq!(
         (made.header(ALGORITHM), made.header(MD5)),
@@ -254,7 +255,7 @@ fn customers_keys_open_what_they_closed_and_nothing_else_does() {
 fn copies_are_encrypted_anew() {
     let here = Here::new();
     let key = key(&here);
-    unblock(&here);
+    unblock(&here, "bucket");
     let mine = customer(9);
     put(&here, "/bucket/a", &given(&mine)).expect(200);
     let mut headers = vec![
@@ -361,7 +362,7 @@ fn another_key_is_given_with_the_permission_to_encrypt_anew() {
 #[test]
 fn what_does_not_go_together_is_refused() {
     let here = Here::new();
-    unblock(&here);
+    unblock(&here, "bucket");
     let (key, mine) = (key(&here), customer(1));
     let with = |more: Headers<'_>| put(&here, "/bucket/k", &more).refused(400, "InvalidArgument");
     with(vec![(KEY, &key)]);

@@ -15,6 +15,8 @@ mod encryption;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod function;
 #[cfg(test)]
 mod grants;
@@ -29,6 +31,8 @@ mod multipart;
 #[cfg(test)]
 mod naive;
 #[cfg(test)]
+mod older_signatures;
+#[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod permission;
@@ -36,6 +40,8 @@ mod permission;
 mod reading;
 #[cfg(test)]
 mod replication;
+#[cfg(test)]
+mod replication_rules;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

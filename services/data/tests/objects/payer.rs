@@ -82,6 +82,7 @@ fn others_say_that_they_pay_and_are_told_that_they_do() {
             b"",
             true,
         ),
+        ("GET", "/bucket", "accelerate", &[], b"", true),
         ("GET", "/bucket/k", "tagging", &[], b"", false),
         ("PUT", "/bucket/k", "tagging", &[], tags, false),
         ("PUT", "/bucket/big", &part, &[], b"x", true),

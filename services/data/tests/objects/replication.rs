@@ -5,10 +5,11 @@ use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 use crate::client::{DAY, Here, Reply};
+use crate::encryption::{customer, given, unblock};
 use crate::function::{FUNCTION, heard};
 
 const STATUS: &str = "x-amz-replication-status";
-const ROLE: &str = "arn:aws:iam::111122223333:role/replicator";
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/replicator";
 /// What AWS's guide gives the role.
 const SOURCE: &[&str] = &[
     "s3:GetReplicationConfiguration",
@@ -21,20 +22,20 @@ const SOURCE: &[&str] = &[
 ];
 const TARGET: &[&str] = &["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"];
 
-fn iam(here: &Here, operation: &str, input: Value) -> Value {
+pub(crate) fn iam(here: &Here, operation: &str, input: Value) -> Value {
     let answer = here.cloud.call(&here.cloud.root(), "iam", operation, input);
     answer.unwrap_or_else(|failure| panic!("{operation}: {} {}", failure.code, failure.message))
 }
 
 /// Gives the role these permissions and no others.
-fn permit(here: &Here, actions: &[&str]) {
+pub(crate) fn permit(here: &Here, actions: &[&str]) {
     let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": actions, "Resource": "*"}});
     let input = json!({"RoleName": "replicator", "PolicyName": "own", "PolicyDocument": policy.to_string()});
     iam(here, "PutRolePolicy", input);
 }
 
 /// A cloud with two buckets that keep versions, and the role.
-fn pair() -> Here {
+pub(crate) fn pair() -> Here {
     let here = Here::versioned();
     here.make_bucket("copies");
     here.versioning_of("copies", "Enabled");
@@ -48,7 +49,7 @@ fn pair() -> Here {
 }
 
 /// A rule of the newer form.
-fn rule(id: &str, priority: u32, filter: &str, to: &str, more: &str) -> String {
+pub(crate) fn rule(id: &str, priority: u32, filter: &str, to: &str, more: &str) -> String {
     format!(
         "<Rule><ID>{id}</ID><Priority>{priority}</Priority><Status>Enabled</Status><Filter>{filter}</Filter>\
          <DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication>\
@@ -56,30 +57,30 @@ fn rule(id: &str, priority: u32, filter: &str, to: &str, more: &str) -> String {
     )
 }
 
-fn configure(here: &Here, bucket: &str, rules: &str) -> Reply {
+pub(crate) fn configure(here: &Here, bucket: &str, rules: &str) -> Reply {
     let body = format!("<ReplicationConfiguration><Role>{ROLE}</Role>{rules}</ReplicationConfiguration>");
     here.put(&format!("/{bucket}"), "replication", body.as_bytes())
 }
 
 /// A cloud whose `bucket` is copied to `copies` whole.
-fn replicated() -> Here {
+pub(crate) fn replicated() -> Here {
     let here = pair();
     configure(&here, "bucket", &rule("all", 1, "", "copies", "")).fine();
     here
 }
 
-fn id(reply: &Reply) -> String {
+pub(crate) fn id(reply: &Reply) -> String {
     reply.header("x-amz-version-id").unwrap().to_owned()
 }
 
 /// The status of a version.
-fn status(here: &Here, path: &str) -> String {
+pub(crate) fn status(here: &Here, path: &str) -> String {
     let head = here.head(path).expect(200);
     head.header(STATUS).unwrap_or("-").to_owned()
 }
 
 /// What the role's session did, by operation.
-fn by_role(here: &Here, operation: &str) -> Vec<Record> {
+pub(crate) fn by_role(here: &Here, operation: &str) -> Vec<Record> {
     let records = here.cloud.records(ACCOUNT, REGION).into_iter();
     records
         .filter(|record| {
@@ -164,66 +165,7 @@ fn a_replica_is_not_replicated_again() {
     here.advance(0);
     assert_eq!(status(&here, "/copies/b"), "REPLICA");
     assert_eq!(status(&here, "/bucket/c"), "REPLICA");
-    assert_eq!(here.cloud.gateway.next_due().ok().unwrap(), None);
-}
-
-#[test]
-fn rules_choose_by_prefix_tags_and_priority() {
-    let here = pair();
-    here.make_bucket("third");
-    here.versioning_of("third", "Enabled");
-    let colder = "<StorageClass>ONEZONE_IA</StorageClass></Destination>";
-    let tagged = "<And><Prefix>t/</Prefix><Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value>2</Value></Tag></And>";
-    let rules = rule("low", 1, "<Prefix>p/</Prefix>", "copies", "")
-        + &rule("high", 2, "<Prefix>p/cold/</Prefix>", "copies", "").replace("</Destination>", colder)
-        + &rule("tagged", 3, tagged, "third", "")
-        + &rule("off", 4, "", "third", "").replace("<Status>Enabled", "<Status>Disabled");
-    configure(&here, "bucket", &rules).fine();
-    for key in ["p/a", "p/cold/a", "t/none", "other"] {
-        here.put(&format!("/bucket/{key}"), "", b"x").fine();
-    }
-    let tags = [("x-amz-tagging", "a=1&b=2&c=3")];
-    here.send("PUT", "/bucket/t/a", "", &tags, b"x").fine();
-    here.advance(0);
-    assert_eq!(here.get("/copies", "list-type=2").all("Key"), ["p/a", "p/cold/a"]);
-    assert_eq!(here.get("/third", "list-type=2").all("Key"), ["t/a"]);
-    assert_eq!(
-        here.head("/copies/p/cold/a").header("x-amz-storage-class"),
-        Some("ONEZONE_IA")
-    );
-    assert_eq!(status(&here, "/bucket/other"), "-");
-    // Tags that come later do not make an object one to be copied.
-    let later = b"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value>2</Value></Tag></TagSet></Tagging>";
-    here.put("/bucket/t/none", "tagging", later).fine();
-    here.advance(0);
-    here.head("/third/t/none").expect(404);
-}
-
-/// A bucket may have copies in several others; what fails in one does not keep the others.
-#[test]
-fn each_destination_is_served_by_itself() {
-    let here = pair();
-    here.make_bucket("third");
-    here.versioning_of("third", "Enabled");
-    let rules = rule("one", 1, "", "copies", "") + &rule("two", 2, "", "third", "");
-    configure(&here, "bucket", &rules).fine();
-    here.put("/bucket/a", "", b"x").fine();
-    here.advance(0);
-    assert_eq!(status(&here, "/bucket/a"), "COMPLETED");
-    let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:ReplicateObject", "Principal": "*",
-        "Resource": "arn:aws:s3:::third/*"}});
-    here.put("/third", "policy", deny.to_string().as_bytes()).fine();
-    here.put("/bucket/b", "", b"x").fine();
-    here.advance(0);
-    assert_eq!(status(&here, "/bucket/b"), "FAILED");
-    assert_eq!(status(&here, "/copies/b"), "REPLICA");
-    here.head("/third/b").expect(404);
-    // Once there is no configuration, what was still to be copied stays where it is, and says so.
-    here.put("/bucket/c", "", b"x").fine();
-    here.delete("/bucket", "replication").fine();
-    here.advance(0);
-    assert_eq!(status(&here, "/bucket/c"), "FAILED");
-    here.head("/copies/c").expect(404);
+    assert!(here.is_idle());
 }
 
 #[test]
@@ -309,44 +251,6 @@ fn a_role_that_does_not_trust_s3_and_a_bucket_without_versions_fail() {
     here.head("/copies/b").expect(200);
 }
 
-#[test]
-fn delete_markers_are_copied_where_a_rule_says_so() {
-    let here = replicated();
-    here.put("/bucket/a", "", b"x").fine();
-    here.delete("/bucket/a", "").fine();
-    here.advance(0);
-    here.head("/copies/a").expect(200);
-    let marked = rule("all", 1, "", "copies", "")
-        .replace("Replication><Status>Disabled", "Replication><Status>Enabled");
-    configure(&here, "bucket", &marked).fine();
-    here.put("/bucket/b", "", b"x").fine();
-    let marker = id(&here.delete("/bucket/b", "").fine());
-    here.advance(0);
-    let gone = here.head("/copies/b").expect(404);
-    assert_eq!(
-        (id(&gone), gone.header("x-amz-delete-marker")),
-        (marker.clone(), Some("true"))
-    );
-    // The removal of the marker is not copied.
-    here.delete("/bucket/b", &format!("versionId={marker}")).fine();
-    here.advance(0);
-    here.head("/bucket/b").expect(200);
-    here.head("/copies/b").expect(404);
-    // A rule of the older form copies markers without being asked.
-    let older = "<Rule><ID>old</ID><Prefix></Prefix><Status>Enabled</Status><Destination><Bucket>arn:aws:s3:::copies</Bucket></Destination></Rule>";
-    configure(&here, "bucket", older).fine();
-    here.put("/bucket/c", "", b"x").fine();
-    here.delete("/bucket/c", "").fine();
-    here.advance(0);
-    assert!(
-        here.head("/copies/c")
-            .expect(404)
-            .header("x-amz-delete-marker")
-            .is_some()
-    );
-    assert_eq!(by_role(&here, "DeleteObject").len(), 2);
-}
-
 fn tags(here: &Here, bucket: &str, value: &str) {
     let body = format!("<Tagging><TagSet><Tag><Key>k</Key><Value>{value}</Value></Tag></TagSet></Tagging>");
     here.put(&format!("/{bucket}/a"), "tagging", body.as_bytes())
@@ -378,7 +282,7 @@ fn changes_of_tags_follow_and_come_back_only_where_a_rule_says_so() {
     assert_eq!(status(&here, "/copies/a"), "REPLICA");
     assert_eq!(tag(&here, "bucket"), "two");
     // And there it ends.
-    assert_eq!(here.cloud.gateway.next_due().ok().unwrap(), None);
+    assert!(here.is_idle());
     // Without the permission to read or to write tags, objects come without them.
     let deny = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:ReplicateTags", "Principal": {"AWS": ROLE},
         "Resource": "arn:aws:s3:::copies/*"}});
@@ -455,6 +359,74 @@ fn objects_under_kms_need_a_key_at_the_destination() {
             .header("x-amz-server-side-encryption"),
         Some("AES256")
     );
+}
+
+/// A copy under a customer's key shares the contents, which open with that key alone, and stay until both versions are gone.
+#[test]
+fn objects_under_a_customers_key_open_with_it_alone_at_both_ends() {
+    let here = replicated();
+    unblock(&here, "bucket");
+    let (own, other) = (customer(1), customer(2));
+    // As many bytes as lie in a row, in a file, and in a file and a row by parts.
+    let small = here.send("PUT", "/bucket/a", "", &given(&own), b"secret").fine();
+    here.advance(0);
+    assert_eq!(status_with(&here, "/bucket/a", &own), "FAILED");
+    unblock(&here, "copies");
+    let large = vec![7; 100 << 10];
+    for (key, bytes) in [("b", b"secret" as &[u8]), ("c", &large)] {
+        let (near, far) = (format!("/bucket/{key}"), format!("/copies/{key}"));
+        let put = here.send("PUT", &near, "", &given(&own), bytes).fine();
+        here.advance(0);
+        assert_eq!(status_with(&here, &near, &own), "COMPLETED");
+        assert_eq!(
+            here.send("GET", &far, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+        here.send("GET", &far, "", &given(&other), b"").expect(403);
+        here.get(&far, "").expect(400);
+        // The copy outlives the source, can be copied on, and goes at last.
+        here.delete(&near, &format!("versionId={}", id(&put))).fine();
+        assert_eq!(
+            here.send("GET", &far, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+        let source = format!("copies/{key}");
+        let headers = [
+            ("x-amz-copy-source", source.as_str()),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-algorithm",
+                "AES256",
+            ),
+            ("x-amz-copy-source-server-side-encryption-customer-key", &own.0),
+            (
+                "x-amz-copy-source-server-side-encryption-customer-key-md5",
+                &own.1,
+            ),
+        ];
+        here.send("PUT", "/copies/open", "", &headers, b"").fine();
+        assert_eq!(here.get("/copies/open", "").expect(200).bytes(), bytes);
+        here.delete(&far, &format!("versionId={}", id(&put))).fine();
+        here.send("GET", &far, "", &given(&own), b"").expect(404);
+        // Nor does the source need its copy.
+        let put = here.send("PUT", &near, "", &given(&own), bytes).fine();
+        here.advance(0);
+        here.delete(&far, &format!("versionId={}", id(&put))).fine();
+        assert_eq!(
+            here.send("GET", &near, "", &given(&own), b"").expect(200).bytes(),
+            bytes
+        );
+    }
+    assert_eq!(
+        here.send("GET", "/bucket/a", "", &given(&own), b"")
+            .expect(200)
+            .header("etag"),
+        small.header("etag")
+    );
+}
+
+fn status_with(here: &Here, path: &str, key: &(String, String)) -> String {
+    let head = here.send("HEAD", path, "", &given(key), b"").expect(200);
+    head.header(STATUS).unwrap_or("-").to_owned()
 }
 
 /// What is written at both ends in the same moment bears the same number: both are found, in one order, and go again.
@@ -562,62 +534,4 @@ fn locks_go_along_and_need_a_bucket_that_locks() {
     assert_eq!(copy.header("x-amz-object-lock-mode"), Some("GOVERNANCE"));
     let version = format!("versionId={}", id(&copy));
     here.delete("/copies/b", &version).refused(403, "AccessDenied");
-}
-
-#[test]
-fn a_configuration_is_checked() {
-    let here = pair();
-    let all = rule("all", 1, "", "copies", "");
-    let refused = |rules: &str, code: &str, words: &str| {
-        let answer = configure(&here, "bucket", rules).refused(400, code);
-        assert!(answer.one("Message").contains(words), "{}", answer.text());
-    };
-    refused(
-        &rule("a", 1, "", "bucket", ""),
-        "InvalidRequest",
-        "same as the source",
-    );
-    refused(&rule("a", 1, "", "nowhere", ""), "InvalidRequest", "must exist");
-    let existing = "<ExistingObjectReplication><Status>Enabled</Status></ExistingObjectReplication>";
-    refused(&rule("a", 1, "", "copies", existing), "MalformedXML", "");
-    refused(
-        &(all.clone() + &rule("b", 1, "<Prefix>x</Prefix>", "copies", "")),
-        "InvalidRequest",
-        "duplicate priority 1",
-    );
-    refused(
-        &(all.clone() + &rule("all", 2, "", "copies", "")),
-        "InvalidArgument",
-        "unique",
-    );
-    refused(
-        &all.replace("<Priority>1</Priority>", ""),
-        "InvalidRequest",
-        "Priority must be specified",
-    );
-    let time = |metrics: &str, minutes: u32| {
-        let time = format!(
-            "<ReplicationTime><Status>Enabled</Status><Time><Minutes>{minutes}</Minutes></Time></ReplicationTime>"
-        );
-        all.replace("</Destination>", &format!("{time}{metrics}</Destination>"))
-    };
-    let metrics =
-        "<Metrics><Status>Enabled</Status><EventThreshold><Minutes>15</Minutes></EventThreshold></Metrics>";
-    refused(&time("", 15), "InvalidRequest", "Metrics");
-    refused(&time(metrics, 5), "InvalidArgument", "15 minutes");
-    refused(
-        &all.replace("</Destination>", &format!("{metrics}</Destination>")),
-        "InvalidArgument",
-        "event threshold",
-    );
-    configure(&here, "bucket", &time(metrics, 15)).fine();
-    let body = format!("<ReplicationConfiguration><Role>{ROLE}s</Role>{all}</ReplicationConfiguration>");
-    here.put("/bucket", "replication", body.as_bytes())
-        .refused(400, "InvalidArgument");
-    let passer = here.user("passer", &["s3:PutReplicationConfiguration"], &["*"]);
-    let body = body.replace("replicators", "replicator");
-    here.send_as(&passer, "PUT", "/bucket", "replication", &[], body.as_bytes())
-        .refused(403, "AccessDenied");
-    here.versioning_of("copies", "Suspended");
-    refused(&all, "InvalidRequest", "versioning enabled");
 }

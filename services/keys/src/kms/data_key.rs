@@ -10,12 +10,9 @@ use policy::Context;
 use wire::Fault;
 use wire::typed::Blob;
 
-use crate::kms::encryption::{
-    self, algorithm_condition, dry_run, expect_encrypting, expect_no_recipient, refused,
-};
+use crate::kms::encryption::{self, dry_run, expect_encrypting, expect_no_recipient, refused};
 use crate::kms::key::{KeyTarget, Ring};
-use crate::kms::naming::{Reach, resolve};
-use crate::kms::{context, grant, material, usage};
+use crate::kms::{context, material, usage};
 
 /// How long a data key is to be, in bytes.
 fn length(spec: Option<model::DataKeySpec>, bytes: Option<i32>) -> Result<usize> {
@@ -60,14 +57,12 @@ impl Operation for GenerateDataKey {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        context::check(input.encryption_context.as_ref())?;
-        grant::check_tokens(look, input.grant_tokens.as_deref())?;
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+        let (pairs, tokens) = (input.encryption_context.as_ref(), input.grant_tokens.as_deref());
+        encryption::named_to_encrypt(look, Self::ACCESS, &input.key_id, pairs, tokens)
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(None, into);
+        encryption::conditions(input.encryption_context.as_ref(), None, into);
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
@@ -100,14 +95,12 @@ impl Operation for GenerateDataKeyWithoutPlaintext {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        context::check(input.encryption_context.as_ref())?;
-        grant::check_tokens(look, input.grant_tokens.as_deref())?;
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+        let (pairs, tokens) = (input.encryption_context.as_ref(), input.grant_tokens.as_deref());
+        encryption::named_to_encrypt(look, Self::ACCESS, &input.key_id, pairs, tokens)
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(None, into);
+        encryption::conditions(input.encryption_context.as_ref(), None, into);
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {

@@ -13,12 +13,9 @@ use policy::Context;
 use wire::Fault;
 use wire::typed::Blob;
 
-use crate::kms::encryption::{
-    ALGORITHM, MATERIAL_ID, algorithm_condition, dry_run, expect_encrypting, expect_no_recipient,
-};
+use crate::kms::encryption::{self, ALGORITHM, MATERIAL_ID, dry_run, expect_encrypting, expect_no_recipient};
 use crate::kms::key::KeyTarget;
-use crate::kms::naming::{Reach, resolve};
-use crate::kms::{context, grant, usage};
+use crate::kms::{context, usage};
 
 /// The condition key of the kind of pair.
 pub(crate) const SPEC: &str = "kms:DataKeyPairSpec";
@@ -81,14 +78,12 @@ impl Operation for GenerateDataKeyPair {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        context::check(input.encryption_context.as_ref())?;
-        grant::check_tokens(look, input.grant_tokens.as_deref())?;
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+        let (pairs, tokens) = (input.encryption_context.as_ref(), input.grant_tokens.as_deref());
+        encryption::named_to_encrypt(look, Self::ACCESS, &input.key_id, pairs, tokens)
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(None, into);
+        encryption::conditions(input.encryption_context.as_ref(), None, into);
         into.insert(SPEC, input.key_pair_spec.as_str());
     }
 
@@ -121,14 +116,12 @@ impl Operation for GenerateDataKeyPairWithoutPlaintext {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        context::check(input.encryption_context.as_ref())?;
-        grant::check_tokens(look, input.grant_tokens.as_deref())?;
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+        let (pairs, tokens) = (input.encryption_context.as_ref(), input.grant_tokens.as_deref());
+        encryption::named_to_encrypt(look, Self::ACCESS, &input.key_id, pairs, tokens)
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(None, into);
+        encryption::conditions(input.encryption_context.as_ref(), None, into);
         into.insert(SPEC, input.key_pair_spec.as_str());
     }
 

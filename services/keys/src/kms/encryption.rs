@@ -17,6 +17,8 @@ use crate::kms::naming::{Reach, by_id, peek, resolve};
 use crate::kms::scheme::{SYMMETRIC, Scheme};
 use crate::kms::{context, grant, usage};
 
+type Pairs = std::collections::BTreeMap<String, String>;
+
 /// The condition key of the algorithm.
 pub(crate) const ALGORITHM: &str = "kms:EncryptionAlgorithm";
 /// The trail's name for the material that was used.
@@ -28,8 +30,31 @@ const RE_ENCRYPT_TO: Access = Access::write("kms:ReEncryptTo");
 pub(crate) const CONDITIONS: &[&str] = &[context::KEYS[0], context::KEYS[1], ALGORITHM];
 
 /// Sets the condition key of the algorithm.
-pub(crate) fn algorithm_condition(algorithm: Option<model::EncryptionAlgorithmSpec>, into: &mut Context) {
+fn algorithm_condition(algorithm: Option<model::EncryptionAlgorithmSpec>, into: &mut Context) {
     into.insert(ALGORITHM, algorithm.unwrap_or(SYMMETRIC).as_str());
+}
+
+/// Sets the condition keys of an encryption or a decryption.
+pub(crate) fn conditions(
+    pairs: Option<&Pairs>,
+    algorithm: Option<model::EncryptionAlgorithmSpec>,
+    into: &mut Context,
+) {
+    context::conditions(pairs, into);
+    algorithm_condition(algorithm, into);
+}
+
+/// Finds the key that a request names to encrypt under, if its context and its grants can be meant.
+pub(crate) fn named_to_encrypt(
+    look: &mut Look<'_>,
+    access: Access,
+    named: &str,
+    pairs: Option<&Pairs>,
+    tokens: Option<&[String]>,
+) -> Result<Found<KeyTarget>> {
+    context::check(pairs)?;
+    grant::check_tokens(look, tokens)?;
+    resolve(look, named, access, Reach::Use)
 }
 
 /// Checks that a key may encrypt now, and tells how.
@@ -84,14 +109,16 @@ impl Operation for Encrypt {
     const READ_ONLY: bool = true;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<KeyTarget>> {
-        context::check(input.encryption_context.as_ref())?;
-        grant::check_tokens(look, input.grant_tokens.as_deref())?;
-        resolve(look, &input.key_id, Self::ACCESS, Reach::Use)
+        let (pairs, tokens) = (input.encryption_context.as_ref(), input.grant_tokens.as_deref());
+        named_to_encrypt(look, Self::ACCESS, &input.key_id, pairs, tokens)
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(input.encryption_algorithm, into);
+        conditions(
+            input.encryption_context.as_ref(),
+            input.encryption_algorithm,
+            into,
+        );
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
@@ -203,8 +230,11 @@ impl Operation for Decrypt {
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.encryption_context.as_ref(), into);
-        algorithm_condition(input.encryption_algorithm, into);
+        conditions(
+            input.encryption_context.as_ref(),
+            input.encryption_algorithm,
+            into,
+        );
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
@@ -270,8 +300,11 @@ impl Operation for ReEncrypt {
     }
 
     fn conditions(input: &Self::Input, into: &mut Context) {
-        context::conditions(input.source_encryption_context.as_ref(), into);
-        algorithm_condition(input.source_encryption_algorithm, into);
+        conditions(
+            input.source_encryption_context.as_ref(),
+            input.source_encryption_algorithm,
+            into,
+        );
     }
 
     fn handle(call: &mut Call<'_>, from: Authorized<KeyTarget>, input: Self::Input) -> Result<Self::Output> {
@@ -284,8 +317,11 @@ impl Operation for ReEncrypt {
             absent @ Found::Absent { .. } => absent,
         };
         let mut into = Context::default();
-        context::conditions(input.destination_encryption_context.as_ref(), &mut into);
-        algorithm_condition(input.destination_encryption_algorithm, &mut into);
+        conditions(
+            input.destination_encryption_context.as_ref(),
+            input.destination_encryption_algorithm,
+            &mut into,
+        );
         let to = call.authorize(RE_ENCRYPT_TO, found, into)?;
         call.share_with(&to.account);
         let opening = expect_decrypting(&from, "ReEncryptFrom", input.source_encryption_algorithm)?;

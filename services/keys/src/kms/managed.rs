@@ -13,7 +13,7 @@ use crate::kms::alias::{ALIASES, Alias};
 use crate::kms::key::{self, KEYS, Kept, Key, KeyTarget, Origin, State};
 use crate::kms::{material, rotation};
 
-/// Makes the AWS managed key of a service whose call for its caller names it, so that services of other crates need not know how.
+/// Makes the AWS managed key of a service whose call for its caller names it, so that no service need know how.
 pub static READINESS: Readiness = Readiness {
     service: "kms",
     make: make_named,

@@ -11,11 +11,10 @@ use wire::fault::{Code, Common};
 use wire::{Document, Fault};
 
 use super::secret::Secret;
-use crate::kms::managed;
 
 /// The service in whose name KMS is called, for `kms:ViaService`.
 const BY: &str = "secretsmanager.amazonaws.com";
-/// The key of secrets that name none: AWS's own, made for the account at its first use.
+/// The key of secrets that name none: AWS's own, which KMS makes ready when it is asked for it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
 /// A value as it is kept.
@@ -29,9 +28,6 @@ pub(crate) struct Sealed {
 /// Encrypts a value under a new data key of the secret's key.
 pub(crate) fn seal(call: &mut Call<'_>, secret: &Secret, version: &str, clear: &[u8]) -> Result<Sealed> {
     let key = key(call, secret)?;
-    if key == DEFAULT_KEY {
-        managed::aws_managed(call, "secretsmanager")?;
-    }
     let input = Document::Structure(vec![
         ("EncryptionContext", context(secret, version)),
         ("KeyId", Document::String(key)),

@@ -16,7 +16,6 @@ use wire::fault::Code;
 use wire::typed::Blob;
 use wire::{Fault, FromDocument, IntoDocument};
 
-use crate::kms::managed;
 use crate::ssm::parameter::{Stored, Version};
 
 /// The key of `SecureString` parameters that name none: the account's AWS managed key for Systems Manager.
@@ -35,9 +34,6 @@ pub(crate) fn store(call: &mut Call<'_>, arn: &str, version: &Version, value: St
         return Ok(Stored::Clear(value));
     }
     let key_id = version.key_id.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned());
-    if key_id == DEFAULT_KEY {
-        managed::aws_managed(call, "ssm")?;
-    }
     let value = Secret::new(value.into_bytes());
     if version.advanced {
         let request = keys::GenerateDataKeyRequest {

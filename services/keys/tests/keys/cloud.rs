@@ -94,6 +94,7 @@ impl Here {
             ],
             jobs: vec![keys::kms::JOBS, keys::secretsmanager::JOBS, keys::ssm::JOBS],
             trails: vec![&keys::kms::TRAIL, &keys::secretsmanager::TRAIL, &keys::ssm::TRAIL],
+            readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };
         let cloud = Cloud::new(

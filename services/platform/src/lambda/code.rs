@@ -11,12 +11,13 @@ use bytes::Bytes;
 use pipeline::{Call, Look, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
+use wire::fault::{Code, Common};
 use wire::typed::Blob;
 use wire::zip::{Archive, Kind};
-use wire::{Fault, Timestamp};
+use wire::{Document, Fault, Timestamp};
 
 use super::fault::{expect_none, invalid};
-use super::function::{FUNCTIONS, Function};
+use super::function::{FUNCTIONS, Function, PRINCIPAL};
 use super::usage;
 
 /// Bytes of a zip that comes with a request.
@@ -27,6 +28,8 @@ const UNZIPPED_MAX: u64 = 250 << 20;
 const ENTRIES_MAX: usize = 100_000;
 /// Bytes of a piece.
 const PIECE: usize = 512 << 10;
+/// Pieces of the largest zip that is taken: one from an object is bounded by what it may hold.
+const PIECES_MAX: usize = (250 << 20) / PIECE + 1;
 /// How long the address of a zip is good for, in milliseconds (Lambda API Reference, `GetFunction`: ten minutes).
 const LOCATION_MILLIS: i64 = 10 * 60 * 1000;
 /// Where zips can be fetched by whoever has an address; behind it comes the token.
@@ -57,7 +60,7 @@ pub static CODE: Table<(String, String, String, String, u32), Piece> = Table::ne
 
 /// A zip that a request brought.
 pub(crate) struct Zip {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     /// SHA-256 in base64.
     pub(crate) sha256: String,
 }
@@ -72,36 +75,79 @@ impl Zip {
 pub(crate) struct Given {
     pub(crate) zip: Option<Blob>,
     pub(crate) bucket: Option<String>,
+    pub(crate) object: Option<String>,
+    pub(crate) version: Option<String>,
     pub(crate) image: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) mode: Option<model::S3ObjectStorageMode>,
 }
 
-/// Reads the code of a request.
-pub(crate) fn read(given: Given) -> Result<Zip> {
+/// Reads the code of a request, from an object as the caller if it names one.
+pub(crate) fn read(call: &mut Call<'_>, given: Given) -> Result<Zip> {
     expect_none("SourceKMSKeyArn", given.key.is_some_and(|key| !key.is_empty()))?;
     expect_none(
         "S3ObjectStorageMode=REFERENCE",
         given.mode == Some(model::S3ObjectStorageMode::Reference),
     )?;
     expect_none("ImageUri", given.image.is_some())?;
-    let Some(Blob(bytes)) = given.zip else {
-        expect_none("Code in an S3 bucket", given.bucket.is_some())?;
-        return Err(invalid("Please provide a source for function code."));
+    let bytes = match (given.zip, given.bucket, given.object) {
+        (Some(Blob(bytes)), None, None) => {
+            if bytes.len() > ZIP_MAX {
+                return Err(super::fault::too_large(format!(
+                    "Zipped size must be smaller than {ZIP_MAX} bytes"
+                )));
+            }
+            Bytes::from(bytes)
+        }
+        (Some(_), ..) => {
+            return Err(invalid(
+                "Please do not provide other FunctionCode parameters when providing a ZipFile.",
+            ));
+        }
+        (None, Some(bucket), Some(object)) => stored(call, bucket, object, given.version)?,
+        (None, None, None) => return Err(invalid("Please provide a source for function code.")),
+        (None, ..) => return Err(invalid("Please provide both S3Bucket and S3Key.")),
     };
-    if given.bucket.is_some() {
-        return Err(invalid(
-            "Please do not provide other FunctionCode parameters when providing a ZipFile.",
-        ));
-    }
-    if bytes.len() > ZIP_MAX {
-        return Err(super::fault::too_large(format!(
-            "Zipped size must be smaller than {ZIP_MAX} bytes"
-        )));
-    }
     check(&bytes)?;
     let sha256 = STANDARD.encode(crypto::digest::sha256(&bytes));
     Ok(Zip { bytes, sha256 })
+}
+
+/// An object with a zip, read as the caller.
+fn stored(call: &mut Call<'_>, bucket: String, object: String, version: Option<String>) -> Result<Bytes> {
+    let whole = format!("{bucket}/{object}");
+    let mut members = vec![
+        ("Bucket", Document::String(bucket)),
+        ("Key", Document::String(object)),
+    ];
+    members.extend(version.map(|version| ("VersionId", Document::String(version))));
+    let read = call.invoke_for_bytes(
+        PRINCIPAL,
+        ("s3", "GetObject"),
+        Document::Structure(members),
+        UNZIPPED_MAX,
+    );
+    let (_, bytes) = read.map_err(|fault| unread(fault, &whole))?;
+    bytes.ok_or_else(|| invalid(format!("Unzipped size must be smaller than {UNZIPPED_MAX} bytes")))
+}
+
+/// Why an object with code could not be read, in AWS's words.
+fn unread(fault: Fault, object: &str) -> Fault {
+    let code = match &fault.code {
+        Code::Common(Common::AccessDenied) => {
+            return Fault::access_denied(format!(
+                "Your access has been denied by S3, please make sure your request credentials have permission to GetObject for {object}. \
+                 S3 Error Code: AccessDenied. S3 Error Message: Access Denied"
+            ));
+        }
+        Code::Common(_) => return fault,
+        Code::Modeled { code, .. } => (*code).to_owned(),
+        Code::Plain { code, .. } => code.to_string(),
+    };
+    invalid(format!(
+        "Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {}",
+        fault.message
+    ))
 }
 
 /// Looks at the zip's directory: whether it is a zip at all, and how much it says that it holds. Who unpacks it trusts nothing of this.
@@ -188,7 +234,7 @@ type At = (String, String, String, String, u32);
 fn pieces(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Vec<At>> {
     let (account, region, name) = function.place();
     let prefix = (account.as_str(), region.as_str(), name.as_str(), sha256);
-    let limit = ZIP_MAX / PIECE + 1;
+    let limit = PIECES_MAX;
     let rows = look.range(&CODE, &prefix, None, limit)?;
     Ok(rows.into_iter().map(|(place, _)| place).collect())
 }

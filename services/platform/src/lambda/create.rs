@@ -89,13 +89,18 @@ impl Operation for CreateFunction {
         if call.get(&FUNCTIONS, &place)?.is_some() {
             return Err(conflict(format!("Function already exist: {}", named.name)));
         }
-        let zip = code::read(Given {
-            zip: input.code.zip_file,
-            bucket: input.code.s3_bucket,
-            image: input.code.image_uri,
-            key: input.code.source_kms_key_arn,
-            mode: input.code.s3_object_storage_mode,
-        })?;
+        let zip = code::read(
+            call,
+            Given {
+                zip: input.code.zip_file,
+                bucket: input.code.s3_bucket,
+                object: input.code.s3_key,
+                version: input.code.s3_object_version,
+                image: input.code.image_uri,
+                key: input.code.source_kms_key_arn,
+                mode: input.code.s3_object_storage_mode,
+            },
+        )?;
         let wanted = settings.role.clone().unwrap_or_default();
         role::pass(call, &arn, &named.name, &wanted)?;
         let mut latest = configuration(call, &named.name, &settings)?;

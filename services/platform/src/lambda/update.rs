@@ -39,13 +39,18 @@ impl Operation for UpdateFunctionCode {
         expect_none("PublishTo", input.publish_to.is_some())?;
         let mut function = to_change(&target);
         expect_revision(&function, input.revision_id.as_deref())?;
-        let zip = code::read(Given {
-            zip: input.zip_file,
-            bucket: input.s3_bucket,
-            image: input.image_uri,
-            key: input.source_kms_key_arn,
-            mode: input.s3_object_storage_mode,
-        })?;
+        let zip = code::read(
+            call,
+            Given {
+                zip: input.zip_file,
+                bucket: input.s3_bucket,
+                object: input.s3_key,
+                version: input.s3_object_version,
+                image: input.image_uri,
+                key: input.source_kms_key_arn,
+                mode: input.s3_object_storage_mode,
+            },
+        )?;
         let (old, size) = (function.latest.code_sha256.clone(), function.latest.code_bytes);
         let dry = input.dry_run == Some(true);
         if !dry {

@@ -1,10 +1,13 @@
 //! `aws-chunked` bodies through the gateway: every chunk's signature, every trailer and every length is held to.
 
-use wire::sigv4::{ChunkedDecoder, hex};
+use http::{HeaderMap, HeaderValue, Method};
+use wire::protocol::Parts;
+use wire::sigv4::{ChunkedDecoder, PathStyle, hex, percent_encode};
 
-use super::rig::{Ask, Said, Signed, cloud, files, key, text};
+use super::rig::{Ask, Said, Signed, arriving, cloud, files, key, said, text};
 use super::{LARGE, blobs, get};
 use crate::blobs::{Checksum, ChecksumSet};
+use crate::front::{Body, Incoming};
 use crate::testing::{BEGINNING, Cloud, REGION};
 
 const SIGNED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
@@ -176,4 +179,73 @@ fn a_chunked_body_must_say_its_length() {
     ask.signed = Signed::Said(UNSIGNED);
     let said = ask.stream(&cloud, 10);
     assert_eq!((said.status, said.code().as_str()), (411, "MissingContentLength"));
+}
+
+/// Puts by an address whose query says how the payload is signed. `body` makes it from the query's signature.
+fn presigned(cloud: &Cloud, kind: &str, size: usize, streamed: bool, body: impl Fn(&str) -> Vec<u8>) -> Said {
+    let time = wire::sigv4::basic_time(BEGINNING / 1000);
+    let scope = format!("AKIDROOT/{}/{REGION}/s3/aws4_request", time.get(..8).unwrap());
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("s3.eu-central-1.amazonaws.com"));
+    headers.insert("x-amz-decoded-content-length", HeaderValue::from(size));
+    let query = format!(
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Content-Sha256={kind}&X-Amz-Credential={}&X-Amz-Date={time}&X-Amz-Expires=60&\
+         X-Amz-SignedHeaders=host%3Bx-amz-decoded-content-length&X-Amz-Signature=",
+        percent_encode(&scope)
+    );
+    let signature = {
+        let unsigned = format!("{query}{}", "0".repeat(64));
+        let parts = Parts {
+            method: "PUT",
+            path: "/bucket/a",
+            query: &unsigned,
+            headers: &headers,
+            body: &[],
+        };
+        let claim = wire::sigv4::parse(&parts).ok().flatten().unwrap();
+        let text = wire::sigv4::string_to_sign(&claim, &parts, PathStyle::Raw, crypto::digest::sha256).text;
+        hex(&key().sign(&text))
+    };
+    let bytes = body(&signature);
+    let answer = cloud.serve(Incoming {
+        method: Method::PUT,
+        path: "/bucket/a".to_owned(),
+        query: format!("{query}{signature}"),
+        headers,
+        body: if streamed {
+            arriving(&bytes, 9_999)
+        } else {
+            Body::Whole(bytes.into())
+        },
+        peer: "127.0.0.1:50000".parse().unwrap(),
+        tls: None,
+        standing: crate::front::Standing::default(),
+    });
+    said(cloud, answer)
+}
+
+#[test]
+fn chunks_that_a_query_promises_are_held_to_its_signature() {
+    let cloud = cloud();
+    let bytes = text(LARGE);
+    for streamed in [false, true] {
+        let send =
+            |kind: &str, body: &dyn Fn(&str) -> Vec<u8>| presigned(&cloud, kind, LARGE, streamed, body);
+        let right = send(SIGNED, &|seed| chunked(SIGNED, seed, &bytes, Wrong::Nothing));
+        assert_eq!(right.status, 200, "{}", right.code());
+        assert!(
+            get(&cloud, "a").body == bytes,
+            "what the chunks carry, and not the chunks"
+        );
+        let altered = send(SIGNED, &|seed| chunked(SIGNED, seed, &bytes, Wrong::Byte));
+        assert_eq!(altered.code(), "SignatureDoesNotMatch");
+        let seedless = send(SIGNED, &|_| {
+            chunked(SIGNED, &"0".repeat(64), &bytes, Wrong::Nothing)
+        });
+        assert_eq!(seedless.code(), "SignatureDoesNotMatch");
+        // Whoever got the address cannot send a body that nobody signed.
+        let plain = send(SIGNED, &|_| bytes.clone());
+        assert_eq!(plain.status, 400, "{}", plain.code());
+        assert!(get(&cloud, "a").body == bytes);
+    }
 }

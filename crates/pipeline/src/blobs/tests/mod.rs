@@ -2,6 +2,7 @@
 
 mod chunked;
 mod crash;
+mod lost;
 mod rig;
 mod snapshots;
 mod sweep;
@@ -224,6 +225,26 @@ fn copies_are_sealed_anew() {
         assert!(get(&cloud, "b").body == text(size));
     }
     assert_eq!((files(&blobs(&cloud)), rows(&cloud)), (1, (1, 0)));
+}
+
+#[test]
+fn shared_contents_go_with_the_last_that_names_them() {
+    for (size, kept) in [(100, (0, 1)), (LARGE, (1, 0))] {
+        let cloud = cloud();
+        put(&cloud, "a", &text(size));
+        rig::share(&cloud, "a", &["b", "c"]);
+        let delete = |key| {
+            assert_eq!(Ask::new(Method::DELETE, key).whole(&cloud).status, 204);
+            cloud.settle();
+        };
+        for key in ["b", "a"] {
+            delete(key);
+            assert_eq!((files(&blobs(&cloud)), rows(&cloud)), (kept.0, kept));
+            assert!(get(&cloud, "c").body == text(size));
+        }
+        delete("c");
+        assert_eq!((files(&blobs(&cloud)), rows(&cloud)), (0, (0, 0)));
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::recorder;
 use crate::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
 
 /// Nobody is known: these tests write the ledger without calls.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Directory for Nobody {
     fn credential(

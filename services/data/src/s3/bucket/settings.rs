@@ -7,6 +7,7 @@ use wire::typed::Empty;
 use super::{Configured, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_request, malformed_xml};
+use crate::s3::payer;
 
 on_bucket! {
     /// Says who pays for requests.
@@ -40,11 +41,12 @@ on_bucket! {
     GetBucketAccelerateConfiguration(model::GetBucketAccelerateConfigurationRequest)
         -> model::GetBucketAccelerateConfigurationOutput,
     Access::read("s3:GetAccelerateConfiguration");
-    |call, bucket, _input| {
+    |call, bucket, input| {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let found: Option<model::AccelerateConfiguration> =
             configuration::read(call, &bucket, Configured::Accelerate, "")?;
         Ok(model::GetBucketAccelerateConfigurationOutput {
-            request_charged: None,
+            request_charged: charged,
             status: found.and_then(|found| found.status),
         })
     }

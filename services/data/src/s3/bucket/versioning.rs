@@ -13,6 +13,7 @@ use super::{
     Configured, DefaultRetention, ObjectLock, Span, Versioning, mfa_delete, on_bucket::on_bucket, to_change,
 };
 use crate::s3::fault::{invalid_argument, malformed_xml, text};
+use crate::s3::payer;
 
 /// The longest default retention.
 const DAYS_MAX: i32 = 36_500;
@@ -132,6 +133,7 @@ on_bucket! {
     PutObjectLockConfiguration(model::PutObjectLockConfigurationRequest) -> model::PutObjectLockConfigurationOutput,
     Access::write("s3:PutBucketObjectLockConfiguration");
     |call, bucket, input| {
+        let charged = payer::charge(call, &bucket, input.request_payer)?;
         let Some(asked) = input.object_lock_configuration else {
             return Err(malformed_xml());
         };
@@ -151,7 +153,9 @@ on_bucket! {
         let mut bucket = to_change(&bucket);
         bucket.object_lock = Some(ObjectLock { default });
         bucket.keep(call)?;
-        Ok(model::PutObjectLockConfigurationOutput::default())
+        Ok(model::PutObjectLockConfigurationOutput {
+            request_charged: charged,
+        })
     }
 }
 

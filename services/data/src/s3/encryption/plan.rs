@@ -10,7 +10,7 @@ use wire::Fault;
 
 use super::customer::{Customer, Proof, expect_no_customer};
 use super::master::{self, Masters};
-use super::mode::{Asked, Mode};
+use super::mode::{Asked, Mode, expect_unblocked};
 use super::{Applied, Place, UnderKms, Wrapped, kms};
 use crate::s3::bucket::Bucket;
 use crate::s3::fault::invalid_request;
@@ -190,10 +190,13 @@ impl Plan {
                 let (data_key, under) = under(source, false)?;
                 (Applied::Dsse(Box::new(under)), data_key)
             }
+            // Its keys open for the customer alone, at the copy as well.
             Applied::Customer(_) => {
-                return Err(invalid_request(
-                    "Of an object under a customer's key no copy can be sealed anew.",
-                ));
+                expect_unblocked(bucket)?;
+                return Ok(Self {
+                    applied: source.clone(),
+                    wrapping: Wrapping::own(Arc::default()),
+                });
             }
         };
         let wrapping = match applied.layers() {

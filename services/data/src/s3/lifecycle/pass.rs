@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::rule;
 use crate::s3::bucket::{Bucket, Versioning};
+use crate::s3::log::{self, Done};
 use crate::s3::multipart::{self, UPLOADS};
 use crate::s3::object::change::{self, Amended, By};
 use crate::s3::object::history::Slot;
 use crate::s3::object::lock::Guard;
 use crate::s3::object::{OBJECTS, VERSIONS, Version, mark};
 
+/// What a version's removal is called in the access log.
+const EXPIRED: &str = "S3.EXPIRE.OBJECT";
 /// Rows of a page.
 const PAGE: usize = 100;
 /// Uploads of a page: each has up to 10,000 parts.
@@ -94,7 +97,17 @@ fn current(
         let slot = Slot::new(bucket, &name);
         let meant = || rules.iter().filter(|rule| rule::matches(rule, key, version));
         if meant().any(|rule| rule::expires(rule, version).is_some_and(|at| at <= now)) {
-            mark(call, slot, By::Lifecycle)?;
+            let gone = mark(call, slot, By::Lifecycle)?;
+            if gone.marker {
+                tell(
+                    call,
+                    slot,
+                    "S3.CREATE.DELETEMARKER",
+                    (gone.version.as_deref(), None),
+                )?;
+            } else {
+                tell(call, slot, EXPIRED, (None, Some(version.size)))?;
+            }
             continue;
         }
         let class = meant()
@@ -119,6 +132,15 @@ fn transition(
     let mut version = version.clone();
     class.as_str().clone_into(&mut version.class);
     version.restoration = None;
+    let operation = match class {
+        model::TransitionStorageClass::DeepArchive => "S3.TRANSITION_GDA.OBJECT",
+        model::TransitionStorageClass::GlacierIr => "S3.TRANSITION_GIR.OBJECT",
+        model::TransitionStorageClass::IntelligentTiering => "S3.TRANSITION_INT.OBJECT",
+        model::TransitionStorageClass::OnezoneIa => "S3.TRANSITION_ZIA.OBJECT",
+        model::TransitionStorageClass::StandardIa => "S3.TRANSITION_SIA.OBJECT",
+        _ => "S3.TRANSITION.OBJECT",
+    };
+    tell(call, slot, operation, (version.id.as_deref(), Some(version.size)))?;
     change::amend(call, slot, Amended::Transitioned, version)
 }
 
@@ -184,8 +206,25 @@ fn drop_marker(
     let of_key = call.range(&VERSIONS, &(slot.bucket.name.as_str(), key), None, 2)?;
     if of_key.len() == 1 {
         change::remove(call, slot, By::Lifecycle, marker)?;
+        tell(call, slot, EXPIRED, (marker.id.as_deref(), None))?;
     }
     Ok(())
+}
+
+/// Tells the bucket's access log what was done to an object.
+fn tell(
+    call: &mut Call<'_>,
+    slot: Slot<'_>,
+    operation: &'static str,
+    (version, size): (Option<&str>, Option<u64>),
+) -> Result<()> {
+    let done = Done {
+        operation,
+        key: slot.key,
+        version,
+        size,
+    };
+    log::done(call, slot.bucket, &done)
 }
 
 /// What becomes of a version that is not current.
@@ -205,6 +244,8 @@ fn old(
     if meant().any(|rule| rule::expires_noncurrent(rule, since, newer, now)) {
         if version.lock.guard(call.now) == Guard::None {
             change::remove(call, slot, By::Lifecycle, version)?;
+            let size = (!version.is_marker()).then_some(version.size);
+            tell(call, slot, EXPIRED, (version.id.as_deref(), size))?;
         }
         return Ok(());
     }
@@ -246,6 +287,8 @@ fn uploads(
         });
         if due {
             multipart::discard(call, &row, &upload.id)?;
+            let name = text(&row.1);
+            tell(call, Slot::new(bucket, &name), "S3.DELETE.UPLOAD", (None, None))?;
             ended += 1;
         }
         last = Some(Place {

@@ -5,6 +5,7 @@
 //! Invariant: the cost of a page is that of its lines.
 
 mod objects;
+mod on_list;
 pub(crate) mod page;
 mod rows;
 mod versions;

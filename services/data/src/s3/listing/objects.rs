@@ -3,69 +3,21 @@
 use std::sync::Arc;
 
 use api::s3 as model;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
+use pipeline::{Look, Result};
 use wire::Timestamp;
 
+use super::on_list::on_list;
 use super::page::{self, Names};
 use super::rows::{Objects, Under};
 use super::walk::{Line, Page, Position, walk};
-use crate::s3::bucket::BucketTarget;
-use crate::s3::locate;
 use crate::s3::object::Version;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::target::LIST;
-use crate::s3::payer;
 
-const CONDITIONS: &[&str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
-
-/// Sets the condition keys of a list.
-pub(super) fn conditions(
-    context: &mut Context,
-    prefix: Option<&String>,
-    delimiter: Option<&String>,
-    size: Option<i32>,
-) {
-    if let Some(prefix) = prefix {
-        context.insert("s3:prefix", prefix.clone());
-    }
-    if let Some(delimiter) = delimiter {
-        context.insert("s3:delimiter", delimiter.clone());
-    }
-    if let Some(size) = size {
-        context.insert("s3:max-keys", size.to_string());
-    }
-}
-
-/// Lists objects, a page behind a key.
-pub struct ListObjects;
-
-impl Operation for ListObjects {
-    type Input = model::ListObjectsRequest;
-    type Output = model::ListObjectsOutput;
-    type Target = BucketTarget;
-    const ACCESS: Access = LIST;
-    const CONDITIONS: &'static [&'static str] = CONDITIONS;
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        conditions(
-            context,
-            input.prefix.as_ref(),
-            input.delimiter.as_ref(),
-            input.max_keys,
-        );
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        bucket: Authorized<BucketTarget>,
-        input: Self::Input,
-    ) -> Result<Self::Output> {
-        let charged = payer::charge(call, &bucket, input.request_payer)?;
+on_list! {
+    /// Lists objects, a page behind a key.
+    ListObjects(model::ListObjectsRequest) -> model::ListObjectsOutput, LIST;
+    |call, bucket, input, charged| {
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();
@@ -99,35 +51,10 @@ impl Operation for ListObjects {
     }
 }
 
-/// Lists objects, a page behind a token or a key.
-pub struct ListObjectsV2;
-
-impl Operation for ListObjectsV2 {
-    type Input = model::ListObjectsV2Request;
-    type Output = model::ListObjectsV2Output;
-    type Target = BucketTarget;
-    const ACCESS: Access = LIST;
-    const CONDITIONS: &'static [&'static str] = CONDITIONS;
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        conditions(
-            context,
-            input.prefix.as_ref(),
-            input.delimiter.as_ref(),
-            input.max_keys,
-        );
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        bucket: Authorized<BucketTarget>,
-        input: Self::Input,
-    ) -> Result<Self::Output> {
-        let charged = payer::charge(call, &bucket, input.request_payer)?;
+on_list! {
+    /// Lists objects, a page behind a token or a key.
+    ListObjectsV2(model::ListObjectsV2Request) -> model::ListObjectsV2Output, LIST;
+    |call, bucket, input, charged| {
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();

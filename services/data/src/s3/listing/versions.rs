@@ -1,50 +1,22 @@
 //! The list of a bucket's versions and delete markers.
 
 use api::s3 as model;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
+use pipeline::{Access, Call, Result};
 
-use super::objects::conditions;
+use super::on_list::on_list;
 use super::page::{self, Names};
 use super::rows::{Listed, Under, Versions};
 use super::walk::{Line, Position, walk};
 use crate::s3::bucket::BucketTarget;
-use crate::s3::locate;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::checksum::Kept;
 use crate::s3::object::history::Slot;
 use crate::s3::object::refusal::invalid_argument;
-use crate::s3::payer;
 
-/// Lists versions, a page behind a version.
-pub struct ListObjectVersions;
-
-impl Operation for ListObjectVersions {
-    type Input = model::ListObjectVersionsRequest;
-    type Output = model::ListObjectVersionsOutput;
-    type Target = BucketTarget;
-    const ACCESS: Access = Access::list("s3:ListBucketVersions");
-    const CONDITIONS: &'static [&'static str] = &["s3:delimiter", "s3:max-keys", "s3:prefix"];
-
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<BucketTarget>> {
-        locate::entrance(look, &input.bucket, input.expected_bucket_owner.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        conditions(
-            context,
-            input.prefix.as_ref(),
-            input.delimiter.as_ref(),
-            input.max_keys,
-        );
-    }
-
-    fn handle(
-        call: &mut Call<'_>,
-        bucket: Authorized<BucketTarget>,
-        input: Self::Input,
-    ) -> Result<Self::Output> {
-        let charged = payer::charge(call, &bucket, input.request_payer)?;
+on_list! {
+    /// Lists versions, a page behind a version.
+    ListObjectVersions(model::ListObjectVersionsRequest) -> model::ListObjectVersionsOutput, Access::list("s3:ListBucketVersions");
+    |call, bucket, input, charged| {
         let (limit, max_keys) = page::size(input.max_keys, "max-keys")?;
         let names = Names(input.encoding_type);
         let prefix = input.prefix.clone().unwrap_or_default();

@@ -5,12 +5,13 @@
 //! Source: S3 User Guide, "Amazon S3 server access log format".
 
 use http::HeaderMap;
-use pipeline::Ended;
 use pipeline::call::RequestFacts;
 use pipeline::identity::{Identity, IdentityType};
+use pipeline::{Ended, EndedPart, SignatureVersion, SignedIn};
 use policy::Principal;
 use wire::Timestamp;
 
+use super::Done;
 use crate::s3::bucket::Bucket;
 use crate::s3::canonical;
 
@@ -31,6 +32,7 @@ pub(super) fn of(
     let sent = Some(ended.sent).filter(|sent| *sent > 0 && ended.method != "HEAD");
     let (signed, how) = authentication(ended);
     let tls = facts.tls.as_ref();
+    let key = key(&bucket.name, facts.host.as_deref(), ended.path);
     let fields = [
         canonical::id_of(&bucket.account),
         bucket.name.clone(),
@@ -38,8 +40,8 @@ pub(super) fn of(
         facts.source_ip.clone(),
         requester(identity),
         facts.id.clone(),
-        operation(ended.operation, ended.method),
-        plain(key(&bucket.name, facts.host.as_deref(), ended.path)),
+        operation(ended.operation, ended.method, key.is_some()),
+        plain(key),
         quoted(Some(&format!("{} {} HTTP/1.1", ended.method, uri(ended)))),
         ended.status.to_string(),
         ended.code.unwrap_or(NONE).to_owned(),
@@ -62,6 +64,78 @@ pub(super) fn of(
         NONE.to_owned(),
     ];
     fields.join(" ")
+}
+
+/// The line of one of several objects that a request deleted.
+pub(super) fn of_part(
+    bucket: &Bucket,
+    identity: &Identity,
+    facts: &RequestFacts,
+    at: Timestamp,
+    (ended, part): (&Ended<'_>, &EndedPart),
+) -> String {
+    let (signed, how) = authentication(ended);
+    let tls = facts.tls.as_ref();
+    let none = || NONE.to_owned();
+    let fields = [
+        canonical::id_of(&bucket.account),
+        bucket.name.clone(),
+        format!("[{}]", moment(at)),
+        facts.source_ip.clone(),
+        requester(identity),
+        facts.id.clone(),
+        "BATCH.DELETE.OBJECT".to_owned(),
+        plain(Some(&encoded(&part.name))),
+        none(),
+        part.status.to_string(),
+        part.code.clone().unwrap_or_else(none),
+        none(),
+        part.size.map_or_else(none, |size| size.to_string()),
+        none(),
+        none(),
+        none(),
+        none(),
+        plain(part.version.as_deref()),
+        plain(text(ended.answer, "x-amz-id-2")),
+        signed.to_owned(),
+        tls.map_or(NONE, |tls| tls.cipher_suite).to_owned(),
+        how.to_owned(),
+        plain(facts.host.as_deref()),
+        tls.map_or(NONE, |tls| tls.version).to_owned(),
+        none(),
+        none(),
+        none(),
+    ];
+    fields.join(" ")
+}
+
+/// The line of what S3 did by a bucket's rules: nobody sent a request.
+pub(super) fn of_rule(bucket: &Bucket, at: Timestamp, id: &str, done: &Done<'_>) -> String {
+    let none = || NONE.to_owned();
+    let mut fields = vec![
+        canonical::id_of(&bucket.account),
+        bucket.name.clone(),
+        format!("[{}]", moment(at)),
+        none(),
+        "AmazonS3".to_owned(),
+        id.to_owned(),
+        done.operation.to_owned(),
+        plain(Some(&encoded(done.key))),
+    ];
+    // Request, status, code and bytes sent.
+    fields.extend(std::iter::repeat_with(none).take(4));
+    fields.push(done.size.map_or_else(none, |size| size.to_string()));
+    // Times, referer and agent.
+    fields.extend(std::iter::repeat_with(none).take(4));
+    fields.push(plain(done.version));
+    fields.extend(std::iter::repeat_with(none).take(9));
+    fields.join(" ")
+}
+
+/// A key as a path has it.
+fn encoded(key: &str) -> String {
+    let segments: Vec<String> = key.split('/').map(wire::sigv4::percent_encode).collect();
+    segments.join("/")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -154,12 +228,17 @@ fn version(query: &str) -> Option<&str> {
 
 /// The signature's version, and where it was.
 fn authentication(ended: &Ended<'_>) -> (&'static str, &'static str) {
-    if ended.headers.contains_key("authorization") {
-        ("SigV4", "AuthHeader")
-    } else if ended.query.contains("X-Amz-Signature=") {
-        ("SigV4", "QueryString")
-    } else {
-        (NONE, NONE)
+    let header = text(ended.headers, "authorization");
+    if header.is_some_and(|said| said.starts_with("AWS ")) {
+        return ("SigV2", "AuthHeader");
+    }
+    match ended.signed.as_ref().map(|signed| (signed.place, signed.version)) {
+        Some((SignedIn::Form, SignatureVersion::V2)) => ("SigV2", NONE),
+        Some((SignedIn::Form, SignatureVersion::V4)) => ("SigV4", NONE),
+        _ if header.is_some() => ("SigV4", "AuthHeader"),
+        _ if ended.query.contains("X-Amz-Signature=") => ("SigV4", "QueryString"),
+        _ if ended.query.contains("AWSAccessKeyId=") => ("SigV2", "QueryString"),
+        _ => (NONE, NONE),
     }
 }
 
@@ -184,11 +263,12 @@ fn object_size(ended: &Ended<'_>) -> Option<u64> {
 }
 
 /// `REST.GET.OBJECT`, and `WEBSITE.GET.OBJECT` of a website's visitor.
-fn operation(name: &str, method: &str) -> String {
+fn operation(name: &str, method: &str, keyed: bool) -> String {
     if name == "WebsiteGetObject" {
         return format!("WEBSITE.{method}.OBJECT");
     }
     let whole = match name {
+        "" if keyed => return format!("REST.{method}.OBJECT"),
         "CopyObject" => Some("REST.COPY.OBJECT"),
         "UploadPartCopy" => Some("REST.COPY.PART"),
         "DeleteObjects" => Some("REST.POST.MULTI_OBJECT_DELETE"),
@@ -259,6 +339,9 @@ mod tests {
 
     #[test]
     fn operations_are_named_by_method_and_resource() {
+        assert_eq!(operation("", "PATCH", true), "REST.PATCH.OBJECT");
+        let operation = |name, method| operation(name, method, false);
+        assert_eq!(operation("", "PATCH"), "REST.PATCH.BUCKET");
         assert_eq!(operation("PutObject", "PUT"), "REST.PUT.OBJECT");
         assert_eq!(operation("ListObjectsV2", "GET"), "REST.GET.BUCKET");
         assert_eq!(operation("GetBucketLogging", "GET"), "REST.GET.LOGGING_STATUS");

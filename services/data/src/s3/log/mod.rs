@@ -10,9 +10,9 @@ use pipeline::gateway::Follower;
 use pipeline::{Call, Ended, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
-use wire::Timestamp;
+use wire::{Fault, Timestamp};
 
-use super::bucket::{BUCKETS, Logging};
+use super::bucket::{BUCKETS, Bucket, Logging};
 
 mod deliver;
 mod line;
@@ -59,8 +59,45 @@ fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
     };
     let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
     let text = line::of(&bucket, call.identity, call.request, at, ended);
-    let row = (name.to_owned(), at.0, call.request.id.clone());
-    call.put(&LINES, &row, Line(text))?;
+    let id = call.request.id.clone();
+    keep(call, &bucket, (at, &id), text)?;
+    for (number, part) in ended.parts.iter().enumerate() {
+        let text = line::of_part(&bucket, call.identity, call.request, at, (ended, part));
+        keep(call, &bucket, (at, &format!("{id}.{number:04}")), text)?;
+    }
+    plan(call, &bucket, logging)
+}
+
+/// What S3 itself does to an object, or to an upload.
+pub(crate) struct Done<'a> {
+    /// `S3.EXPIRE.OBJECT`
+    pub(crate) operation: &'static str,
+    pub(crate) key: &'a str,
+    pub(crate) version: Option<&'a str>,
+    /// In bytes.
+    pub(crate) size: Option<u64>,
+}
+
+/// Keeps the line of what a bucket's rules had done, if the bucket is logged.
+pub(crate) fn done(call: &mut Call<'_>, bucket: &Bucket, done: &Done<'_>) -> Result<()> {
+    let Some(logging) = &bucket.logging else {
+        return Ok(());
+    };
+    let id = crypto::random::hex(call.random(), 8).map_err(Fault::internal)?;
+    let (id, at) = (id.to_ascii_uppercase(), call.now);
+    let text = line::of_rule(bucket, at, &id, done);
+    keep(call, bucket, (at, &id), text)?;
+    plan(call, bucket, logging)
+}
+
+fn keep(call: &mut Call<'_>, bucket: &Bucket, (at, id): (Timestamp, &str), text: String) -> Result<()> {
+    let row = (bucket.name.clone(), at.0, id.to_owned());
+    call.put(&LINES, &row, Line(text))
+}
+
+/// Plans the delivery of a bucket's lines, unless one is planned.
+fn plan(call: &mut Call<'_>, bucket: &Bucket, logging: &Logging) -> Result<()> {
+    let name = bucket.name.as_str();
     if call.get(&PLANNED, name)?.is_some() {
         return Ok(());
     }

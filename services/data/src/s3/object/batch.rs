@@ -2,7 +2,7 @@
 
 use api::s3 as model;
 use pipeline::operation::Level;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, Authorized, Call, EndedPart, Found, Look, Operation, Result};
 use policy::Context;
 use wire::Fault;
 use wire::fault::{Code, Common};
@@ -55,9 +55,14 @@ impl Operation for DeleteObjects {
         let quiet = input.delete.quiet == Some(true);
         let bypass = input.bypass_governance_retention == Some(true);
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        let logged = bucket.logging.is_some();
         for object in objects {
             let version = named_version(&object).map(str::to_owned);
-            match one(call, &bucket, &object, bypass) {
+            let ended = one(call, &bucket, &object, bypass);
+            if logged {
+                call.follow_part(told(&object, ended.as_ref()));
+            }
+            match ended {
                 Ok(_) if quiet => {}
                 Ok(gone) => deleted.push(model::DeletedObject {
                     delete_marker: gone.marker.then_some(true),
@@ -79,6 +84,20 @@ impl Operation for DeleteObjects {
             errors: Some(errors).filter(|errors| !errors.is_empty()),
             request_charged: charged,
         })
+    }
+}
+
+/// How the deletion of one object ended, for the access log.
+fn told(named: &model::ObjectIdentifier, ended: std::result::Result<&Gone, &Fault>) -> EndedPart {
+    EndedPart {
+        name: named.key.clone(),
+        version: named.version_id.clone().filter(|id| !id.is_empty()),
+        status: match ended {
+            Ok(_) => 204,
+            Err(refused) => status(refused),
+        },
+        code: ended.err().map(code),
+        size: None,
     }
 }
 
@@ -115,6 +134,15 @@ fn one(
 /// An empty id names no version.
 fn named_version(named: &model::ObjectIdentifier) -> Option<&str> {
     named.version_id.as_deref().filter(|id| !id.is_empty())
+}
+
+const fn status(refused: &Fault) -> u16 {
+    match &refused.code {
+        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
+        Code::Common(Common::AccessDenied) => 403,
+        Code::Common(Common::NotImplemented) => 501,
+        Code::Common(_) => 500,
+    }
 }
 
 /// The code of a refusal, as the answer's lines have it.

@@ -27,11 +27,7 @@ pub(crate) fn of(
             continue;
         }
         skipped.get_or_insert(start);
-        let place = Place {
-            bucket: &slot.bucket.name,
-            key: slot.key,
-            label: label(version, piece.part),
-        };
+        let place = place(slot, version, piece.part);
         let keys = opener.unwrap(call, &place, &piece.keys)?;
         segments.push(Segment {
             content: piece.content,
@@ -49,6 +45,24 @@ pub(crate) fn of(
         range: (!whole).then_some(range),
         ..source
     })
+}
+
+/// What the keys of a version's piece are bound to: its own place, or that of the version whose contents it shares.
+pub(crate) fn place<'a>(slot: Slot<'a>, version: &'a Version, part: u16) -> Place<'a> {
+    let shares = version
+        .replication
+        .as_ref()
+        .and_then(|state| state.shares.as_ref());
+    let (bucket, label) = match (shares, &version.body) {
+        (Some(shares), Body::One(_)) => (&shares.bucket, shares.sequence.to_string()),
+        (Some(shares), _) => (&shares.bucket, label(version, part)),
+        (None, _) => (&slot.bucket.name, label(version, part)),
+    };
+    Place {
+        bucket,
+        key: slot.key,
+        label,
+    }
 }
 
 /// What the keys of a version's piece are bound to, beside bucket and key.

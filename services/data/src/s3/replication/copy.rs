@@ -12,13 +12,14 @@ use wire::{Document, Fault};
 use super::role::Session;
 use super::run::{Came, Step, Task};
 use super::staged::{self, STEP, Staged};
-use super::state::Replication;
+use super::state::{Replication, Shares};
 use super::{BY, What, rule};
 use crate::s3::access;
 use crate::s3::acl::Acl;
 use crate::s3::bucket::{BUCKETS, Bucket, BucketTarget, Versioning};
 use crate::s3::encryption::{Applied, Customer, Opener, Place, Plan};
 use crate::s3::fault::{invalid_request, no_such_bucket};
+use crate::s3::multipart;
 use crate::s3::notification::{self, Event};
 use crate::s3::object::history::Slot;
 use crate::s3::object::target::{LIST, ObjectTarget};
@@ -117,21 +118,18 @@ fn bytes(
     step: &mut Step,
 ) -> Result<(Vec<(Piece, Vec<Secret>)>, usize)> {
     // What lies under a customer's key opens for nobody else, so there is nothing to seal anew.
-    step.reason = "SrcObjectNotEligible";
-    let customer = Customer::default();
-    task.version.encryption.expect_customer(&customer)?;
+    if matches!(task.version.encryption, Applied::Customer(_)) {
+        return Ok((Vec::new(), 0));
+    }
     step.reason = "SrcKmsKeyInvalidState";
     let (bucket, key) = (task.source.as_ref(), task.due.key.as_str());
-    let opener = Opener::of(call, &task.version.encryption, bucket, key, &customer)?;
-    let pieces = Slot::new(bucket, key).pieces(call, task.version)?;
+    let opener = Opener::of(call, &task.version.encryption, bucket, key, &Customer::default())?;
+    let slot = Slot::new(bucket, key);
+    let pieces = slot.pieces(call, task.version)?;
     let count = pieces.len();
     let mut opened = Vec::new();
     for piece in pieces.into_iter().skip(from).take(STEP) {
-        let place = Place {
-            bucket: &bucket.name,
-            key,
-            label: source::label(task.version, piece.part),
-        };
+        let place = source::place(slot, task.version, piece.part);
         let keys = opener.unwrap(call, &place, &piece.keys)?;
         opened.push((piece, keys));
     }
@@ -203,6 +201,7 @@ fn takes_tags(call: &mut Call<'_>, object: &ObjectTarget, read: &Read) -> Result
 }
 
 /// What the copy will be beside its bytes, once the role may make it.
+#[derive(Clone)]
 struct Draft {
     object: ObjectTarget,
     class: String,
@@ -277,6 +276,25 @@ fn object(
         None
     };
     step.reason = "DstPutObjectNotPermitted";
+    if let (Some(plan), Applied::Customer(_)) = (&plan, &version.encryption) {
+        step.writes = true;
+        let slot = draft.object.slot();
+        let sequence = slot.free(call, version.sequence)?;
+        let shares = Shares {
+            bucket: due.bucket.clone(),
+            sequence: version.sequence,
+        };
+        let pieces = shared(call, task)?;
+        let copied = copied(
+            call,
+            task,
+            target,
+            (draft.clone(), plan),
+            (sequence, Some(shares)),
+        )?;
+        place(call, slot, copied, pieces)?;
+        return Ok(Came::Whole);
+    }
     let mut pieces = Vec::new();
     if last {
         for piece in &staged.0 {
@@ -300,22 +318,40 @@ fn object(
         return Ok(Came::Part);
     };
     staged::clear(call, due)?;
-    finish(call, task, target, (draft, plan), pieces)?;
-    Ok(Came::Whole)
-}
-
-/// Writes the copy, whose bytes are all there.
-fn finish(
-    call: &mut Call<'_>,
-    task: &Task<'_>,
-    target: &Arc<Bucket>,
-    (draft, plan): (Draft, Plan),
-    pieces: Vec<(Piece, Vec<Secret>)>,
-) -> Result<()> {
-    let version = task.version;
     let slot = draft.object.slot();
     let sequence = slot.free(call, version.sequence)?;
     let pieces = wrapped(call, task, (&plan, sequence), pieces)?;
+    let copied = copied(call, task, target, (draft.clone(), &plan), (sequence, None))?;
+    place(call, slot, copied, pieces)?;
+    Ok(Came::Whole)
+}
+
+/// Lets the copy name the source's contents, and the source know that they are shared.
+fn shared(call: &mut Call<'_>, task: &Task<'_>) -> Result<Vec<Piece>> {
+    let slot = Slot::new(task.source, &task.due.key);
+    let mut pieces = slot.pieces(call, task.version)?;
+    for piece in &mut pieces {
+        piece.content = call.share(&piece.content)?;
+    }
+    let mut own = (**task.version).clone();
+    match &mut own.body {
+        Body::One(piece) => pieces.first().into_iter().for_each(|own| piece.clone_from(own)),
+        Body::Parts { .. } => slot.keep_pieces(call, own.sequence, pieces.clone())?,
+        Body::None => {}
+    }
+    slot.amend(call, own)?;
+    Ok(pieces)
+}
+
+/// The copy's record.
+fn copied(
+    call: &mut Call<'_>,
+    task: &Task<'_>,
+    target: &Arc<Bucket>,
+    (draft, plan): (Draft, &Plan),
+    (sequence, shares): (u64, Option<Shares>),
+) -> Result<Version> {
+    let version = task.version;
     let lock = if version.lock.is_open() {
         lock::Asked::default().resolve(call, target)?
     } else {
@@ -329,13 +365,16 @@ fn finish(
         lock,
         encryption: plan.applied().clone(),
         restoration: None,
-        replication: Some(Box::new(Replication::REPLICA)),
+        replication: Some(Box::new(Replication {
+            shares,
+            ..Replication::REPLICA
+        })),
         ..(**version).clone()
     };
     if !draft.tags {
         copied.tags.clear();
     }
-    place(call, slot, copied, pieces)
+    Ok(copied)
 }
 
 /// Puts the copy among the versions of its key.
@@ -414,6 +453,7 @@ fn marker(call: &mut Call<'_>, task: &Task<'_>, target: &Arc<Bucket>, step: &mut
         slot,
         &Event::marked("ObjectRemoved:DeleteMarkerCreated", &copied),
     )?;
+    multipart::note_deletion(call, &target.name, &task.due.key)?;
     slot.insert(call, copied)?;
     Ok(Came::Whole)
 }

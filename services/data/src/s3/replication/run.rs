@@ -71,12 +71,12 @@ fn run(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         writes: false,
     };
     match attempt(call, (&source, &version), &due, &mut step) {
-        Ok(Came::Whole) => settle(call, slot, &version, &due, State::Completed),
+        Ok(Came::Whole) => settle(call, slot, &due, State::Completed),
         Ok(Came::Part) => again(call, &source, &due),
         Err(fault) if step.writes => Err(fault),
         Err(_refused) => {
             staged::discard(call, &due)?;
-            settle(call, slot, &version, &due, State::Failed)?;
+            settle(call, slot, &due, State::Failed)?;
             tell(call, slot, &version, &due, step.reason)
         }
     }
@@ -107,8 +107,12 @@ fn attempt(
 }
 
 /// Notes what came of a copy in the source's record.
-fn settle(call: &mut Call<'_>, slot: Slot<'_>, version: &Version, due: &Due, state: State) -> Result<()> {
-    let mut version = version.clone();
+fn settle(call: &mut Call<'_>, slot: Slot<'_>, due: &Due, state: State) -> Result<()> {
+    // The copy may have changed what is there.
+    let Some(version) = slot.version(call, &due.id)? else {
+        return Ok(());
+    };
+    let mut version = (*version).clone();
     if let Some(replication) = &mut version.replication {
         replication.set(&due.to, state);
     }

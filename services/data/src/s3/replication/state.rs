@@ -27,6 +27,15 @@ pub(crate) struct Copied {
     pub(crate) state: State,
 }
 
+/// Whose contents a copy shares: the keys are bound to the other bucket and the number that the version has there.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Shares {
+    #[serde(rename = "b")]
+    pub(crate) bucket: String,
+    #[serde(rename = "q")]
+    pub(crate) sequence: u64,
+}
+
 /// What a version is to replication. A version that no rule means has none of this.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Replication {
@@ -36,6 +45,9 @@ pub(crate) struct Replication {
     /// Of a replica: where changes of its tags, list and lock go back to.
     #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) copies: Vec<Copied>,
+    /// Of a copy under a customer's key, which nobody else can seal anew.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shares: Option<Shares>,
 }
 
 impl Replication {
@@ -43,6 +55,7 @@ impl Replication {
     pub(crate) const REPLICA: Self = Self {
         replica: true,
         copies: Vec::new(),
+        shares: None,
     };
 
     fn any(&self, state: State) -> bool {
@@ -100,6 +113,7 @@ mod tests {
         let replication = Replication {
             replica,
             copies: copies.collect(),
+            shares: None,
         };
         replication.status()
     }

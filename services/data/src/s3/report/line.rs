@@ -150,6 +150,12 @@ impl Writer {
             Field::ETag => version.etag.clone(),
             Field::StorageClass => version.class().as_str().to_owned(),
             Field::IsMultipartUploaded => truth(matches!(version.body, Body::Parts { .. })).to_owned(),
+            Field::ReplicationStatus => {
+                let status = version.replication.as_ref().and_then(|state| state.status());
+                status
+                    .map(|status| status.as_str().to_owned())
+                    .unwrap_or_default()
+            }
             Field::EncryptionStatus => encryption(&version.encryption).to_owned(),
             Field::ObjectLockRetainUntilDate => version
                 .lock

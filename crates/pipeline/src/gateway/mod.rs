@@ -255,11 +255,8 @@ impl Gateway {
             }
         };
         facts.signed = prepared.signed.take();
-        let Route {
-            service,
-            operation,
-            protocol,
-        } = prepared.route;
+        let route = prepared.route;
+        let (service, operation, protocol) = (route.service, route.operation, route.protocol);
         let proven = prepared.is_proven(&incoming.standing);
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
@@ -276,13 +273,7 @@ impl Gateway {
         let answered = self.execute(prepared, &facts, contents, again).await;
         let followed = answered.followed.zip(self.trail(service.name).follower);
         let mut code = code(service, protocol, &answered.outcome);
-        let encoded = answered
-            .outcome
-            .and_then(|output| protocol::encode(service, operation, protocol, &output, &facts.id))
-            .unwrap_or_else(|fault| {
-                report(&fault, &facts.id);
-                protocol::encode_fault(Some(service), protocol, &fault, &facts.id)
-            });
+        let encoded = encoded(route, answered.outcome, &facts.id);
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
             let stranger = (!proven).then(|| incoming.peer.ip());
@@ -376,6 +367,21 @@ fn report(fault: &Fault, id: &str) {
             eprintln!();
         }
     }
+}
+
+/// What an operation came to, in the protocol that its client spoke.
+fn encoded(route: Route, outcome: Result<Document>, id: &str) -> protocol::Encoded {
+    let Route {
+        service,
+        operation,
+        protocol,
+    } = route;
+    outcome
+        .and_then(|output| protocol::encode(service, operation, protocol, &output, id))
+        .unwrap_or_else(|fault| {
+            report(&fault, id);
+            protocol::encode_fault(Some(service), protocol, &fault, id)
+        })
 }
 
 /// The code of a refusal, as clients see it.

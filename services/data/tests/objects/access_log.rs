@@ -242,7 +242,7 @@ fn requests_that_prove_nothing_are_told() {
         assert!(line.contains(what), "{what}: {line}");
         let fields: Vec<_> = line.split(' ').collect();
         assert_eq!(fields[5] != "-", requester, "{line}");
-        assert_eq!(fields.len() > 20, true, "{line}");
+        assert!(fields.len() > 20, "{line}");
     }
 }
 

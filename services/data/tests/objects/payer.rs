@@ -113,8 +113,12 @@ fn others_say_that_they_pay_and_are_told_that_they_do() {
         let paid = send(&stranger, &[("x-amz-request-payer", "requester")]).fine();
         assert_eq!(paid.header(CHARGED).is_some(), *told, "{what}");
     }
-    let again = uploaded(&here, &stranger);
-    let query = format!("uploadId={again}");
+}
+
+#[test]
+fn who_aborts_an_upload_pays_too() {
+    let (here, stranger) = paid();
+    let query = format!("uploadId={}", uploaded(&here, &stranger));
     let abort = |headers| here.send_as(&stranger, "DELETE", "/bucket/big", &query, headers, b"");
     abort(&[]).refused(403, "AccessDenied");
     assert!(

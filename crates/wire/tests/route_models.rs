@@ -72,6 +72,11 @@ fn request(service: &Service, operation: &Operation) -> (String, String, HeaderM
     let literals = operation.uri.query.iter();
     let mut query: Vec<String> = literals.map(|(name, value)| format!("{name}={value}")).collect();
     let mut headers = HeaderMap::new();
+    if service.name == "s3control" {
+        // Its paths may be a bucket's too; the host tells.
+        let host = HeaderValue::from_static("111122223333.s3-control.us-east-1.amazonaws.com");
+        headers.insert(http::header::HOST, host);
+    }
     let shape = operation.input.and_then(|id| service.shape(id));
     if let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) {
         for member in structure.members.iter().filter(|member| member.required) {

@@ -19,6 +19,8 @@ def handler(event, context):
 
 
 class Requesters(Judge):
+    OPTIONS = ("--clock-control",)
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -81,3 +83,28 @@ class Requesters(Judge):
         self.assertEqual(read("report"), {"error": "AccessDenied"})
         self.iam.delete_role_policy(RoleName="application", PolicyName="own")
         self.assertEqual(read("payroll"), {"error": "AccessDenied"})
+
+    def test_the_resource_itself_asks_under_its_own_name(self):
+        """S1.24: beside users, people and applications (S1.29) there is the resource: a bucket that delivers the list of what it holds is
+        known by its ARN and let in by it alone."""
+        self.s3.create_bucket(Bucket="lists")
+        self.s3.create_bucket(Bucket="stranger")
+        only = {**statement("s3:PutObject", "arn:aws:s3:::lists/*"), "Principal": {"Service": "s3.amazonaws.com"}}
+        only["Condition"] = {
+            "ArnLike": {"aws:SourceArn": "arn:aws:s3:::shared"},
+            "StringEquals": {"aws:SourceAccount": self.server.account},
+        }
+        self.s3.put_bucket_policy(Bucket="lists", Policy=policy(only))
+        destination = {"Bucket": "arn:aws:s3:::lists", "Format": "CSV", "AccountId": self.server.account}
+        for bucket in ("shared", "stranger"):
+            self.s3.put_bucket_inventory_configuration(Bucket=bucket, Id="all", InventoryConfiguration={
+                "Id": "all", "Destination": {"S3BucketDestination": destination}, "IsEnabled": True,
+                "IncludedObjectVersions": "Current", "Schedule": {"Frequency": "Daily"},
+            })
+        self.server.ringwork("clock", "advance", "1d")
+        keys = [found["Key"] for found in self.s3.list_objects_v2(Bucket="lists").get("Contents", [])]
+        self.assertTrue(any(key.startswith("shared/all/") and key.endswith("/manifest.json") for key in keys), keys)
+        self.assertEqual([key for key in keys if key.startswith("stranger/")], [])
+        # Neither the service's name nor the policy opens the door to anybody else.
+        ann = self.server.client("s3", self.user("eve", statement("s3:PutObject", "arn:aws:s3:::stranger/*")))
+        self.refused("AccessDenied", ann.put_object, Bucket="lists", Key="shared/all/x", Body=b"x", status=403)

@@ -163,6 +163,11 @@ pub(super) fn write(
     call.act_as_session(BY, session.credential(), &region, (operation, &shown), |call| {
         step.reason = "DstBucketNotFound";
         let target = target.ok_or_else(|| no_such_bucket(&due.to))?;
+        // A bucket of the name may have come into other hands since the rule was made.
+        let owner = task.rule.destination.account.as_ref();
+        if owner.is_some_and(|owner| *owner != target.account) {
+            return Err(Fault::access_denied("Access Denied"));
+        }
         call.share_with(&target.account);
         step.reason = "DstBucketUnversioned";
         if target.versioning != Versioning::Enabled {

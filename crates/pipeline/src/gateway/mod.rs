@@ -263,9 +263,9 @@ impl Gateway {
         facts.signed = prepared.signed.take();
         let route = prepared.route;
         let (service, operation, protocol) = (route.service, route.operation, route.protocol);
-        let proven = prepared.is_proven(&incoming.standing);
-        // It only looked as if it were signed, and is served for nobody.
-        let guest = (claims && !proven).then(|| self.strangers.enter(incoming.peer.ip()));
+        let stranger = (!prepared.is_proven(&incoming.standing)).then(|| incoming.peer.ip());
+        // What only looked as if it were signed is served for nobody too.
+        let guest = stranger.filter(|_| claims).map(|peer| self.strangers.enter(peer));
         if matches!(guest, Some(None)) {
             return self.shed_as(Some(service), protocol, &facts, wall).await;
         }
@@ -287,7 +287,6 @@ impl Gateway {
         let encoded = encoded(route, answered.outcome, &facts.id);
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
-            let stranger = (!proven).then(|| incoming.peer.ip());
             match self.strangers.hold(stranger, delivery) {
                 Some(delivery) => answer.body = delivery,
                 None => {

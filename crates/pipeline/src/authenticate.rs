@@ -194,6 +194,7 @@ pub(crate) fn verify_old(
         return Err(sigv2::unsupported().into());
     }
     sigv2::check_time(claim, wall.seconds())?;
+    sigv2::check_query(parts)?;
     let credential = credential_of_objects(look, &claim.access_key_id, claim.session_token.as_deref())?;
     let text = sigv2::string_to_sign(claim, parts);
     let given = base64::engine::general_purpose::STANDARD.decode(claim.signature.as_bytes());

@@ -220,6 +220,31 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Refuses a query that would sign as another one: of its values only the decoded text is signed, with nothing around it.
+///
+/// # Errors
+/// `InvalidArgument` for a value in which another sub-resource, or another header's line, seems to begin.
+pub fn check_query(parts: &Parts<'_>) -> Result<(), Fault> {
+    for pair in parts.query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (percent_decode(name), percent_decode(value));
+        let begins = |part: &str| is_subresource(part.split('=').next().unwrap_or(part));
+        let two = if is_subresource(&name) {
+            value.split('&').skip(1).any(begins)
+        } else {
+            name.to_ascii_lowercase().starts_with("x-amz-") && value.contains('\n')
+        };
+        if two {
+            let shown: String = name.chars().take(64).collect();
+            let message = "The value of a query parameter is ambiguous in Signature Version 2.";
+            return Err(Fault::plain("InvalidArgument", 400, message)
+                .with("ArgumentName", Document::String(shown))
+                .with("ArgumentValue", Document::String(String::new())));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a name in a query belongs to the signed resource.
 pub fn is_subresource(name: &str) -> bool {
     SUBRESOURCES.binary_search(&name).is_ok()
@@ -288,7 +313,7 @@ fn string_of(claim: &Claim<'_>, parts: &Parts<'_>, path: &str) -> String {
             amz.entry(name.as_str().to_owned()).or_default().push(value);
         }
     }
-    let mut resource: Vec<(&str, Option<String>)> = Vec::new();
+    let mut resource: Vec<(Cow<'_, str>, Option<String>)> = Vec::new();
     for pair in parts.query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair
             .split_once('=')
@@ -297,7 +322,9 @@ fn string_of(claim: &Claim<'_>, parts: &Parts<'_>, path: &str) -> String {
             let bytes = decode_bytes(value.unwrap_or_default(), false);
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        if is_subresource(name) {
+        // Whoever reads the query decodes its names first.
+        let name = percent_decode(name);
+        if is_subresource(&name) {
             resource.push((name, value.map(|_| plain())));
             continue;
         }
@@ -305,7 +332,7 @@ fn string_of(claim: &Claim<'_>, parts: &Parts<'_>, path: &str) -> String {
             continue;
         }
         // Whoever presigns moves headers into the query, where they count as such.
-        let lower = percent_decode(name).to_ascii_lowercase();
+        let lower = name.to_ascii_lowercase();
         let value = || percent_decode(value.unwrap_or_default());
         match lower.as_str() {
             "content-md5" => _ = named.entry("content-md5").or_insert_with(value),
@@ -332,7 +359,7 @@ fn string_of(claim: &Claim<'_>, parts: &Parts<'_>, path: &str) -> String {
         out.push_str(&format!("{name}:{}\n", values.join(",")));
     }
     out.push_str(path);
-    resource.sort_by_key(|(name, _)| *name);
+    resource.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (at, (name, value)) in resource.iter().enumerate() {
         out.push(if at == 0 { '?' } else { '&' });
         out.push_str(name);

@@ -26,6 +26,7 @@ use crate::operation::Result;
 use crate::origin::Asking;
 use crate::payload::Payload;
 use crate::signed::Signed;
+use crate::strangers::Guest;
 
 /// Who sent a form, and how that was proven.
 type Sender = (Arc<Identity>, Option<Signed>);
@@ -82,10 +83,11 @@ impl Gateway {
         Some((service, self.environment.services.form(service.name)?))
     }
 
-    /// Serves a form.
+    /// Serves a form. `guest` is the place of the stranger whom its sender is taken for until its signature holds.
     pub(super) async fn serve_form(
         &self,
         (service, rules): (&'static Service, &'static FormRules),
+        guest: Option<Guest>,
         incoming: Incoming,
         facts: RequestFacts,
         wall: Timestamp,
@@ -115,7 +117,10 @@ impl Gateway {
         };
         match self.admit_form(&posted, body, wall).await {
             Ok(admitted) => {
-                if admitted.prepared.signed.is_some() {
+                let signed = admitted.prepared.signed.is_some();
+                // Whoever signed takes no place of strangers from here on.
+                let _guest = guest.filter(|_| !signed);
+                if signed {
                     incoming.standing.prove();
                 }
                 self.upload(posted, admitted, asking, facts, wall).await

@@ -201,7 +201,17 @@ impl Gateway {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
         let site = route::website(&incoming.headers);
-        let unsigned = site.is_some() || shed::is_unsigned(&incoming);
+        let head = Parts {
+            method: incoming.method.as_str(),
+            path: &incoming.path,
+            query: &incoming.query,
+            headers: &incoming.headers,
+            body: &[],
+        };
+        let form = self.form_of(&head);
+        // Nobody verifies what such a request shows.
+        let unverified = site.is_some() || form.is_some() || incoming.method == http::Method::OPTIONS;
+        let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
         let guest = unsigned.then(|| self.strangers.enter(peer));
         if matches!(guest, Some(None)) {
@@ -213,15 +223,11 @@ impl Gateway {
         if let Some(bucket) = site {
             return self.visit(&bucket, incoming, &facts, wall).await;
         }
-        let head = Parts {
-            method: incoming.method.as_str(),
-            path: &incoming.path,
-            query: &incoming.query,
-            headers: &incoming.headers,
-            body: &[],
-        };
-        match self.form_of(&head) {
-            Some(form) => self.serve_form(form, incoming, facts, wall).await,
+        match form {
+            Some(form) => {
+                self.serve_form(form, guest.flatten(), incoming, facts, wall)
+                    .await
+            }
             None => self.operate(incoming, facts, wall).await,
         }
     }
@@ -257,7 +263,12 @@ impl Gateway {
         facts.signed = prepared.signed.take();
         let route = prepared.route;
         let (service, operation, protocol) = (route.service, route.operation, route.protocol);
-        let proven = prepared.is_proven(&incoming.standing);
+        let stranger = (!prepared.is_proven(&incoming.standing)).then(|| incoming.peer.ip());
+        // What only looked as if it were signed is served for nobody too.
+        let guest = stranger.filter(|_| claims).map(|peer| self.strangers.enter(peer));
+        if matches!(guest, Some(None)) {
+            return self.shed_as(Some(service), protocol, &facts, wall).await;
+        }
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
         let contents = match arriving.zip(prepared.payload.take()) {
@@ -276,7 +287,6 @@ impl Gateway {
         let encoded = encoded(route, answered.outcome, &facts.id);
         let mut answer = answer(encoded, answered.denial);
         if let Some(delivery) = answered.delivery {
-            let stranger = (!proven).then(|| incoming.peer.ip());
             match self.strangers.hold(stranger, delivery) {
                 Some(delivery) => answer.body = delivery,
                 None => {

@@ -149,3 +149,100 @@ impl Gateway {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method};
+    use wire::typed::Empty;
+
+    use super::*;
+    use crate::call::{Call, Look};
+    use crate::form::{FormAnswer, FormRules};
+    use crate::front::{Body, Standing};
+    use crate::gateway::Tables;
+    use crate::ledger::scan::tests::Nobody;
+    use crate::operation::{Access, Endpoint, Operation, Result};
+    use crate::resource::{AccountScope, Authorized, Found};
+    use crate::testing::Cloud;
+
+    struct ListBuckets;
+
+    impl Operation for ListBuckets {
+        type Input = Empty;
+        type Output = Empty;
+        type Target = AccountScope;
+        const ACCESS: Access = Access::list("s3:ListAllMyBuckets");
+
+        fn target(_: &mut Look<'_>, _: &Empty) -> Result<Found<AccountScope>> {
+            Err(Fault::access_denied("Access Denied"))
+        }
+
+        fn handle(_: &mut Call<'_>, _: Authorized<AccountScope>, _: Empty) -> Result<Empty> {
+            Ok(Empty)
+        }
+    }
+
+    static OPERATIONS: &[Endpoint] = &[Endpoint::of::<ListBuckets>("s3", "ListBuckets")];
+    static FORMS: FormRules = FormRules {
+        service: "s3",
+        operation: "PutObject",
+        read: |_, _, _, _| Err(Fault::access_denied("Access Denied")),
+        answer: |_, _| FormAnswer {
+            status: 204,
+            location: String::new(),
+            body: Vec::new(),
+        },
+    };
+
+    fn incoming(
+        method: Method,
+        (path, query): (&str, &str),
+        headers: &[(&'static str, &'static str)],
+    ) -> Incoming {
+        let mut all = HeaderMap::new();
+        all.insert("host", HeaderValue::from_static("127.0.0.1"));
+        for (name, value) in headers {
+            all.insert(*name, HeaderValue::from_static(value));
+        }
+        Incoming {
+            method,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers: all,
+            body: Body::Whole(bytes::Bytes::new()),
+            peer: ([192, 0, 2, 1], 50_000).into(),
+            tls: None,
+            standing: Standing::default(),
+        }
+    }
+
+    /// S20.5: what only looks signed takes a stranger's place like anything else that nobody verifies.
+    #[test]
+    fn who_only_seems_to_sign_is_bounded_like_a_stranger() {
+        let tables = Tables {
+            operations: vec![OPERATIONS],
+            forms: vec![&FORMS],
+            ..Tables::default()
+        };
+        let cloud = Cloud::new(Box::new(Nobody), &tables);
+        let form = ("content-type", "multipart/form-data; boundary=b");
+        let (origin, header) = (("origin", "https://a.example.com"), ("authorization", "x"));
+        let ask = || {
+            [
+                incoming(Method::GET, ("/", ""), &[]),
+                incoming(Method::GET, ("/", "a=X-Amz-Signature="), &[]),
+                incoming(Method::GET, ("/", "prefix=AWSAccessKeyId="), &[]),
+                incoming(Method::POST, ("/bucket", "X-Amz-Signature=x"), &[form]),
+                incoming(Method::OPTIONS, ("/bucket/key", ""), &[origin, header]),
+            ]
+            .map(|incoming| cloud.serve(incoming).status)
+        };
+        assert!(ask().iter().all(|status| *status < 500), "{:?}", ask());
+        let strangers = &cloud.gateway.strangers;
+        let peer = IpAddr::from([192, 0, 2, 1]);
+        let all: Vec<_> = std::iter::from_fn(|| strangers.enter(peer)).collect();
+        assert_eq!(ask(), [503; 5]);
+        drop(all);
+        assert!(ask().iter().all(|status| *status < 500));
+    }
+}

@@ -15,7 +15,7 @@ use wire::{Document, Fault, Timestamp};
 use super::admit::Prepared;
 use super::follow::Followed;
 use super::shed::SLOW_DOWN;
-use super::{Ended, Gateway, answer, report};
+use super::{ATTEMPTS_MAX, Ended, Gateway, answer, report};
 use crate::blobs::{Contents, Delivery};
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
@@ -143,15 +143,22 @@ impl Gateway {
     /// What the service says comes next.
     fn turn(&self, going: &mut Going<'_>) -> Result<Turn> {
         let mut tx = self.store.begin();
-        let now = self.environment.clock.now();
-        let account = Arc::clone(&self.environment.management_account);
-        let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
-        look.caller = Some(&going.stranger);
-        let Course { owned, turn } = (going.rules.turn)(&mut look, &going.visit, &going.past)?;
-        let followed = look.followed.take();
-        going.owned = going.owned.take().or(owned);
-        going.subject = going.subject.take().or(followed);
-        Ok(turn)
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.environment.clock.now();
+            let account = Arc::clone(&self.environment.management_account);
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
+            look.caller = Some(&going.stranger);
+            let course = (going.rules.turn)(&mut look, &going.visit, &going.past);
+            if !look.conflict {
+                let Course { owned, turn } = course?;
+                let followed = look.followed.take();
+                going.owned = going.owned.take().or(owned);
+                going.subject = going.subject.take().or(followed);
+                return Ok(turn);
+            }
+            tx = self.store.begin_eager().map_err(Fault::internal)?;
+        }
+        Err(Fault::common(Common::Unavailable, ""))
     }
 
     /// Has the service's own operation read an object, for nobody.
@@ -378,7 +385,79 @@ fn conditions(headers: &HeaderMap) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use serde::{Deserialize, Serialize};
+    use store::Table;
+
     use super::*;
+    use crate::gateway::Tables;
+    use crate::ledger::scan::tests::Nobody;
+    use crate::testing::Cloud;
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Row(u64);
+    store::record!(Row, 1);
+
+    static ROWS: Table<String, Row> = Table::new(0x0f2d, "tests.visits");
+    static GATEWAY: OnceLock<Arc<Gateway>> = OnceLock::new();
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+    fn write(gateway: &Gateway, value: u64) {
+        let mut tx = gateway.store().begin();
+        tx.put(&ROWS, "a", Row(value)).unwrap();
+        gateway.store().commit(tx, Vec::new()).wait().unwrap();
+    }
+
+    /// Somebody changes, between two reads of its first run, what it read.
+    fn turn(look: &mut Look<'_>, _: &Visit<'_>, _: &[Past]) -> Result<Course> {
+        let before = look.get(&ROWS, "a")?.map_or(0, |row| row.0);
+        if RUNS.fetch_add(1, Ordering::Relaxed) == 0 {
+            write(GATEWAY.get().unwrap(), 1);
+        }
+        look.get(&ROWS, "b")?;
+        Ok(Course {
+            owned: None,
+            turn: Turn::Redirect {
+                status: 301,
+                location: format!("/{before}"),
+            },
+        })
+    }
+
+    static SITES: SiteRules = SiteRules {
+        service: "s3",
+        read: "GetObject",
+        probe: "HeadObject",
+        turn,
+    };
+
+    #[test]
+    fn a_turn_is_of_one_state_of_the_store() {
+        let tables = Tables {
+            sites: Some(&SITES),
+            ..Tables::default()
+        };
+        let cloud = Cloud::new(Box::new(Nobody), &tables);
+        write(&cloud.gateway, 0);
+        assert!(GATEWAY.set(Arc::clone(&cloud.gateway)).is_ok());
+        let host = HeaderValue::from_static("b.s3-website.localhost");
+        let answer = cloud.serve(Incoming {
+            method: http::Method::GET,
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::from_iter([(http::header::HOST, host)]),
+            body: crate::front::Body::Whole(bytes::Bytes::new()),
+            peer: ([127, 0, 0, 1], 50_000).into(),
+            tls: None,
+            standing: crate::front::Standing::default(),
+        });
+        let location = answer.headers.get(http::header::LOCATION);
+        let location = location.and_then(|location| location.to_str().ok());
+        assert_eq!((answer.status, location), (301, Some("/1")));
+        assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    }
 
     #[test]
     fn nothing_but_a_port_follows_a_name() {

@@ -158,8 +158,8 @@ pub fn takes_form(parts: &Parts<'_>, catalog: &dyn Catalog) -> Option<&'static S
     let mut names = parts
         .query
         .split('&')
-        .map(|pair| pair.split('=').next().unwrap_or(pair));
-    (of_bucket && !names.any(is_subresource)).then_some(service)
+        .map(|pair| percent_decode(pair.split('=').next().unwrap_or(pair)));
+    (of_bucket && !names.any(|name| is_subresource(&name))).then_some(service)
 }
 
 /// The service that answers a browser which asks in advance, for a page of another origin: S3, where the request is for one of its

@@ -103,6 +103,10 @@ fn what_the_older_signature_does_not_cover_is_refused() {
         "&response-content-type=x",
         "&x-amz-acl=private",
         "&tagging",
+        // Names are read decoded.
+        "&%61cl",
+        "&%76ersionId=1",
+        "&ta%67ging=",
     ] {
         let refused = get(&root, NOW + 60, change).refused(403, "SignatureDoesNotMatch");
         assert!(refused.one("StringToSign").starts_with("GET"), "{change}");
@@ -119,6 +123,26 @@ fn what_the_older_signature_does_not_cover_is_refused() {
     get(&unknown, NOW + 60, "").refused(403, "InvalidAccessKeyId");
     let stranger = here.user("stranger", &["s3:ListAllMyBuckets"], &["*"]);
     get(&stranger, NOW + 60, "").refused(403, "AccessDenied");
+}
+
+/// Of values the decoded text is signed, so a value could look like a further sub-resource, or like the line of a further header.
+#[test]
+fn a_value_that_signs_as_something_else_is_refused() {
+    let here = here();
+    let root = &here.root;
+    let put = |query| presigned(&here, root, ("PUT", "/older/a", query), NOW + 60, "", b"x");
+    for query in [
+        // Signs as `partNumber=1&uploadId=x`, and would be a put of the whole object.
+        "partNumber=1%26uploadId%3Dx",
+        "response-expires=1%26tagging",
+        "x-amz-date=1%0Ax-amz-meta-a%3A1",
+    ] {
+        put(query).refused(400, "InvalidArgument");
+    }
+    put("x-amz-meta-a=b%26acl").expect(200);
+    let query = "response-content-disposition=a%26b%3Dc";
+    let got = presigned(&here, root, ("GET", "/older/a", query), NOW + 60, "", b"").expect(200);
+    assert_eq!(got.header("content-disposition"), Some("a&b=c"));
 }
 
 #[test]

@@ -535,3 +535,49 @@ fn locks_go_along_and_need_a_bucket_that_locks() {
     let version = format!("versionId={}", id(&copy));
     here.delete("/copies/b", &version).refused(403, "AccessDenied");
 }
+
+/// What the source's owner says of an object later takes no protection from the copy that it has in its own bucket.
+#[test]
+fn a_copy_under_compliance_stays_under_it() {
+    let here = pair();
+    let lock = |bucket: &str, rule: &str| {
+        let body = format!(
+            "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>{rule}</ObjectLockConfiguration>"
+        );
+        here.put(&format!("/{bucket}"), "object-lock", body.as_bytes())
+            .fine();
+    };
+    lock("bucket", "");
+    lock(
+        "copies",
+        "<Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>30</Days></DefaultRetention></Rule>",
+    );
+    configure(&here, "bucket", &rule("all", 1, "", "copies", "")).fine();
+    let put = here.put("/bucket/a", "", b"x").fine();
+    here.advance(5_000);
+    let shown = || {
+        let copy = here.head("/copies/a").expect(200);
+        let header = |name| copy.header(name).map(str::to_owned);
+        (
+            header("x-amz-object-lock-mode"),
+            header("x-amz-object-lock-retain-until-date"),
+        )
+    };
+    let before = shown();
+    assert_eq!(before.0.as_deref(), Some("COMPLIANCE"));
+    for (query, body) in [
+        ("legal-hold", "<LegalHold><Status>ON</Status></LegalHold>"),
+        ("legal-hold", "<LegalHold><Status>OFF</Status></LegalHold>"),
+        (
+            "retention",
+            "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2026-12-01T00:00:00Z</RetainUntilDate></Retention>",
+        ),
+    ] {
+        here.put("/bucket/a", query, body.as_bytes()).fine();
+        here.advance(5_000);
+        assert_eq!(status(&here, "/bucket/a"), "COMPLETED");
+        assert_eq!(shown(), before, "{body}");
+    }
+    here.delete("/copies/a", &format!("versionId={}", id(&put)))
+        .refused(403, "AccessDenied");
+}

@@ -1,7 +1,9 @@
 //! What rules of replication choose, and what a configuration may say.
 
+use pipeline::testing::REGION;
 use serde_json::json;
 
+use crate::client::OTHER;
 use crate::replication::{ROLE, by_role, configure, id, pair, replicated, rule, status};
 
 #[test]
@@ -157,4 +159,34 @@ fn a_configuration_is_checked() {
         .refused(403, "AccessDenied");
     here.versioning_of("copies", "Suspended");
     refused(&all, "InvalidRequest", "versioning enabled");
+}
+
+/// A name can come into other hands: where a rule says whose the other bucket is, nobody else gets the copies.
+#[test]
+fn a_bucket_of_another_owner_than_the_rule_s_gets_nothing() {
+    let here = pair();
+    let stranger = here.stranger();
+    let theirs = |method, query, body: String| {
+        here.send_as(&stranger, method, "/theirs", query, &[], body.as_bytes())
+            .fine();
+    };
+    let place = format!("<LocationConstraint>{REGION}</LocationConstraint>");
+    theirs(
+        "PUT",
+        "",
+        format!("<CreateBucketConfiguration>{place}</CreateBucketConfiguration>"),
+    );
+    let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    theirs("PUT", "versioning", versioning.to_owned());
+    let policy = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": ROLE},
+        "Action": ["s3:ReplicateObject", "s3:ReplicateTags"], "Resource": "arn:aws:s3:::theirs/*"}});
+    theirs("PUT", "policy", policy.to_string());
+    for (owner, came) in [("999988887777", "FAILED"), (OTHER, "COMPLETED")] {
+        let account = format!("<Account>{owner}</Account></Destination>");
+        let rule = rule("all", 1, "", "theirs", "").replace("</Destination>", &account);
+        configure(&here, "bucket", &rule).fine();
+        here.put("/bucket/a", "", b"x").fine();
+        here.advance(5_000);
+        assert_eq!(status(&here, "/bucket/a"), came, "{owner}");
+    }
 }

@@ -43,7 +43,11 @@ pub(super) fn of(
         facts.id.clone(),
         operation(ended.operation, ended.method, key.is_some()),
         plain(key),
-        quoted(Some(&format!("{} {} HTTP/1.1", ended.method, uri(ended)))),
+        quoted(Some(&format!(
+            "{} {} HTTP/1.1",
+            ended.method,
+            uri(ended.path, ended.query)
+        ))),
         ended.status.to_string(),
         ended.code.unwrap_or(NONE).to_owned(),
         number(sent),
@@ -204,21 +208,30 @@ fn key<'a>(bucket: &str, host: Option<&str>, path: &'a str) -> Option<&'a str> {
     Some(key).filter(|key| !key.is_empty())
 }
 
-/// Path and query. What would let a reader of the log send the request again, or act by its session, is left out.
-fn uri(ended: &Ended<'_>) -> String {
-    const SECRET: [&str; 3] = ["x-amz-signature", "x-amz-security-token", "signature"];
-    if ended.query.is_empty() {
-        return ended.path.to_owned();
+/// Path and query. What would let a reader of the log send the request again, act by its session or open the object is left out: the
+/// headers that a presigned query carries are among it, and names are read decoded.
+fn uri(path: &str, query: &str) -> String {
+    const SECRET: [&str; 6] = [
+        "signature",
+        "x-amz-copy-source-server-side-encryption-customer-key",
+        "x-amz-mfa",
+        "x-amz-security-token",
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-signature",
+    ];
+    if query.is_empty() {
+        return path.to_owned();
     }
-    let parameters = ended.query.split('&').map(|parameter| {
+    let parameters = query.split('&').map(|parameter| {
         let name = parameter.split('=').next().unwrap_or_default();
-        if SECRET.contains(&name.to_ascii_lowercase().as_str()) {
+        let decoded = wire::sigv4::percent_decode(name).to_ascii_lowercase();
+        if SECRET.contains(&decoded.as_str()) {
             format!("{name}={NONE}")
         } else {
             parameter.to_owned()
         }
     });
-    format!("{}?{}", ended.path, parameters.collect::<Vec<_>>().join("&"))
+    format!("{path}?{}", parameters.collect::<Vec<_>>().join("&"))
 }
 
 fn version(query: &str) -> Option<&str> {
@@ -348,6 +361,25 @@ mod tests {
         assert_eq!(operation("GetBucketLogging", "GET"), "REST.GET.LOGGING_STATUS");
         assert_eq!(operation("CopyObject", "PUT"), "REST.COPY.OBJECT");
         assert_eq!(operation("AbortMultipartUpload", "DELETE"), "REST.DELETE.UPLOAD");
+    }
+
+    #[test]
+    fn nothing_secret_of_a_query_is_written() {
+        assert_eq!(uri("/b/k", ""), "/b/k");
+        assert_eq!(
+            uri(
+                "/b/k",
+                "versionId=1&Signature=s&X-Amz-Signature=s&x-amz-security-token=t"
+            ),
+            "/b/k?versionId=1&Signature=-&X-Amz-Signature=-&x-amz-security-token=-"
+        );
+        let query = "x-amz-server-side-encryption-customer-key=c2VjcmV0&X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key=c2VjcmV0\
+                     &X-Amz-Security%2DToken=c2VjcmV0&x-amz-mfa=s+secret";
+        let written = uri("/b/k", query);
+        assert!(
+            !written.contains("c2VjcmV0") && !written.contains("secret"),
+            "{written}"
+        );
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub use head::HeadObject;
 pub use hold::{GetObjectLegalHold, PutObjectLegalHold};
 pub use put::PutObject;
 pub use restore::{EXPIRED as RESTORED_GONE, JOB as RESTORED, RestoreObject};
+pub(crate) use retention::weakens;
 pub use retention::{GetObjectRetention, PutObjectRetention};
 pub use tagging::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 

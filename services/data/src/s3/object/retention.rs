@@ -110,7 +110,7 @@ impl Operation for PutObjectRetention {
 }
 
 /// Whether a version that is kept now would be kept shorter or in a weaker mode.
-fn weakens(version: &Version, asked: Option<Retention>, now: Timestamp) -> bool {
+pub(crate) fn weakens(version: &Version, asked: Option<Retention>, now: Timestamp) -> bool {
     let Some(kept) = version.lock.retention.filter(|kept| kept.until > now.0) else {
         return false;
     };

@@ -23,7 +23,7 @@ use crate::s3::multipart;
 use crate::s3::notification::{self, Event};
 use crate::s3::object::history::Slot;
 use crate::s3::object::target::{LIST, ObjectTarget};
-use crate::s3::object::{Body, Piece, Version, source};
+use crate::s3::object::{Body, Piece, Version, source, weakens};
 use crate::s3::object::{lock, refusal};
 
 const GET_CONFIGURATION: Access = Access::read("s3:GetReplicationConfiguration");
@@ -163,6 +163,11 @@ pub(super) fn write(
     call.act_as_session(BY, session.credential(), &region, (operation, &shown), |call| {
         step.reason = "DstBucketNotFound";
         let target = target.ok_or_else(|| no_such_bucket(&due.to))?;
+        // A bucket of the name may have come into other hands since the rule was made.
+        let owner = task.rule.destination.account.as_ref();
+        if owner.is_some_and(|owner| *owner != target.account) {
+            return Err(Fault::access_denied("Access Denied"));
+        }
         call.share_with(&target.account);
         step.reason = "DstBucketUnversioned";
         if target.versioning != Versioning::Enabled {
@@ -485,8 +490,11 @@ fn metadata(
     if copied.owner == owner && !rule::gives_away(task.rule) {
         copied.acl = acl;
     }
-    if !task.version.lock.is_open() {
-        copied.lock = task.version.lock;
+    // Nothing that protects the copy here gives way to what is said elsewhere; the role has no leave to bypass it.
+    let lock = task.version.lock;
+    copied.lock.hold = lock.hold.or(copied.lock.hold);
+    if lock.retention.is_some() && !weakens(&found, lock.retention, call.now) {
+        copied.lock.retention = lock.retention;
     }
     slot.amend(call, copied)?;
     Ok(Came::Whole)

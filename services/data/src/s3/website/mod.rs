@@ -149,8 +149,8 @@ impl Asked {
 
 /// 302 to the folder that has an index document.
 fn moved(visit: &Visit<'_>) -> Fault {
-    // A path that begins with two slashes alone would be a host's name.
-    let front = if visit.path.starts_with("//") {
+    // A path that begins with two slashes alone would be a host's name; browsers take a backslash for one.
+    let front = if visit.path.starts_with("//") || visit.path.starts_with("/\\") {
         format!("{}://{}", redirect::protocol(None, visit), visit.host)
     } else {
         String::new()
@@ -177,4 +177,34 @@ fn no_website(bucket: &str) -> Fault {
         "The specified bucket does not have a website configuration",
     )
     .with("BucketName", text(bucket))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_is_never_another_host() {
+        let location = |path: &str| {
+            let headers = HeaderMap::new();
+            let visit = Visit {
+                bucket: "b",
+                method: "GET",
+                path,
+                query: "",
+                host: "b.s3-website.localhost",
+                secure: false,
+                headers: &headers,
+            };
+            let members = moved(&visit).members;
+            let location = members.iter().find(|(name, _)| *name == "location");
+            location.and_then(|(_, value)| value.as_str()).unwrap().to_owned()
+        };
+        assert_eq!(location("/folder"), "/folder/");
+        for path in ["//example.com", "/\\example.com"] {
+            assert_eq!(location(path), format!("http://b.s3-website.localhost{path}/"));
+        }
+    }
 }

@@ -349,6 +349,14 @@ fn expect_properties(
             wrong.push(format!("#: extraneous key [{name}] is not permitted"));
         }
     }
+    for property in known.iter().filter(|property| property.name.ends_with("Tags")) {
+        let tags = resource_type::own_tags(properties, property.name);
+        let own = |key: &String| key.to_ascii_lowercase().starts_with("aws:");
+        if let Some(key) = tags.into_keys().find(own) {
+            // The services let CloudFormation set these, but only CloudFormation knows what is true.
+            wrong.push(format!("#/{}: tag key {key} is reserved for AWS", property.name));
+        }
+    }
     if wrong.is_empty() {
         return Ok(());
     }

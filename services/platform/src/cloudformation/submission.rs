@@ -231,6 +231,7 @@ impl Terms<'_> {
         let mut looking = Looking {
             call,
             acting: &acting,
+            secrets: Vec::new(),
         };
         let settings = parameter::settle(&template, &given, previous, &mut looking)?;
         Evaluation::new(&template, &settings, &facts(stack))?;

@@ -391,3 +391,24 @@ fn a_bucket_or_a_policy_that_is_there_already_is_no_stacks() {
     // It is still there.
     there("s3", "GetBucketPolicy", json!({ "Bucket": "mine" }));
 }
+
+/// A resource that the template retains is retained, though an update that failed would have had it otherwise.
+#[test]
+fn an_update_that_goes_back_takes_its_deletion_policies_with_it() {
+    let scene = Scene::new();
+    let of = |policy: &str| {
+        let mut kept = named("/kept", "one");
+        kept["DeletionPolicy"] = json!(policy);
+        kept
+    };
+    scene.made("one", &with(&json!({ "Kept": of("Retain") })));
+    let put = json!({ "Name": "/taken", "Type": "String", "Value": "mine" });
+    scene.ok("ssm", "PutParameter", put);
+    let mut last = named("/taken", "theirs");
+    last["DependsOn"] = json!("Kept");
+    let stack = scene.update("one", &with(&json!({ "Kept": of("Delete"), "Last": last })));
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE", "{stack}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    assert_eq!(scene.parameter("/kept").as_deref(), Some("one"));
+}

@@ -156,6 +156,11 @@ impl Run {
                     needs: row.needs.clone(),
                     ..before.clone()
                 };
+                // If the update goes back, so does what becomes of the resource in the end.
+                self.work.undo.push(Undo {
+                    logical_id: kept.logical_id.clone(),
+                    before: Some(before.clone()),
+                });
                 resource::keep(call, &self.stack, kept)?;
                 return Ok(Ok(()));
             }

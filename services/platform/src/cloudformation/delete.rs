@@ -157,9 +157,11 @@ fn begin(
     let mut work = Work::new(call, Kind::Delete, actor, token)?;
     work.queue = backwards(call, stack)?;
     work.retain = retain;
-    // What an operation that is cut short was still to remove.
-    let left = work::find(call, stack)?.map_or_else(Vec::new, |before| before.garbage);
-    work.garbage = left;
+    // What an operation that is cut short was still to remove, and which exports it holds.
+    if let Some(before) = work::find(call, stack)? {
+        work.garbage = before.garbage;
+        work.imports = before.imports;
+    }
     let rows = std::mem::take(&mut stack.leftover).into_iter();
     work.garbage
         .extend(rows.map(|row| Garbage { row, retained: false }));

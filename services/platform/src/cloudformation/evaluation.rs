@@ -47,6 +47,18 @@ pub(crate) fn masked(settings: &[Setting]) -> Vec<Setting> {
     settings.iter().map(mask).collect()
 }
 
+/// Letters of the shortest text that is looked for as a secret: shorter ones stand in every sentence.
+const SECRET_MIN: usize = 4;
+
+/// A message without secrets: services tell what was wrong with a value by the value.
+pub(crate) fn without<'s>(message: String, secrets: impl Iterator<Item = &'s str>) -> String {
+    let mut secrets: Vec<&str> = secrets.filter(|secret| secret.len() >= SECRET_MIN).collect();
+    // One may be a part of another.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let hide = |message: String, secret: &str| message.replace(secret, MASK);
+    secrets.into_iter().fold(message, hide)
+}
+
 /// Answers what evaluating asks, from the stack's rows.
 pub(crate) struct Asking<'c, 'a> {
     pub call: &'c mut Call<'a>,
@@ -130,6 +142,8 @@ pub(crate) fn to_json(value: &Value) -> Result<Json> {
 pub(crate) struct Looking<'c, 'a> {
     pub call: &'c mut Call<'a>,
     pub acting: &'c Acting,
+    /// Secrets that references opened to.
+    pub secrets: Vec<String>,
 }
 
 impl Looking<'_, '_> {
@@ -163,6 +177,10 @@ impl Looking<'_, '_> {
 }
 
 impl Sources for Looking<'_, '_> {
+    fn revealed(&mut self, secret: &str) {
+        self.secrets.push(secret.to_owned());
+    }
+
     fn parameter(&mut self, name: &str) -> Result<String> {
         let (value, kind) = self.held(name, false)?;
         if kind == "SecureString" {

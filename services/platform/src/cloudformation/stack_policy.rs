@@ -5,7 +5,7 @@
 //! Invariant: with a policy, what no statement allows is denied; a deny goes before every allow.
 
 use api::cloudformation as model;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource as _, Result};
 use policy::Context;
 use serde_json::Value;
 use wire::typed::Empty;
@@ -13,6 +13,9 @@ use wire::typed::Empty;
 use super::fault::{absent, invalid};
 use super::stack::{StackTarget, resolve_living};
 use super::submission::policy_source;
+
+/// What it takes to set a policy aside, or another in its place (CloudFormation User Guide, "Updating protected resources").
+pub(crate) const SET: Access = Access::permissions("cloudformation:SetStackPolicy");
 
 /// What an update does to a resource.
 #[derive(Clone, Copy)]
@@ -152,6 +155,30 @@ pub(crate) fn judge(
     ))
 }
 
+/// Checks that the caller of an update may bring a stack policy along, which sets that of the stack aside.
+pub(crate) fn expect_settable(call: &mut Call<'_>, stack: &StackTarget, url: Option<&String>) -> Result<()> {
+    let mut context = Context::default();
+    stack.conditions(&mut context);
+    if let Some(url) = url {
+        context.insert("cloudformation:StackPolicyUrl", url.clone());
+    }
+    call.also(SET, &stack.id(), &stack.account, context)
+}
+
+/// Whether a condition is one that stack policies have: none other is ever judged, so none other may be there.
+fn is_known(condition: &Value) -> bool {
+    let tested = |operator: &str, test: &Value| {
+        matches!(operator, "StringEquals" | "StringLike")
+            && test.as_object().is_some_and(|test| {
+                let mut keys = test.iter();
+                keys.all(|(key, kinds)| key == "ResourceType" && !texts(kinds).is_empty())
+            })
+    };
+    condition
+        .as_object()
+        .is_some_and(|condition| condition.iter().all(|(operator, test)| tested(operator, test)))
+}
+
 /// Refuses what is no stack policy.
 pub(crate) fn check(policy: &str) -> Result<()> {
     let wrong = |why: &str| invalid(format!("Error validating stack policy: {why}"));
@@ -190,6 +217,11 @@ pub(crate) fn check(policy: &str) -> Result<()> {
         if resources.is_empty() || !resources.iter().all(named) {
             return Err(wrong("Resource must be * or LogicalResourceId/ID"));
         }
+        if !statement.get("Condition").is_none_or(is_known) {
+            return Err(wrong(
+                "Condition must be StringEquals or StringLike of ResourceType",
+            ));
+        }
     }
     Ok(())
 }
@@ -225,7 +257,7 @@ impl Operation for SetStackPolicy {
     type Input = model::SetStackPolicyInput;
     type Output = Empty;
     type Target = StackTarget;
-    const ACCESS: Access = Access::permissions("cloudformation:SetStackPolicy");
+    const ACCESS: Access = SET;
     const CONDITIONS: &'static [&'static str] = &["cloudformation:StackPolicyUrl"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
@@ -290,6 +322,10 @@ mod tests {
             r#"{"Statement": {"Effect": "Deny", "Principal": "me", "Action": "Update:*", "Resource": "*"}}"#,
             r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "ssm:*", "Resource": "*"}}"#,
             r#"{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "Update:*", "Resource": "A"}}"#,
+            r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*",
+                "Condition": {"StringNotEquals": {"ResourceType": "AWS::KMS::Key"}}}}"#,
+            r#"{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*",
+                "Condition": {"StringEquals": {"Resourcetype": "AWS::KMS::Key"}}}}"#,
         ] {
             assert!(check(policy).is_err(), "{policy}");
         }

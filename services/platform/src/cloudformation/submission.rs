@@ -231,6 +231,7 @@ impl Terms<'_> {
         let mut looking = Looking {
             call,
             acting: &acting,
+            secrets: Vec::new(),
         };
         let settings = parameter::settle(&template, &given, previous, &mut looking)?;
         Evaluation::new(&template, &settings, &facts(stack))?;
@@ -398,6 +399,8 @@ pub(crate) fn expect_plain(
 
 /// Which role may be handed over.
 pub(crate) const ALSO: &[Access] = &[super::actor::PASS];
+/// And of an update, which may also bring a stack policy, for itself or to stay.
+pub(crate) const ALSO_TO_UPDATE: &[Access] = &[super::actor::PASS, super::stack_policy::SET];
 
 #[cfg(test)]
 mod tests {

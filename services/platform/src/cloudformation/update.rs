@@ -18,9 +18,10 @@ use super::event;
 use super::fault::{absent_to_change, expect_none, invalid};
 use super::resource;
 use super::stack::{Inner, Stack, StackTarget, refuse, resolve_living};
+use super::stack_policy::expect_settable;
 use super::submission::{
-    ALSO, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source, requested,
-    requested_tags, source,
+    ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source,
+    requested, requested_tags, source,
 };
 use super::template::{Evaluation, Setting};
 use super::work::{self, Before, Garbage, Kind, Work};
@@ -43,7 +44,7 @@ impl Operation for UpdateStack {
         "cloudformation:StackPolicyUrl",
         "cloudformation:TemplateUrl",
     ];
-    const ALSO: &'static [Access] = ALSO;
+    const ALSO: &'static [Access] = ALSO_TO_UPDATE;
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
         resolve_living(look, &input.stack_name, absent_to_change)
@@ -64,7 +65,8 @@ impl Operation for UpdateStack {
         stack: Authorized<StackTarget>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        let mut stack = (*stack.into_inner().0).clone();
+        let target = stack.into_inner();
+        let mut stack = (*target.0).clone();
         let token = input.client_request_token.as_deref();
         if stack.repeated(token, OPERATION)? {
             return Ok(model::UpdateStackOutput {
@@ -101,6 +103,9 @@ impl Operation for UpdateStack {
             input.stack_policy_during_update_url.as_deref(),
         )?;
         let policy = policy_source(call, input.stack_policy_body, input.stack_policy_url.as_deref())?;
+        if during.is_some() || policy.is_some() {
+            expect_settable(call, &target, input.stack_policy_url.as_ref())?;
+        }
         let tags = tags_or(input.tags.as_deref(), &stack.tags)?;
         expect_types(call, &stack, &prepared)?;
         if compare(call, &stack, &prepared, &tags)?.is_empty() {

@@ -274,6 +274,37 @@ fn dynamic_references_open_for_the_service_and_are_kept_as_they_stand() {
     );
 }
 
+/// Services say what is wrong with a value by the value, and whoever may read events may not read secrets.
+#[test]
+fn no_reason_of_a_failure_tells_a_secret() {
+    let scene = Scene::new();
+    let secret = json!({
+        "Name": "db", "SecretString": r#"{"password":"hunter2"}"#,
+        "ClientRequestToken": "0123456789abcdef0123456789abcdef",
+    });
+    scene.ok("secretsmanager", "CreateSecret", secret);
+    let template = json!({
+        "Parameters": { "Quiet": { "Type": "String", "NoEcho": true } },
+        "Resources": { "It": { "Type": "AWS::SSM::Parameter", "Properties": {
+            "Type": "String", "Value": "v", "Tier": { "Fn::Sub": "{{resolve:secretsmanager:db:SecretString:password}}-${Quiet}" },
+        } } },
+    });
+    let input = json!({
+        "StackName": "told", "TemplateBody": template.to_string(),
+        "Parameters": [{ "ParameterKey": "Quiet", "ParameterValue": "silence" }],
+    });
+    scene.cfn("CreateStack", input);
+    scene.settle();
+    assert_eq!(scene.status("told"), "ROLLBACK_COMPLETE");
+    let told = scene.cfn("DescribeStackEvents", json!({ "StackName": "told" }));
+    let told = told.to_string();
+    assert!(!told.contains("hunter2") && !told.contains("silence"), "{told}");
+    assert!(
+        scene.reason("told", "CREATE_FAILED").contains("****-****"),
+        "{told}"
+    );
+}
+
 #[test]
 fn what_iam_makes_must_be_acknowledged() {
     let scene = Scene::new();

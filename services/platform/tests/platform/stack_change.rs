@@ -1,5 +1,6 @@
 //! Stacks that change: in place, by replacement, back again, by change sets; and what they export to each other.
 
+use pipeline::testing::ACCOUNT;
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -266,4 +267,148 @@ fn a_change_set_tells_and_then_does() {
     let listed = scene.cfn("ListChangeSets", json!({ "StackName": "one" }));
     assert_eq!(listed["Summaries"].as_array().unwrap().len(), 1);
     assert_eq!(listed["Summaries"][0]["ExecutionStatus"], "EXECUTE_COMPLETE");
+}
+
+/// What others made is not a stack's: it is neither written over nor removed with what is taken back.
+#[test]
+fn what_is_there_already_is_not_taken_over() {
+    let scene = Scene::new();
+    let secret = scene.ok("secretsmanager", "CreateSecret", json!({ "Name": "s" }));
+    let arn = secret["ARN"].clone();
+    let document = |effect: &str, action: &str, principal: bool| {
+        let mut statement = json!({ "Effect": effect, "Action": action, "Resource": "*" });
+        if principal {
+            statement["Principal"] = json!({ "AWS": format!("arn:aws:iam::{ACCOUNT}:root") });
+        }
+        json!({ "Version": "2012-10-17", "Statement": statement })
+    };
+    let own = document("Deny", "secretsmanager:DeleteSecret", true);
+    let put = json!({ "SecretId": arn, "ResourcePolicy": own.to_string() });
+    scene.ok("secretsmanager", "PutResourcePolicy", put);
+    let held = document("Deny", "s3:*", false);
+    let put = json!({ "RoleName": "runs", "PolicyName": "p", "PolicyDocument": held.to_string() });
+    scene.ok("iam", "PutRolePolicy", put);
+    scene.function("f", &json!({}));
+    scene.lambda("PublishVersion", json!({ "FunctionName": "f" }));
+    for resource in [
+        json!({ "Type": "AWS::SecretsManager::ResourcePolicy", "Properties": {
+            "SecretId": arn, "ResourcePolicy": document("Allow", "secretsmanager:GetSecretValue", true) } }),
+        json!({ "Type": "AWS::IAM::RolePolicy", "Properties": {
+            "RoleName": "runs", "PolicyName": "p", "PolicyDocument": document("Allow", "s3:*", false) } }),
+        json!({ "Type": "AWS::Lambda::Version", "Properties": { "FunctionName": "f" } }),
+    ] {
+        let template = with(&json!({ "It": resource }));
+        let input = json!({
+            "StackName": "one", "TemplateBody": template.to_string(), "Capabilities": ["CAPABILITY_IAM"],
+        });
+        scene.cfn("CreateStack", input);
+        scene.settle();
+        assert_eq!(scene.status("one"), "ROLLBACK_COMPLETE", "{resource}");
+        assert!(scene.reason("one", "CREATE_FAILED").contains("exists"));
+        scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+        scene.settle();
+    }
+    let kept = scene.ok("secretsmanager", "GetResourcePolicy", json!({ "SecretId": arn }));
+    assert_eq!(kept["ResourcePolicy"], json!(own.to_string()));
+    let kept = scene.ok(
+        "iam",
+        "GetRolePolicy",
+        json!({ "RoleName": "runs", "PolicyName": "p" }),
+    );
+    assert!(kept["PolicyDocument"].as_str().unwrap().contains("Deny"));
+    let versions = scene.lambda("ListVersionsByFunction", json!({ "FunctionName": "f" }));
+    assert_eq!(versions["Versions"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_stack_that_is_cut_short_lets_go_of_what_it_imports() {
+    let scene = Scene::new();
+    let giver = json!({
+        "Resources": { "It": named("/it", "one") },
+        "Outputs": { "Out": { "Value": "v", "Export": { "Name": "shared" } } },
+    });
+    scene.made("giver", &giver);
+    // Who may remove nothing ends with what was made, as ROLLBACK_FAILED.
+    let maker = scene.user(
+        "maker",
+        &json!([
+            { "Effect": "Allow", "Action": ["cloudformation:*", "ssm:PutParameter", "ssm:GetParameters", "ssm:AddTagsToResource"],
+              "Resource": "*" },
+        ]),
+    );
+    let template = with(&json!({
+        "Copy": parameter(&json!({ "Fn::ImportValue": "shared" })),
+        "Last": { "Type": "AWS::SSM::Parameter", "DependsOn": "Copy",
+                  "Properties": { "Name": "/it", "Type": "String", "Value": "x" } },
+    }));
+    let input = json!({ "StackName": "taker", "TemplateBody": template.to_string() });
+    let made = scene.call(&maker, "cloudformation", "CreateStack", input);
+    assert!(made.is_ok(), "{made:?}");
+    scene.settle();
+    assert_eq!(scene.status("taker"), "ROLLBACK_FAILED");
+    scene.cfn("DeleteStack", json!({ "StackName": "taker" }));
+    scene.settle();
+    scene.cfn("DeleteStack", json!({ "StackName": "giver" }));
+    scene.settle();
+    assert_eq!(scene.cfn("ListExports", json!({}))["Exports"], json!([]));
+}
+
+/// In the oldest region S3 lets an owner make a bucket again. A stack that did would own it, and remove it.
+#[test]
+fn a_bucket_or_a_policy_that_is_there_already_is_no_stacks() {
+    let scene = Scene::with(data::s3::OPERATIONS);
+    let there = |service: &str, operation: &str, input: Value| {
+        let said = scene
+            .cloud
+            .call_in("us-east-1", &scene.root, service, operation, input);
+        said.unwrap_or_else(|failure| panic!("{operation}: {failure:?}"))
+    };
+    there("s3", "CreateBucket", json!({ "Bucket": "mine" }));
+    let policy = |effect: &str| {
+        json!({ "Version": "2012-10-17", "Statement": {
+            "Effect": effect, "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::mine/*",
+        } })
+    };
+    let input = json!({ "Bucket": "mine", "Policy": policy("Deny").to_string() });
+    there("s3", "PutBucketPolicy", input);
+    for resource in [
+        json!({ "Type": "AWS::S3::BucketPolicy", "Properties": { "Bucket": "mine", "PolicyDocument": policy("Allow") } }),
+        json!({ "Type": "AWS::S3::Bucket", "Properties": { "BucketName": "mine" } }),
+    ] {
+        let template = with(&json!({ "It": resource }));
+        let input = json!({ "StackName": "one", "TemplateBody": template.to_string() });
+        there("cloudformation", "CreateStack", input);
+        scene.settle();
+        let told = there("cloudformation", "DescribeStacks", json!({ "StackName": "one" }));
+        assert_eq!(
+            told["Stacks"][0]["StackStatus"], "ROLLBACK_COMPLETE",
+            "{resource}"
+        );
+        there("cloudformation", "DeleteStack", json!({ "StackName": "one" }));
+        scene.settle();
+    }
+    // It is still there.
+    there("s3", "GetBucketPolicy", json!({ "Bucket": "mine" }));
+}
+
+/// A resource that the template retains is retained, though an update that failed would have had it otherwise.
+#[test]
+fn an_update_that_goes_back_takes_its_deletion_policies_with_it() {
+    let scene = Scene::new();
+    let of = |policy: &str| {
+        let mut kept = named("/kept", "one");
+        kept["DeletionPolicy"] = json!(policy);
+        kept
+    };
+    scene.made("one", &with(&json!({ "Kept": of("Retain") })));
+    let put = json!({ "Name": "/taken", "Type": "String", "Value": "mine" });
+    scene.ok("ssm", "PutParameter", put);
+    let mut last = named("/taken", "theirs");
+    last["DependsOn"] = json!("Kept");
+    let stack = scene.update("one", &with(&json!({ "Kept": of("Delete"), "Last": last })));
+    assert_eq!(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE", "{stack}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    assert_eq!(scene.parameter("/kept").as_deref(), Some("one"));
 }

@@ -232,3 +232,53 @@ fn a_session_that_has_ended_makes_nothing_any_more() {
     assert_eq!(reason, "The security token included in the request is expired");
     assert_eq!(scene.parameter("/a").as_deref(), Some("other"));
 }
+
+/// CloudFormation User Guide, "Updating protected resources": a policy for an update takes the permission to set policies.
+#[test]
+fn a_stack_policy_is_set_aside_by_those_alone_who_may_set_it() {
+    let scene = Scene::new();
+    let statements = json!([
+        allow(&json!(["cloudformation:UpdateStack", "ssm:*"])),
+        { "Effect": "Allow", "Action": "cloudformation:SetStackPolicy", "Resource": "*",
+          "Condition": { "StringEquals": { "aws:ResourceTag/open": "yes" } } },
+    ]);
+    let changer = scene.user("changer", &statements);
+    let template = json!({ "Resources": { "A": named("/a", "one") } });
+    scene.made("one", &template);
+    let deny =
+        json!({ "Statement": { "Effect": "Deny", "Principal": "*", "Action": "Update:*", "Resource": "*" } });
+    let set = json!({ "StackName": "one", "StackPolicyBody": deny.to_string() });
+    scene.cfn("SetStackPolicy", set);
+    let open = json!({ "Statement": { "Effect": "Allow", "Principal": "*", "Action": "Update:*", "Resource": "*" } });
+    let after = json!({ "Resources": { "A": named("/a", "ONE") } });
+    for member in ["StackPolicyDuringUpdateBody", "StackPolicyBody"] {
+        let mut input = json!({ "StackName": "one", "TemplateBody": after.to_string() });
+        input[member] = open.to_string().into();
+        let refused = scene.call(&changer, "cloudformation", "UpdateStack", input);
+        let refused = refused.unwrap_err();
+        assert!(
+            refused.message.contains("cloudformation:SetStackPolicy"),
+            "{}",
+            refused.message
+        );
+    }
+    scene.settle();
+    assert_eq!(scene.parameter("/a").as_deref(), Some("one"));
+    let kept = scene.cfn("GetStackPolicy", json!({ "StackName": "one" }));
+    assert_eq!(kept["StackPolicyBody"], json!(deny.to_string()));
+}
+
+#[test]
+fn a_template_cannot_say_of_which_stack_a_resource_is() {
+    let scene = Scene::new();
+    let template = json!({ "Resources": { "S": { "Type": "AWS::SecretsManager::Secret", "Properties": {
+        "SecretString": "v", "Tags": [{ "Key": "aws:cloudformation:stack-name", "Value": "other" }],
+    } } } });
+    let stack = scene.made("one", &template);
+    assert_eq!(stack["StackStatus"], "ROLLBACK_COMPLETE", "{stack}");
+    let reason = scene.reason("one", "CREATE_FAILED");
+    assert!(
+        reason.contains("tag key aws:cloudformation:stack-name is reserved"),
+        "{reason}"
+    );
+}

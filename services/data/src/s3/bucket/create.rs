@@ -112,7 +112,9 @@ impl Operation for CreateBucket {
         // What a bucket has anyway needs no permission of its own.
         let grants = list.as_ref().filter(|_| asked.canned != Some("private"));
         if let Some(present) = call.get(&BUCKETS, &input.bucket)? {
-            let present = expect_same(present, &bucket, &input)?;
+            // A service that makes a bucket for its caller means to own it, and would remove it again.
+            let again = call.made_by().is_none();
+            let present = expect_same(present, &bucket, &input, again)?;
             if grants.is_some() {
                 let target = Found::Here(BucketTarget::new(Arc::clone(&present)));
                 let _granted: Authorized<BucketTarget> = call.authorize(ACL, target, keys)?;
@@ -154,8 +156,10 @@ fn expect_same(
     present: Arc<Bucket>,
     wanted: &Bucket,
     input: &model::CreateBucketRequest,
+    again: bool,
 ) -> Result<Arc<Bucket>> {
-    let is_same = present.region == OLDEST_REGION
+    let is_same = again
+        && present.region == OLDEST_REGION
         && wanted.region == OLDEST_REGION
         && (wanted.object_lock.is_none() || present.object_lock.is_some())
         && (input.object_ownership.is_none() || present.ownership == wanted.ownership)

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{added, differs, gone, policy, same, short_name, texts};
 use super::iam_identity::{GROUP, Kind, ROLE, SERVICE, USER};
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, invalid};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, expect_new, invalid};
 
 /// Bytes of a managed policy's name.
 const NAME_MAX: usize = 128;
@@ -306,6 +306,11 @@ impl ResourceType for Inline {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let name = wanted.text("PolicyName").unwrap_or_default();
+        let holder = wanted.text(&self.holder()).unwrap_or_default();
+        let rest = json!({ "PolicyName": name });
+        let there = self.kind.ask(services, ("Get", "Policy"), &holder, rest);
+        expect_new(self.name, &format!("{name}|{holder}"), there)?;
         let (name, holder) = self.put(services, wanted)?;
         Ok(Made::new(format!("{name}|{holder}")))
     }

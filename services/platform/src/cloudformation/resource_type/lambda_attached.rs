@@ -68,6 +68,13 @@ impl ResourceType for Permission {
     }
 }
 
+/// What of a function changes with each version that is published.
+fn revision(services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<String> {
+    let input = Value::Object(wanted.pick(&["FunctionName"]));
+    let told = services.invoke(SERVICE, "GetFunctionConfiguration", input)?;
+    answered(&told, "/RevisionId")
+}
+
 pub(crate) struct Version;
 
 impl ResourceType for Version {
@@ -89,9 +96,16 @@ impl ResourceType for Version {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let before = revision(services, wanted)?;
         let input = Value::Object(wanted.properties.clone());
         let made = services.invoke(SERVICE, "PublishVersion", input)?;
         let version = answered(&made, "/Version")?;
+        if revision(services, wanted)? == before {
+            // Lambda publishes nothing where nothing changed since: the version is another's.
+            return Err(invalid(format!(
+                "A version for this Lambda function exists ( {version} ). Modify the function to create a new version."
+            )));
+        }
         // The function's ARN comes with the version or without, as Lambda likes.
         let arn = answered(&made, "/FunctionArn")?;
         let arn = if arn.ends_with(&format!(":{version}")) {

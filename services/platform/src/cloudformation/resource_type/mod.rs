@@ -339,6 +339,17 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     Fault::validation(message)
 }
 
+/// Refuses to make what is there already, of which `asked` tells: it would be written over, and removed with the stack.
+pub(crate) fn expect_new(kind: &str, id: &str, asked: Result<Value>) -> Result<()> {
+    match asked {
+        Err(fault) if is_absence(&fault) => Ok(()),
+        Err(fault) => Err(fault),
+        Ok(_) => Err(invalid(format!(
+            "Resource of type '{kind}' with identifier '{id}' already exists."
+        ))),
+    }
+}
+
 /// A text of an answer that a service always gives.
 pub(crate) fn answered(answer: &Value, pointer: &str) -> Result<String> {
     let found = answer.pointer(pointer).and_then(Value::as_str);

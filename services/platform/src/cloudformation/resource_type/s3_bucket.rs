@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{differs, policy, same, truth};
 use super::s3_words as words;
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, invalid, tag_list};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, expect_new, invalid, tag_list};
 
 const SERVICE: &str = "s3";
 /// Bytes of a bucket's name.
@@ -345,6 +345,8 @@ impl ResourceType for BucketPolicy {
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let bucket = wanted.text("Bucket").unwrap_or_default();
+        let there = services.invoke(SERVICE, "GetBucketPolicy", json!({ "Bucket": bucket }));
+        expect_new(self.name(), &bucket, there)?;
         put(services, wanted, &bucket)?;
         Ok(Made::new(bucket))
     }

@@ -9,7 +9,9 @@ use pipeline::Result;
 use serde_json::{Map, Value, json};
 
 use super::difference::{differs, gone, policy, same, tags, truth};
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, invalid, tag_list};
+use super::{
+    Existing, Made, Property, ResourceType, Services, Wanted, answered, expect_new, invalid, tag_list,
+};
 
 const SERVICE: &str = "secretsmanager";
 
@@ -203,6 +205,18 @@ impl ResourceType for ResourcePolicy {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let there = services.invoke(
+            SERVICE,
+            "GetResourcePolicy",
+            Value::Object(wanted.pick(&["SecretId"])),
+        )?;
+        if there
+            .get("ResourcePolicy")
+            .is_some_and(|policy| !policy.is_null())
+        {
+            let id = wanted.text("SecretId").unwrap_or_default();
+            expect_new(self.name(), &id, Ok(there))?;
+        }
         let arn = put_policy(services, wanted)?;
         Ok(Made::new(arn.clone()).with("Id", arn))
     }

@@ -256,7 +256,13 @@ fn within(value: &Value, kind: &str, path: &mut String, sources: &mut dyn Source
                             "SSM Secure reference is not supported in: [{kind}/Properties{path}]"
                         )));
                     }
-                    Piece::Reference(reference) => whole.push_str(&opened(&reference, sources)?),
+                    Piece::Reference(reference) => {
+                        let text = opened(&reference, sources)?;
+                        if !matches!(reference, Reference::Ssm { secure: false, .. }) {
+                            sources.revealed(&text);
+                        }
+                        whole.push_str(&text);
+                    }
                 }
             }
             Ok(Value::String(whole))

@@ -1,7 +1,9 @@
 //! A template with its parameters: which conditions hold, what is made, in which order, and with which values.
 //!
-//! Invariant: nothing is evaluated that a condition leaves out, so no reference to what is not made is ever asked for.
+//! Invariant: nothing is evaluated that a condition leaves out, so no reference to what is not made is ever asked for; what is evaluated
+//! comes to no more than `EXPANDED_MAX`, however functions are put into one another.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
@@ -15,12 +17,18 @@ use super::sub::{self, Part};
 use super::value::Value;
 use super::{Asks, Facts, Output, Resource, Setting, Template, Told, check, cidr, parameter};
 
+/// What one evaluation may come to: octets of text, and values, each of which counts one more. A template of a few lines could otherwise
+/// ask for more than any machine has.
+const EXPANDED_MAX: usize = 32 << 20;
+
 /// A template whose parameters are settled.
 pub struct Evaluation<'a> {
     pub(super) template: &'a Template,
     settings: BTreeMap<&'a str, &'a Setting>,
     facts: &'a Facts,
     pub(super) conditions: BTreeMap<&'a str, bool>,
+    /// What is left of `EXPANDED_MAX`.
+    room: Cell<usize>,
 }
 
 impl<'a> Evaluation<'a> {
@@ -37,6 +45,7 @@ impl<'a> Evaluation<'a> {
                 .collect(),
             facts,
             conditions: BTreeMap::new(),
+            room: Cell::new(EXPANDED_MAX),
         };
         for (name, _) in &template.conditions {
             evaluation.decide(name)?;
@@ -165,6 +174,7 @@ impl<'a> Evaluation<'a> {
     /// # Errors
     /// As `properties`.
     pub fn value(&self, value: &Value, asks: &mut dyn Asks) -> Result<Option<Value>> {
+        self.take(1)?;
         match value {
             Value::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
@@ -175,7 +185,9 @@ impl<'a> Evaluation<'a> {
             }
             Value::Map(members) => {
                 if let Some(function) = Function::of(value)? {
-                    return self.call(function, asks);
+                    let came = self.call(function, asks)?;
+                    self.take(came.as_ref().map_or(0, weight))?;
+                    return Ok(came);
                 }
                 let mut map = Vec::with_capacity(members.len());
                 for (name, member) in members {
@@ -219,6 +231,7 @@ impl<'a> Evaluation<'a> {
                 if delimiter.is_empty() {
                     return Err(wrong());
                 }
+                self.take(source.matches(&delimiter).count())?;
                 Ok(Some(Value::List(
                     source.split(&delimiter).map(Value::text).collect(),
                 )))
@@ -262,6 +275,17 @@ impl<'a> Evaluation<'a> {
             _ if function.decides() => self.holds(function, asks).map(|flag| Some(Value::Bool(flag))),
             (name, _) => Err(refused(&format!("malformed arguments of {name}"))),
         }
+    }
+
+    /// Counts what is evaluated, before it is made where it can be large.
+    fn take(&self, weight: usize) -> Result<()> {
+        let left = self.room.get().checked_sub(weight).ok_or_else(|| {
+            refused(&format!(
+                "the template's functions come to more than {EXPANDED_MAX} bytes"
+            ))
+        })?;
+        self.room.set(left);
+        Ok(())
     }
 
     fn reference(&self, name: &str, asks: &mut dyn Asks) -> Result<Option<Value>> {
@@ -322,6 +346,7 @@ impl<'a> Evaluation<'a> {
                     "variable {name} in Fn::Sub expression does not resolve to a string"
                 ))
             })?;
+            self.take(value.len().saturating_add(1))?;
             whole.push_str(&value);
         }
         Ok(Value::String(whole))
@@ -334,6 +359,7 @@ impl<'a> Evaluation<'a> {
         };
         let list = self.value(list, asks)?;
         let items = list.as_ref().and_then(Value::as_list).ok_or_else(wrong)?;
+        self.take(items.len().saturating_mul(delimiter.len()))?;
         let texts = items.iter().map(|item| item.scalar().ok_or_else(wrong));
         Ok(Value::String(texts.collect::<Result<Vec<_>>>()?.join(delimiter)))
     }
@@ -450,6 +476,20 @@ impl<'a> Evaluation<'a> {
         }
         Err(check::unresolved(&lost, "Outputs"))
     }
+}
+
+/// Octets of text in a value, and one for each value.
+fn weight(value: &Value) -> usize {
+    let within = match value {
+        Value::String(text) | Value::Number(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Map(members) => members
+            .iter()
+            .map(|(name, member)| name.len().saturating_add(weight(member)))
+            .sum(),
+        _ => 0,
+    };
+    within.saturating_add(1)
 }
 
 pub(super) fn refused(message: &str) -> Fault {

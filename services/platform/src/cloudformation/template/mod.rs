@@ -149,6 +149,8 @@ pub trait Sources {
     fn parameter(&mut self, name: &str) -> Result<String>;
     /// A secure one, decrypted.
     fn secure_parameter(&mut self, name: &str) -> Result<String>;
+    /// Learns of a secret that a reference opened to.
+    fn revealed(&mut self, _secret: &str) {}
     /// A secret's `SecretString`, whole.
     fn secret(&mut self, id: &str, stage: Option<&str>, version: Option<&str>) -> Result<String>;
 }

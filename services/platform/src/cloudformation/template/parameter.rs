@@ -178,6 +178,11 @@ fn fits(parameter: &Parameter, value: &str) -> Result<()> {
             "Parameter '{key}' must be no longer than {VALUE_BYTES_MAX} bytes"
         )));
     }
+    // Once for all items: it may be as costly as a pattern can be.
+    let pattern = match &parameter.allowed_pattern {
+        Some(pattern) => Some((pattern, compiled(key, pattern)?)),
+        None => None,
+    };
     let items: Vec<&str> = if is_list(&parameter.kind) {
         value.split(',').map(str::trim).collect()
     } else {
@@ -189,8 +194,8 @@ fn fits(parameter: &Parameter, value: &str) -> Result<()> {
         {
             return refuse("must be one of AllowedValues".to_owned());
         }
-        if let Some(pattern) = &parameter.allowed_pattern
-            && !compiled(key, pattern)?.is_match(item)
+        if let Some((pattern, compiled)) = &pattern
+            && !compiled.is_match(item)
         {
             return refuse(format!("must match pattern {pattern}"));
         }
@@ -254,6 +259,8 @@ pub fn settle(
         if second.is_some() {
             return Err(Fault::validation(format!("Duplicate parameter key {key}")));
         }
+        // What was given as a secret stays one, whatever another template says of it.
+        let mut secret = false;
         let value = match first {
             Some(given) if given.use_previous => {
                 if given.value.is_some() {
@@ -269,6 +276,7 @@ pub fn settle(
                          parameter key not in the previous template"
                     ))
                 })?;
+                secret = before.no_echo;
                 Some(before.value.clone())
             }
             Some(Given {
@@ -277,7 +285,11 @@ pub fn settle(
             Some(Given { value: None, .. }) | None => parameter.default.clone(),
         };
         match value {
-            Some(value) => settings.push(setting(parameter, value, sources)?),
+            Some(value) => {
+                let mut setting = setting(parameter, value, sources)?;
+                setting.no_echo |= secret;
+                settings.push(setting);
+            }
             None => missing.push(key.as_str()),
         }
     }

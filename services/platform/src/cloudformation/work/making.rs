@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Garbage, Run, Undo, handler_words, words};
 use crate::cloudformation::change::{differences, lives, properties, takes_tags};
-use crate::cloudformation::evaluation::{Asking, Looking, from_json, masked, to_json};
+use crate::cloudformation::evaluation::{Asking, Looking, from_json, masked, to_json, without};
 use crate::cloudformation::export;
 use crate::cloudformation::hidden::Hidden;
 use crate::cloudformation::resource::{self, Contents, StackResource};
@@ -64,6 +64,9 @@ impl Run {
         let Err(Failure(reason)) = made else {
             return Ok(true);
         };
+        let silent = plan.settings.iter().filter(|setting| setting.no_echo);
+        let silent = silent.flat_map(|setting| [Some(setting.value.as_str()), setting.resolved.as_deref()]);
+        let reason = without(reason, silent.flatten());
         let (verb, status) = match before {
             Some(_) => ("update", "UPDATE_FAILED"),
             None => ("create", "CREATE_FAILED"),
@@ -153,6 +156,11 @@ impl Run {
                     needs: row.needs.clone(),
                     ..before.clone()
                 };
+                // If the update goes back, so does what becomes of the resource in the end.
+                self.work.undo.push(Undo {
+                    logical_id: kept.logical_id.clone(),
+                    before: Some(before.clone()),
+                });
                 resource::keep(call, &self.stack, kept)?;
                 return Ok(Ok(()));
             }
@@ -264,14 +272,16 @@ impl Run {
         };
         let random = random(call)?;
         let owner = self.stack.owner();
-        let mut failed_at = None;
+        let (mut failed_at, mut secrets) = (None, Vec::new());
         let made = call.attempt(|call| {
             let value = from_json(&Json::Object(properties.clone()))?;
             let mut looking = Looking {
                 call,
                 acting: &acting,
+                secrets: Vec::new(),
             };
             let opened = dynamic::resolve(&value, &row.kind, &mut looking)?;
+            secrets = looking.secrets;
             let Json::Object(opened) = to_json(&opened)? else {
                 return Err(resource_type::invalid("Properties must be a map"));
             };
@@ -291,11 +301,13 @@ impl Run {
             failed_at = services.failed;
             made
         })?;
-        match (made, failed_at) {
-            (Ok(made), _) => Ok(Ok(made)),
-            (Err(fault), Some(service)) => Ok(Err(Failure(handler_words(call, service, &fault)?))),
-            (Err(fault), None) => Ok(Err(Failure(words(&fault)))),
-        }
+        let reason = match (made, failed_at) {
+            (Ok(made), _) => return Ok(Ok(made)),
+            (Err(fault), Some(service)) => handler_words(call, service, &fault)?,
+            (Err(fault), None) => words(&fault),
+        };
+        let secrets = secrets.iter().map(String::as_str);
+        Ok(Err(Failure(without(reason, secrets))))
     }
 }
 
@@ -347,6 +359,14 @@ fn expect_properties(
     for name in properties.keys() {
         if !known.iter().any(|property| property.name == name) {
             wrong.push(format!("#: extraneous key [{name}] is not permitted"));
+        }
+    }
+    for property in known.iter().filter(|property| property.name.ends_with("Tags")) {
+        let tags = resource_type::own_tags(properties, property.name);
+        let own = |key: &String| key.to_ascii_lowercase().starts_with("aws:");
+        if let Some(key) = tags.into_keys().find(own) {
+            // The services let CloudFormation set these, but only CloudFormation knows what is true.
+            wrong.push(format!("#/{}: tag key {key} is reserved for AWS", property.name));
         }
     }
     if wrong.is_empty() {

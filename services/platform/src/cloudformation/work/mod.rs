@@ -233,7 +233,7 @@ impl Run {
         }
     }
 
-    fn keep(self, call: &mut Call<'_>, next: Next) -> Result<()> {
+    fn keep(mut self, call: &mut Call<'_>, next: Next) -> Result<()> {
         let place = self.stack.place();
         match next {
             Next::Step => {
@@ -241,7 +241,12 @@ impl Run {
                 call.put(&WORK, &place, self.work)?;
             }
             Next::Rest => call.put(&WORK, &place, self.work)?,
-            Next::End => call.delete(&WORK, &place)?,
+            Next::End => {
+                // What is held for a stack that did not come to its end is let go of with the stack.
+                let held: BTreeSet<String> = std::mem::take(&mut self.stack.imports).into_iter().collect();
+                self.stack.imports = held.union(&self.work.imports).cloned().collect();
+                call.delete(&WORK, &place)?;
+            }
         }
         self.stack.keep(call)
     }

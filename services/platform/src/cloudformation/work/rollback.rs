@@ -45,6 +45,11 @@ impl Run {
             self.restore(call, before)?;
             return Ok(Next::Step);
         }
+        if before.hidden == now.hidden && before.status == now.status && before.at == now.at {
+            // Nothing was done to it, but that its template says otherwise what becomes of it.
+            resource::keep(call, &self.stack, before)?;
+            return Ok(Next::Step);
+        }
         if before.hidden == now.hidden {
             self.restore(call, before)?;
             return Ok(Next::Step);

@@ -280,3 +280,20 @@ fn dynamic_references_are_refused_precisely() {
     assert_eq!(opened.to_json(), r#"{"LoginProfile":{"Password":"hidden"}}"#);
     assert_eq!(world.asked, ["ssm-secure /pw:2"]);
 }
+
+/// Functions in functions multiply: each of these asks for more than any machine has, in less than a page.
+#[test]
+fn what_functions_come_to_is_bounded() {
+    let mut sub = "!Ref Env".to_owned();
+    for _ in 0..12 {
+        sub = format!("!Sub ['{}', {{a: {sub}}}]", "${a}".repeat(40));
+    }
+    let mut join = "!Ref Env".to_owned();
+    for _ in 0..12 {
+        join = format!("!Join ['{}', !Split ['e', {join}]]", "e".repeat(40));
+    }
+    for bomb in [sub, join] {
+        let refused = one(&bomb).unwrap_err();
+        assert!(refused.contains("come to more than"), "{refused}");
+    }
+}

@@ -315,6 +315,24 @@ fn previous_values_are_used_where_they_are_asked_for() {
     );
 }
 
+/// Who may hand in a template may not see by it what was given as a secret.
+#[test]
+fn what_was_given_without_echo_stays_so() {
+    let silent = read(&format!(
+        "Parameters:\n  A: {{Type: String, NoEcho: true}}\n{BUCKET}"
+    ));
+    let loud = read(&format!("Parameters:\n  A: {{Type: String}}\n{BUCKET}"));
+    let before = settle(&silent, &[("A", "was")]).unwrap();
+    let again = [Given {
+        key: "A".to_owned(),
+        value: None,
+        use_previous: true,
+    }];
+    let settled = parameter::settle(&loud, &again, &before, &mut World::default());
+    assert!(settled.map_err(|fault| fault.message).unwrap()[0].no_echo);
+    assert!(!settle(&loud, &[("A", "is")]).unwrap()[0].no_echo);
+}
+
 /// Parameters of Systems Manager are looked up when the stack's parameters are settled (S10.10).
 #[test]
 fn parameters_of_systems_manager_are_resolved_by_their_kind() {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crypto::{Randomness as _, SystemRandomness};
-use planes::contents::{ContentsPlace, RemoteBlobs};
+use planes::contents::{ContentsError, ContentsPlace, RemoteBlobs};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use store::blobs::Blobs;
@@ -114,8 +114,18 @@ fn first(folder: &Folder, file: &Path, place: &ContentsPlace) -> Result<Arc<dyn 
         reason: error.to_string(),
     })?;
     folder::write(&path, &bytes)?;
-    remote(place, file, &mark.owner).inspect_err(|_| {
-        // Nothing lies there that is ours: another place may be named next time.
-        let _left = fs::remove_file(&path);
+    remote(place, file, &mark.owner).inspect_err(|error| {
+        let foreign = matches!(
+            error,
+            Error::Contents {
+                source: ContentsError::Foreign,
+                ..
+            }
+        );
+        // Nothing lies there that is ours: another place may be named next time. After any other error the mark there may have been
+        // written, and only who keeps this one can say that it is theirs.
+        if foreign {
+            let _left = fs::remove_file(&path);
+        }
     })
 }

@@ -128,12 +128,26 @@ impl Call<'_> {
     /// Goes on in the name of a caller of earlier.
     ///
     /// # Errors
-    /// `ExpiredToken` once the caller's session has ended.
-    pub fn act_as(&self, forwarded: &Forwarded) -> Result<Acting> {
+    /// `ExpiredToken` once the caller's session has ended; `AccessDenied` once the user or role is gone, or another bears its name: what
+    /// resources allow to everybody is not for a principal that there is not.
+    pub fn act_as(&mut self, forwarded: &Forwarded) -> Result<Acting> {
         let ended = |session: &Session| session.expires <= self.now.0;
         if forwarded.session.as_ref().is_some_and(ended) {
             let message = "The security token included in the request is expired";
             return Err(Fault::common(Common::ExpiredToken, message));
+        }
+        let named = match &forwarded.principal {
+            Kept::User { arn, id } => Some((arn, id)),
+            Kept::AssumedRole { role_arn, role_id } => Some((role_arn, role_id)),
+            Kept::Root | Kept::FederatedUser { .. } => None,
+        };
+        if let Some((arn, id)) = named {
+            let directory = self.look.directory();
+            if directory.principal_id(&mut self.look, arn)?.as_ref() != Some(id) {
+                return Err(Fault::access_denied(format!(
+                    "The principal {arn} no longer exists."
+                )));
+            }
         }
         Ok(Acting {
             identity: Arc::new(forwarded.identity()),

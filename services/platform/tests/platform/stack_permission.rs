@@ -282,3 +282,30 @@ fn a_template_cannot_say_of_which_stack_a_resource_is() {
         "{reason}"
     );
 }
+
+/// Not even with what resources allow to everybody, nor as another of the same name.
+#[test]
+fn a_user_who_was_deleted_is_no_caller_any_more() {
+    let scene = Scene::new();
+    let maker = scene.user("maker", &json!(allow(&json!("*"))));
+    let made = scene.call(&maker, "cloudformation", "CreateStack", create("one"));
+    assert!(made.is_ok(), "{made:?}");
+    let keys = scene.ok("iam", "ListAccessKeys", json!({ "UserName": "maker" }));
+    let key = &keys["AccessKeyMetadata"][0]["AccessKeyId"];
+    scene.ok(
+        "iam",
+        "DeleteAccessKey",
+        json!({ "UserName": "maker", "AccessKeyId": key }),
+    );
+    scene.ok(
+        "iam",
+        "DeleteUserPolicy",
+        json!({ "UserName": "maker", "PolicyName": "own" }),
+    );
+    scene.ok("iam", "DeleteUser", json!({ "UserName": "maker" }));
+    scene.user("maker", &json!(allow(&json!("*"))));
+    scene.settle();
+    assert_eq!(scene.status("one"), "ROLLBACK_COMPLETE");
+    let reason = scene.reason("one", "CREATE_FAILED");
+    assert!(reason.contains("user/maker no longer exists"), "{reason}");
+}

@@ -3,7 +3,9 @@
 #![no_main]
 
 use pipeline::Result;
-use platform::cloudformation::template::{Asks, Evaluation, Facts, Sources, Template, Value, dynamic, parameter, yaml};
+use platform::cloudformation::template::{
+    Asks, Evaluation, Facts, Sources, Template, Value, dynamic, parameter, yaml,
+};
 
 struct World;
 

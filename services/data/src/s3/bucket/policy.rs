@@ -1,13 +1,12 @@
 //! Bucket policies.
 //!
 //! Invariant: a kept policy was parsed, speaks of its own bucket alone and names only principals who exist; users and roles are kept by
-//! their ids, so that what they were given ends with them. The root user of the owner can always read and change it; others lose that
-//! by a policy of their own only if they say that they mean it.
+//! their ids, so that what they were given ends with them. The root user of the owner can always read and change it, whatever
+//! it says; nobody else can.
 //!
 //! Source: S3 API Reference, "PutBucketPolicy"; S3 User Guide, "Policies and permissions in Amazon S3".
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ::policy::{Arn, Context, Policy, PolicyKind, Principal, StatementView, public, reference, substitute};
 use api::s3 as model;
@@ -216,22 +215,9 @@ impl Operation for PutBucketPolicy {
         }
         bucket.policy = Some(policy);
         bucket.policy_names = names;
-        if !kept.root && input.confirm_remove_self_bucket_access != Some(true) {
-            expect_way_back(call, &bucket)?;
-        }
         bucket.keep(call)?;
         Ok(Empty)
     }
-}
-
-/// Refuses a policy that takes the permission to change it from whoever puts it, and who has not said that this is meant.
-fn expect_way_back(call: &mut Call<'_>, bucket: &Bucket) -> Result<()> {
-    if call.would_admit(PUT, &BucketTarget::new(Arc::new(bucket.clone())))? {
-        return Ok(());
-    }
-    Err(malformed(
-        "The new bucket policy will not allow you to update the bucket policy in the future.",
-    ))
 }
 
 /// The row, for callers of the owner's account: others may not touch a policy whatever it says.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a kept policy was parsed, speaks of its own bucket alone and names only principals who exist; users and roles are kept by
 //! their ids, so that what they were given ends with them. The root user of the owner can always read and change it, whatever
-//! it says; nobody else can.
+//! it says.
 //!
 //! Source: S3 API Reference, "PutBucketPolicy"; S3 User Guide, "Policies and permissions in Amazon S3".
 

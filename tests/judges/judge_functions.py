@@ -10,7 +10,7 @@ import time
 import unittest
 import zipfile
 
-from server import Judge, Server, policy
+from server import Judge, Server, policy, wait_for
 
 SECRET = "a-pearl-in-an-oyster"
 
@@ -71,14 +71,6 @@ def processes_of(folder):
         except OSError:
             continue
     return found
-
-
-def wait_for(found, seconds=20):
-    end = time.monotonic() + seconds
-    while not found():
-        if time.monotonic() > end:
-            raise AssertionError("what was waited for did not happen")
-        time.sleep(0.02)
 
 
 def prepare(server):

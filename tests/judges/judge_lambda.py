@@ -8,14 +8,13 @@ import os
 import pathlib
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import zipfile
 
 import botocore
 
-from server import Judge, Refused, policy, statement
+from server import Judge, Refused, policy, statement, wait_for
 
 SITE = str(pathlib.Path(botocore.__file__).parent.parent)
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -88,14 +87,6 @@ class Lambda(Judge):
 
     def log(self, name):
         return [line["text"] for line in json.loads(self.server.ringwork("logs", name, "--json"))["lines"]]
-
-    def wait_for(self, found, seconds=15):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found():
-                return
-            time.sleep(0.05)
-        self.fail("what was waited for did not happen")
 
     def test_a_function_runs_and_tells_what_it_wrote(self):
         made = self.function("echo", Environment={"Variables": {"SECRET": "pearl"}})
@@ -235,19 +226,19 @@ class Lambda(Judge):
         records = lambda condition: [
             json.loads(line.split("seen ", 1)[1]) for line in self.log("told") if "seen " in line and condition in line
         ]
-        self.wait_for(lambda: records("Success"))
+        wait_for(lambda: records("Success"))
         record = records("Success")[0]
         self.assertEqual((record["requestPayload"], record["responsePayload"]["event"]), ({"n": 1}, {"n": 1}))
         self.assertEqual(record["requestContext"]["approximateInvokeCount"], 1)
         send({"fail": "always"})
         tries = lambda: sum("always" in line and "seen" in line for line in self.log("queued"))
-        self.wait_for(lambda: tries() == 1)
+        wait_for(lambda: tries() == 1)
         self.server.ringwork("clock", "advance", "61s")
-        self.wait_for(lambda: tries() == 2)
+        wait_for(lambda: tries() == 2)
         self.server.ringwork("clock", "advance", "61s")
         self.assertEqual(tries(), 2)
         self.server.ringwork("clock", "advance", "60s")
-        self.wait_for(lambda: records("RetriesExhausted"))
+        wait_for(lambda: records("RetriesExhausted"))
         record = records("RetriesExhausted")[0]
         self.assertEqual((tries(), record["requestContext"]["approximateInvokeCount"]), (3, 3))
         self.assertEqual(record["responseContext"]["functionError"], "Unhandled")

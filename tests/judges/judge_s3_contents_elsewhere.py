@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import botocore.exceptions
-from server import Judge, Server, StartRefused
+from server import Judge, Server, StartRefused, wait_for
 
 BUCKET, STORE = "front", "contents"
 LARGE = 9 << 20
@@ -89,15 +89,7 @@ class Elsewhere(Judge):
             self.assertNotIn(large[at : at + 32], stored)
         for key in ("large", "parts", "small"):
             s3.delete_object(Bucket=BUCKET, Key=key)
-        self.eventually(lambda: self.names() == [])
-
-    def eventually(self, true):
-        import time
-
-        end = time.monotonic() + 20
-        while not true():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.05)
+        wait_for(lambda: self.names() == [])
 
     def test_an_object_that_is_changed_there_does_not_open(self):
         front = self.open("--contents", self.place())

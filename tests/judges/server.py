@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import boto3
@@ -241,6 +242,15 @@ class Judge(unittest.TestCase):
         pages = trail.get_paginator("lookup_events").paginate(LookupAttributes=attributes)
         events = [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
         return [event for event in events if all(event.get(key) == value for key, value in wanted.items())]
+
+
+def wait_for(found, seconds=20):
+    """Until it is so; a failure after that."""
+    end = time.monotonic() + seconds
+    while not found():
+        if time.monotonic() > end:
+            raise AssertionError("what was waited for did not happen")
+        time.sleep(0.02)
 
 
 def statement(action, resource="*", effect="Allow", **more):

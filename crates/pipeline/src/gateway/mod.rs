@@ -36,6 +36,7 @@ use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
+use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::{Endpoint, Result};
@@ -139,6 +140,13 @@ impl Gateway {
     #[must_use]
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         self.environment.outdoors.errands.functions = Some(functions);
+        self
+    }
+
+    /// Gives operations and jobs a runner of instances. Without one they run none.
+    #[must_use]
+    pub fn with_instances(mut self, instances: Arc<dyn Instances>) -> Self {
+        self.environment.outdoors.errands.instances = Some(instances);
         self
     }
 

@@ -84,13 +84,17 @@ fn of(call: &mut Call<'_>, payload: &Value, states: &[State]) -> Result<Option<I
     let boot = payload.get("boot").and_then(Value::as_u64).unwrap_or_default();
     let found = instance::find(call, id)?;
     let fits = |instance: &Instance| instance.boot == boot && states.contains(&instance.state);
-    Ok(found.filter(|instance| fits(instance)).map(|instance| (*instance).clone()))
+    Ok(found
+        .filter(|instance| fits(instance))
+        .map(|instance| (*instance).clone()))
 }
 
 /// What the plane made of a task. A plane that is being stopped is asked again by the next server.
 fn outturn(call: &Call<'_>, outcome: &Outcome) -> Result<std::result::Result<Done, Failure>> {
     let Outcome::Instance(outturn) = outcome else {
-        return Err(Fault::internal("an instance was asked for, and something else was done"));
+        return Err(Fault::internal(
+            "an instance was asked for, and something else was done",
+        ));
     };
     match outturn {
         Ok(Done::Well) => Ok(Ok(Done::Well)),
@@ -106,10 +110,19 @@ fn outturn(call: &Call<'_>, outcome: &Outcome) -> Result<std::result::Result<Don
 fn reason(failure: &Failure) -> (String, String) {
     let (code, text) = match failure {
         Failure::Unable { what } => ("Server.InsufficientInstanceCapacity", what.clone()),
-        Failure::Unknown => ("Server.InternalError", "the machine no longer has the instance".to_owned()),
-        Failure::DiskTooLarge => ("Server.InternalError", "the instance's disk is larger than can be kept".to_owned()),
+        Failure::Unknown => (
+            "Server.InternalError",
+            "the machine no longer has the instance".to_owned(),
+        ),
+        Failure::DiskTooLarge => (
+            "Server.InternalError",
+            "the instance's disk is larger than can be kept".to_owned(),
+        ),
         Failure::Failed { reason } => ("Server.InternalError", reason.clone()),
-        Failure::Refused => ("Server.InternalError", "this installation runs no instances".to_owned()),
+        Failure::Refused => (
+            "Server.InternalError",
+            "this installation runs no instances".to_owned(),
+        ),
     };
     (code.to_owned(), format!("{code}: {text}"))
 }

@@ -13,7 +13,7 @@ fn tagged(value: &str) -> Value {
     json!({ "TagSpecifications": [{ "ResourceType": "instance", "Tags": [{ "Key": "team", "Value": value }] }] })
 }
 
-/// S2.8: a role is handed to an instance only by who may pass it to EC2.
+/// A role is handed to an instance only by who may pass it to EC2.
 #[test]
 fn a_launch_with_a_profile_takes_pass_role_for_its_role() {
     let scene = Scene::new();
@@ -143,7 +143,7 @@ fn tags_at_creation_take_a_permission_of_their_own() {
     );
 }
 
-/// S2.13: what may be done to an instance may depend on its tags.
+/// What may be done to an instance may depend on its tags.
 #[test]
 fn permissions_by_the_tags_of_an_instance_end_where_the_tags_do() {
     let scene = Scene::new();

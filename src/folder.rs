@@ -79,7 +79,7 @@ impl Folder {
         self.0.join("functions")
     }
 
-    /// What instances run in, with their disks while they run; the runner's own.
+    /// What instances run in; the runner's own.
     pub(crate) fn instances(&self) -> PathBuf {
         self.0.join("instances")
     }

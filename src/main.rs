@@ -31,8 +31,8 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if let Some(ended) = instances::asked_for() {
-        return ended;
+    if instances::is_agent() {
+        return planes::instances::run_agent();
     }
     let ended = match bootstrap::asked_for() {
         Some(environment) => bootstrap::run(environment),

@@ -33,8 +33,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
     let machines = instances::open(&settings.folder)?;
     let gateway = gateway(store, seal, &settings).with_functions(runner);
-    let gateway =
-        Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
+    let gateway = Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -58,9 +57,10 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
-    let endpoint = functions::endpoint(listener.addresses(), &settings.folder);
-    sandboxes.serve_at(endpoint.clone());
-    machines.serve_at(endpoint);
+    let reached = functions::endpoint(listener.addresses(), &settings.folder);
+    sandboxes.serve_at(reached.clone());
+    instances::begin(&machines, &gateway, reached)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,

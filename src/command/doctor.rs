@@ -115,7 +115,8 @@ async fn functions() -> Vec<Finding> {
     }
     let found = planes::functions::inspect(&crate::functions::search_path(), &scratch).await;
     // It is tried for a moment only, with nothing else to do meanwhile.
-    let instances = planes::instances::inspect(&scratch, crate::instances::agent());
+    let agent = crate::instances::agent().map_err(|error| error.chain());
+    let instances = agent.and_then(|agent| planes::instances::inspect(&scratch, agent));
     let _ = std::fs::remove_dir_all(&scratch);
     let mut findings = vec![
         Finding::optional("functions' isolation", found.isolation),

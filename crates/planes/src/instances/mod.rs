@@ -82,6 +82,10 @@ impl Instances for Machines {
         self.0.update(instance, metadata);
     }
 
+    fn settled(&self, instance: &InstanceRef) {
+        self.0.settled(instance);
+    }
+
     fn forget(&self, instance_id: &str) {
         self.0.forget(instance_id);
     }

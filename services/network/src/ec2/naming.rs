@@ -38,7 +38,14 @@ mod tests {
     fn an_id_has_eight_or_seventeen_digits() {
         assert!(is_id("i-0123456789abcdef0", "i"));
         assert!(is_id("i-1234abcd", "i"));
-        for wrong in ["i-0123456789ABCDEF0", "i-123", "ami-1234abcd", "i-", "i1234abcd", ""] {
+        for wrong in [
+            "i-0123456789ABCDEF0",
+            "i-123",
+            "ami-1234abcd",
+            "i-",
+            "i1234abcd",
+            "",
+        ] {
             assert!(!is_id(wrong, "i"), "{wrong}");
         }
     }

@@ -113,6 +113,7 @@ async fn live() -> io::Result<u8> {
     files::prepare(Path::new("/"), &hello)?;
     say(&format!("{} is up.", hello.instance_id));
     write.write_all(format!("{READY}\n").as_bytes()).await?;
+    user_data::start_each_time(&hello.environment);
     let script = user_data::start(&given, &hello.environment);
     drop(given);
     let ending = tend(&mut signals, &mut read, script).await;

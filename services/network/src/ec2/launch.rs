@@ -416,7 +416,7 @@ impl Plan {
             None => None,
             Some(profile) => Some(Association::new(call, profile)?),
         };
-        let digits = crypto::random::hex(call.random(), 10).map_err(Fault::internal)?;
+        let digits = crypto::random::hex(call.random(), 5).map_err(Fault::internal)?;
         let mac: Vec<&str> = (0..5).filter_map(|at| digits.get(at * 2..at * 2 + 2)).collect();
         Ok(Instance {
             account,

@@ -10,7 +10,7 @@ use wire::Fault;
 
 /// Draws an id: the prefix and 17 hexadecimal digits, the first of them zero.
 pub(super) fn draw(call: &Call<'_>, prefix: &str) -> Result<String> {
-    let digits = crypto::random::hex(call.random(), 16).map_err(Fault::internal)?;
+    let digits = crypto::random::hex(call.random(), 8).map_err(Fault::internal)?;
     Ok(format!("{prefix}-0{digits}"))
 }
 

@@ -15,7 +15,8 @@ from server import Judge, Server, policy, statement, wait_for
 IMAGE = "ami-00000000000000001"
 # The AWS CLI and boto3 with what they need, all of it plain Python: instances have no index of packages to ask.
 PACKAGES = ("awscli", "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "docutils", "yaml", "rsa", "pyasn1", "colorama")
-MODELS = ("s3", "sts")
+# Of the models only what is used, and what the CLI looks for before it does anything.
+MODELS = ("s3", "sts", "sdb", "codedeploy", "config", "sagemaker-runtime", "sms-voice")
 
 FETCH = """\
 python3 - '{url}' <<'FETCH'
@@ -49,6 +50,10 @@ print("key:", used.method, used.access_key[:4], bool(used.token))
 print("without a session:", status("meta-data/" + KEYS)[0])
 s3 = session.client("s3")
 s3.put_object(Bucket="BUCKET", Key="out/boto3", Body=s3.get_object(Bucket="BUCKET", Key="in.txt")["Body"].read())
+try:
+    print("closed:", s3.get_object(Bucket="BUCKET", Key="closed.txt")["Body"].read())
+except botocore.exceptions.ClientError as error:
+    print("closed:", error.response["Error"]["Code"])
 last = None
 while True:
     try:
@@ -73,7 +78,8 @@ def packed():
         parts = pathlib.PurePath(entry.name).parts
         if "__pycache__" in parts or entry.name.endswith((".so", ".pyc")) or "examples" in parts:
             return None
-        if parts[:2] == ("botocore", "data") and len(parts) > 3 and parts[2] not in MODELS:
+        within = entry.name.split("botocore/data/", 1)[1:]
+        if within and "/" in within[0] and within[0].split("/")[0] not in MODELS:
             return None
         return entry
 
@@ -167,7 +173,6 @@ class Instances(Judge):
         allowed = statement("s3:GetObject", f"{objects}/in.txt"), statement("s3:PutObject", f"{objects}/out/*")
         script = f"#!/bin/sh\n{FETCH.format(url=url)}{LOOKS.replace('BUCKET', bucket)}" + (
             f"python3 -m awscli s3 cp --quiet s3://{bucket}/in.txt /root/in.txt && echo cli: $(cat /root/in.txt)\n"
-            f"python3 -m awscli s3 cp --quiet s3://{bucket}/closed.txt /root/closed.txt 2>&1 | grep -o 'closed.*403.*' \n"
             "python3 /root/looks.py\n"
         )
         instance = start(self.ec2, script, **self.profile("reads", *allowed))
@@ -175,7 +180,7 @@ class Instances(Judge):
         said("now: allowed, role (200, 'reads')")
         text = console(self.ec2, instance)
         self.assertIn("cli: a pearl", text)
-        self.assertFalse("an oyster" in text, "what the role may not read is not read")
+        self.assertIn("closed: AccessDenied", text)
         self.assertIn(f"who: arn:aws:sts::{self.server.account}:assumed-role/reads/{instance}", text)
         self.assertIn("key: iam-role ASIA True", text)
         self.assertIn("without a session: 401", text)

@@ -48,6 +48,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let tls = tls_material(&gateway, &settings)?;
     let config = ListenerConfig {
         tls: Some(tls),
+        origins: machines.origins(),
         ..ListenerConfig::default()
     };
     let listener = Listener::bind(&settings.listen, config)

@@ -25,6 +25,8 @@ pub(super) const STOP: &str = "ec2.StopInstance";
 pub(super) const TERMINATE: &str = "ec2.TerminateInstance";
 /// Reboots one.
 pub(super) const REBOOT: &str = "ec2.RebootInstance";
+/// Tells the plane that a stopped instance's disk is kept.
+const SETTLE: &str = "ec2.SettleInstance";
 /// Tells a running instance's metadata service what has changed.
 const TELL: &str = "ec2.TellInstance";
 /// Removes the row of one that ended.
@@ -36,6 +38,7 @@ pub(super) const JOBS: &[JobKind] = &[
     kind(STOP, stop),
     kind(TERMINATE, terminate),
     kind(REBOOT, reboot),
+    kind(SETTLE, settle),
     kind(TELL, tell_plane),
     kind(FORGET, forget),
     kind(image_create::JOB, image_create::run),
@@ -239,7 +242,16 @@ fn stop(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         Err(failure) => instance.state_reason = Some(reason(&failure)),
     }
     instance.state = State::Stopped;
+    // Only once this has committed may the plane let go of the files.
+    plan(call, SETTLE, &instance)?;
     instance.keep(call)
+}
+
+fn settle(call: &mut Call<'_>, payload: &Value) -> Result<()> {
+    if let (Some(instance), Ok(plane)) = (of(call, payload, &[State::Stopped])?, call.instances()) {
+        plane.settled(&instance.run());
+    }
+    Ok(())
 }
 
 fn terminate(call: &mut Call<'_>, payload: &Value) -> Result<()> {

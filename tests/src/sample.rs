@@ -257,11 +257,7 @@ impl Sampler<'_> {
             "SettingValue" => Some("Standard".to_owned()),
             "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
             "Email" => Some("new@example.com".to_owned()),
-            "KeyName" => Some(name.to_owned()),
-            _ => self
-                .credential(member, name)
-                .or_else(|| self.launched(member))
-                .or_else(|| self.organized(member)),
+            _ => self.credential(member, name).or_else(|| self.named(member)),
         }
     }
 }
@@ -296,6 +292,11 @@ impl Sampler<'_> {
         }
     }
 
+    /// Ids in an organization, and names of EC2's things.
+    fn named(&self, member: &str) -> Option<String> {
+        self.launched(member).or_else(|| self.organized(member))
+    }
+
     /// Ids of EC2.
     fn launched(&self, member: &str) -> Option<String> {
         let held = self.existing.instances.get(member).filter(|_| self.present);
@@ -303,6 +304,8 @@ impl Sampler<'_> {
             Some(match member {
                 "InstanceId" | "InstanceIds" | "Resources" => "i-00000000000000000",
                 "ImageId" => "ami-00000000000000000",
+                "KeyName" if self.present => "existing",
+                "KeyName" => "missing",
                 "AssociationId" => "iip-assoc-00000000000000000",
                 _ => return None,
             })

@@ -6,6 +6,8 @@
 //! Source: CloudTrail User Guide, "CloudTrail record contents for management, data, and network activity events" and
 //! "CloudTrail userIdentity element".
 
+use std::borrow::Cow;
+
 use pipeline::identity::{IdentityType, SessionIssuer};
 use pipeline::ledger::record::{Caller, EventKind, Record, ResourceFacts, SessionFacts, Tls};
 use serde::Serialize;
@@ -30,7 +32,7 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'a str>,
+    error_code: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<&'a str>,
     request_parameters: Option<&'a Value>,
@@ -167,11 +169,7 @@ fn event(record: &Record) -> Event<'_> {
         aws_region: &record.region,
         source_ip_address: &record.source_ip,
         user_agent: record.user_agent.as_deref(),
-        error_code: record
-            .error
-            .as_ref()
-            .map(|error| error.code.as_str())
-            .filter(|code| !code.is_empty()),
+        error_code: error_code(record),
         error_message: record
             .error
             .as_ref()
@@ -275,6 +273,18 @@ const fn type_name(kind: IdentityType) -> &'static str {
         IdentityType::WebIdentityUser => "WebIdentityUser",
         IdentityType::SamlUser => "SAMLUser",
         IdentityType::Unknown => "Unknown",
+    }
+}
+
+/// The code of an error. EC2's events say whose fault it is before it: `Client.UnauthorizedOperation` (Amazon EC2 Developer Guide,
+/// "Log Amazon EC2 API calls using AWS CloudTrail").
+fn error_code(record: &Record) -> Option<Cow<'_, str>> {
+    let code = record.error.as_ref().map(|error| error.code.as_str())?;
+    match (record.service.as_str(), code) {
+        (_, "") => None,
+        ("ec2", "InternalError" | "Unavailable") => Some(Cow::Owned(format!("Server.{code}"))),
+        ("ec2", _) => Some(Cow::Owned(format!("Client.{code}"))),
+        _ => Some(Cow::Borrowed(code)),
     }
 }
 

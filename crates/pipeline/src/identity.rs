@@ -293,6 +293,21 @@ pub trait Directory: Send + Sync {
     /// Forgets what is remembered of the store's content, after it was replaced.
     fn forget(&self) {}
 
+    /// Whether a credential that was verified earlier would still be taken, of which `identity` is kept and no token: for what a service
+    /// goes on to do for its caller after it answered. That a session ends, and that the user or role itself is still the one that it
+    /// was, is looked at by the pipeline.
+    ///
+    /// # Errors
+    /// The refusal that a call with it would get.
+    fn lasts(&self, _look: &mut Look<'_>, _identity: &Identity) -> std::result::Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether an account was closed: nothing runs for it any more.
+    fn account_closed(&self, _look: &mut Look<'_>, _account: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether an account exists here.
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
 

@@ -14,5 +14,6 @@ mod invoke;
 mod permission;
 mod scene;
 mod stack;
+mod stack_caller;
 mod stack_change;
 mod stack_permission;

@@ -149,6 +149,7 @@ impl Scene {
             operations: vec![
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
+                identity::organizations::OPERATIONS,
                 keys::kms::OPERATIONS,
                 keys::secretsmanager::OPERATIONS,
                 keys::ssm::OPERATIONS,
@@ -157,7 +158,9 @@ impl Scene {
                 more,
             ],
             jobs: vec![
+                identity::organizations::JOBS,
                 keys::kms::JOBS,
+                keys::secretsmanager::JOBS,
                 platform::lambda::JOBS,
                 platform::cloudformation::JOBS,
             ],

@@ -200,6 +200,24 @@ impl Directory for IdentityDirectory {
         }
     }
 
+    fn lasts(&self, look: &mut Look<'_>, identity: &Identity) -> Refused<()> {
+        if account::is_closed(look, &identity.account).map_err(Refusal::Fault)? {
+            return Err(Refusal::Unknown);
+        }
+        let good = match &identity.session {
+            None => key_lasts(look, identity),
+            Some(session) => issuer_lasts(look, identity, session),
+        };
+        if good.map_err(Refusal::Fault)? {
+            return Ok(());
+        }
+        Err(Refusal::Unknown)
+    }
+
+    fn account_closed(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
+        account::is_closed(look, account)
+    }
+
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
         Ok(look.get(&ACCOUNTS, &account.to_owned())?.is_some())
     }
@@ -355,6 +373,37 @@ fn standing(look: &mut Look<'_>, issued: &Issued) -> Refused<Standing> {
             .map(Standing::Role),
     };
     row.ok_or(Refusal::Unknown)
+}
+
+/// Whether the access key of an identity is still turned on, and still its own. What the installation does itself in root's name needs
+/// no key.
+fn key_lasts(look: &mut Look<'_>, identity: &Identity) -> Result<bool> {
+    if identity.access_key_id.is_empty() {
+        return Ok(true);
+    }
+    let key = look.get(&ACCESS_KEYS, &identity.access_key_id.to_string())?;
+    let owner = identity.user_name.as_deref().map(str::to_lowercase);
+    Ok(key.is_some_and(|key| {
+        key.active && *key.account == *identity.account && key.owner_name() == owner.as_deref()
+    }))
+}
+
+/// Whether the user is still there who issued the session of a federated user. Users and roles that are principals themselves are looked
+/// for by the pipeline.
+fn issuer_lasts(look: &mut Look<'_>, identity: &Identity, session: &Session) -> Result<bool> {
+    let issuer = session.issuer.as_ref().filter(|issuer| issuer.kind != "Root");
+    match (&identity.principal, issuer) {
+        (Principal::FederatedUser { account, .. }, Some(issuer)) => {
+            let user = user_of(
+                look,
+                account,
+                &issuer.user_name.to_lowercase(),
+                &issuer.principal_id,
+            )?;
+            Ok(user.is_some())
+        }
+        _ => Ok(true),
+    }
 }
 
 fn note_key(call: &mut Call<'_>, id: &str) -> Result<()> {

@@ -72,7 +72,7 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
     let account = asked.function.account.clone();
     call.within(&account, |call| {
         let outcome = call.run_function(&name, |call| {
-            if waits(call, asked) {
+            if waits(call, asked)? {
                 bare(call, asked)
             } else {
                 whole(call, asked)
@@ -87,7 +87,7 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
 }
 
 /// Whether a process waits for the run, with credentials that last for it.
-fn waits(call: &Call<'_>, asked: &Asked<'_>) -> bool {
+fn waits(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<bool> {
     let (function, configuration) = (asked.function, asked.configuration);
     let lasts = i64::from(configuration.timeout_seconds) * 1000;
     let until = Timestamp(call.now.0.saturating_add(lasts));

@@ -138,7 +138,8 @@ fn expect_retainable(call: &mut Call<'_>, stack: &Stack, retain: &BTreeSet<Strin
         )));
     }
     for id in retain {
-        if resource::find(call, stack, id)?.is_none() {
+        let left = stack.leftover.iter().any(|row| row.logical_id == *id);
+        if !left && resource::find(call, stack, id)?.is_none() {
             return Err(invalid(format!(
                 "The specified resources to retain must be in a valid state: [{id}] does not exist"
             )));

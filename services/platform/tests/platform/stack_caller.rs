@@ -1,6 +1,6 @@
 //! A stack's work ends with the credential that began it: turned off, deleted, or of an account that was closed.
 
-use pipeline::testing::{ACCOUNT, Caller};
+use pipeline::testing::Caller;
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, encoded, policy, zip};

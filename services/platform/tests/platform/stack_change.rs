@@ -19,6 +19,29 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// A function that may rotate secrets. It takes no step, so that a rotation at once would not end.
+    pub(crate) fn rotates(&self) -> String {
+        self.function("rotates", &json!({}));
+        let permission = json!({
+            "FunctionName": "rotates", "StatementId": "s", "Action": "lambda:InvokeFunction",
+            "Principal": "secretsmanager.amazonaws.com",
+        });
+        self.lambda("AddPermission", permission);
+        crate::scene::arn("rotates")
+    }
+
+    /// A secret is rotated every week, by somebody else than a stack.
+    fn rotated(&self, secret: &str) {
+        let input = json!({
+            "SecretId": secret, "RotationLambdaARN": self.rotates(), "RotateImmediately": false,
+            "ClientRequestToken": "11111111-2222-4333-8444-555555555555",
+            "RotationRules": { "AutomaticallyAfterDays": 7 },
+        });
+        self.ok("secretsmanager", "RotateSecret", input);
+    }
+}
+
 #[test]
 fn an_update_without_changes_is_refused() {
     let scene = Scene::new();
@@ -290,7 +313,26 @@ fn what_is_there_already_is_not_taken_over() {
     scene.ok("iam", "PutRolePolicy", put);
     scene.function("f", &json!({}));
     scene.lambda("PublishVersion", json!({ "FunctionName": "f" }));
+    let put = json!({ "FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": 1 });
+    scene.lambda("PutFunctionEventInvokeConfig", put);
+    scene.ok("iam", "CreateGroup", json!({ "GroupName": "g" }));
+    scene.user(
+        "u",
+        &json!({ "Effect": "Deny", "Action": "s3:*", "Resource": "*" }),
+    );
+    scene.ok(
+        "iam",
+        "AddUserToGroup",
+        json!({ "GroupName": "g", "UserName": "u" }),
+    );
+    scene.rotated("s");
     for resource in [
+        json!({ "Type": "AWS::Lambda::EventInvokeConfig", "Properties": {
+            "FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": 0 } }),
+        json!({ "Type": "AWS::IAM::UserToGroupAddition", "Properties": { "GroupName": "g", "Users": ["u"] } }),
+        json!({ "Type": "AWS::SecretsManager::RotationSchedule", "Properties": {
+            "SecretId": arn, "RotationLambdaARN": crate::scene::arn("rotates"), "RotateImmediatelyOnUpdate": false,
+            "RotationRules": { "AutomaticallyAfterDays": 9 } } }),
         json!({ "Type": "AWS::SecretsManager::ResourcePolicy", "Properties": {
             "SecretId": arn, "ResourcePolicy": document("Allow", "secretsmanager:GetSecretValue", true) } }),
         json!({ "Type": "AWS::IAM::RolePolicy", "Properties": {
@@ -316,6 +358,14 @@ fn what_is_there_already_is_not_taken_over() {
         json!({ "RoleName": "runs", "PolicyName": "p" }),
     );
     assert!(kept["PolicyDocument"].as_str().unwrap().contains("Deny"));
+    let config = json!({ "FunctionName": "f", "Qualifier": "$LATEST" });
+    let kept = scene.lambda("GetFunctionEventInvokeConfig", config);
+    assert_eq!(kept["MaximumRetryAttempts"], 1);
+    let kept = scene.ok("iam", "ListGroupsForUser", json!({ "UserName": "u" }));
+    assert_eq!(kept["Groups"][0]["GroupName"], "g");
+    let kept = scene.ok("secretsmanager", "DescribeSecret", json!({ "SecretId": arn }));
+    assert_eq!(kept["RotationEnabled"], true);
+    assert_eq!(kept["RotationRules"]["AutomaticallyAfterDays"], 7);
     let versions = scene.lambda("ListVersionsByFunction", json!({ "FunctionName": "f" }));
     assert_eq!(versions["Versions"].as_array().unwrap().len(), 2);
 }

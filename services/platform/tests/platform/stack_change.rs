@@ -1,6 +1,6 @@
 //! Stacks that change: in place, by replacement, back again, by change sets; and what they export to each other.
 
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -290,6 +290,41 @@ fn a_change_set_tells_and_then_does() {
     let listed = scene.cfn("ListChangeSets", json!({ "StackName": "one" }));
     assert_eq!(listed["Summaries"].as_array().unwrap().len(), 1);
     assert_eq!(listed["Summaries"][0]["ExecutionStatus"], "EXECUTE_COMPLETE");
+}
+
+/// ListStacks tells of a deleted stack for ninety days; of one that a change set made there is nothing left then either.
+#[test]
+fn a_stack_that_a_change_set_made_is_forgotten_whole() {
+    let scene = Scene::new();
+    let template = with(&json!({ "A": named("/a", "one") }));
+    let input = json!({
+        "StackName": "one", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": template.to_string(),
+    });
+    scene.cfn("CreateChangeSet", input);
+    let created = scene.stack("one")["CreationTime"].clone();
+    scene.cloud.advance(60_000);
+    let named = json!({ "ChangeSetName": "first", "StackName": "one" });
+    scene.cfn("ExecuteChangeSet", named);
+    scene.settle();
+    let stack = scene.stack("one");
+    assert_eq!(stack["CreationTime"], created);
+    assert!(stack["LastUpdatedTime"].is_number(), "{stack}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    let kept = || {
+        let read = scene.cloud.gateway.system(REGION, |call| {
+            call.range(
+                &platform::cloudformation::stack::BY_AGE,
+                &(ACCOUNT, REGION),
+                None,
+                9,
+            )
+        });
+        read.map(|rows| rows.len()).map_err(|fault| fault.message)
+    };
+    assert_eq!(kept(), Ok(1));
+    scene.cloud.advance(91 * 86_400_000);
+    assert_eq!(kept(), Ok(0));
 }
 
 /// What others made is not a stack's: it is neither written over nor removed with what is taken back.

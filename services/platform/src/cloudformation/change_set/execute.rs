@@ -59,7 +59,7 @@ impl Operation for ExecuteChangeSet {
         let text = body(call, &stack, &set.uuid)?;
         let settings: Settings = set.hidden.open(call, stack.bond())?;
         let prepared = Prepared {
-            template: Template::read(&text)?,
+            template: Template::stored(&text)?,
             text,
             settings: settings.into_iter().map(Into::into).collect(),
             capabilities: set.capabilities.clone(),
@@ -79,7 +79,8 @@ impl Operation for ExecuteChangeSet {
             || set.on_failure.as_deref() == Some(OnFailure::DoNothing.as_str());
         if review {
             stack.tags = set.tags.clone();
-            stack.created = call.now.0.max(stack.created);
+            // The stack was made when its change set was; by this one it becomes what that said.
+            stack.updated = Some(call.now.0);
             stack.disable_rollback = disable_rollback;
             stack.on_failure = set
                 .on_failure

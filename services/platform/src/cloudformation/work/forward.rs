@@ -32,7 +32,7 @@ impl Run {
         let text = body(call, &self.stack, CURRENT)?;
         let inner = self.stack.inner(call)?;
         let plan = Plan {
-            template: Template::read(&text)?,
+            template: Template::stored(&text)?,
             settings: inner.settings.into_iter().map(Into::into).collect(),
             facts: facts(&self.stack),
         };

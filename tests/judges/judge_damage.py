@@ -54,6 +54,30 @@ class Folders(Judge):
         store.write_bytes(content.replace(b'"owner":', b'"ower!":'))
         self.refused_start(server, "store.db")
 
+    def test_a_flipped_bit_in_a_row_is_not_served(self):
+        """The row still parses, so nothing but its checksum tells."""
+        server = Server()
+        self.addCleanup(server.close)
+        for name in ("flipped", "beside"):
+            server.client("iam").create_user(UserName=name, Path=f"/path-of-{name}/")
+        server.stop()
+        store = server.data / "store.db"
+        with contextlib.closing(sqlite3.connect(store)) as folded:
+            folded.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        content = bytearray(store.read_bytes())
+        at = content.index(b'"/path-of-flipped/"')
+        content[at + len('"/path-of-f')] ^= 1
+        store.write_bytes(content)
+        server.start()
+        iam = server.client("iam")
+        self.assertEqual(iam.get_user(UserName="beside")["User"]["Path"], "/path-of-beside/")
+        self.refused("InternalFailure", iam.get_user, UserName="flipped")
+        server.log.seek(0)
+        said = server.log.read()
+        self.assertIn("a row of iam.users", said)
+        self.assertIn(str(store), said)
+        self.assertNotIn("path-of", said)
+
 
 class Resets(Judge):
     OPTIONS = ("--memory", "--clock-control")

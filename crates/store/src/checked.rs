@@ -110,7 +110,9 @@ pub(crate) fn convert(connection: &Connection) -> rusqlite::Result<()> {
         let rows = page
             .query_map(params![last, PAGE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<Vec<Row>>>()?;
-        let Some((key, _)) = rows.last() else { return Ok(()) };
+        let Some((key, _)) = rows.last() else {
+            return Ok(());
+        };
         last.clone_from(key);
         for (key, value) in &rows {
             update.execute(params![key, sum(key, value)])?;

@@ -226,5 +226,9 @@ fn a_given_root_key_ends_the_one_that_was_given_before() {
         assert!(scene.cloud.caller(kept, None).is_ok(), "{kept}");
     }
     let listed = scene.root("ListAccessKeys", json!({}));
-    assert_eq!(listed["AccessKeyMetadata"].as_array().unwrap().len(), 3, "{listed}");
+    assert_eq!(
+        listed["AccessKeyMetadata"].as_array().unwrap().len(),
+        3,
+        "{listed}"
+    );
 }

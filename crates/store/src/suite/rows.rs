@@ -40,7 +40,10 @@ fn age_in_the_file(path: &Path, from: &str, to: &str) {
         if text.contains(from) {
             let text = text.replace(from, to);
             changed += connection
-                .execute("UPDATE rows SET value = ?2 WHERE key = ?1", params![key, text.as_bytes()])
+                .execute(
+                    "UPDATE rows SET value = ?2 WHERE key = ?1",
+                    params![key, text.as_bytes()],
+                )
                 .unwrap();
         }
     }
@@ -93,10 +96,16 @@ fn a_changed_key_and_a_changed_version_are_refused() {
     assert!(!matches!(found, Ok(Some(_))), "nobody wrote that row");
     drop(store);
     connection
-        .execute("UPDATE rows SET value = x'0000000000000001' WHERE key = x'0000'", [])
+        .execute(
+            "UPDATE rows SET value = x'0000000000000001' WHERE key = x'0000'",
+            [],
+        )
         .unwrap();
     drop(connection);
-    assert!(matches!(open(dir.path()).err().unwrap(), Error::DamagedRow { .. }));
+    assert!(matches!(
+        open(dir.path()).err().unwrap(),
+        Error::DamagedRow { .. }
+    ));
 }
 
 #[test]
@@ -122,7 +131,10 @@ fn a_snapshot_from_before_checksums_loads_and_a_changed_one_does_not() {
     let other = Store::memory(Box::new(Linked));
     age_in_the_file(&path, "41", "91");
     let error = other.load(&path).unwrap_err();
-    assert!(matches!(&error, Error::DamagedRow { path: named, .. } if *named == path), "{error}");
+    assert!(
+        matches!(&error, Error::DamagedRow { path: named, .. } if *named == path),
+        "{error}"
+    );
     age_in_the_file(&path, "91", "41");
     made_older(&path);
     other.load(&path).unwrap();
@@ -134,7 +146,8 @@ fn more_rows_than_a_page_are_converted() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     let written: crate::Result<()> = store.run(|tx| {
-        (0..2100_u32).try_for_each(|number| tx.put(&USERS, &("1", format!("{number}")), super::user("x", number)))
+        (0..2100_u32)
+            .try_for_each(|number| tx.put(&USERS, &("1", format!("{number}")), super::user("x", number)))
     });
     written.unwrap();
     drop(store);

@@ -38,7 +38,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         let message = "this folder's clock is not the wall's; start with --clock-control to go on with it";
         return Err(Error::Usage(message.to_owned()));
     }
-    let root = root_credentials(&gateway, &settings)?;
+    let (root, replaced) = root_credentials(&gateway, &settings)?;
     if let Some(file) = &settings.seed {
         seed::apply(&gateway, &settings.folder, file).await?;
     }
@@ -67,7 +67,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         root,
         memory_locked,
     };
-    banner(&posture);
+    banner(&posture, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
         control: Control {
@@ -296,8 +296,11 @@ fn open_seal(
     }
 }
 
+/// A root key's id and secret, and the ids of the keys that it takes the place of.
+type RootKeys = ((String, Secret), Vec<String>);
+
 /// Makes the management account at the first start, and the file by which local clients become its root user.
-fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, Secret), Error> {
+fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<RootKeys, Error> {
     let kept = settings.folder.read_root_credentials()?;
     let kept = kept.filter(|kept| !settings.memory && kept.account == settings.account);
     let given = settings
@@ -305,8 +308,16 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         .clone()
         .or_else(|| kept.map(|kept| (kept.access_key_id, Secret::from(kept.secret_access_key))));
     let given = given.as_ref().map(|(id, secret)| (id.as_str(), secret));
-    let (id, secret) = bootstrap(gateway, &settings.account, given)
-        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
+    let failed = |fault| Error::first_look(settings.folder.store_file(), &fault);
+    let (id, secret) = bootstrap(gateway, &settings.account, given).map_err(failed)?;
+    let replaced = match &settings.given_root {
+        None => Vec::new(),
+        Some(_) => gateway
+            .system("us-east-1", |call| {
+                identity::iam::bootstrap::settle_given_root_key(call, &settings.account, &id)
+            })
+            .map_err(failed)?,
+    };
     let text = secret.expose_text().map_err(Error::Certificate)?;
     let credentials = RootCredentials {
         account: settings.account.clone(),
@@ -319,7 +330,7 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         &settings.folder.root_credentials(),
         &zeroize::Zeroizing::new(bytes),
     )?;
-    Ok((id, secret))
+    Ok(((id, secret), replaced))
 }
 
 /// Makes sure that the management account and its root access key exist; tells the key.
@@ -380,7 +391,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture) {
+fn banner(posture: &Posture, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -402,6 +413,10 @@ fn banner(posture: &Posture) {
     println!("  engine    {engine}");
     println!("  seal      {}", posture.seal);
     println!("  clock     {clock}");
+    if !replaced.is_empty() {
+        let ids = replaced.join(", ");
+        println!("  root      the keys of earlier starts were removed: {ids}");
+    }
     println!(
         "Next, in another shell:  eval \"$(ringwork env --data {data})\" && aws sts get-caller-identity"
     );

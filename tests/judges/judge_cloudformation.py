@@ -68,7 +68,16 @@ class Stacks(Judge):
         secrets = self.server.client("secretsmanager")
         secrets.create_secret(Name="app/db", SecretString=json.dumps({"user": "app", "password": "hunter2-hunter2"}))
         body = template(
-            parameters={"Size": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/app/size"}},
+            parameters={
+                "Size": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/app/size"},
+                "Place": {
+                    "Type": "AWS::SSM::Parameter::Value<String>",
+                    "Default": "/aws/service/global-infrastructure/regions/us-east-1/longName",
+                },
+            },
+            Public=parameter(
+                {"Fn::Sub": "${Place} {{resolve:ssm:/aws/service/global-infrastructure/current-region}}"}, Name="/made/public"
+            ),
             Plain=parameter({"Fn::Sub": "${Size} {{resolve:ssm:/app/size:1}}"}, Name="/made/plain"),
             Login=parameter("{{resolve:secretsmanager:app/db:SecretString:user}}", Name="/made/login"),
             Copy={
@@ -77,7 +86,9 @@ class Stacks(Judge):
             },
         )
         stack = self.create("refers", body)
-        self.assertEqual(stack["Parameters"][0]["ResolvedValue"], "large")
+        resolved = {parameter["ParameterKey"]: parameter["ResolvedValue"] for parameter in stack["Parameters"]}
+        self.assertEqual(resolved, {"Size": "large", "Place": "US East (N. Virginia)"})
+        self.assertEqual(self.value("/made/public"), "US East (N. Virginia) us-east-1")
         self.assertEqual(self.value("/made/plain"), "large large")
         self.assertEqual(self.value("/made/login"), "app")
         self.assertEqual(secrets.get_secret_value(SecretId="made/copy")["SecretString"], "hunter2-hunter2")
@@ -90,7 +101,7 @@ class Stacks(Judge):
         self.ssm.put_parameter(Name="/app/size", Value="small", Overwrite=True)
         self.cfn.update_stack(
             StackName="refers", UsePreviousTemplate=True,
-            Parameters=[{"ParameterKey": "Size", "UsePreviousValue": True}],
+            Parameters=[{"ParameterKey": key, "UsePreviousValue": True} for key in ("Size", "Place")],
         )
         self.ended("refers", "UPDATE_COMPLETE")
         self.assertEqual(self.value("/made/plain"), "small large")

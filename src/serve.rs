@@ -67,9 +67,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         root,
         memory_locked,
     };
-    banner(&posture);
+    banner(&posture, settings.console);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
+        console: settings
+            .console
+            .then(|| console::Console::new(Arc::clone(&gateway))),
         control: Control {
             gateway: Arc::clone(&gateway),
             posture,
@@ -117,6 +120,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     unconfined_functions: bool,
+    console: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -168,6 +172,7 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             unconfined_functions: options.unconfined_functions,
+            console: !options.no_console,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
@@ -380,7 +385,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture) {
+fn banner(posture: &Posture, console: bool) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -397,6 +402,9 @@ fn banner(posture: &Posture) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
+    if let Some(first) = posture.endpoints.first().filter(|_| console) {
+        println!("  console   {first}{}/", console::PATH);
+    }
     println!("  data      {data}");
     println!("  account   {}", posture.account);
     println!("  engine    {engine}");

@@ -72,9 +72,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         root,
         memory_locked,
     };
-    banner(&posture, &replaced);
+    banner(&posture, settings.console, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
+        console: settings
+            .console
+            .then(|| console::Console::new(Arc::clone(&gateway))),
         control: Control {
             gateway: Arc::clone(&gateway),
             posture,
@@ -122,6 +125,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     unconfined_functions: bool,
+    console: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -173,6 +177,7 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             unconfined_functions: options.unconfined_functions,
+            console: !options.no_console,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
@@ -396,7 +401,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture, replaced: &[String]) {
+fn banner(posture: &Posture, console: bool, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -413,6 +418,9 @@ fn banner(posture: &Posture, replaced: &[String]) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
+    if let Some(first) = posture.endpoints.first().filter(|_| console) {
+        println!("  console   {first}{}/", console::PATH);
+    }
     println!("  data      {data}");
     println!("  account   {}", posture.account);
     println!("  engine    {engine}");

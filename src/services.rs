@@ -25,6 +25,7 @@ pub(crate) fn tables() -> Tables {
             identity::iam::JOBS,
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
+            identity::signin::JOBS,
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
 
+use crate::attempts::Attempts;
 use crate::authenticate::SigningKeys;
 use crate::blobs::Yard;
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ pub(crate) struct Environment {
     pub(crate) yard: Arc<Yard>,
     pub(crate) quotas: Option<Enforced>,
     pub(crate) remembered: Remembered,
+    pub(crate) attempts: Attempts,
 }
 
 impl Environment {
@@ -65,6 +67,7 @@ impl Environment {
             yard,
             quotas: None,
             remembered: Remembered::default(),
+            attempts: Attempts::default(),
         }
     }
 

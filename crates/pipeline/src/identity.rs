@@ -10,6 +10,7 @@ use wire::Fault;
 use crate::call::{Call, Look};
 use crate::operation::Result;
 use crate::organization::OrganizationFacts;
+use crate::signin::{ConsoleSession, Step, Stepped};
 
 /// CloudTrail's `userIdentity.type`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -190,6 +191,9 @@ pub struct Session {
     /// `aws:AssumedRoot`: the session is one of `AssumeRoot`, for a privileged task in a member account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed_root: bool,
+    /// Somebody signed in to the console with a password, and this session came of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub console: bool,
     /// Session policies given at issue: the document, or the ARN of a managed policy.
     pub policies: Vec<SessionPolicy>,
 }
@@ -299,6 +303,20 @@ pub trait Directory: Send + Sync {
     /// `AccessDenied` for devices and codes that are not good.
     fn prove_mfa(&self, _call: &mut Call<'_>, _serial: &str, _code: &str) -> Result<()> {
         Err(Fault::access_denied("MultiFactorAuthentication failed."))
+    }
+
+    /// Takes a step of signing in to the console, or out of it. What it writes is kept whatever comes of the step. A directory that knows
+    /// no passwords lets nobody in. `source` is the network that the browser is in.
+    ///
+    /// # Errors
+    /// The store's alone: a proof that does not hold is an outcome.
+    fn sign_in(&self, _call: &mut Call<'_>, _source: &str, _step: &Step) -> Result<Stepped> {
+        Ok(Stepped::refused())
+    }
+
+    /// The console session of a cookie, while it lasts.
+    fn console_session(&self, _look: &mut Look<'_>, _cookie: &str) -> Result<Option<ConsoleSession>> {
+        Ok(None)
     }
 
     /// Forgets what is remembered of the store's content, after it was replaced.

@@ -3,7 +3,7 @@
 //! Invariant: what is remembered here is good only while the rows that it was made of are the very same; a changed key, user or
 //! role is read anew. Remembering saves opening the seal, never a check.
 
-mod attribution;
+pub(crate) mod attribution;
 pub mod described;
 mod permissions;
 
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use pipeline::identity::{Credential, Identity, InstanceProfile, PrincipalPolicies, Refusal, Session};
 use pipeline::organization::OrganizationFacts;
+use pipeline::signin::{ConsoleSession, Step, Stepped};
 use pipeline::{Call, Directory, Look, Result};
 use policy::{Attached, Principal};
 
@@ -26,6 +27,7 @@ use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::organizations;
+use crate::signin;
 use crate::sts::token::{Holder, Issued};
 
 /// Credentials that are remembered; one more clears them all.
@@ -249,6 +251,14 @@ impl Directory for IdentityDirectory {
             Some(shown) => shown.spend(call),
             None => Ok(()),
         }
+    }
+
+    fn sign_in(&self, call: &mut Call<'_>, source: &str, step: &Step) -> Result<Stepped> {
+        signin::step(call, source, step)
+    }
+
+    fn console_session(&self, look: &mut Look<'_>, cookie: &str) -> Result<Option<ConsoleSession>> {
+        signin::session::shown(look, cookie)
     }
 }
 

@@ -1,0 +1,5 @@
+//! Pure deciders: they are shown something and say what is wrong with it.
+//!
+//! Invariant: nothing here opens a file or a socket, reads a clock, or keeps anything from one call to the next.
+
+pub mod secrets;

@@ -1,10 +1,10 @@
 //! Files of an image: any octets under any path end in a report, which holds no more than it may, and the same whatever pieces the octets
-//! come in.
+//! come in; and any octets taken for a whole disk end in a report or an error.
 #![no_main]
 
 use std::io::{self, Read};
 
-use engines::secrets::{FINDINGS_MAX, File, scan};
+use engines::secrets::{FINDINGS_MAX, File, scan, scan_disk};
 
 /// Paths whose files are read by rules of their own.
 const PATHS: [&str; 9] = [
@@ -45,4 +45,5 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     let pieces = scan(file, Pieces(text, first + 1)).expect("memory can be read");
     assert_eq!(pieces.findings, whole.findings);
+    let _ = scan_disk(text);
 });

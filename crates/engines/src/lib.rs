@@ -2,4 +2,5 @@
 //!
 //! Invariant: nothing here opens a file or a socket, reads a clock, or keeps anything from one call to the next.
 
+pub mod disk;
 pub mod secrets;

@@ -67,6 +67,47 @@ pub struct Report {
     pub cut: bool,
 }
 
+/// Files of a disk that are named for not having been read whole.
+const CUT_MAX: usize = 100;
+/// Findings of one disk.
+pub const DISK_FINDINGS_MAX: usize = 10_000;
+
+/// What a whole disk holds.
+#[derive(Clone, Default, Debug, Serialize)]
+pub struct DiskReport {
+    /// In the order of the disk's files.
+    pub findings: Vec<Finding>,
+    /// Regular files that were looked at.
+    pub files: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Paths of files of which something was left out, the first of them.
+    pub cut: Vec<String>,
+    /// Whether findings were left out, because there are too many.
+    pub more: bool,
+}
+
+/// Reads a disk, which comes as a tar, and tells what its files hold.
+///
+/// # Errors
+/// Those of the content itself, and `InvalidData` for what is no tar.
+pub fn scan_disk(tar: impl Read) -> io::Result<DiskReport> {
+    let mut whole = DiskReport::default();
+    crate::disk::files(tar, |file, content| {
+        let report = scan(file, content)?;
+        whole.files += 1;
+        whole.bytes += report.read;
+        if report.cut && whole.cut.len() < CUT_MAX {
+            whole.cut.push(file.path.to_owned());
+        }
+        let room = DISK_FINDINGS_MAX.saturating_sub(whole.findings.len());
+        whole.more |= report.findings.len() > room;
+        whole.findings.extend(report.findings.into_iter().take(room));
+        Ok(())
+    })?;
+    Ok(whole)
+}
+
 /// A finding without what the stream knows of its place.
 struct Sighting {
     rule: &'static Rule,

@@ -1,10 +1,6 @@
 //! Disks as tars: what real ones hold is found, and damaged ones end in an error.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a test may fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::io::{ErrorKind, Read as _};
 

@@ -79,6 +79,11 @@ impl Folder {
         self.0.join("functions")
     }
 
+    /// What instances run in; the runner's own.
+    pub(crate) fn instances(&self) -> PathBuf {
+        self.0.join("instances")
+    }
+
     pub(crate) fn authority(&self) -> PathBuf {
         self.0.join("ca.pem")
     }

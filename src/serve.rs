@@ -18,7 +18,7 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, contents, functions, memory, seed, services};
+use crate::{account, contents, functions, instances, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
@@ -31,7 +31,9 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
     let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
-    let gateway = Arc::new(gateway(store, seal, &settings).with_functions(runner));
+    let machines = instances::open(&settings.folder)?;
+    let gateway = gateway(store, seal, &settings).with_functions(runner);
+    let gateway = Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -55,7 +57,10 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
-    sandboxes.serve_at(functions::endpoint(listener.addresses(), &settings.folder));
+    let reached = functions::endpoint(listener.addresses(), &settings.folder);
+    sandboxes.serve_at(reached.clone());
+    instances::begin(&machines, &gateway, reached)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,
@@ -81,7 +86,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
     tending.abort();
-    sandboxes.stop().await;
+    tokio::join!(sandboxes.stop(), machines.stop());
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off

@@ -14,6 +14,7 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            network::ec2::OPERATIONS,
             platform::lambda::OPERATIONS,
             platform::cloudformation::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
@@ -28,6 +29,7 @@ pub(crate) fn tables() -> Tables {
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
             data::s3::JOBS,
+            network::ec2::JOBS,
             platform::lambda::JOBS,
             platform::cloudformation::JOBS,
         ],
@@ -39,6 +41,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &network::ec2::TRAIL,
             &platform::lambda::TRAIL,
             &platform::cloudformation::TRAIL,
             &data::s3::TRAIL,
@@ -75,10 +78,11 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "accessanalyzer",
     "cloudformation",
     "cloudtrail",
+    "ec2",
     "iam",
     "kms",
     "lambda",

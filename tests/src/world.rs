@@ -33,6 +33,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        network::ec2::OPERATIONS,
         platform::lambda::OPERATIONS,
         platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
@@ -51,6 +52,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
         data::s3::JOBS,
+        network::ec2::JOBS,
         platform::lambda::JOBS,
         platform::cloudformation::JOBS,
     ]
@@ -66,6 +68,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &network::ec2::TRAIL,
         &platform::lambda::TRAIL,
         &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,

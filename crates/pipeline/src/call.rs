@@ -253,6 +253,8 @@ pub struct Call<'a> {
     pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
+    /// Condition keys that a service gives to the session that it asks for.
+    pub(crate) session_context: Vec<(String, Vec<String>)>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -298,6 +300,7 @@ impl<'a> Call<'a> {
             payload: None,
             whole_bytes: 0,
             trace: request.trace.clone(),
+            session_context: Vec::new(),
         }
     }
 
@@ -309,6 +312,11 @@ impl<'a> Call<'a> {
     /// Makes what the call asks of other services from now on belong to a chain of requests.
     pub fn continue_trace(&mut self, trace: Option<String>) {
         self.trace = trace;
+    }
+
+    /// Condition keys that the session, which the call issues to the service that made it, bears for as long as it is good.
+    pub fn session_context(&self) -> &[(String, Vec<String>)] {
+        &self.session_context
     }
 
     /// Writes a row.

@@ -22,6 +22,7 @@ pub mod front;
 pub mod functions;
 pub mod gateway;
 pub mod identity;
+pub mod instances;
 mod integrity;
 pub mod inventory;
 mod invoke;

@@ -8,6 +8,7 @@
 mod admit;
 mod execute;
 mod follow;
+mod itself;
 mod form;
 mod shed;
 mod system;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use crypto::{Randomness, Seal};
 use store::Store;
 use tokio::sync::Notify;
+use wire::fault::{Code, Common};
 use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
@@ -36,6 +38,7 @@ use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
+use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::{Endpoint, Result};
@@ -139,6 +142,13 @@ impl Gateway {
     #[must_use]
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         self.environment.outdoors.errands.functions = Some(functions);
+        self
+    }
+
+    /// Gives operations and jobs a runner of instances. Without one they run none.
+    #[must_use]
+    pub fn with_instances(mut self, instances: Arc<dyn Instances>) -> Self {
+        self.environment.outdoors.errands.instances = Some(instances);
         self
     }
 
@@ -281,7 +291,10 @@ impl Gateway {
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
-        let answered = self.execute(prepared, &facts, contents, again).await;
+        let mut answered = self.execute(prepared, &facts, contents, again).await;
+        if protocol == Protocol::Ec2Query {
+            told_as_ec2(&mut answered.outcome, answered.denial.as_deref());
+        }
         let followed = answered.followed.zip(self.trail(service.name).follower);
         let mut code = code(service, protocol, &answered.outcome);
         let encoded = encoded(route, answered.outcome, &facts.id);
@@ -403,6 +416,19 @@ fn code(service: &Service, protocol: Protocol, outcome: &Result<Document>) -> Op
 /// An encoded answer without anything beside it.
 pub(crate) fn told(encoded: protocol::Encoded) -> Answer {
     answer(encoded, None)
+}
+
+/// EC2 tells a denial in a message of its own, with the encoded one in it (EC2 User Guide, "Troubleshoot access denied errors").
+fn told_as_ec2(outcome: &mut Result<Document>, denial: Option<&str>) {
+    let Err(fault) = outcome else {
+        return;
+    };
+    if let (Code::Common(Common::AccessDenied), Some(encoded)) = (&fault.code, denial) {
+        fault.message = format!(
+            "You are not authorized to perform this operation. {}. Encoded authorization failure message: {encoded}",
+            fault.message
+        );
+    }
 }
 
 fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use pipeline::identity::{Credential, Identity, PrincipalPolicies, Refusal, Session};
+use pipeline::identity::{Credential, Identity, InstanceProfile, PrincipalPolicies, Refusal, Session};
 use pipeline::organization::OrganizationFacts;
 use pipeline::{Call, Directory, Look, Result};
 use policy::{Attached, Principal};
@@ -20,6 +20,7 @@ use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
+use crate::iam::instance_profile;
 use crate::iam::last_accessed;
 use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role, trust};
@@ -156,6 +157,15 @@ impl Directory for IdentityDirectory {
             policies.session = permissions::of_session(look, parsed, identity, session)?;
         }
         Ok(policies)
+    }
+
+    fn instance_profile(
+        &self,
+        look: &mut Look<'_>,
+        account: &str,
+        name: &str,
+    ) -> Result<Option<InstanceProfile>> {
+        instance_profile::facts(look, account, name)
     }
 
     fn resource_control(

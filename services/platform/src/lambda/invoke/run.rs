@@ -81,7 +81,7 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
         match &*outcome {
             // Another run took the process that waited.
             Outcome::Invoked(Err(NotRun::Cold)) => call.run_function(&name, |call| whole(call, asked)),
-            Outcome::Invoked(_) => Ok(outcome),
+            _ => Ok(outcome),
         }
     })
 }

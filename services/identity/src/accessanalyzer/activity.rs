@@ -79,6 +79,20 @@ pub fn note(
     })
 }
 
+/// The same in all steps at once, for who waits for it.
+///
+/// # Errors
+/// The store's, as a fault.
+pub fn of(look: &mut Look<'_>, principal: &str, span: Span) -> Result<Activity> {
+    let (mut activity, mut cursor) = (Activity::new(), None);
+    loop {
+        cursor = note(look, principal, span, cursor, &mut activity)?;
+        if cursor.is_none() {
+            return Ok(activity);
+        }
+    }
+}
+
 /// When each action was last allowed.
 pub(super) type LastUses = BTreeMap<String, i64>;
 

@@ -82,6 +82,10 @@ impl Instances for Machines {
         self.0.update(instance, metadata);
     }
 
+    fn settled(&self, instance: &InstanceRef) {
+        self.0.settled(instance);
+    }
+
     fn forget(&self, instance_id: &str) {
         self.0.forget(instance_id);
     }
@@ -100,7 +104,8 @@ pub fn inspect(scratch: &Path, agent: Agent) -> Result<String, String> {
         if view.user(0).is_some() {
             "each instance in namespaces of its own, network included, as a user of its own".to_owned()
         } else {
-            "each instance in namespaces of its own, network included, as the server's user outside of them".to_owned()
+            "each instance in namespaces of its own, network included, as the server's user outside of them"
+                .to_owned()
         }
     })
 }

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pipeline::instances::{
-    Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task,
-};
+use pipeline::instances::{Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task};
 use tokio::time::{sleep, timeout};
 use wire::Timestamp;
 
@@ -93,8 +91,10 @@ impl Runner {
 
     /// Found out when it is asked for first: a server that runs no instances spends nothing on it.
     pub(super) fn view(&self) -> Result<&View, String> {
-        let found = self.view.get_or_init(|| View::found(&self.folder, self.agent.clone()));
-        found.as_ref().map_err(|lacking| format!("Instances cannot be run on this host: {lacking}."))
+        let found = self
+            .view
+            .get_or_init(|| View::found(&self.folder, self.agent.clone()));
+        found.as_ref().map_err(|lacking| format!("{lacking}."))
     }
 
     pub(super) fn lacks(&self) -> Option<String> {
@@ -128,6 +128,13 @@ impl Runner {
         });
     }
 
+    pub(super) fn settled(&self, instance: &InstanceRef) {
+        let Some(machine) = self.known(&instance.instance_id) else {
+            return;
+        };
+        tokio::spawn(async move { remove_if_given(&machine).await });
+    }
+
     fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
         self.machines.lock().get(instance_id).map(Arc::clone)
     }
@@ -143,12 +150,15 @@ impl Runner {
         }
         let running = |machine: &Arc<Machine>| machine.service.lock().is_some();
         if machines.values().filter(|machine| running(machine)).count() >= RUNNING_MAX {
-            let what = format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
+            let what =
+                format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
             return Err(unable(what));
         }
         let taken: HashSet<Option<u32>> = machines.values().map(|machine| machine.user).collect();
         let mut users = (1..users::BLOCK).map(|number| view.user(number));
-        let user = users.find(|user| user.is_none() || !taken.contains(user)).flatten();
+        let user = users
+            .find(|user| user.is_none() || !taken.contains(user))
+            .flatten();
         let machine = Arc::new(Machine::new(&self.folder, instance_id, user));
         machines.insert(instance_id.to_owned(), Arc::clone(&machine));
         Ok(machine)
@@ -198,20 +208,19 @@ impl Runner {
         let failed = |error: io::Error| disk::failed(&error);
         let view = self.view().map_err(unable)?;
         let places = &machine.places;
-        let kept = launch.resume && places.owner().is_some();
-        if kept {
-            return places.set_given(false).and_then(|()| places.make(machine.user)).map_err(failed);
+        // What was never given to anybody is all that there is of it, `launch.resume` or not.
+        if places.owner().is_some() && !places.is_given() {
+            return Ok(());
         }
         remove(machine).await.map_err(failed)?;
         places.make(machine.user).map_err(failed)?;
         let Some(tar) = launch.disk.as_ref().filter(|tar| !tar.is_empty()) else {
             return Ok(());
         };
-        let filled = disk::fill(view, places, machine.user, tar).await;
-        if filled.is_err() {
-            let _ = remove(machine).await;
-        }
-        filled
+        // Until it is whole, it is not what there is of it.
+        places.set_given(true).map_err(failed)?;
+        disk::fill(view, places, machine.user, tar).await?;
+        places.set_given(false).map_err(failed)
     }
 
     /// The instance, if it has a disk here.
@@ -230,7 +239,10 @@ impl Runner {
         }
         let view = self.view().map_err(unable)?;
         let taken = disk::take(view, &machine.places, machine.user).await?;
-        machine.places.set_given(true).map_err(|error| disk::failed(&error))?;
+        machine
+            .places
+            .set_given(true)
+            .map_err(|error| disk::failed(&error))?;
         remove_given(Arc::clone(&machine));
         Ok(Done::Disk(taken))
     }
@@ -275,10 +287,18 @@ impl Runner {
     }
 
     /// A run ended without having been told to.
-    pub(super) async fn ended_by_itself(self: Arc<Self>, machine: Arc<Machine>, launch: Arc<Launch>, ending: Ended) {
+    pub(super) async fn ended_by_itself(
+        self: Arc<Self>,
+        machine: Arc<Machine>,
+        launch: Arc<Launch>,
+        ending: Ended,
+    ) {
         let mut turn = machine.turn.lock().await;
         // Somebody else may have begun another one meanwhile.
-        if !turn.as_ref().is_some_and(|run| Arc::ptr_eq(&run.launch, &launch) && run.has_ended()) {
+        if !turn
+            .as_ref()
+            .is_some_and(|run| Arc::ptr_eq(&run.launch, &launch) && run.has_ended())
+        {
             return;
         }
         let ending = match ending {
@@ -332,10 +352,14 @@ async fn remove(machine: &Machine) -> io::Result<()> {
 fn remove_given(machine: Arc<Machine>) {
     tokio::spawn(async move {
         sleep(GIVEN_KEPT).await;
-        let turn = machine.turn.lock().await;
-        if turn.is_none() && machine.places.is_given() {
-            let _ = remove(&machine).await;
-        }
-        drop(turn);
+        remove_if_given(&machine).await;
     });
+}
+
+async fn remove_if_given(machine: &Machine) {
+    let turn = machine.turn.lock().await;
+    if turn.is_none() && machine.places.is_given() {
+        let _ = remove(machine).await;
+    }
+    drop(turn);
 }

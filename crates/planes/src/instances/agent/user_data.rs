@@ -1,4 +1,5 @@
-//! User data at the first start of an instance: a script is run, anything else is refused on the console.
+//! User data at the first start of an instance: a script is run, anything else is refused on the console. And the scripts that an
+//! instance keeps for every start.
 //!
 //! Invariant: user data is written to the instance's memory alone, never to its disk, so no image of it holds the script.
 //!
@@ -22,6 +23,10 @@ const UNPACKED_MAX: u64 = 1 << 20;
 /// A folder in memory.
 const FOLDER: &str = "/run/user-data";
 
+/// Where cloud-init has the scripts that run at every start.
+const EACH_TIME_FOLDER: &str = "/var/lib/cloud/scripts/per-boot";
+const EACH_TIME: &str = r#"for script in "$0"/*; do if [ -x "$script" ]; then "$script"; fi; done"#;
+
 /// What user data is.
 #[derive(PartialEq, Eq, Debug)]
 enum Kind {
@@ -35,7 +40,9 @@ pub(super) fn start(given: &[u8], environment: &[(String, String)]) -> Option<Pi
     let script = match kind(given) {
         Kind::Nothing => return None,
         Kind::Refused(what) => {
-            say(&format!("User data was not run: {what}. Only scripts that begin with #! are run here."));
+            say(&format!(
+                "User data was not run: {what}. Only scripts that begin with #! are run here."
+            ));
             return None;
         }
         Kind::Script(script) => script,
@@ -49,13 +56,24 @@ pub(super) fn start(given: &[u8], environment: &[(String, String)]) -> Option<Pi
     }
 }
 
+/// Starts what is to run at every start, one after another.
+pub(super) fn start_each_time(environment: &[(String, String)]) {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", EACH_TIME, EACH_TIME_FOLDER]);
+    if let Err(error) = spawn(&mut command, environment) {
+        say(&format!("Scripts of every start could not be run: {error}."));
+    }
+}
+
 fn kind(given: &[u8]) -> Kind {
     if given.is_empty() {
         return Kind::Nothing;
     }
     if given.starts_with(b"\x1f\x8b") {
         let mut unpacked = Vec::new();
-        let read = MultiGzDecoder::new(given).take(UNPACKED_MAX + 1).read_to_end(&mut unpacked);
+        let read = MultiGzDecoder::new(given)
+            .take(UNPACKED_MAX + 1)
+            .read_to_end(&mut unpacked);
         if read.is_err() {
             return Kind::Refused("it is damaged gzip");
         }
@@ -88,11 +106,18 @@ fn run(script: &[u8], environment: &[(String, String)]) -> io::Result<Pid> {
     DirBuilder::new().mode(0o700).recursive(true).create(FOLDER)?;
     let path = Path::new(FOLDER).join("part-001");
     let _ = fs::remove_file(&path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o700).open(&path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o700)
+        .open(&path)?;
     file.write_all(script)?;
     // A file that is open for writing cannot be run.
     drop(file);
-    let mut command = Command::new(&path);
+    spawn(&mut Command::new(&path), environment)
+}
+
+fn spawn(command: &mut Command, environment: &[(String, String)]) -> io::Result<Pid> {
     command
         .env_clear()
         .env("PATH", PATH)
@@ -138,7 +163,9 @@ mod tests {
             (packed(&vec![b'#'; (1 << 20) + 1]), "mebibyte"),
             (b"\x1f\x8bxx".to_vec(), "damaged"),
         ] {
-            let Kind::Refused(why) = kind(&given) else { panic!("{words}") };
+            let Kind::Refused(why) = kind(&given) else {
+                panic!("{words}")
+            };
             assert!(why.contains(words), "{why}");
         }
     }

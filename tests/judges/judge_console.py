@@ -7,6 +7,7 @@ import urllib.parse
 
 from browser import AGENT, Browser
 from judge_mfa import Device
+from judge_saml import IdentityProvider
 from server import Credentials, Judge, Server, policy, statement, wait_for
 
 PASSWORD = "Correct-horse-7"
@@ -189,6 +190,33 @@ class Wizard(Console):
         browser.submit("/iam/delete-role", typed="server")
         self.refused("NoSuchEntity", iam.get_instance_profile, InstanceProfileName="server")
 
+    def test_roles_for_identity_providers_are_created(self):
+        """S6.2, S6.3, S6.4: the trust policy names the provider and the audience."""
+        self.person("fay", statement("*"))
+        iam, browser, wizard = self.server.client("iam"), self.browser("fay"), "/iam/create-role"
+        oidc = iam.create_open_id_connect_provider(Url="https://id.example.com", ClientIDList=["app"], ThumbprintList=["0" * 40])
+        arn, choice = oidc["OpenIDConnectProviderArn"], ("entity", "web-identity")
+        browser.open("iam/create-role")
+        page = browser.submit(wizard, ("go", "permissions"), [choice])
+        self.assertIn("Choose the provider.", page.text)
+        browser.submit(wizard, ("go", "permissions"), [choice, ("web-provider", f"{arn} app")])
+        browser.submit(wizard, ("go", "review"))
+        browser.submit(wizard, ("go", "create"), name="web")
+        wanted = {
+            "Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": arn},
+            "Condition": {"StringEquals": {"id.example.com:aud": "app"}},
+        }
+        self.assertEqual(iam.get_role(RoleName="web")["Role"]["AssumeRolePolicyDocument"]["Statement"], [wanted])
+        saml = iam.create_saml_provider(Name="ad", SAMLMetadataDocument=IdentityProvider().metadata)["SAMLProviderArn"]
+        browser.open("iam/create-role")
+        browser.submit(wizard, ("go", "permissions"), [("entity", "saml")])
+        browser.submit(wizard, ("go", "permissions"), [("saml-provider", saml)])
+        browser.submit(wizard, ("go", "review"))
+        browser.submit(wizard, ("go", "create"), name="directory")
+        made = iam.get_role(RoleName="directory")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]
+        self.assertEqual((made["Action"], made["Principal"]), ("sts:AssumeRoleWithSAML", {"Federated": saml}))
+        self.assertEqual(made["Condition"], {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}})
+
     def test_what_is_denied_is_denied_here_too_and_explained_to_those_who_may_know(self):
         """S1: a page is authorized as the call is that it makes."""
         self.person("dan", statement("iam:ListRoles"))
@@ -287,7 +315,7 @@ class Entrance(Console):
         for guess in range(10):
             browser.submit("/code", code=f"00000{guess}")
         page = browser.submit("/code", code=self.code(device))
-        self.assertEqual(page.status, 401)
+        self.assertEqual(page.status, 401, self.login())
         # The same bound holds for STS.
         key = Credentials.of(self.server.client("iam").create_access_key(UserName="gus"))
         sts = self.server.client("sts", key)

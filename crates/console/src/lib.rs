@@ -84,6 +84,9 @@ impl Console {
             );
         }
         let stage = session.as_ref().map(|session| session.stage);
+        if stage == Some(Stage::In) {
+            guest.prove();
+        }
         // A form of the session's pages proves that it is one; signing in has no session yet, and the origin alone to go by.
         if guest.posted && stage.is_some() && room != "signin" && !guest.is_ours() {
             let notice = Notice::new(

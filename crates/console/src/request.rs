@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, header};
+use pipeline::front::Standing;
 use pipeline::signin::{ConsoleSession, Keys, Visitor};
 use pipeline::{Gateway, Incoming};
 use wire::protocol::told;
@@ -53,6 +54,7 @@ pub(crate) struct Guest {
     pub(crate) form: Form,
     pub(crate) cookie: Option<String>,
     pub(crate) region: String,
+    standing: Standing,
     headers: HeaderMap,
 }
 
@@ -85,8 +87,14 @@ impl Guest {
             form: Form::read(body).ok_or(StatusCode::BAD_REQUEST)?,
             cookie: cookie(&incoming.headers, SESSION),
             region: region.unwrap_or_else(|| "us-east-1".to_owned()),
+            standing: incoming.standing,
             headers: incoming.headers,
         })
+    }
+
+    /// Somebody who is signed in is no stranger to the listener either.
+    pub(crate) fn prove(&self) {
+        self.standing.prove();
     }
 
     pub(crate) const fn secure(&self) -> bool {

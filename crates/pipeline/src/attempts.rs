@@ -32,15 +32,22 @@ struct Window {
     once: String,
 }
 
+impl Window {
+    /// A clock that was set back leaves no window that lasts longer than it should.
+    const fn is_open(&self, now: Timestamp, limit: Limit) -> bool {
+        now.0 < self.ends && self.ends <= now.0.saturating_add(limit.window)
+    }
+}
+
 /// All that is counted.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<HashMap<Place, Window>>);
 
 impl Attempts {
-    fn exhausted(&self, place: &Place, now: Timestamp, failures_max: u32) -> bool {
+    fn exhausted(&self, place: &Place, now: Timestamp, limit: Limit) -> bool {
         let windows = self.0.lock();
-        let window = windows.get(place).filter(|window| window.ends > now.0);
-        window.is_some_and(|window| window.failures >= failures_max)
+        let window = windows.get(place).filter(|window| window.is_open(now, limit));
+        window.is_some_and(|window| window.failures >= limit.failures_max)
     }
 
     fn count(&self, place: Place, now: Timestamp, limit: Limit, once: &str) {
@@ -60,7 +67,7 @@ impl Attempts {
             once: String::new(),
         };
         let window = windows.entry(place).or_insert_with(fresh);
-        if window.ends <= now.0 {
+        if !window.is_open(now, limit) {
             *window = fresh();
         }
         if window.once != once {
@@ -74,7 +81,7 @@ impl Look<'_> {
     /// Whether so many proofs failed of late at `whom` that no other is looked at.
     pub fn exhausted(&self, limit: Limit, whom: &[&str]) -> bool {
         let attempts = &self.environment.attempts;
-        attempts.exhausted(&place(limit, whom), self.now, limit.failures_max)
+        attempts.exhausted(&place(limit, whom), self.now, limit)
     }
 
     /// Counts a proof that failed. `once` tells it from the one before, so that a call that is run again is counted once.
@@ -115,13 +122,17 @@ mod tests {
         let attempts = Attempts::default();
         let (place, now) = ([1; 32], Timestamp(0));
         attempts.count(place, now, LIMIT, "one");
-        assert!(!attempts.exhausted(&place, now, 2));
+        assert!(!attempts.exhausted(&place, now, LIMIT));
         attempts.count(place, now, LIMIT, "two");
-        assert!(attempts.exhausted(&place, Timestamp(999), 2));
-        assert!(!attempts.exhausted(&[2; 32], now, 2));
-        assert!(!attempts.exhausted(&place, Timestamp(1000), 2));
+        assert!(attempts.exhausted(&place, Timestamp(999), LIMIT));
+        assert!(!attempts.exhausted(&[2; 32], now, LIMIT));
+        assert!(!attempts.exhausted(&place, Timestamp(1000), LIMIT));
+        assert!(
+            !attempts.exhausted(&place, Timestamp(-1), LIMIT),
+            "the clock was set back"
+        );
         attempts.count(place, Timestamp(1000), LIMIT, "three");
-        assert!(!attempts.exhausted(&place, Timestamp(1000), 2));
+        assert!(!attempts.exhausted(&place, Timestamp(1000), LIMIT));
     }
 
     #[test]
@@ -130,6 +141,6 @@ mod tests {
         for _ in 0..5 {
             attempts.count([1; 32], Timestamp(0), LIMIT, "one");
         }
-        assert!(!attempts.exhausted(&[1; 32], Timestamp(0), 2));
+        assert!(!attempts.exhausted(&[1; 32], Timestamp(0), LIMIT));
     }
 }

@@ -47,6 +47,8 @@ struct Wizard {
     boundary: String,
     search: String,
     found: Vec<Policy>,
+    /// Identity providers of the kind that is chosen, as the form names them.
+    providers: Vec<String>,
     /// How many more the search would find.
     more: usize,
     name: String,
@@ -75,6 +77,7 @@ impl Wizard {
             boundary: form.get("boundary").to_owned(),
             search: form.get("search").to_owned(),
             found: Vec::new(),
+            providers: Vec::new(),
             more: 0,
             name: form.get("name").to_owned(),
             description: form.get("description").to_owned(),
@@ -120,12 +123,14 @@ pub(super) async fn step(visit: &Visit) -> Answer {
     let mut wizard = Wizard::of(visit);
     let go = visit.guest.form.get("go");
     if !visit.guest.posted || go == "trust" {
+        providers(visit, &mut wizard).await;
         return wizard.page();
     }
     match wizard.trust.document(&wizard.own) {
         Ok(document) => wizard.document = document,
         Err(wrong) => {
             wizard.wrong = wrong;
+            providers(visit, &mut wizard).await;
             return wizard.page();
         }
     }
@@ -144,6 +149,31 @@ pub(super) async fn step(visit: &Visit) -> Answer {
             wizard.page()
         }
     }
+}
+
+/// The account's identity providers, where one is to be chosen: of OpenID Connect with each audience that it has.
+async fn providers(visit: &Visit, wizard: &mut Wizard) {
+    let read = |part: Part<'_>| part.text("Arn").to_owned();
+    let mut found = Vec::new();
+    match wizard.trust.entity {
+        Entity::Saml => {
+            let asked = (IAM, "ListSAMLProviders", "SAMLProviderList");
+            found = kept(visit.all_of(asked, Vec::new(), read).await, &mut wizard.refusals);
+        }
+        Entity::WebIdentity => {
+            let asked = (IAM, "ListOpenIDConnectProviders", "OpenIDConnectProviderList");
+            let arns = visit.all_of(asked, Vec::new(), read).await;
+            for arn in kept(arns, &mut wizard.refusals) {
+                let named = with([("OpenIDConnectProviderArn", &arn)]);
+                let told = visit.ask(IAM, "GetOpenIDConnectProvider", &named).await;
+                let told = kept(told, &mut wizard.refusals);
+                let audiences = told.result().members("ClientIDList");
+                found.extend(audiences.map(|audience| format!("{arn} {}", audience.own())));
+            }
+        }
+        _ => {}
+    }
+    wizard.providers = found;
 }
 
 /// The policies whose names hold what was typed, those of the account first.

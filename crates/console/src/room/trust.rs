@@ -10,12 +10,14 @@ pub(super) enum Entity {
     Service,
     #[default]
     Account,
+    WebIdentity,
+    Saml,
     Custom,
 }
 
 impl Entity {
     /// All that the wizard offers, with their names and what they say.
-    pub(super) const ALL: [(Self, &str, &str, &str); 3] = [
+    pub(super) const ALL: [(Self, &str, &str, &str); 5] = [
         (
             Self::Service,
             "service",
@@ -27,6 +29,18 @@ impl Entity {
             "account",
             "AWS account",
             "Allow entities in this or another AWS account to perform actions in this account.",
+        ),
+        (
+            Self::WebIdentity,
+            "web-identity",
+            "Web identity",
+            "Allow users federated by an OpenID Connect provider to assume this role.",
+        ),
+        (
+            Self::Saml,
+            "saml",
+            "SAML 2.0 federation",
+            "Allow users federated with SAML 2.0 from a corporate directory to assume this role.",
         ),
         (
             Self::Custom,
@@ -74,6 +88,10 @@ pub(super) struct Trust {
     pub(super) require_external_id: bool,
     pub(super) external_id: String,
     pub(super) require_mfa: bool,
+    /// The ARN of an OpenID Connect provider and, after a space, the audience that tokens are for.
+    pub(super) web_provider: String,
+    /// The ARN of a SAML provider.
+    pub(super) saml_provider: String,
     pub(super) custom: String,
 }
 
@@ -87,6 +105,8 @@ impl Trust {
             require_external_id: form.has("require-external-id"),
             external_id: form.get("external-id").to_owned(),
             require_mfa: form.has("require-mfa"),
+            web_provider: form.get("web-provider").to_owned(),
+            saml_provider: form.get("saml-provider").to_owned(),
             custom: form.get("custom").to_owned(),
         }
     }
@@ -97,7 +117,30 @@ impl Trust {
             Entity::Custom if self.custom.is_empty() => Err("Write the trust policy."),
             Entity::Custom => Ok(self.custom.clone()),
             Entity::Service if self.service.is_empty() => Err("Choose the service."),
-            Entity::Service => Ok(statement("Service", &self.service, &[])),
+            Entity::Service => Ok(statement("AssumeRole", "Service", &self.service, &[])),
+            Entity::WebIdentity => {
+                let (arn, audience) = self.web_provider.split_once(' ').ok_or("Choose the provider.")?;
+                let (_, host) = arn.split_once(":oidc-provider/").ok_or("Choose the provider.")?;
+                let key = format!("{host}:aud");
+                let condition = [("StringEquals", key.as_str(), audience)];
+                Ok(statement(
+                    "AssumeRoleWithWebIdentity",
+                    "Federated",
+                    arn,
+                    &condition,
+                ))
+            }
+            Entity::Saml if self.saml_provider.is_empty() => Err("Choose the provider."),
+            Entity::Saml => {
+                // Assertions are made out to AWS's address, wherever they are shown.
+                let condition = [("StringEquals", "SAML:aud", "https://signin.aws.amazon.com/saml")];
+                Ok(statement(
+                    "AssumeRoleWithSAML",
+                    "Federated",
+                    &self.saml_provider,
+                    &condition,
+                ))
+            }
             Entity::Account => {
                 let account = if self.another { &self.account } else { own };
                 if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -114,6 +157,7 @@ impl Trust {
                     conditions.push(("Bool", "aws:MultiFactorAuthPresent", "true"));
                 }
                 Ok(statement(
+                    "AssumeRole",
                     "AWS",
                     &format!("arn:aws:iam::{account}:root"),
                     &conditions,
@@ -129,7 +173,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A policy of one statement, laid out for people.
-fn statement(kind: &str, principal: &str, conditions: &[(&str, &str, &str)]) -> String {
+fn statement(operation: &str, kind: &str, principal: &str, conditions: &[(&str, &str, &str)]) -> String {
     let conditions: Vec<_> = conditions
         .iter()
         .map(|(operator, key, value)| {
@@ -155,13 +199,14 @@ fn statement(kind: &str, principal: &str, conditions: &[(&str, &str, &str)]) -> 
     "Statement": [
         {{
             "Effect": "Allow",
-            "Action": "sts:AssumeRole",
+            "Action": {},
             "Principal": {{
                 {}: {}
             }}{conditions}
         }}
     ]
 }}"#,
+        quoted(&format!("sts:{operation}")),
         quoted(kind),
         quoted(principal),
     )
@@ -214,6 +259,33 @@ mod tests {
         };
         let statement = &made(&service)["Statement"][0];
         assert_eq!(statement["Principal"], json!({"Service": "lambda.amazonaws.com"}));
+    }
+
+    #[test]
+    fn providers_are_trusted_for_their_audience() {
+        let web = Trust {
+            entity: Entity::WebIdentity,
+            web_provider: "arn:aws:iam::111122223333:oidc-provider/id.example.com/a my-app".to_owned(),
+            ..Trust::default()
+        };
+        let wanted = json!([{
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/id.example.com/a"},
+            "Condition": {"StringEquals": {"id.example.com/a:aud": "my-app"}},
+        }]);
+        assert_eq!(made(&web)["Statement"], wanted);
+        let saml = Trust {
+            entity: Entity::Saml,
+            saml_provider: "arn:aws:iam::111122223333:saml-provider/ad".to_owned(),
+            ..Trust::default()
+        };
+        let statement = &made(&saml)["Statement"][0];
+        assert_eq!(statement["Action"], "sts:AssumeRoleWithSAML");
+        assert_eq!(
+            statement["Condition"]["StringEquals"]["SAML:aud"],
+            "https://signin.aws.amazon.com/saml"
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) fn tables() -> Tables {
             platform::lambda::OPERATIONS,
             platform::cloudformation::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            watch::cloudwatch::OPERATIONS,
             data::s3::OPERATIONS,
             data::s3control::OPERATIONS,
         ],
@@ -30,6 +31,7 @@ pub(crate) fn tables() -> Tables {
             data::s3::JOBS,
             platform::lambda::JOBS,
             platform::cloudformation::JOBS,
+            watch::cloudwatch::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -56,6 +58,7 @@ pub(crate) fn tables() -> Tables {
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
         sites: Some(&data::s3::website::SITES),
+        telemetry: Some(&watch::cloudwatch::SINK),
     }
 }
 
@@ -75,10 +78,11 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "accessanalyzer",
     "cloudformation",
     "cloudtrail",
+    "cloudwatch",
     "iam",
     "kms",
     "lambda",

@@ -36,6 +36,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         platform::lambda::OPERATIONS,
         platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        watch::cloudwatch::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
     ]
@@ -53,6 +54,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         data::s3::JOBS,
         platform::lambda::JOBS,
         platform::cloudformation::JOBS,
+        watch::cloudwatch::JOBS,
     ]
 }
 
@@ -165,6 +167,7 @@ impl World {
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             sites: Some(&data::s3::website::SITES),
+            telemetry: Some(&watch::cloudwatch::SINK),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

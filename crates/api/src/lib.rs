@@ -5,6 +5,7 @@
 pub mod accessanalyzer;
 pub mod cloudformation;
 pub mod cloudtrail;
+pub mod cloudwatch;
 pub mod iam;
 pub mod kms;
 pub mod lambda;

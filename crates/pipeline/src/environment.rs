@@ -17,6 +17,7 @@ use crate::outside::Outdoors;
 use crate::quota::Enforced;
 use crate::remembered::Remembered;
 use crate::services::Services;
+use crate::telemetry::{Sink, Telemetry};
 
 /// Given once at start.
 pub(crate) struct Environment {
@@ -36,6 +37,9 @@ pub(crate) struct Environment {
     pub(crate) yard: Arc<Yard>,
     pub(crate) quotas: Option<Enforced>,
     pub(crate) remembered: Remembered,
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Who keeps what is measured.
+    pub(crate) sink: Option<&'static Sink>,
 }
 
 impl Environment {
@@ -65,6 +69,8 @@ impl Environment {
             yard,
             quotas: None,
             remembered: Remembered::default(),
+            telemetry: Arc::default(),
+            sink: tables.telemetry,
         }
     }
 

@@ -44,6 +44,7 @@ mod services;
 pub mod signed;
 pub mod site;
 pub mod strangers;
+pub mod telemetry;
 pub mod testing;
 mod trail;
 pub mod why;

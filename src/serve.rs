@@ -85,9 +85,15 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         },
     });
     let tending = tokio::spawn(tend(Arc::clone(&gateway)));
-    let jobs = tokio::spawn(run_jobs(gateway));
+    let jobs = tokio::spawn(run_jobs(Arc::clone(&gateway)));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    if let Err(fault) = gateway.flush_telemetry().await {
+        eprintln!(
+            "ringwork: what was measured last is lost: {}",
+            Error::fault(&fault).chain()
+        );
+    }
     tending.abort();
     tokio::join!(sandboxes.stop(), machines.stop());
     println!(
@@ -462,6 +468,8 @@ async fn run_jobs(gateway: Arc<Gateway>) {
             Ok(None) => IDLE,
             Ok(Some(due)) => wall_until(&gateway, due).unwrap_or(IDLE).min(IDLE),
         };
+        // What was measured is kept by the wall too, or a cloud whose clock stands still would never keep it.
+        let wait = gateway.telemetry_waits().map_or(wait, |waits| waits.min(wait));
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
     }

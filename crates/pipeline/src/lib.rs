@@ -47,6 +47,7 @@ pub mod signed;
 pub mod signin;
 pub mod site;
 pub mod strangers;
+pub mod telemetry;
 pub mod testing;
 mod trail;
 pub mod why;

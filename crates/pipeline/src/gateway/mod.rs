@@ -48,6 +48,7 @@ use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
 use crate::site::SiteRules;
 use crate::strangers::{Bounds, Strangers};
+use crate::telemetry::Sink;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -76,6 +77,8 @@ pub struct Tables {
     pub readiness: Vec<&'static Readiness>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
+    /// The service that keeps what others measure.
+    pub telemetry: Option<&'static Sink>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -83,7 +86,7 @@ pub struct Gateway {
     pub(crate) store: Store,
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
-    pub(crate) replanned: Notify,
+    pub(crate) replanned: Arc<Notify>,
     pub(crate) underway: Underway,
     /// What callers have taken who show no signature.
     strangers: Arc<Strangers>,
@@ -124,7 +127,7 @@ impl Gateway {
             store,
             environment,
             jobs,
-            replanned: Notify::new(),
+            replanned: Arc::new(Notify::new()),
             underway: Underway::default(),
             strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
@@ -314,16 +317,18 @@ impl Gateway {
                 headers: &incoming.headers,
                 ..parts
             };
-            let told = (answer.status, &answer.headers, answer.size());
-            self.ended(
+            let streams = matches!(answer.body, Body::Stream(_));
+            let told = (answer.status, &answer.headers, (answer.size(), streams));
+            let ended = self.ended(
                 followed,
                 operation.name,
                 &parts,
                 &facts,
                 (told, code.as_deref()),
                 wall,
-            )
-            .await;
+            );
+            let measures = ended.await;
+            answer.body = self.to_its_end(answer.body, measures, wall);
         }
         answer
     }

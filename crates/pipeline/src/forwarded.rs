@@ -147,12 +147,12 @@ impl Call<'_> {
             Kept::Root | Kept::FederatedUser { .. } => None,
         };
         let directory = self.look.directory();
-        if let Some((arn, id)) = named {
-            if directory.principal_id(&mut self.look, arn)?.as_ref() != Some(id) {
-                return Err(Fault::access_denied(format!(
-                    "The principal {arn} no longer exists."
-                )));
-            }
+        if let Some((arn, id)) = named
+            && directory.principal_id(&mut self.look, arn)?.as_ref() != Some(id)
+        {
+            return Err(Fault::access_denied(format!(
+                "The principal {arn} no longer exists."
+            )));
         }
         let identity = Arc::new(forwarded.identity());
         directory

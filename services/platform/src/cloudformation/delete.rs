@@ -11,6 +11,7 @@ use policy::Context;
 use wire::typed::Empty;
 
 use super::actor::Actor;
+use super::condition::sees_role;
 use super::export::expect_unused;
 use super::fault::{expect_none, invalid};
 use super::stack::{self, Stack, StackTarget};
@@ -59,8 +60,9 @@ impl Operation for DeleteStack {
     type Output = Empty;
     type Target = Perhaps;
     const ACCESS: Access = Access::write("cloudformation:DeleteStack");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:RoleArn"];
     const ALSO: &'static [Access] = ALSO;
+
+    sees_role!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Perhaps>> {
         let named = &input.stack_name;
@@ -72,12 +74,6 @@ impl Operation for DeleteStack {
                 account: look.account().to_owned(),
             },
         }))
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(role) = &input.role_arn {
-            context.insert("cloudformation:RoleArn", role.clone());
-        }
     }
 
     fn handle(call: &mut Call<'_>, target: Authorized<Perhaps>, input: Self::Input) -> Result<Empty> {

@@ -17,3 +17,4 @@ mod stack;
 mod stack_caller;
 mod stack_change;
 mod stack_permission;
+mod stack_type;

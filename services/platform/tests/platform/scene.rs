@@ -150,6 +150,7 @@ impl Scene {
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
                 identity::organizations::OPERATIONS,
+                identity::accessanalyzer::OPERATIONS,
                 keys::kms::OPERATIONS,
                 keys::secretsmanager::OPERATIONS,
                 keys::ssm::OPERATIONS,
@@ -159,6 +160,7 @@ impl Scene {
             ],
             jobs: vec![
                 identity::organizations::JOBS,
+                identity::accessanalyzer::JOBS,
                 keys::kms::JOBS,
                 keys::secretsmanager::JOBS,
                 platform::lambda::JOBS,

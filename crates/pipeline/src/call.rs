@@ -37,6 +37,8 @@ pub struct RequestFacts {
     pub host: Option<String>,
     /// How it was signed; `None` of strangers, bearers and services.
     pub signed: Option<crate::signed::Signed>,
+    /// Came as a browser's form.
+    pub posted: bool,
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,

@@ -213,7 +213,11 @@ impl Gateway {
         let unverified = site.is_some() || form.is_some() || incoming.method == http::Method::OPTIONS;
         let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
-        let guest = unsigned.then(|| self.strangers.enter(peer));
+        let sends = form.is_some() || matches!(incoming.body, Body::Stream(_));
+        let guest = unsigned.then(|| match sends {
+            true => self.strangers.enter_sending(peer),
+            false => self.strangers.enter(peer),
+        });
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
@@ -438,5 +442,6 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
         signed: None,
+        posted: false,
     }
 }

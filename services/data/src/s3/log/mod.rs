@@ -7,11 +7,12 @@
 //! Source: S3 User Guide, "Logging requests with server access logging".
 
 use pipeline::gateway::Follower;
-use pipeline::{Call, Ended, Result};
+use pipeline::{Call, Ended, EndedPart, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
+use super::access_point;
 use super::bucket::{BUCKETS, Bucket, Logging};
 
 mod deliver;
@@ -50,6 +51,12 @@ pub(crate) const FOLLOWER: Follower = note;
 /// Keeps the line of a request, and plans its delivery.
 fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
     let name = ended.subject;
+    let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
+    if let Some(operation) = reading(ended.operation) {
+        for source in ended.parts {
+            note_source(call, at, (ended, source), operation)?;
+        }
+    }
     let Some(bucket) = call.get(&BUCKETS, name)? else {
         // The request that deleted it.
         return Ok(());
@@ -57,14 +64,91 @@ fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
     let Some(logging) = &bucket.logging else {
         return Ok(());
     };
-    let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
-    let text = line::of(&bucket, call.identity, call.request, at, ended);
+    let through = point(call, &bucket, ended)?;
+    let text = line::of(&bucket, call.identity, call.request, at, (ended, through));
     let id = call.request.id.clone();
     keep(call, &bucket, (at, &id), text)?;
-    for (number, part) in ended.parts.iter().enumerate() {
+    let deleted = if ended.operation == "DeleteObjects" {
+        ended.parts
+    } else {
+        &[]
+    };
+    for (number, part) in deleted.iter().enumerate() {
         let text = line::of_part(&bucket, call.identity, call.request, at, (ended, part));
         keep(call, &bucket, (at, &format!("{id}.{number:04}")), text)?;
     }
+    plan(call, &bucket, logging)
+}
+
+/// The access point that a request came through, by its ARN, and the key behind it as the client wrote it.
+fn point(call: &mut Call<'_>, bucket: &Bucket, ended: &Ended<'_>) -> Result<Option<(String, String)>> {
+    let path = wire::route::path_style(ended.path, ended.headers);
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    let (name, key) = path.split_once('/').unwrap_or((path, ""));
+    let name = wire::sigv4::percent_decode(name);
+    if name == bucket.name {
+        return Ok(None);
+    }
+    let found = access_point::denoted(call, &name)?;
+    Ok(found.map(|arn| (arn, key.to_owned())))
+}
+
+/// The name of a copy's reading part.
+fn reading(operation: &str) -> Option<&'static str> {
+    match operation {
+        "CopyObject" => Some("REST.COPY.OBJECT_GET"),
+        "UploadPartCopy" => Some("REST.COPY.PART_GET"),
+        _ => None,
+    }
+}
+
+/// Has the end of a copy told of the object that it reads, whether or not the bucket that it writes to is logged.
+pub(crate) fn read_by_copy(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    (version, size): (Option<String>, u64),
+) {
+    // No bucket has this name; one that was named before it stays.
+    call.follow("");
+    call.follow_part(EndedPart {
+        name: format!("{}/{key}", bucket.name),
+        version,
+        status: 200,
+        code: None,
+        size: Some(size),
+    });
+}
+
+/// Has the end of a form told of the object that it made: its path and headers name neither the key nor the size.
+pub(crate) fn stored_by_form(call: &mut Call<'_>, key: &str, size: u64) {
+    call.follow_part(EndedPart {
+        name: key.to_owned(),
+        version: None,
+        status: 204,
+        code: None,
+        size: Some(size),
+    });
+}
+
+/// Keeps the line of what a copy read, in the log of the bucket that it read from.
+fn note_source(
+    call: &mut Call<'_>,
+    at: Timestamp,
+    (ended, source): (&Ended<'_>, &EndedPart),
+    operation: &'static str,
+) -> Result<()> {
+    let (name, key) = source.name.split_once('/').unwrap_or((&source.name, ""));
+    let Some(bucket) = call.get(&BUCKETS, name)? else {
+        return Ok(());
+    };
+    let Some(logging) = &bucket.logging else {
+        return Ok(());
+    };
+    let read = (ended, source, key, operation);
+    let text = line::of_source(&bucket, call.identity, call.request, at, read);
+    let id = format!("{}.get", call.request.id);
+    keep(call, &bucket, (at, &id), text)?;
     plan(call, &bucket, logging)
 }
 

@@ -86,6 +86,8 @@ pub struct Gateway {
     strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
+    /// The server's own names: no bucket's website is found under them.
+    names: Vec<String>,
 }
 
 impl Gateway {
@@ -125,7 +127,15 @@ impl Gateway {
             underway: Underway::default(),
             strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
+            names: Vec::new(),
         }
+    }
+
+    /// Tells it the server's own names.
+    #[must_use]
+    pub fn with_names(mut self, names: &[String]) -> Self {
+        self.names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        self
     }
 
     /// Gives operations a way out. Without one they reach nothing outside.
@@ -200,7 +210,7 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
-        let site = route::website(&incoming.headers);
+        let site = self.site_of(&incoming);
         let head = Parts {
             method: incoming.method.as_str(),
             path: &incoming.path,

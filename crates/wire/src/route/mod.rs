@@ -23,7 +23,7 @@ mod host;
 mod rest;
 mod s3;
 mod website;
-pub use website::website;
+pub use website::{domain, website};
 
 static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");

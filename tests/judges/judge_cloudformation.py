@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from server import Judge, Refused, policy, statement
+from server import Judge, Refused, policy, statement, wait_for
 
 WAIT = {"Delay": 1, "MaxAttempts": 30}
 
@@ -38,13 +38,14 @@ class Stacks(Judge):
     def ended(self, name, status, cfn=None):
         """Waits until the stack's operation has ended, in this state."""
         cfn = cfn or self.cfn
-        for _ in range(300):
+
+        def at_rest():
             stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
-            if not stack["StackStatus"].endswith("IN_PROGRESS"):
-                self.assertEqual(stack["StackStatus"], status, stack.get("StackStatusReason"))
-                return stack
-            time.sleep(0.05)
-        self.fail(f"{name} did not end: {stack}")
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        stack = wait_for(at_rest, what=f"{name} did not end")
+        self.assertEqual(stack["StackStatus"], status, stack.get("StackStatusReason"))
+        return stack
 
     def create(self, name, body, status="CREATE_COMPLETE", **more):
         self.cfn.create_stack(StackName=name, TemplateBody=body, **more)
@@ -217,13 +218,11 @@ class Stacks(Judge):
             self.assertIn("Successfully created/updated stack", deployed("--parameter-overrides", "Word=one"))
             self.assertEqual(self.value("/cli/it"), "cli one")
             second = int(time.time())
-            while int(time.time()) == second:
-                time.sleep(0.05)
+            wait_for(lambda: int(time.time()) != second)
             self.assertIn("No changes to deploy", deployed("--no-fail-on-empty-changeset"))
             # The CLI names its change sets by the second.
             second = int(time.time())
-            while int(time.time()) == second:
-                time.sleep(0.05)
+            wait_for(lambda: int(time.time()) != second)
             deployed("--parameter-overrides", "Word=two")
             self.assertEqual(self.value("/cli/it"), "cli two")
         shown = self.server.aws("cloudformation", "describe-stacks", "--stack-name", "cli")["Stacks"][0]

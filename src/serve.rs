@@ -108,7 +108,9 @@ fn gateway(store: Store, seal: Seal, settings: &Settings) -> Gateway {
     let directory = Box::new(IdentityDirectory::default());
     let (random, clock, tables) = (Arc::new(SystemRandomness), Clock::system(), services::tables());
     let gateway = Gateway::new(store, seal, random, clock, directory, &settings.account, &tables);
-    let gateway = gateway.with_outside(Arc::new(Https::default()));
+    let gateway = gateway
+        .with_outside(Arc::new(Https::default()))
+        .with_names(&settings.names);
     match &settings.quotas {
         Some(rates) => gateway.with_quotas(services::quotas(), rates.clone()),
         None => gateway,

@@ -209,16 +209,18 @@ class Types(Judge):
 
     def settled(self, name):
         """The stack when nothing is under way any more, and its events if something failed."""
-        def stack():
-            return self.formation.describe_stacks(StackName=name)["Stacks"][0]
 
-        wait_for(lambda: not stack()["StackStatus"].endswith("IN_PROGRESS"))
+        def at_rest():
+            stack = self.formation.describe_stacks(StackName=name)["Stacks"][0]
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        stack = wait_for(at_rest, what=f"{name} is still under way")
         events = self.formation.describe_stack_events(StackName=name)["StackEvents"]
         failed = [
             (event["LogicalResourceId"], event.get("ResourceStatusReason"))
             for event in events if event["ResourceStatus"].endswith("FAILED")
         ]
-        return stack(), failed
+        return stack, failed
 
     def made(self, name, template, **parameters):
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]

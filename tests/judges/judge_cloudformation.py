@@ -38,13 +38,14 @@ class Stacks(Judge):
     def ended(self, name, status, cfn=None):
         """Waits until the stack's operation has ended, in this state."""
         cfn = cfn or self.cfn
-        def stack():
-            return cfn.describe_stacks(StackName=name)["Stacks"][0]
 
-        wait_for(lambda: not stack()["StackStatus"].endswith("IN_PROGRESS"))
-        ended = stack()
-        self.assertEqual(ended["StackStatus"], status, ended.get("StackStatusReason"))
-        return ended
+        def at_rest():
+            stack = cfn.describe_stacks(StackName=name)["Stacks"][0]
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        stack = wait_for(at_rest, what=f"{name} did not end")
+        self.assertEqual(stack["StackStatus"], status, stack.get("StackStatusReason"))
+        return stack
 
     def create(self, name, body, status="CREATE_COMPLETE", **more):
         self.cfn.create_stack(StackName=name, TemplateBody=body, **more)

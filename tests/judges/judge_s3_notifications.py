@@ -1,7 +1,6 @@
 """Event notifications: functions that really run hear of what happens to objects, by boto3; none is lost in a crash."""
 
 import json
-import time
 import unittest
 
 from judge_lambda import PYTHON, SITE, packed
@@ -63,10 +62,9 @@ class Notifications(Judge):
 
     def heard(self, bucket, count):
         """The records of a bucket's events, once there are so many, by key."""
-        until = time.monotonic() + 40
         found = {}
-        while len(found) < count:
-            self.assertLess(time.monotonic(), until, f"{len(found)} of {count} came")
+
+        def came():
             for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket="heard"):
                 for one in page.get("Contents", []):
                     if one["Key"] in found:
@@ -74,7 +72,9 @@ class Notifications(Judge):
                     record = json.loads(self.s3.get_object(Bucket="heard", Key=one["Key"])["Body"].read())
                     if record["s3"]["bucket"]["name"] == bucket:
                         found[one["Key"]] = record
-            time.sleep(0.1)
+            return len(found) >= count
+
+        wait_for(came, seconds=40, what=lambda: f"{len(found)} of {count} came")
         return list(found.values())
 
     def test_a_function_hears_what_its_configuration_names(self):

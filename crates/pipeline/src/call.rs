@@ -38,6 +38,8 @@ pub struct RequestFacts {
     pub host: Option<String>,
     /// How it was signed; `None` of strangers, bearers and services.
     pub signed: Option<crate::signed::Signed>,
+    /// Came as a browser's form.
+    pub posted: bool,
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
@@ -61,7 +63,6 @@ pub struct Look<'a> {
     pub(crate) wanted: Option<Wanted>,
     /// What the request is followed for by its service.
     pub(crate) followed: Option<String>,
-    pub(crate) followed_through: Option<String>,
     pub(crate) followed_parts: Vec<EndedPart>,
 }
 
@@ -84,7 +85,6 @@ impl<'a> Look<'a> {
             brought: None,
             wanted: None,
             followed: None,
-            followed_through: None,
             followed_parts: Vec::new(),
         }
     }
@@ -127,14 +127,6 @@ impl<'a> Look<'a> {
     /// Has the end of this request told to its service's follower, whatever it is, under this name. The first of several counts.
     pub fn follow(&mut self, subject: &str) {
         self.followed.get_or_insert_with(|| subject.to_owned());
-    }
-
-    /// The same of a request that came through an access point, by its ARN.
-    pub fn follow_through(&mut self, subject: &str, point: &str) {
-        if self.followed.is_none() {
-            self.followed_through = Some(point.to_owned());
-            self.follow(subject);
-        }
     }
 
     /// Tells the follower of one thing of several that the request was for.

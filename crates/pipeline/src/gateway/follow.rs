@@ -42,8 +42,6 @@ pub struct Ended<'a> {
     pub streams: bool,
     /// From the request's arrival to its answer, in milliseconds.
     pub took: i64,
-    /// The ARN of the access point that the request came through.
-    pub through: Option<&'a str>,
 }
 
 /// One thing of several that a request was for.
@@ -62,7 +60,6 @@ pub struct EndedPart {
 /// A request that its service follows, as far as the call itself knows it.
 pub(super) struct Followed {
     pub(super) subject: String,
-    pub(super) through: Option<String>,
     pub(super) parts: Vec<EndedPart>,
     pub(super) identity: Arc<Identity>,
     pub(super) region: String,
@@ -73,7 +70,6 @@ impl Followed {
         let subject = look.followed.take()?;
         let (identity, region) = (Arc::clone(&prepared.identity), prepared.region.clone());
         Some(Self {
-            through: look.followed_through.take(),
             parts: std::mem::take(&mut look.followed_parts),
             subject,
             identity,
@@ -107,7 +103,6 @@ impl Gateway {
             follower,
             followed: Followed {
                 subject: located.followed?,
-                through: None,
                 parts: Vec::new(),
                 identity: refused.requester.clone().unwrap_or_else(stranger),
                 region: located.owned.region,
@@ -170,7 +165,6 @@ impl Gateway {
             sent,
             streams,
             took: self.environment.clock.wall().0 - began.0,
-            through: followed.through.as_deref(),
         };
         self.follow(follower, &followed, facts, &ended).await
     }

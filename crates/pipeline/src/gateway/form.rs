@@ -241,6 +241,7 @@ impl Gateway {
             protocol,
         } = prepared.route;
         facts.signed.clone_from(&prepared.signed);
+        facts.posted = true;
         let region = prepared.region.clone();
         let parts = Parts {
             method: operation.method,

@@ -92,6 +92,8 @@ pub struct Gateway {
     strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
+    /// The server's own names: no bucket's website is found under them.
+    names: Vec<String>,
 }
 
 impl Gateway {
@@ -131,7 +133,15 @@ impl Gateway {
             underway: Underway::default(),
             strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
+            names: Vec::new(),
         }
+    }
+
+    /// Tells it the server's own names.
+    #[must_use]
+    pub fn with_names(mut self, names: &[String]) -> Self {
+        self.names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        self
     }
 
     /// Gives operations a way out. Without one they reach nothing outside.
@@ -213,7 +223,7 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
-        let site = route::website(&incoming.headers);
+        let site = self.site_of(&incoming);
         let head = Parts {
             method: incoming.method.as_str(),
             path: &incoming.path,
@@ -226,7 +236,11 @@ impl Gateway {
         let unverified = site.is_some() || form.is_some() || incoming.method == http::Method::OPTIONS;
         let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
-        let guest = unsigned.then(|| self.strangers.enter(peer));
+        let sends = form.is_some() || matches!(incoming.body, Body::Stream(_));
+        let guest = unsigned.then(|| match sends {
+            true => self.strangers.enter_sending(peer),
+            false => self.strangers.enter(peer),
+        });
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
@@ -469,5 +483,6 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
         signed: None,
+        posted: false,
     }
 }

@@ -13,7 +13,7 @@ use wire::Timestamp;
 
 use super::bucket::{Bucket, Configured};
 use super::configuration;
-use super::ended;
+use super::ended::{self, Reached};
 
 mod filter;
 
@@ -30,19 +30,17 @@ const TOOK: (&str, &str) = ("TotalRequestLatency", MILLISECONDS);
 const DOWNLOADED: (&str, &str) = ("BytesDownloaded", BYTES);
 
 /// Measures a request for every configuration that it fits.
-pub(super) fn note(call: &mut Call<'_>, bucket: &Bucket, ended: &Ended<'_>) -> Result<()> {
+pub(super) fn note(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    (ended, reached): (&Ended<'_>, &Reached),
+) -> Result<()> {
     if !bucket.configured.contains(&Configured::Metrics) {
         return Ok(());
     }
     let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
-    let key = ended::key(
-        &bucket.name,
-        ended.through,
-        call.request.host.as_deref(),
-        ended.path,
-    );
-    let key = key.map(ended::decoded);
-    let mut asked = Asked::new(bucket, key.as_deref(), ended.through);
+    let key = reached.key.as_deref().map(ended::decoded);
+    let mut asked = Asked::new(bucket, key.as_deref(), reached.point.as_deref());
     let values = values(ended, key.is_some());
     for configuration in configurations(call, bucket)? {
         if !asked.fits(call, configuration.filter.as_ref())? {

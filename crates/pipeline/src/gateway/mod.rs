@@ -8,8 +8,8 @@
 mod admit;
 mod execute;
 mod follow;
-mod itself;
 mod form;
+mod itself;
 mod shed;
 mod system;
 mod visit;

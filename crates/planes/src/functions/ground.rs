@@ -137,7 +137,10 @@ impl Ground {
 
 /// The folder in which other users can run what belongs to `folder`.
 fn public(folder: &Path) -> PathBuf {
-    let name: String = users::mark(folder).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = users::mark(folder)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Path::new(PUBLIC).join(format!("ringwork-functions-{name}"))
 }
 

@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 
 use super::jail::Jail;
 use crate::jail::family::MARK;
-use crate::jail::{self, WAIT, tools_path};
 use crate::jail::users::as_user;
+use crate::jail::{self, WAIT, tools_path};
 
 /// Bytes of private memory beyond twice the function's memory size that may be mapped: stacks of threads, what is reserved and
 /// hardly used. The memory that is really in use is watched besides.
@@ -196,7 +196,9 @@ fn limit(pid: Pid, launch: &Launch<'_>) -> io::Result<()> {
     ];
     // Otherwise processes are counted together with all others of the server's user.
     let alone = launch.jail.is_some() || launch.user.is_some();
-    let kept = limits.iter().filter(|(resource, _)| alone || *resource != Resource::Nproc);
+    let kept = limits
+        .iter()
+        .filter(|(resource, _)| alone || *resource != Resource::Nproc);
     let kept: Vec<(Resource, u64)> = kept.copied().collect();
     jail::limit(pid, &kept)
 }

@@ -19,13 +19,13 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::Timestamp;
 
-use crate::jail;
 use super::ending::{End, Facts, iso8601_millis, millis};
-use crate::jail::family;
 use super::log::Stream;
 use super::pool::{Runner, Slots};
 use super::process::{Places, Started};
 use super::runtime_api::{Event, Said};
+use crate::jail;
+use crate::jail::family;
 
 /// How long a sandbox that has nothing to do is kept.
 const IDLE: Duration = Duration::from_secs(600);

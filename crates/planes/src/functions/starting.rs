@@ -23,8 +23,8 @@ use super::host::{Host, Language, Usable};
 use super::log::Stream;
 use super::pool::{AUTHORITY, Runner, failed};
 use super::process::{Launch, Places, Seen, Value, is_executable, start};
-use super::sandbox::{Handle, Process, Sandbox, Traits};
 use super::runtime_api;
+use super::sandbox::{Handle, Process, Sandbox, Traits};
 use crate::jail::{self, search_path};
 
 /// What a sandbox is made of.

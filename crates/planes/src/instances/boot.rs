@@ -122,8 +122,15 @@ impl Runner {
             .and_then(|()| Links::bind(&places.link))
             .map_err(|error| failed(&error))?;
         let server = endpoint.as_ref().and_then(address);
-        let foreign = server.filter(|server| !server.ip().is_loopback()).map(|server| server.ip().to_string());
-        let name = launch.metadata.local_hostname.split('.').next().unwrap_or_default();
+        let foreign = server
+            .filter(|server| !server.ip().is_loopback())
+            .map(|server| server.ip().to_string());
+        let name = launch
+            .metadata
+            .local_hostname
+            .split('.')
+            .next()
+            .unwrap_or_default();
         let words = view.words(
             places,
             machine.user,
@@ -131,9 +138,13 @@ impl Runner {
             &Network::Linked(foreign.as_deref()),
             view.agent(),
         );
-        let authority = endpoint.as_ref().and_then(|endpoint| endpoint.authority.as_deref());
+        let authority = endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.authority.as_deref());
         write_authority(machine, authority).map_err(|error| failed(&error))?;
-        let (child, pid) = spawn(machine, launch, words).await.map_err(|error| failed(&error))?;
+        let (child, pid) = spawn(machine, launch, words)
+            .await
+            .map_err(|error| failed(&error))?;
         let mut serving = JoinSet::new();
         serving.spawn(serve_metadata(links.metadata, Arc::clone(service)));
         if let Some(server) = server {
@@ -146,8 +157,13 @@ impl Runner {
             serving,
         };
         let hello = hello(launch, first, endpoint.as_ref());
-        let greeted = timeout(BOOT_TIME, begun.greet(machine, &links.control, &hello, launch, first)).await;
-        let greeted = greeted.unwrap_or_else(|_| Err(io::Error::other("its first process was not ready in time")));
+        let greeted = timeout(
+            BOOT_TIME,
+            begun.greet(machine, &links.control, &hello, launch, first),
+        )
+        .await;
+        let greeted =
+            greeted.unwrap_or_else(|_| Err(io::Error::other("its first process was not ready in time")));
         if let Err(error) = greeted {
             jail::family::kill(pid, machine.user, &places.folder);
             let _ = begun.child.wait().await;
@@ -217,7 +233,10 @@ impl Begun {
 }
 
 /// Reads what there is, until the end.
-pub(super) async fn read_some(out: Option<&mut tokio::process::ChildStdout>, buffer: &mut [u8]) -> Option<usize> {
+pub(super) async fn read_some(
+    out: Option<&mut tokio::process::ChildStdout>,
+    buffer: &mut [u8],
+) -> Option<usize> {
     use tokio::io::AsyncReadExt as _;
     out?.read(buffer).await.ok().filter(|count| *count > 0)
 }
@@ -256,7 +275,11 @@ fn write_authority(machine: &Machine, authority: Option<&str>) -> io::Result<()>
 }
 
 /// Starts the words, with limits.
-async fn spawn(machine: &Machine, launch: &Launch, words: Vec<std::ffi::OsString>) -> io::Result<(Child, Pid)> {
+async fn spawn(
+    machine: &Machine,
+    launch: &Launch,
+    words: Vec<std::ffi::OsString>,
+) -> io::Result<(Child, Pid)> {
     let mut command = Command::new("/bin/sh");
     // What the script and the first process say is the beginning of the console.
     command
@@ -296,7 +319,9 @@ async fn spawn(machine: &Machine, launch: &Launch, words: Vec<std::ffi::OsString
 /// Lets a process run on so many of this host's processors: those that follow one another from a place that goes by the process.
 fn confine(pid: Pid, vcpus: u32) -> io::Result<()> {
     let allowed = sched_getaffinity(None)?;
-    let mut processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number)).collect();
+    let mut processors: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|number| allowed.is_set(*number))
+        .collect();
     let wanted = usize::try_from(vcpus.max(1)).unwrap_or(usize::MAX);
     if wanted >= processors.len() {
         return Ok(());

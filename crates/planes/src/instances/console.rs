@@ -37,7 +37,12 @@ impl Console {
     /// The cloud's time.
     pub(super) fn now(&self) -> Timestamp {
         let passed = self.began.1.elapsed().as_millis();
-        Timestamp(self.began.0.0.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)))
+        Timestamp(
+            self.began
+                .0
+                .0
+                .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
+        )
     }
 
     pub(super) fn read(&self) -> (Bytes, Timestamp) {

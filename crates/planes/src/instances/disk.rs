@@ -138,7 +138,12 @@ pub(super) async fn take(view: &View, places: &Places, user: Option<u32>) -> Res
 }
 
 /// Fills a new disk with a tar.
-pub(super) async fn fill(view: &View, places: &Places, user: Option<u32>, tar: &Bytes) -> Result<(), Failure> {
+pub(super) async fn fill(
+    view: &View,
+    places: &Places,
+    user: Option<u32>,
+    tar: &Bytes,
+) -> Result<(), Failure> {
     let words = [
         "tar",
         "--extract",
@@ -149,7 +154,8 @@ pub(super) async fn fill(view: &View, places: &Places, user: Option<u32>, tar: &
         "--warning=no-timestamp",
         "--directory=/",
     ];
-    let mut child = run(view, places, user, words.map(OsString::from).to_vec()).map_err(|error| failed(&error))?;
+    let mut child =
+        run(view, places, user, words.map(OsString::from).to_vec()).map_err(|error| failed(&error))?;
     let Some(mut stdin) = child.stdin.take() else {
         return Err(failed(&io::Error::other("tar has no input")));
     };
@@ -214,7 +220,12 @@ async fn ended(mut child: Child, words: tokio::task::JoinHandle<Vec<u8>>, well: 
     }
     let words = words.await.unwrap_or_default();
     let words = String::from_utf8_lossy(&words);
-    let reason = words.trim().lines().last().unwrap_or("tar gave no reason").to_owned();
+    let reason = words
+        .trim()
+        .lines()
+        .last()
+        .unwrap_or("tar gave no reason")
+        .to_owned();
     Err(Failure::Failed { reason })
 }
 

@@ -86,7 +86,9 @@ impl Life {
         *self.machine.service.lock() = None;
         end.send_replace(true);
         if let Some(runner) = self.runner.upgrade().filter(|_| !asked) {
-            runner.ended_by_itself(self.machine, self.launch, how(status)).await;
+            runner
+                .ended_by_itself(self.machine, self.launch, how(status))
+                .await;
         }
     }
 

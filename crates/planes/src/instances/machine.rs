@@ -76,7 +76,9 @@ impl Run {
 /// Whether a text may be the name of a folder here.
 pub(super) fn is_id(id: &str) -> bool {
     let digits = id.strip_prefix("i-");
-    digits.is_some_and(|digits| (8..=17).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    digits.is_some_and(|digits| {
+        (8..=17).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 pub(super) fn unable(what: String) -> Failure {
@@ -90,7 +92,14 @@ mod tests {
     #[test]
     fn nothing_but_an_instance_id_names_a_folder() {
         assert!(is_id("i-0123456789abcdef0"));
-        for wrong in ["", "i-", "i-..", "i-0123456789abcdef01", "../i-0123456789abcdef0", "i-0123456789abcde/0"] {
+        for wrong in [
+            "",
+            "i-",
+            "i-..",
+            "i-0123456789abcdef01",
+            "../i-0123456789abcdef0",
+            "i-0123456789abcde/0",
+        ] {
             assert!(!is_id(wrong), "{wrong}");
         }
     }

@@ -100,7 +100,8 @@ pub fn inspect(scratch: &Path, agent: Agent) -> Result<String, String> {
         if view.user(0).is_some() {
             "each instance in namespaces of its own, network included, as a user of its own".to_owned()
         } else {
-            "each instance in namespaces of its own, network included, as the server's user outside of them".to_owned()
+            "each instance in namespaces of its own, network included, as the server's user outside of them"
+                .to_owned()
         }
     })
 }

@@ -13,9 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use pipeline::instances::{
-    Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task,
-};
+use pipeline::instances::{Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task};
 use tokio::time::{sleep, timeout};
 use wire::Timestamp;
 
@@ -93,8 +91,12 @@ impl Runner {
 
     /// Found out when it is asked for first: a server that runs no instances spends nothing on it.
     pub(super) fn view(&self) -> Result<&View, String> {
-        let found = self.view.get_or_init(|| View::found(&self.folder, self.agent.clone()));
-        found.as_ref().map_err(|lacking| format!("Instances cannot be run on this host: {lacking}."))
+        let found = self
+            .view
+            .get_or_init(|| View::found(&self.folder, self.agent.clone()));
+        found
+            .as_ref()
+            .map_err(|lacking| format!("Instances cannot be run on this host: {lacking}."))
     }
 
     pub(super) fn lacks(&self) -> Option<String> {
@@ -143,12 +145,15 @@ impl Runner {
         }
         let running = |machine: &Arc<Machine>| machine.service.lock().is_some();
         if machines.values().filter(|machine| running(machine)).count() >= RUNNING_MAX {
-            let what = format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
+            let what =
+                format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
             return Err(unable(what));
         }
         let taken: HashSet<Option<u32>> = machines.values().map(|machine| machine.user).collect();
         let mut users = (1..users::BLOCK).map(|number| view.user(number));
-        let user = users.find(|user| user.is_none() || !taken.contains(user)).flatten();
+        let user = users
+            .find(|user| user.is_none() || !taken.contains(user))
+            .flatten();
         let machine = Arc::new(Machine::new(&self.folder, instance_id, user));
         machines.insert(instance_id.to_owned(), Arc::clone(&machine));
         Ok(machine)
@@ -200,7 +205,10 @@ impl Runner {
         let places = &machine.places;
         let kept = launch.resume && places.owner().is_some();
         if kept {
-            return places.set_given(false).and_then(|()| places.make(machine.user)).map_err(failed);
+            return places
+                .set_given(false)
+                .and_then(|()| places.make(machine.user))
+                .map_err(failed);
         }
         remove(machine).await.map_err(failed)?;
         places.make(machine.user).map_err(failed)?;
@@ -230,7 +238,10 @@ impl Runner {
         }
         let view = self.view().map_err(unable)?;
         let taken = disk::take(view, &machine.places, machine.user).await?;
-        machine.places.set_given(true).map_err(|error| disk::failed(&error))?;
+        machine
+            .places
+            .set_given(true)
+            .map_err(|error| disk::failed(&error))?;
         remove_given(Arc::clone(&machine));
         Ok(Done::Disk(taken))
     }
@@ -275,10 +286,18 @@ impl Runner {
     }
 
     /// A run ended without having been told to.
-    pub(super) async fn ended_by_itself(self: Arc<Self>, machine: Arc<Machine>, launch: Arc<Launch>, ending: Ended) {
+    pub(super) async fn ended_by_itself(
+        self: Arc<Self>,
+        machine: Arc<Machine>,
+        launch: Arc<Launch>,
+        ending: Ended,
+    ) {
         let mut turn = machine.turn.lock().await;
         // Somebody else may have begun another one meanwhile.
-        if !turn.as_ref().is_some_and(|run| Arc::ptr_eq(&run.launch, &launch) && run.has_ended()) {
+        if !turn
+            .as_ref()
+            .is_some_and(|run| Arc::ptr_eq(&run.launch, &launch) && run.has_ended())
+        {
             return;
         }
         let ending = match ending {

@@ -80,7 +80,9 @@ impl View {
         let path = tools_path();
         let has = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).exists());
         if let Some((tool, package)) = TOOLS.iter().find(|(tool, _)| !has(tool)) {
-            return Err(format!("this host has no {tool}, which is in the package {package}"));
+            return Err(format!(
+                "this host has no {tool}, which is in the package {package}"
+            ));
         }
         if !agent.program.is_file() {
             return Err("the server's own program is not where it was when it started".to_owned());

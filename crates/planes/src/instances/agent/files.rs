@@ -12,8 +12,7 @@ use crypto::digest;
 use super::Hello;
 
 /// Where user data and logins find programs; those that shut the instance down come first.
-pub(super) const PATH: &str =
-    "/.instance/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/.instance/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What the host lends.
 const LENT: &str = ".instance/etc";
 
@@ -25,7 +24,10 @@ const FILES: [(&str, &str); 5] = [
     ),
     ("etc/group", "root:x:0:\nnogroup:x:65534:\n"),
     ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
-    ("etc/profile", "export PATH=/.instance/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"),
+    (
+        "etc/profile",
+        "export PATH=/.instance/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
+    ),
     ("etc/shells", "/bin/sh\n"),
 ];
 const FOLDERS: [&str; 6] = [
@@ -114,7 +116,10 @@ fn environment(path: &Path, own: &[(String, String)]) -> io::Result<()> {
     let kept = fs::read_to_string(path).unwrap_or_default();
     let ours = ["AWS_ENDPOINT_URL=", "AWS_CA_BUNDLE="];
     let mut text = String::new();
-    for line in kept.lines().filter(|line| !ours.iter().any(|our| line.starts_with(our))) {
+    for line in kept
+        .lines()
+        .filter(|line| !ours.iter().any(|our| line.starts_with(our)))
+    {
         text.push_str(line);
         text.push('\n');
     }
@@ -152,14 +157,19 @@ mod tests {
         }
         prepare(root.path(), &hello(true, "http://127.0.0.1:1")).unwrap();
         assert_eq!(read("etc/hostname"), "ip-172-31-0-5\n");
-        assert_eq!(fs::read_link(at("etc/ssl")).unwrap(), Path::new("/.instance/etc/ssl"));
+        assert_eq!(
+            fs::read_link(at("etc/ssl")).unwrap(),
+            Path::new("/.instance/etc/ssl")
+        );
         assert_eq!(read("etc/machine-id").len(), 33);
         fs::write(at("etc/hostname"), "mine\n").unwrap();
         fs::write(at("etc/environment"), read("etc/environment") + "MINE=1\n").unwrap();
         prepare(root.path(), &hello(false, "http://127.0.0.1:2")).unwrap();
         assert_eq!(read("etc/hostname"), "mine\n");
         let environment = read("etc/environment");
-        assert!(environment.contains("MINE=1\n") && environment.contains("AWS_ENDPOINT_URL=http://127.0.0.1:2\n"));
+        assert!(
+            environment.contains("MINE=1\n") && environment.contains("AWS_ENDPOINT_URL=http://127.0.0.1:2\n")
+        );
         assert_eq!(environment.matches("AWS_ENDPOINT_URL").count(), 1);
         // The image of an instance begins as another instance.
         prepare(root.path(), &hello(true, "http://127.0.0.1:2")).unwrap();

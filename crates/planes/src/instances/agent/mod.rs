@@ -118,7 +118,11 @@ async fn live() -> io::Result<u8> {
     let ending = tend(&mut signals, &mut read, script).await;
     if let Some(ending) = ending {
         end_processes(&mut signals.child).await;
-        say(if ending == REBOOTS { "Rebooting." } else { "Powered off." });
+        say(if ending == REBOOTS {
+            "Rebooting."
+        } else {
+            "Powered off."
+        });
         return Ok(ending);
     }
     Ok(1)
@@ -155,7 +159,10 @@ fn reap(script: &mut Option<Pid>) {
         match (status.exit_status(), status.terminating_signal()) {
             (Some(0), _) => say("User data ended well."),
             (Some(code), _) => say(&format!("User data ended with exit code {code}.")),
-            (None, signal) => say(&format!("User data was ended by signal {}.", signal.unwrap_or_default())),
+            (None, signal) => say(&format!(
+                "User data was ended by signal {}.",
+                signal.unwrap_or_default()
+            )),
         }
     }
 }

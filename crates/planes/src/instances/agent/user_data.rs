@@ -35,7 +35,9 @@ pub(super) fn start(given: &[u8], environment: &[(String, String)]) -> Option<Pi
     let script = match kind(given) {
         Kind::Nothing => return None,
         Kind::Refused(what) => {
-            say(&format!("User data was not run: {what}. Only scripts that begin with #! are run here."));
+            say(&format!(
+                "User data was not run: {what}. Only scripts that begin with #! are run here."
+            ));
             return None;
         }
         Kind::Script(script) => script,
@@ -55,7 +57,9 @@ fn kind(given: &[u8]) -> Kind {
     }
     if given.starts_with(b"\x1f\x8b") {
         let mut unpacked = Vec::new();
-        let read = MultiGzDecoder::new(given).take(UNPACKED_MAX + 1).read_to_end(&mut unpacked);
+        let read = MultiGzDecoder::new(given)
+            .take(UNPACKED_MAX + 1)
+            .read_to_end(&mut unpacked);
         if read.is_err() {
             return Kind::Refused("it is damaged gzip");
         }
@@ -88,7 +92,11 @@ fn run(script: &[u8], environment: &[(String, String)]) -> io::Result<Pid> {
     DirBuilder::new().mode(0o700).recursive(true).create(FOLDER)?;
     let path = Path::new(FOLDER).join("part-001");
     let _ = fs::remove_file(&path);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o700).open(&path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o700)
+        .open(&path)?;
     file.write_all(script)?;
     // A file that is open for writing cannot be run.
     drop(file);
@@ -138,7 +146,9 @@ mod tests {
             (packed(&vec![b'#'; (1 << 20) + 1]), "mebibyte"),
             (b"\x1f\x8bxx".to_vec(), "damaged"),
         ] {
-            let Kind::Refused(why) = kind(&given) else { panic!("{words}") };
+            let Kind::Refused(why) = kind(&given) else {
+                panic!("{words}")
+            };
             assert!(why.contains(words), "{why}");
         }
     }

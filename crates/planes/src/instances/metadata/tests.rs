@@ -113,11 +113,18 @@ impl Place {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.service.answer(&request.body(()).unwrap().into_parts().0).await;
+        let response = self
+            .service
+            .answer(&request.body(()).unwrap().into_parts().0)
+            .await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         assert_eq!(parts.headers["server"], "EC2ws");
-        (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
     }
 
     async fn token(&self) -> String {
@@ -137,7 +144,15 @@ impl Place {
 async fn a_session_is_made_by_a_put_within_bounds_that_nobody_forwarded() {
     let place = Place::new(|_| {}, false);
     let ask = async |headers: &[(&str, &str)]| place.ask("PUT", "/latest/api/token", headers).await.0;
-    for (ttl, status) in [("1", 200), ("21600", 200), ("0", 400), ("21601", 400), ("-1", 400), ("x", 400), ("", 400)] {
+    for (ttl, status) in [
+        ("1", 200),
+        ("21600", 200),
+        ("0", 400),
+        ("21601", 400),
+        ("-1", 400),
+        ("x", 400),
+        ("", 400),
+    ] {
         assert_eq!(ask(&[(TTL, ttl)]).await, status, "{ttl}");
     }
     assert_eq!(ask(&[]).await, 400);
@@ -145,7 +160,14 @@ async fn a_session_is_made_by_a_put_within_bounds_that_nobody_forwarded() {
     assert_eq!(place.ask("GET", "/latest/api/token", &[]).await.0, 405);
     let token = place.token().await;
     for method in ["POST", "PUT", "DELETE"] {
-        assert_eq!(place.ask(method, "/latest/meta-data/", &[(TOKEN, &token)]).await.0, 405, "{method}");
+        assert_eq!(
+            place
+                .ask(method, "/latest/meta-data/", &[(TOKEN, &token)])
+                .await
+                .0,
+            405,
+            "{method}"
+        );
     }
 }
 
@@ -155,7 +177,10 @@ async fn without_a_token_nothing_is_answered_where_tokens_are_required() {
     let place = Place::new(|_| {}, false);
     let path = "/latest/meta-data/iam/security-credentials/reads";
     let (status, headers, body) = place.ask("GET", path, &[]).await;
-    assert_eq!((status, &headers["content-type"]), (401, &"text/html".parse().unwrap()));
+    assert_eq!(
+        (status, &headers["content-type"]),
+        (401, &"text/html".parse().unwrap())
+    );
     assert!(body.contains("401 - Unauthorized"));
     assert_eq!(place.ask("GET", path, &[(TOKEN, "AQAE0000")]).await.0, 401);
     let other = Place::new(|_| {}, false).token().await;
@@ -169,7 +194,10 @@ async fn without_a_token_nothing_is_answered_where_tokens_are_required() {
     assert_eq!(*optional.told.asked.lock(), [Delivery::V1, Delivery::V2]);
     let closed = Place::new(|of| of.options.enabled = false, false);
     assert_eq!(closed.ask("GET", path, &[]).await.0, 403);
-    assert_eq!(closed.ask("PUT", "/latest/api/token", &[(TTL, "60")]).await.0, 403);
+    assert_eq!(
+        closed.ask("PUT", "/latest/api/token", &[(TTL, "60")]).await.0,
+        403
+    );
 }
 
 /// S1.13
@@ -186,7 +214,10 @@ async fn credentials_are_those_of_the_role_now() {
     });
     assert_eq!(told, wanted);
     let (_, info) = place.get("/latest/meta-data/iam/info").await;
-    assert!(info.contains("instance-profile/web") && info.contains("AIPAEXAMPLE"), "{info}");
+    assert!(
+        info.contains("instance-profile/web") && info.contains("AIPAEXAMPLE"),
+        "{info}"
+    );
     assert_eq!(place.get(&format!("{roles}other")).await.0, 404);
     *place.told.role.lock() = Some(None);
     assert_eq!(place.get(roles).await, (200, String::new()));
@@ -196,14 +227,22 @@ async fn credentials_are_those_of_the_role_now() {
     let refused = Place::new(|_| {}, true);
     let (status, body) = refused.get(&format!("{roles}reads")).await;
     assert_eq!(status, 200);
-    assert!(body.contains("AssumeRoleUnauthorizedAccess") && !body.contains("Secret"), "{body}");
+    assert!(
+        body.contains("AssumeRoleUnauthorizedAccess") && !body.contains("Secret"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
 async fn folders_list_what_is_in_them() {
     let place = Place::new(|_| {}, false);
     let list = async |path: &str| place.get(path).await.1;
-    assert!(list("/").await.starts_with("1.0\n2007-01-19\n") && list("/").await.ends_with("2021-07-15\n2022-09-24\n2024-04-11\nlatest"));
+    assert!(
+        list("/").await.starts_with("1.0\n2007-01-19\n")
+            && list("/")
+                .await
+                .ends_with("2021-07-15\n2022-09-24\n2024-04-11\nlatest")
+    );
     assert_eq!(list("/latest/").await, "dynamic\nmeta-data\nuser-data");
     let names = list("/2021-07-15/meta-data/").await;
     assert_eq!(
@@ -211,14 +250,23 @@ async fn folders_list_what_is_in_them() {
         "ami-id\nami-launch-index\nhostname\niam/\ninstance-action\ninstance-id\ninstance-life-cycle\ninstance-type\n\
          local-hostname\nlocal-ipv4\nmac\nplacement/\nprofile\npublic-keys/\nreservation-id\nservices/"
     );
-    assert_eq!(list("/latest/meta-data/placement/").await, "availability-zone\navailability-zone-id\nregion");
+    assert_eq!(
+        list("/latest/meta-data/placement/").await,
+        "availability-zone\navailability-zone-id\nregion"
+    );
     assert_eq!(list("/latest/meta-data/public-keys/").await, "0=mine");
     assert_eq!(list("/latest/meta-data/public-keys/0/").await, "openssh-key");
-    assert_eq!(list("/latest/meta-data/public-keys/0/openssh-key").await, "ssh-ed25519 AAAA mine");
+    assert_eq!(
+        list("/latest/meta-data/public-keys/0/openssh-key").await,
+        "ssh-ed25519 AAAA mine"
+    );
     assert_eq!(list("/latest/meta-data/instance-id").await, "i-0123456789abcdef0");
     assert_eq!(list("/latest/meta-data/services/domain").await, "amazonaws.com");
     assert_eq!(list("/latest/user-data").await, "#!/bin/sh\n");
-    assert_eq!(list("/latest/dynamic/instance-identity/document").await, "{\"version\":\"2017-09-30\"}");
+    assert_eq!(
+        list("/latest/dynamic/instance-identity/document").await,
+        "{\"version\":\"2017-09-30\"}"
+    );
     for absent in [
         "/latest/meta-data/tags/instance/Name",
         "/latest/dynamic/instance-identity/pkcs7",

@@ -64,9 +64,12 @@ impl Tree<'_> {
         match (path, &profile) {
             (["iam", ..], None) => Found::Nothing,
             (["iam", rest @ ..], Some(profile)) => iam(rest, profile),
-            (["public-keys"], _) if self.metadata.public_key.is_some() => {
-                lines(self.metadata.public_key.iter().map(|(name, _)| format!("0={name}")))
-            }
+            (["public-keys"], _) if self.metadata.public_key.is_some() => lines(
+                self.metadata
+                    .public_key
+                    .iter()
+                    .map(|(name, _)| format!("0={name}")),
+            ),
             _ => {
                 let mut files = self.files();
                 if profile.is_some() {
@@ -106,8 +109,10 @@ impl Tree<'_> {
             ("services/domain", partition.1.to_owned()),
             ("services/partition", partition.0.to_owned()),
         ];
-        let mut files: BTreeMap<String, String> =
-            texts.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
+        let mut files: BTreeMap<String, String> = texts
+            .into_iter()
+            .map(|(path, text)| (path.to_owned(), text))
+            .collect();
         if let Some((_, line)) = &of.public_key {
             files.insert("public-keys/0/openssh-key".to_owned(), line.clone());
         }
@@ -127,7 +132,9 @@ fn look(files: &BTreeMap<String, String>, path: &[&str]) -> Found {
         return Found::Text(text.clone().into());
     }
     let folder = if path.is_empty() { path } else { path + "/" };
-    let below = files.range(folder.clone()..).map_while(|(name, _)| name.strip_prefix(&folder));
+    let below = files
+        .range(folder.clone()..)
+        .map_while(|(name, _)| name.strip_prefix(&folder));
     let entries: BTreeSet<String> = below
         .map(|rest| match rest.split_once('/') {
             Some((first, _)) => format!("{first}/"),

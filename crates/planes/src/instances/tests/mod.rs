@@ -39,7 +39,11 @@ struct Attends {
 }
 
 impl Attendant for Attends {
-    fn profile<'a>(&'a self, _: &'a InstanceRef, _: Delivery) -> Doing<'a, pipeline::Result<Option<Profile>>> {
+    fn profile<'a>(
+        &'a self,
+        _: &'a InstanceRef,
+        _: Delivery,
+    ) -> Doing<'a, pipeline::Result<Option<Profile>>> {
         Box::pin(async {
             Ok(Some(Profile {
                 arn: "arn:aws:iam::111122223333:instance-profile/web".to_owned(),
@@ -88,7 +92,9 @@ impl Place {
     fn at(folder: PathBuf) -> Self {
         let agent = Agent {
             program: std::env::current_exe().unwrap(),
-            arguments: ["--exact", "instances::tests::agent_of_the_tests", "--nocapture"].map(OsString::from).to_vec(),
+            arguments: ["--exact", "instances::tests::agent_of_the_tests", "--nocapture"]
+                .map(OsString::from)
+                .to_vec(),
         };
         let machines = Machines::open(&folder, agent).unwrap();
         let attends = Arc::new(Attends::default());
@@ -109,7 +115,10 @@ impl Place {
     }
 
     async fn stop(&self, boot: u64) -> Bytes {
-        let task = Task::Stop { instance: instance(boot), force: false };
+        let task = Task::Stop {
+            instance: instance(boot),
+            force: false,
+        };
         match self.machines.perform(&task).await {
             Ok(Done::Disk(disk)) => disk,
             other => panic!("{other:?}"),
@@ -117,7 +126,11 @@ impl Place {
     }
 
     fn console(&self) -> String {
-        let console = self.machines.console(ID).map(|(bytes, _)| bytes).unwrap_or_default();
+        let console = self
+            .machines
+            .console(ID)
+            .map(|(bytes, _)| bytes)
+            .unwrap_or_default();
         String::from_utf8_lossy(&console).into_owned()
     }
 
@@ -248,8 +261,16 @@ async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
                   truncate -s 100M /var/sparse\nchmod 4755 /root/file\nmkfifo /tmp/pipe\necho finished\nsleep 1000\n";
     place.start(1, script, |_| {}).await;
     place.says("finished").await;
-    let taken = place.machines.perform(&Task::Snapshot { instance: instance(1), still: false }).await;
-    let Ok(Done::Disk(image)) = taken else { panic!("{taken:?}") };
+    let taken = place
+        .machines
+        .perform(&Task::Snapshot {
+            instance: instance(1),
+            still: false,
+        })
+        .await;
+    let Ok(Done::Disk(image)) = taken else {
+        panic!("{taken:?}")
+    };
     assert!(image.len() < 1 << 20, "sparse stays sparse: {}", image.len());
     let disk = place.stop(1).await;
     assert_eq!(place.processes(), 0);
@@ -268,11 +289,24 @@ async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
         }
         place.stop(boot).await;
     }
-    place.start(4, "#!/bin/sh\nls /root/file\n", |launch| launch.resume = true).await;
-    let terminated = place.machines.perform(&Task::Terminate { instance: instance(4) }).await;
+    place
+        .start(4, "#!/bin/sh\nls /root/file\n", |launch| launch.resume = true)
+        .await;
+    let terminated = place
+        .machines
+        .perform(&Task::Terminate {
+            instance: instance(4),
+        })
+        .await;
     assert!(matches!(terminated, Ok(Done::Well)), "{terminated:?}");
     assert!(!place.folder.join(ID).exists());
-    let gone = place.machines.perform(&Task::Stop { instance: instance(4), force: false }).await;
+    let gone = place
+        .machines
+        .perform(&Task::Stop {
+            instance: instance(4),
+            force: false,
+        })
+        .await;
     assert_eq!(gone.unwrap_err(), Failure::Unknown);
 }
 
@@ -288,8 +322,16 @@ async fn a_hostile_disk_leads_nowhere() {
     std::os::unix::fs::symlink(outside.path(), at("etc/ssl")).unwrap();
     std::os::unix::fs::symlink(&victim, at("etc/environment")).unwrap();
     std::os::unix::fs::symlink(outside.path(), at("var")).unwrap();
-    let packed = std::process::Command::new("tar").arg("-C").arg(folder.path()).args(["-c", "etc", "var"]).output().unwrap();
-    let launch = Launch { disk: Some(packed.stdout.into()), ..launch(1, "#!/bin/sh\necho x >/etc/environment\necho finished") };
+    let packed = std::process::Command::new("tar")
+        .arg("-C")
+        .arg(folder.path())
+        .args(["-c", "etc", "var"])
+        .output()
+        .unwrap();
+    let launch = Launch {
+        disk: Some(packed.stdout.into()),
+        ..launch(1, "#!/bin/sh\necho x >/etc/environment\necho finished")
+    };
     // Whether it is refused or starts, nothing outside changes.
     let done = place.machines.perform(&Task::Start(Box::new(launch))).await;
     if done.is_ok() {
@@ -303,7 +345,9 @@ async fn a_hostile_disk_leads_nowhere() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_shuts_itself_down_and_reboots_itself() {
     let Some(place) = Place::new() else { return };
-    place.start(1, "#!/bin/sh\necho $$ >/root/pid\necho begun\nreboot\n", |_| {}).await;
+    place
+        .start(1, "#!/bin/sh\necho $$ >/root/pid\necho begun\nreboot\n", |_| {})
+        .await;
     place.says("Rebooting.").await;
     let up = async {
         while place.console().matches("is up.").count() < 2 {
@@ -311,10 +355,16 @@ async fn an_instance_shuts_itself_down_and_reboots_itself() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), up).await.unwrap();
-    assert_eq!(place.console().matches("begun\n").count(), 1, "user data runs once");
+    assert_eq!(
+        place.console().matches("begun\n").count(),
+        1,
+        "user data runs once"
+    );
     assert!(place.attends.ended.lock().is_empty());
     place.stop(1).await;
-    place.start(2, "#!/bin/sh\nshutdown -h now\n", |launch| launch.first = true).await;
+    place
+        .start(2, "#!/bin/sh\nshutdown -h now\n", |launch| launch.first = true)
+        .await;
     place.says("Powered off.").await;
     let told = async {
         while place.attends.ended.lock().is_empty() {
@@ -341,14 +391,23 @@ async fn connections_to_the_servers_address_reach_the_server() {
     let Some(place) = Place::new() else { return };
     let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", server.local_addr().unwrap());
-    place.machines.serve_at(Endpoint { url: url.clone(), authority: None });
+    place.machines.serve_at(Endpoint {
+        url: url.clone(),
+        authority: None,
+    });
     let script = "#!/usr/bin/python3\nimport os, urllib.request\nprint(urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL']).read())\n\
                   print(open('/etc/environment').read(), flush=True)\n";
     place.start(1, script, |_| {}).await;
-    let (mut stream, _) = tokio::time::timeout(Duration::from_secs(30), server.accept()).await.unwrap().unwrap();
+    let (mut stream, _) = tokio::time::timeout(Duration::from_secs(30), server.accept())
+        .await
+        .unwrap()
+        .unwrap();
     let mut buffer = [0; 1024];
     assert!(stream.read(&mut buffer).await.unwrap() > 0);
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        .await
+        .unwrap();
     place.says("hello").await;
     place.says(&format!("AWS_ENDPOINT_URL={url}\n")).await;
     place.machines.stop().await;

@@ -111,7 +111,11 @@ fn ends_apart(one: &Pattern, two: &Pattern, case: Case) -> bool {
         Case::Folded => one.eq_ignore_ascii_case(two),
     };
     let (heads, tails) = ((head(one), head(two)), (tail(one), tail(two)));
-    heads.0.bytes().zip(heads.1.bytes()).any(|(one, two)| !same(&one, &two))
+    heads
+        .0
+        .bytes()
+        .zip(heads.1.bytes())
+        .any(|(one, two)| !same(&one, &two))
         || tails
             .0
             .bytes()

@@ -11,6 +11,7 @@ mod alias;
 mod event;
 mod function;
 mod invoke;
+mod layer;
 mod permission;
 mod scene;
 mod stack;

@@ -118,16 +118,16 @@ def state(ec2, instance):
 
 
 def becomes(ec2, instance, name):
-    wait_for(lambda: state(ec2, instance)[0] == name)
+    wait_for(lambda: state(ec2, instance)[0] == name, 60)
 
 
 def console(ec2, instance):
     return ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
 
 
-def says(ec2, instance, words):
+def says(ec2, instance, words, seconds=60):
     try:
-        wait_for(lambda: words in console(ec2, instance))
+        wait_for(lambda: words in console(ec2, instance), seconds)
     except AssertionError:
         raise AssertionError(f"{words!r} was not said: {console(ec2, instance)} {state(ec2, instance)}") from None
 
@@ -187,6 +187,8 @@ class Instances(Judge):
         self.assertEqual(self.s3.get_object(Bucket=bucket, Key="out/boto3")["Body"].read(), b"a pearl")
         asked = self.events("GetCallerIdentity")[0]
         self.assertEqual(asked["userIdentity"]["arn"].split(":")[-1], f"assumed-role/reads/{instance}")
+        described = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+        self.assertEqual(asked["sourceIPAddress"], described["PrivateIpAddress"])
         issued = [event for event in self.events("AssumeRole") if event["requestParameters"]["roleSessionName"] == instance]
         self.assertTrue(issued)
         self.assertEqual(issued[0]["userIdentity"], {"type": "AWSService", "invokedBy": "ec2.amazonaws.com"})
@@ -259,9 +261,9 @@ class Ends(unittest.TestCase):
         script = """\
             #!/bin/sh
             mkdir -p /var/lib/cloud/scripts/per-boot
-            printf '#!/bin/sh\\necho "again: $(cat /root/kept)"\\n' >/var/lib/cloud/scripts/per-boot/tells
+            printf '#!/bin/sh\\necho "again: $(wc -c </root/kept)."\\n' >/var/lib/cloud/scripts/per-boot/tells
             chmod +x /var/lib/cloud/scripts/per-boot/tells
-            echo pearl >/root/kept
+            echo pearl >>/root/kept
             setsid sleep 1000 &
             echo finished
         """
@@ -273,11 +275,13 @@ class Ends(unittest.TestCase):
         server.start()
         ec2 = server.client("ec2")
         becomes(ec2, instance, "running")
-        says(ec2, instance, "again: pearl")
+        says(ec2, instance, "again: 6.")
         self.assertEqual(server.stop(), 0)
         self.assertEqual(processes_of(server.data), [])
         server.start()
-        says(server.client("ec2"), instance, "again: pearl")
+        # User data did not run again, in neither of the starts.
+        says(server.client("ec2"), instance, "again: 6.")
+        self.assertNotIn("finished", console(server.client("ec2"), instance))
 
 
 if __name__ == "__main__":

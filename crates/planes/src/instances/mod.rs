@@ -33,6 +33,7 @@ use wire::Timestamp;
 pub use self::agent::run as run_agent;
 use self::runner::Runner;
 use crate::functions::Endpoint;
+use crate::origins::Origins;
 
 /// What runs as the first process of an instance: a program that calls [`run_agent`].
 #[derive(Clone, Debug)]
@@ -57,6 +58,12 @@ impl Machines {
     /// Tells the instances that start from now on where this Ringwork is.
     pub fn serve_at(&self, endpoint: Endpoint) {
         self.0.serve_at(endpoint);
+    }
+
+    /// Whose the connections to this Ringwork are that instances make.
+    #[must_use]
+    pub fn origins(&self) -> Origins {
+        self.0.origins.clone()
     }
 
     /// Ends what runs in all instances, in an orderly way as far as there is time. The disks stay.

@@ -23,6 +23,7 @@ use super::view::View;
 use super::{Agent, disk};
 use crate::functions::Endpoint;
 use crate::jail::{self, family, users};
+use crate::origins::Origins;
 
 /// Instances that run at a time.
 const RUNNING_MAX: usize = 64;
@@ -37,6 +38,7 @@ pub(super) struct Runner {
     agent: Agent,
     view: OnceLock<Result<View, String>>,
     pub(super) endpoint: Mutex<Option<Endpoint>>,
+    pub(super) origins: Origins,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
     stopping: Mutex<bool>,
@@ -71,6 +73,7 @@ impl Runner {
             agent,
             view: OnceLock::new(),
             endpoint: Mutex::default(),
+            origins: Origins::default(),
             attendant: OnceLock::new(),
             machines: Mutex::new(machines),
             stopping: Mutex::new(false),
@@ -199,7 +202,10 @@ impl Runner {
             disk: None,
             ..launch.clone()
         });
-        *turn = Some(self.boot(&machine, &launch, launch.first).await?);
+        // Only once for a disk, though the task may be done again after a crash.
+        let first = launch.first && !machine.places.is_begun();
+        *turn = Some(self.boot(&machine, &launch, first).await?);
+        machine.places.set_begun().map_err(|error| disk::failed(&error))?;
         Ok(Done::Well)
     }
 

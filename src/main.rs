@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod front;
 mod functions;
+mod instances;
 mod memory;
 mod seed;
 mod serve;
@@ -30,6 +31,9 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if instances::is_agent() {
+        return planes::instances::run_agent();
+    }
     let ended = match bootstrap::asked_for() {
         Some(environment) => bootstrap::run(environment),
         None => run(arguments::command()),

@@ -69,7 +69,7 @@ impl Sampler<'_> {
                 }
             }
             // Members that the model does not require and the operation does.
-            if matches!(service.name, "lambda" | "cloudformation") {
+            if matches!(service.name, "lambda" | "cloudformation" | "cloudwatch") {
                 let more = special
                     .iter()
                     .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
@@ -473,7 +473,22 @@ fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Documen
         Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
             for member in &structure.members {
                 if member.required {
-                    all.push((format!("{} required", member.name), without(value, member.name)));
+                    let mut rest = without(value, member.name);
+                    // Forms cannot say that an empty structure is there.
+                    if let (Document::Structure(members), true) = (&mut rest, depth > 0) {
+                        let others = structure.members.iter().filter(|other| other.name != member.name);
+                        let other = others.take(1).filter(|_| members.is_empty());
+                        let filled: Vec<_> = other
+                            .map(|other| {
+                                (
+                                    other.name,
+                                    sampler.value(service, other.name, other.shape, depth + 1),
+                                )
+                            })
+                            .collect();
+                        members.extend(filled);
+                    }
+                    all.push((format!("{} required", member.name), rest));
                 }
                 let held = value.member(member.name).cloned();
                 let held =

@@ -33,9 +33,11 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        network::ec2::OPERATIONS,
         platform::lambda::OPERATIONS,
         platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        watch::cloudwatch::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
     ]
@@ -51,8 +53,10 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
         data::s3::JOBS,
+        network::ec2::JOBS,
         platform::lambda::JOBS,
         platform::cloudformation::JOBS,
+        watch::cloudwatch::JOBS,
     ]
 }
 
@@ -66,6 +70,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &network::ec2::TRAIL,
         &platform::lambda::TRAIL,
         &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
@@ -165,6 +170,7 @@ impl World {
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             sites: Some(&data::s3::website::SITES),
+            telemetry: Some(&watch::cloudwatch::SINK),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

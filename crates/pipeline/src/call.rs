@@ -23,6 +23,7 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
+use crate::telemetry::{AtEnd, Measurement};
 
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
@@ -60,6 +61,7 @@ pub struct Look<'a> {
     pub(crate) wanted: Option<Wanted>,
     /// What the request is followed for by its service.
     pub(crate) followed: Option<String>,
+    pub(crate) followed_through: Option<String>,
     pub(crate) followed_parts: Vec<EndedPart>,
 }
 
@@ -82,6 +84,7 @@ impl<'a> Look<'a> {
             brought: None,
             wanted: None,
             followed: None,
+            followed_through: None,
             followed_parts: Vec::new(),
         }
     }
@@ -124,6 +127,14 @@ impl<'a> Look<'a> {
     /// Has the end of this request told to its service's follower, whatever it is, under this name. The first of several counts.
     pub fn follow(&mut self, subject: &str) {
         self.followed.get_or_insert_with(|| subject.to_owned());
+    }
+
+    /// The same of a request that came through an access point, by its ARN.
+    pub fn follow_through(&mut self, subject: &str, point: &str) {
+        if self.followed.is_none() {
+            self.followed_through = Some(point.to_owned());
+            self.follow(subject);
+        }
     }
 
     /// Tells the follower of one thing of several that the request was for.
@@ -253,6 +264,11 @@ pub struct Call<'a> {
     pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
+    /// Condition keys that a service gives to the session that it asks for.
+    pub(crate) session_context: Vec<(String, Vec<String>)>,
+    /// What this run measured.
+    pub(crate) measured: Vec<Measurement>,
+    pub(crate) measured_at_end: Vec<AtEnd>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -298,6 +314,9 @@ impl<'a> Call<'a> {
             payload: None,
             whole_bytes: 0,
             trace: request.trace.clone(),
+            session_context: Vec::new(),
+            measured: Vec::new(),
+            measured_at_end: Vec::new(),
         }
     }
 
@@ -309,6 +328,11 @@ impl<'a> Call<'a> {
     /// Makes what the call asks of other services from now on belong to a chain of requests.
     pub fn continue_trace(&mut self, trace: Option<String>) {
         self.trace = trace;
+    }
+
+    /// Condition keys that the session, which the call issues to the service that made it, bears for as long as it is good.
+    pub fn session_context(&self) -> &[(String, Vec<String>)] {
+        &self.session_context
     }
 
     /// Writes a row.

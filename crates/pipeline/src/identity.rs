@@ -247,6 +247,17 @@ pub enum Refusal {
     Fault(Fault),
 }
 
+/// An instance profile, as EC2 sees it (S1.12).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InstanceProfile {
+    pub arn: String,
+    /// `AIPA…`
+    pub id: String,
+    pub name: String,
+    /// Name and ARN of the role that it holds.
+    pub role: Option<(String, String)>,
+}
+
 /// What the identity service is to the pipeline: it knows credentials and the policies of principals.
 pub trait Directory: Send + Sync {
     /// The credential of an access key id, with the session token that came with it. Expiry is judged by `look.now`.
@@ -311,6 +322,21 @@ pub trait Directory: Send + Sync {
     /// Forgets what is remembered of the store's content, after it was replaced.
     fn forget(&self) {}
 
+    /// Whether a credential that was verified earlier would still be taken, of which `identity` is kept and no token: for what a service
+    /// goes on to do for its caller after it answered. That a session ends, and that the user or role itself is still the one that it
+    /// was, is looked at by the pipeline.
+    ///
+    /// # Errors
+    /// The refusal that a call with it would get.
+    fn lasts(&self, _look: &mut Look<'_>, _identity: &Identity) -> std::result::Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether an account was closed: nothing runs for it any more.
+    fn account_closed(&self, _look: &mut Look<'_>, _account: &str) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether an account exists here.
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
 
@@ -323,6 +349,16 @@ pub trait Directory: Send + Sync {
     /// The unique id (`AIDA…`, `AROA…`) of the user or role that bears an ARN now: what policies and grants are kept by, so that they
     /// end with the one they were given to. `None` for all others, and of a directory that knows no ids.
     fn principal_id(&self, _look: &mut Look<'_>, _arn: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The instance profile that an account has by a name; `None` if there is none, and of a directory that knows none.
+    fn instance_profile(
+        &self,
+        _look: &mut Look<'_>,
+        _account: &str,
+        _name: &str,
+    ) -> Result<Option<InstanceProfile>> {
         Ok(None)
     }
 

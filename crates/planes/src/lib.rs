@@ -15,6 +15,8 @@ mod front;
 pub mod functions;
 mod gauge;
 mod health;
+pub mod instances;
+mod jail;
 mod limits;
 mod listener;
 mod outside;

@@ -266,7 +266,7 @@ impl Gateway {
         self.share(service.name, asking, &mut answer);
         if let Some(followed) = followed {
             let parts = posted.parts();
-            let told = (answer.status, &answer.headers, answer.size());
+            let told = (answer.status, &answer.headers, (answer.size(), false));
             self.ended(
                 followed,
                 operation.name,

@@ -90,7 +90,7 @@ impl Gateway {
         let mut answer = self.refuse(refused, facts).await;
         self.share(service, asking, &mut answer);
         if let Some(unheard) = unheard {
-            let told = (answer.status, &answer.headers, answer.size());
+            let told = (answer.status, &answer.headers, (answer.size(), false));
             self.follow_refused(unheard, parts, facts, told, wall).await;
         }
         answer

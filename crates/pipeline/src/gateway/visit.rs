@@ -18,11 +18,12 @@ use super::shed::SLOW_DOWN;
 use super::{ATTEMPTS_MAX, Ended, Gateway, answer, report};
 use crate::blobs::{Contents, Delivery};
 use crate::call::{Look, RequestFacts};
-use crate::front::{Answer, Incoming};
+use crate::front::{Answer, Body, Incoming};
 use crate::identity::Identity;
 use crate::operation::Result;
 use crate::origin::{Asking, Owned};
 use crate::site::{Course, Past, Purpose, SiteRules, Turn, Visit};
+use crate::telemetry::AtEnd;
 
 /// Reads of one visit: the page, its folder, and the page of the refusal.
 const READS_MAX: usize = 3;
@@ -102,9 +103,11 @@ impl Gateway {
         }
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         self.share(service.name, asking, &mut answer);
-        let sent = (answer.status, answer.size());
+        let streams = matches!(answer.body, Body::Stream(_));
+        let sent = (answer.status, (answer.size(), streams));
         let told = answer.headers.clone();
-        self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        let measures = self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        answer.body = self.to_its_end(answer.body, measures, wall);
         answer
     }
 
@@ -266,17 +269,18 @@ impl Gateway {
         &self,
         going: &mut Going<'_>,
         code: Option<&str>,
-        (status, sent): (u16, u64),
+        (status, (sent, streams)): (u16, (u64, bool)),
         headers: &HeaderMap,
         wall: i64,
-    ) {
+    ) -> Vec<AtEnd> {
         let follower = self.trail(going.service.name).follower;
         let Some((subject, follower)) = going.subject.take().zip(follower) else {
-            return;
+            return Vec::new();
         };
         let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
         let followed = Followed {
             subject,
+            through: None,
             parts: Vec::new(),
             identity: Arc::clone(&going.stranger),
             region: region.to_owned(),
@@ -294,9 +298,11 @@ impl Gateway {
             code,
             answer: headers,
             sent,
+            streams,
             took: self.environment.clock.wall().0 - wall,
+            through: None,
         };
-        self.follow(follower, &followed, going.facts, &ended).await;
+        self.follow(follower, &followed, going.facts, &ended).await
     }
 }
 

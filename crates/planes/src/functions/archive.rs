@@ -217,29 +217,10 @@ fn seal_folders(folder: &Path, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
     fs::set_permissions(folder, Permissions::from_mode(0o555))
 }
 
-/// Removes a folder, whatever the modes of what is in it.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(folder) {
-        Ok(facts) if facts.is_dir() => {}
-        Ok(_) => return fs::remove_file(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    if rustix::process::geteuid().is_root() {
-        // Modes do not matter, and other users may have a hand in it.
-        return fs::remove_dir_all(folder);
-    }
-    // Not through a link: what was looked at is a folder.
-    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(folder)? {
-        remove(&entry?.path())?;
-    }
-    fs::remove_dir(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jail::remove;
     use proptest::prelude::*;
     use std::io::{Cursor, Write as _};
     use zip::ZipWriter;

@@ -18,11 +18,11 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::host::tools_path;
 use super::process::Places;
+use crate::jail::tools_path;
 
 /// The script that builds the view.
-const SCRIPT: &str = include_str!("jail.sh");
+const SCRIPT: &str = concat!(include_str!("../jail/system.sh"), include_str!("jail.sh"));
 /// Time in which a jail must be built, when it is tried.
 const TRY_TIME: Duration = Duration::from_secs(10);
 /// For a server that is root: nobody is mapped, and who builds the view is not who runs in it.

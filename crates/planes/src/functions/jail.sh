@@ -12,35 +12,10 @@ mount -t tmpfs -o mode=0755,size=1m sandbox "$root"
 cd "$root"
 mkdir -p dev etc old opt proc tmp usr var/task var/runtime
 
-read_only() {
-    mount --rbind "$1" "$2"
-    mount -o remount,bind,ro,nosuid,nodev "$2" || mount -o remount,bind,ro "$2"
-}
-
-for folder in bin sbin lib lib32 lib64 libx32; do
-    if [ -L "/$folder" ]; then
-        ln -s "$(readlink "/$folder")" "$folder"
-    elif [ -d "/$folder" ]; then
-        mkdir "$folder"
-        read_only "/$folder" "$folder"
-    fi
-done
-read_only /usr usr
-for entry in alternatives ca-certificates ca-certificates.conf crypto-policies group hosts ld.so.cache localtime nsswitch.conf \
-    passwd pki protocols resolv.conf services ssl; do
-    if [ -d "/etc/$entry" ]; then
-        mkdir "etc/$entry"
-        read_only "/etc/$entry" "etc/$entry"
-    elif [ -e "/etc/$entry" ]; then
-        : >"etc/$entry"
-        mount --bind "/etc/$entry" "etc/$entry"
-        mount -o remount,bind,ro "etc/$entry" || mount -o remount,bind,ro,nosuid,nodev "etc/$entry"
-    fi
-done
-for device in null zero full random urandom; do
-    : >"dev/$device"
-    mount --bind "/dev/$device" "dev/$device"
-done
+system_folders
+host_files etc alternatives ca-certificates ca-certificates.conf crypto-policies group hosts ld.so.cache localtime nsswitch.conf \
+    passwd pki protocols resolv.conf services ssl
+devices
 ln -s /proc/self/fd dev/fd
 mkdir dev/shm
 mount -t tmpfs -o mode=1777,size=16m shm dev/shm
@@ -51,13 +26,8 @@ if [ -n "$shown" ]; then
     mkdir -p ".$shown"
     read_only "$shown" ".$shown"
 fi
-mount -t proc proc proc
-# What the kernel lets uid 0 write goes by the uid and not by capabilities.
-for part in sys sysrq-trigger irq bus fs; do
-    [ -e "proc/$part" ] || continue
-    mount --bind "proc/$part" "proc/$part"
-    mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$part"
-done
+processes
+close_processes
 mount -o remount,bind,ro .  2>/dev/null || true
 pivot_root . old
 umount -l /old

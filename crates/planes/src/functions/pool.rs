@@ -22,6 +22,7 @@ use super::host::Host;
 use super::log::Logs;
 use super::sandbox::{Handle, Work};
 use super::{Endpoint, archive};
+use crate::jail;
 
 /// Sandboxes that run at a time, of all functions.
 const BUSY_MAX: usize = 256;
@@ -253,7 +254,7 @@ impl Runner {
             let zip = invocation.zip.clone().ok_or(NotRun::CodeMissing)?;
             let place = folder.clone();
             let done = tokio::task::spawn_blocking(move || {
-                archive::remove(&place)
+                jail::remove(&place)
                     .and_then(|()| DirBuilder::new().mode(0o755).create(&place))
                     .map_err(archive::Refused::Disk)?;
                 archive::unpack(&zip, &place)
@@ -282,7 +283,7 @@ fn forget_a_code(codes: &mut HashMap<String, Code>, base: &Path) {
         return;
     };
     codes.remove(&oldest);
-    let _ = archive::remove(&base.join("codes").join(folder_name(&oldest)));
+    let _ = jail::remove(&base.join("codes").join(folder_name(&oldest)));
 }
 
 pub(super) fn failed(error: &io::Error) -> NotRun {

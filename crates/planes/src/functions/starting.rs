@@ -19,12 +19,13 @@ use tokio::time::Instant;
 
 use super::ending;
 use super::ground::Ground;
-use super::host::{Host, Language, Usable, search_path};
+use super::host::{Host, Language, Usable};
 use super::log::Stream;
 use super::pool::{AUTHORITY, Runner, failed};
 use super::process::{Launch, Places, Seen, Value, is_executable, start};
+use super::runtime_api;
 use super::sandbox::{Handle, Process, Sandbox, Traits};
-use super::{archive, runtime_api};
+use crate::jail::{self, search_path};
 
 /// What a sandbox is made of.
 struct Parts<'a> {
@@ -78,7 +79,7 @@ impl Runner {
         };
         let started = self.launch(parts).await;
         if started.is_err() {
-            let _ = archive::remove(&own);
+            let _ = jail::remove(&own);
         }
         started.map(Ok).map_err(|error| failed(&error))
     }

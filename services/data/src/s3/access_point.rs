@@ -222,8 +222,8 @@ pub(crate) fn entrance(
     if expected_owner.is_some_and(|owner| owner != bucket.account) {
         return Err(Fault::access_denied("Access Denied"));
     }
-    if bucket.logging.is_some() {
-        look.follow(&bucket.name);
+    if bucket.is_followed() {
+        look.follow_through(&bucket.name, &found.arn());
     }
     Ok(Some(Found::Here(BucketTarget::through(bucket, found))))
 }

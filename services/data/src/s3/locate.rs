@@ -38,7 +38,7 @@ pub fn entrance_anywhere(
 /// The bucket of a name, for operations that access points do not know.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
     let found = look.get(&BUCKETS, name)?;
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+    if let Some(found) = found.as_ref().filter(|found| found.is_followed()) {
         look.follow(&found.name);
     }
     if let Some(found) = found
@@ -65,7 +65,7 @@ pub fn bucket_anywhere(
         // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
         return Err(no_such_bucket(name));
     }
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+    if let Some(found) = found.as_ref().filter(|found| found.is_followed()) {
         look.follow(&found.name);
     }
     if let (Some(found), Some(owner)) = (&found, expected_owner)
@@ -91,7 +91,7 @@ pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Located>> {
             account: bucket.account.clone(),
             region: bucket.region.clone(),
         },
-        followed: bucket.logging.is_some().then(|| bucket.name.clone()),
+        followed: bucket.is_followed().then(|| bucket.name.clone()),
     }))
 }
 

@@ -14,5 +14,7 @@ mod invoke;
 mod permission;
 mod scene;
 mod stack;
+mod stack_caller;
 mod stack_change;
 mod stack_permission;
+mod stack_type;

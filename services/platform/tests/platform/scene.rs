@@ -149,6 +149,8 @@ impl Scene {
             operations: vec![
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
+                identity::organizations::OPERATIONS,
+                identity::accessanalyzer::OPERATIONS,
                 keys::kms::OPERATIONS,
                 keys::secretsmanager::OPERATIONS,
                 keys::ssm::OPERATIONS,
@@ -157,7 +159,10 @@ impl Scene {
                 more,
             ],
             jobs: vec![
+                identity::organizations::JOBS,
+                identity::accessanalyzer::JOBS,
                 keys::kms::JOBS,
+                keys::secretsmanager::JOBS,
                 platform::lambda::JOBS,
                 platform::cloudformation::JOBS,
             ],

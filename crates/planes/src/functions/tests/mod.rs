@@ -21,7 +21,7 @@ use wire::Timestamp;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ground::{self, Confinement, Ground};
+use super::ground::{Confinement, Ground};
 use super::{Endpoint, Sandboxes};
 
 const ARN: &str = "arn:aws:lambda:eu-central-1:111122223333:function";
@@ -55,7 +55,7 @@ impl Place {
             let users = Self::new();
             std::fs::set_permissions(users.folder.path(), Permissions::from_mode(0o711)).unwrap();
             users.lay(Confinement::Users {
-                first: ground::users(users.folder.path()),
+                first: crate::jail::users::first(crate::jail::users::FUNCTIONS, users.folder.path()),
                 lacking: String::new(),
             });
             all.push(users);

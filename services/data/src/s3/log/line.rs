@@ -15,6 +15,7 @@ use wire::Timestamp;
 use super::Done;
 use crate::s3::bucket::Bucket;
 use crate::s3::canonical;
+use crate::s3::ended;
 
 /// Bytes of a field that the client chose.
 const FIELD_BYTES_MAX: usize = 8 << 10;
@@ -33,7 +34,7 @@ pub(super) fn of(
     let sent = Some(ended.sent).filter(|sent| *sent > 0 && ended.method != "HEAD");
     let (signed, how) = authentication(ended);
     let tls = facts.tls.as_ref();
-    let key = key(&bucket.name, facts.host.as_deref(), ended.path);
+    let key = ended::key(&bucket.name, ended.through, facts.host.as_deref(), ended.path);
     let fields = [
         canonical::id_of(&bucket.account),
         bucket.name.clone(),
@@ -63,8 +64,8 @@ pub(super) fn of(
         how.to_owned(),
         plain(facts.host.as_deref()),
         tls.map_or(NONE, |tls| tls.version).to_owned(),
-        // The access point, whether a list of grants decided, and the region that the request came from.
-        NONE.to_owned(),
+        plain(ended.through),
+        // Whether a list of grants decided, and the region that the request came from.
         NONE.to_owned(),
         NONE.to_owned(),
     ];
@@ -191,21 +192,6 @@ fn bounded(value: &str) -> &str {
         .rev()
         .find(|end| value.is_char_boundary(*end));
     value.get(..end.unwrap_or(0)).unwrap_or_default()
-}
-
-/// The key as the client wrote it, in the path or behind the bucket's own host name.
-fn key<'a>(bucket: &str, host: Option<&str>, path: &'a str) -> Option<&'a str> {
-    let of_host = host.is_some_and(|host| {
-        host.strip_prefix(bucket)
-            .is_some_and(|rest| rest.starts_with('.'))
-    });
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let key = if of_host {
-        path
-    } else {
-        path.strip_prefix(bucket)?.strip_prefix('/')?
-    };
-    Some(key).filter(|key| !key.is_empty())
 }
 
 /// Path and query. What would let a reader of the log send the request again, act by its session or open the object is left out: the
@@ -341,14 +327,6 @@ mod tests {
     #[test]
     fn the_time_is_written_as_the_format_has_it() {
         assert_eq!(moment(Timestamp(1_795_305_600_000)), "22/Nov/2026:00:00:00 +0000");
-    }
-
-    #[test]
-    fn the_key_is_found_in_path_and_host_style() {
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/a%20k/x"), Some("a%20k/x"));
-        assert_eq!(key("b", Some("b.localhost:1"), "/a"), Some("a"));
-        assert_eq!(key("b", Some("127.0.0.1"), "/b"), None);
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/"), None);
     }
 
     #[test]

@@ -6,13 +6,12 @@
 //!
 //! Source: S3 User Guide, "Logging requests with server access logging".
 
-use pipeline::gateway::Follower;
 use pipeline::{Call, Ended, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
-use super::bucket::{BUCKETS, Bucket, Logging};
+use super::bucket::{Bucket, Logging};
 
 mod deliver;
 mod line;
@@ -44,28 +43,20 @@ pub(crate) static PLANNED: Table<String, Planned> = Table::new(0x0381, "s3.acces
 /// Milliseconds from a bucket's first undelivered line to the delivery, and from one that failed to the next.
 const DELAY: i64 = 60 * 60 * 1000;
 
-/// Who notes the requests.
-pub(crate) const FOLLOWER: Follower = note;
-
-/// Keeps the line of a request, and plans its delivery.
-fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
-    let name = ended.subject;
-    let Some(bucket) = call.get(&BUCKETS, name)? else {
-        // The request that deleted it.
-        return Ok(());
-    };
+/// Keeps the line of a request to a bucket that is logged, and plans its delivery.
+pub(super) fn note(call: &mut Call<'_>, bucket: &Bucket, ended: &Ended<'_>) -> Result<()> {
     let Some(logging) = &bucket.logging else {
         return Ok(());
     };
     let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
-    let text = line::of(&bucket, call.identity, call.request, at, ended);
+    let text = line::of(bucket, call.identity, call.request, at, ended);
     let id = call.request.id.clone();
-    keep(call, &bucket, (at, &id), text)?;
+    keep(call, bucket, (at, &id), text)?;
     for (number, part) in ended.parts.iter().enumerate() {
-        let text = line::of_part(&bucket, call.identity, call.request, at, (ended, part));
-        keep(call, &bucket, (at, &format!("{id}.{number:04}")), text)?;
+        let text = line::of_part(bucket, call.identity, call.request, at, (ended, part));
+        keep(call, bucket, (at, &format!("{id}.{number:04}")), text)?;
     }
-    plan(call, &bucket, logging)
+    plan(call, bucket, logging)
 }
 
 /// What S3 itself does to an object, or to an upload.

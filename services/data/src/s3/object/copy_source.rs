@@ -14,6 +14,7 @@ use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
+use crate::s3::metrics;
 use crate::s3::payer;
 
 /// What a request says of its source, beside the name.
@@ -117,6 +118,7 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         object.key(),
         &asked.customer,
     )?;
+    metrics::note_source(call, object.bucket(), object.key())?;
     Ok(CopySource {
         object,
         version,

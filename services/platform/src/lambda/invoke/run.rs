@@ -72,7 +72,7 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
     let account = asked.function.account.clone();
     call.within(&account, |call| {
         let outcome = call.run_function(&name, |call| {
-            if waits(call, asked) {
+            if waits(call, asked)? {
                 bare(call, asked)
             } else {
                 whole(call, asked)
@@ -81,13 +81,13 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
         match &*outcome {
             // Another run took the process that waited.
             Outcome::Invoked(Err(NotRun::Cold)) => call.run_function(&name, |call| whole(call, asked)),
-            Outcome::Invoked(_) => Ok(outcome),
+            _ => Ok(outcome),
         }
     })
 }
 
 /// Whether a process waits for the run, with credentials that last for it.
-fn waits(call: &Call<'_>, asked: &Asked<'_>) -> bool {
+fn waits(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<bool> {
     let (function, configuration) = (asked.function, asked.configuration);
     let lasts = i64::from(configuration.timeout_seconds) * 1000;
     let until = Timestamp(call.now.0.saturating_add(lasts));

@@ -1,0 +1,2 @@
+//! EC2 through the pipeline, with a plane that keeps what it is told.
+fn main() {}

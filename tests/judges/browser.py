@@ -4,8 +4,8 @@ Invariant: it sends what a browser sends, no more: cookies as they were set, `Or
 """
 
 import html.parser
-import http.client
 import http.cookiejar
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -91,11 +91,13 @@ class Page:
 
 
 class Browser:
-    def __init__(self, server):
-        self.origin = server.endpoint
+    def __init__(self, server, tls=False):
+        self.origin = server.https if tls else server.endpoint
         self.jar = http.cookiejar.CookieJar()
         self.opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar)
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPCookieProcessor(self.jar),
+            urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=server.authority)),
         )
         self.page = None
 

@@ -450,7 +450,18 @@ class Entrance(Console):
                     self.assertIn(values.get("id"), labels, (room, values))
 
 
-class Elsewhere(Judge):
+class Elsewhere(Console):
+    def test_over_tls_the_cookie_never_goes_in_clear(self):
+        self.person("tom")
+        browser = Browser(self.server, tls=True)
+        self.assertEqual(browser.sign_in(self.server.account, "tom", PASSWORD).status, 200)
+        self.assertTrue(browser.cookie().secure)
+        self.assertTrue(self.login()[0]["tlsDetails"]["tlsVersion"].startswith("TLSv1."))
+        # Who signs in anew leaves the session before.
+        before = {"Cookie": f"ringwork-console={browser.cookie().value}"}
+        browser.sign_in(self.server.account, "tom", PASSWORD)
+        self.assertEqual(Browser(self.server).send("", **before).path, "/_ringwork/console/signin")
+
     def test_it_is_announced_served_by_tls_too_and_can_be_left_out(self):
         self.assertIn(f"{self.server.endpoint}/_ringwork/console/", "".join(self.server.banner))
         shown = json.loads(self.server.ringwork("env", "--json"))

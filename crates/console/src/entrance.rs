@@ -53,6 +53,9 @@ impl Console {
     /// Takes a step, beside the threads that serve.
     async fn step(&self, guest: &Guest, step: Step) -> Result<Outcome, Answer> {
         let failed = || plain(StatusCode::INTERNAL_SERVER_ERROR);
+        let Some(_place) = self.gateway.place(&guest.visitor).await else {
+            return Err(plain(StatusCode::SERVICE_UNAVAILABLE));
+        };
         let Ok(_turn) = self.passwords.acquire().await else {
             return Err(failed());
         };
@@ -97,7 +100,15 @@ pub(crate) async fn sign_in(console: &Console, guest: &Guest) -> Answer {
         password: Secret::from(guest.form.raw("password")),
     };
     match console.step(guest, step).await {
-        Ok(Outcome::Next { cookie, stage }) => onward(guest, &cookie, stage),
+        Ok(Outcome::Next { cookie, stage }) => {
+            // The browser forgets the session that it had, and so do we.
+            if let Some(cookie) = guest.cookie.clone()
+                && let Err(answer) = console.step(guest, Step::SignOut { cookie }).await
+            {
+                return answer;
+            }
+            onward(guest, &cookie, stage)
+        }
         Ok(Outcome::Refused(message)) => form(StatusCode::UNAUTHORIZED, message),
         Ok(Outcome::Done) => redirect(""),
         Err(answer) => answer,

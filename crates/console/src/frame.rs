@@ -76,3 +76,22 @@ impl Notice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use askama::Template as _;
+
+    use super::Notice;
+
+    #[test]
+    fn what_templates_are_given_is_text() {
+        let page = Notice::new("<title>", "<script>alert('1')</script> & \"x\"")
+            .render()
+            .unwrap();
+        assert!(!page.contains("<script"), "{page}");
+        assert!(
+            page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"),
+            "{page}"
+        );
+    }
+}

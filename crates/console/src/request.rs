@@ -101,35 +101,41 @@ impl Guest {
         self.visitor.tls.is_some()
     }
 
-    /// Whether a page of this origin sent the request, as the browser says. One that is told to keep its referrer to itself calls the
-    /// origin `null`; then it says in `Sec-Fetch-Site` what it comes from.
+    /// Whether a page of this origin sent the request, as the browser says.
     pub(crate) fn is_at_home(&self) -> bool {
-        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
-        let site = text("sec-fetch-site");
-        if site.is_some_and(|site| site != "same-origin") {
-            return false;
-        }
         let scheme = if self.secure() { "https" } else { "http" };
-        let Some(host) = self.visitor.host.as_deref() else {
-            return false;
-        };
-        match text("origin") {
-            Some("null") => site.is_some(),
-            Some(origin) => origin == format!("{scheme}://{host}"),
-            None => false,
-        }
+        let host = self.visitor.host.as_deref();
+        host.is_some_and(|host| is_from(&self.headers, &format!("{scheme}://{host}")))
     }
 
     /// What forms of the session carry, and nobody knows who does not see its pages.
     pub(crate) fn mark(&self) -> String {
-        let cookie = self.cookie.as_deref().unwrap_or_default();
-        crypto::digest::hex(&crypto::digest::hmac_sha256(cookie.as_bytes(), b"console form"))
+        mark_of(self.cookie.as_deref().unwrap_or_default())
     }
 
     /// Whether the form carries it.
     pub(crate) fn is_ours(&self) -> bool {
         crypto::digest::equal(self.form.get("mark").as_bytes(), self.mark().as_bytes())
     }
+}
+
+/// Whether the headers say that a page of `origin` sent the request. A browser that is told to keep its referrer to itself calls the
+/// origin `null`; then it says in `Sec-Fetch-Site` where it comes from.
+fn is_from(headers: &HeaderMap, origin: &str) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin") {
+        return false;
+    }
+    match text("origin") {
+        Some("null") => site.is_some(),
+        said => said == Some(origin),
+    }
+}
+
+/// Follows from the cookie and does not lead back to it.
+fn mark_of(cookie: &str) -> String {
+    crypto::digest::hex(&crypto::digest::hmac_sha256(cookie.as_bytes(), b"console form"))
 }
 
 /// Whether a name is formed like a region's: it goes into signatures.
@@ -158,7 +164,40 @@ impl Visit {
 
 #[cfg(test)]
 mod tests {
-    use super::{Form, is_region};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Form, is_from, is_region, mark_of};
+
+    #[test]
+    fn only_pages_of_this_origin_are_at_home() {
+        let from = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            is_from(&pairs.collect::<HeaderMap>(), "http://localhost:4566")
+        };
+        let own = ("origin", "http://localhost:4566");
+        assert!(from(&[own]) && from(&[own, ("sec-fetch-site", "same-origin")]));
+        assert!(from(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        for other in [
+            &[][..],
+            &[("origin", "null")],
+            &[("origin", "https://localhost:4566")],
+            &[("origin", "http://localhost")],
+            &[("sec-fetch-site", "same-origin")],
+            &[own, ("sec-fetch-site", "same-site")],
+            &[own, ("sec-fetch-site", "cross-site")],
+        ] {
+            assert!(!from(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn each_session_marks_its_own_forms() {
+        assert_eq!(mark_of("one"), mark_of("one"));
+        assert_ne!(mark_of("one"), mark_of("two"));
+        assert!(!mark_of("one").contains("one"));
+    }
 
     #[test]
     fn a_form_is_read_by_its_fields() {

@@ -160,6 +160,19 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// A step as a request: its record tells of the browser.
+    pub(crate) fn facts(&self, id: String) -> RequestFacts {
+        RequestFacts {
+            id,
+            source_ip: self.peer.ip().to_canonical().to_string(),
+            user_agent: self.user_agent.clone(),
+            secure: self.tls.is_some(),
+            host: self.host.clone(),
+            tls: self.tls,
+            ..RequestFacts::default()
+        }
+    }
+
     /// Whom failures are counted by, beside the user.
     fn source(&self) -> String {
         network(self.peer.ip()).to_string()
@@ -174,15 +187,7 @@ impl Gateway {
     pub fn sign_in(&self, visitor: &Visitor, step: &Step) -> Result<Outcome> {
         let environment = &self.environment;
         let nobody = Identity::anonymous(&environment.management_account);
-        let facts = RequestFacts {
-            id: environment.draw_id(environment.clock.wall().0),
-            source_ip: visitor.peer.ip().to_canonical().to_string(),
-            user_agent: visitor.user_agent.clone(),
-            secure: visitor.tls.is_some(),
-            host: visitor.host.clone(),
-            tls: visitor.tls,
-            ..RequestFacts::default()
-        };
+        let facts = visitor.facts(environment.draw_id(environment.clock.wall().0));
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.store.begin_eager().map_err(Fault::internal)?;
             let now = environment.clock.now();

@@ -158,13 +158,10 @@ fn with_password(
     let right = password::is_of(profile.as_deref(), password)? && !spent;
     if let (true, Some(user), Some(profile)) = (right, &user, &profile) {
         call.forgive(OF_USER, &whom);
-        let mut user = (**user).clone();
-        user.password_last_used = Some(call.now.0);
-        call.put(&USERS, &user.key(), user.clone())?;
         if mfa::present(call, &user.account, &user.lower())? {
-            return ask_for_code(call, &user);
+            return ask_for_code(call, user);
         }
-        return let_in(call, &user, profile, None);
+        return let_in(call, user, profile, None);
     }
     if !spent {
         let once = call.request.id.clone();
@@ -250,6 +247,9 @@ fn let_in(
         Stage::In
     };
     let event = login(call, known(user), None, serial, serial.is_some());
+    let mut used = user.clone();
+    used.password_last_used = Some(call.now.0);
+    call.put(&USERS, &used.key(), used)?;
     let cookie = begin(call, user, stage, mfa.map(|(_, at)| at))?;
     Ok(told(Outcome::Next { cookie, stage }, vec![event]))
 }

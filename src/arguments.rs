@@ -56,6 +56,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ringwork keys\n  ringwork keys alias/orders\n  ringwork keys --account 000000000000 --region eu-central-1 --json"
     )]
     Keys(Keys),
+    /// Look for credentials that were left in an image, before it is shared
+    #[command(
+        after_help = "Exit codes: 0, nothing was found; 1, something was.\n\nExample:\n  ringwork image scan ami-0123456789abcdef0 --region eu-central-1 --json"
+    )]
+    Image(Image),
     /// Show what a Lambda function wrote
     #[command(
         after_help = "Examples:\n  ringwork logs rotate-orders\n  ringwork logs arn:aws:lambda:eu-central-1:000000000000:function:rotate-orders --limit 20 --json"
@@ -365,6 +370,31 @@ pub(crate) struct Keys {
     /// So many keys at most [default: 1000]
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Image {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) task: ImageTask,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ImageTask {
+    /// Say which files of an image hold credentials, and on which line
+    Scan(ImageScan),
+}
+
+#[derive(Args)]
+pub(crate) struct ImageScan {
+    /// The image's id
+    pub(crate) image: String,
+    /// The region that it is in
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
     #[arg(long)]
     pub(crate) json: bool,
 }

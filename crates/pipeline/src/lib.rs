@@ -52,7 +52,9 @@ pub mod testing;
 mod trail;
 pub mod why;
 
-pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
+pub use blobs::{
+    Checksum, ChecksumSet, Checksums, Content, ContentId, ContentReader, Intake, Received, Segment, Source,
+};
 pub use call::{Call, Look};
 pub use clock::Clock;
 pub use form::{Form, FormAnswer, FormRules, Upload, Uploaded};

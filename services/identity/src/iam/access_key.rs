@@ -147,6 +147,15 @@ pub(crate) fn remove(call: &mut Call<'_>, key: &AccessKey) -> Result<()> {
     call.delete(&ACCESS_KEYS, &key.id)
 }
 
+/// Whose an access key of a user is, if there is one with this id: the account, and whether it is active.
+///
+/// # Errors
+/// The store's.
+pub fn standing(look: &mut Look<'_>, id: &str) -> Result<Option<(String, bool)>> {
+    let key = look.get(&ACCESS_KEYS, &id.to_owned())?;
+    Ok(key.map(|key| (key.account.clone(), key.active)))
+}
+
 /// Gives a key to its user's new name.
 pub(crate) fn rename_owner(call: &mut Call<'_>, id: &str, name: &str) -> Result<()> {
     let Some(key) = call.get(&ACCESS_KEYS, &id.to_owned())? else {

@@ -158,7 +158,8 @@ impl Sampler<'_> {
         } else {
             name
         };
-        self.known(name).filter(fits).unwrap_or_else(|| {
+        let known = self.known(name).filter(fits);
+        known.or_else(|| self.layered(name).filter(fits)).unwrap_or_else(|| {
             let canned = [
                 "a",
                 "A",
@@ -193,6 +194,7 @@ impl Sampler<'_> {
             | "RoleSessionName"
             | "VirtualMFADeviceName"
             | "FunctionName"
+            | "LayerName"
             | "StackName"
             | "ChangeSetName"
             | "ExportName"
@@ -286,6 +288,16 @@ impl Sampler<'_> {
                 &self.existing.deletion_task_id,
                 "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
             ),
+            _ => None,
+        }
+    }
+
+    /// What operations on layers mean by names that others use for something else.
+    fn layered(&self, member: &str) -> Option<String> {
+        let name = if self.present { "existing" } else { "missing" };
+        match member {
+            "Arn" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")),
+            "Action" => Some("lambda:GetLayerVersion".to_owned()),
             _ => None,
         }
     }

@@ -480,12 +480,22 @@ impl World {
             ),
             ("AddPermission", permission),
             ("PutFunctionEventInvokeConfig", retries),
+            (
+                "PublishLayerVersion",
+                json!({"LayerName": name, "Content": {"ZipFile": encoded}}),
+            ),
+            (
+                "AddLayerVersionPermission",
+                json!({"LayerName": name, "VersionNumber": 1, "StatementId": name, "Action": "lambda:GetLayerVersion",
+                    "Principal": ACCOUNT}),
+            ),
         ] {
             let made = self.call("lambda", operation, input);
             made.unwrap_or_else(|code| panic!("{operation}: {code}"));
         }
         let text = |value: &str| Document::String(value.to_owned());
         let code = Document::Structure(vec![("ZipFile", Document::Blob(zip.clone()))]);
+        let layer = vec![("Content", code.clone())];
         let whole = vec![
             ("FunctionName", text("made")),
             ("Role", text(&role)),
@@ -500,6 +510,11 @@ impl World {
             ("Principal", text(ACCOUNT)),
         ];
         let retries = vec![("MaximumRetryAttempts", Document::Integer(2))];
+        let shared = vec![
+            ("StatementId", text("made")),
+            ("Action", text("lambda:GetLayerVersion")),
+            ("Principal", text(ACCOUNT)),
+        ];
         for (operation, members) in [
             ("lambda:CreateFunction", whole),
             (
@@ -508,6 +523,8 @@ impl World {
             ),
             ("lambda:CreateAlias", alias),
             ("lambda:AddPermission", permission),
+            ("lambda:PublishLayerVersion", layer),
+            ("lambda:AddLayerVersionPermission", shared),
             ("lambda:PutFunctionEventInvokeConfig", retries.clone()),
             ("lambda:UpdateFunctionEventInvokeConfig", retries),
         ] {

@@ -160,7 +160,8 @@ impl Sampler<'_> {
         } else {
             name
         };
-        self.known(name).filter(fits).unwrap_or_else(|| {
+        let known = self.known(name).filter(fits);
+        known.or_else(|| self.layered(name).filter(fits)).unwrap_or_else(|| {
             let canned = [
                 "a",
                 "A",
@@ -195,6 +196,7 @@ impl Sampler<'_> {
             | "RoleSessionName"
             | "VirtualMFADeviceName"
             | "FunctionName"
+            | "LayerName"
             | "StackName"
             | "ChangeSetName"
             | "ExportName"
@@ -308,6 +310,16 @@ impl Sampler<'_> {
             })
         };
         held.cloned().or_else(|| missing().map(str::to_owned))
+    }
+
+    /// What operations on layers mean by names that others use for something else.
+    fn layered(&self, member: &str) -> Option<String> {
+        let name = if self.present { "existing" } else { "missing" };
+        match member {
+            "Arn" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")),
+            "Action" => Some("lambda:GetLayerVersion".to_owned()),
+            _ => None,
+        }
     }
 
     /// Ids in an organization.

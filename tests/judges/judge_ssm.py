@@ -34,7 +34,6 @@ class Parameters(Judge):
         self.assertEqual(self.value(read["ARN"]), "AAA,BBB")
         self.refused("ParameterAlreadyExists", self.put, "/prod/licenses", status=400)
         self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/prod/none", status=400)
-        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/aws/service/global-infrastructure/version")
         self.ssm.delete_parameter(Name="/prod/licenses")
         self.refused("ParameterNotFound", self.ssm.delete_parameter, Name="/prod/licenses")
 
@@ -210,6 +209,40 @@ class CommandLine(Judge):
             aws("put-parameter", "--name", "/cli/a", "--value", "3", "--type", "String")
         self.assertIn("(ParameterAlreadyExists) when calling the PutParameter operation", caught.exception.words)
         self.assertEqual(aws("delete-parameters", "--names", "/cli/a")["DeletedParameters"], ["/cli/a"])
+
+    def test_what_aws_publishes_of_itself(self):
+        """S10.2, S10.9: the user guide's commands for public parameters, which nobody can write."""
+        aws = lambda *words: self.server.aws("ssm", *words)
+        base = "/aws/service/global-infrastructure"
+        listed = aws("get-parameters-by-path", "--path", "/aws/service/list")["Parameters"]
+        self.assertEqual([parameter["Value"] for parameter in listed], [f"{base}/"])
+        # The CLI follows the pages.
+        regions = aws("get-parameters-by-path", "--path", f"{base}/regions", "--query", "Parameters[].Value")
+        self.assertGreater(len(regions), 30)
+        self.assertLessEqual({"us-east-1", "eu-central-2", "cn-north-1", "us-gov-west-1"}, set(regions))
+        services = aws("get-parameters-by-path", "--path", f"{base}/services", "--query", "Parameters[].Value | sort(@)")
+        self.assertLessEqual({"iam", "kms", "s3", "ssm", "sts"}, set(services))
+        zones = aws(
+            "get-parameters-by-path", "--path", f"{base}/regions/us-east-2/availability-zones", "--query", "Parameters[].Value"
+        )
+        self.assertEqual(zones, ["use2-az1", "use2-az2", "use2-az3"])
+        name = f"{base}/regions/us-east-2/services/ssm/endpoint"
+        read = aws("get-parameter", "--name", name)["Parameter"]
+        self.assertEqual((read["Value"], read["Version"]), ("ssm.us-east-2.amazonaws.com", 1))
+        self.assertEqual(read["ARN"], f"arn:aws:ssm:us-east-1::parameter{name}")
+        self.assertEqual(aws("get-parameter", "--name", read["ARN"])["Parameter"]["Value"], read["Value"])
+        self.assertEqual(aws("get-parameter", "--name", f"{base}/current-region")["Parameter"]["Value"], "us-east-1")
+        found = aws("describe-parameters", "--parameter-filters", f"Key=Name,Option=BeginsWith,Values={base}/regions/us-east-1/geo")
+        self.assertEqual(len(found["Parameters"]), 2)
+        for words in (
+            ("put-parameter", "--name", name, "--value", "mine", "--type", "String"),
+            ("delete-parameter", "--name", name),
+            ("label-parameter-version", "--name", name, "--labels", "mine"),
+        ):
+            with self.assertRaises(Refused) as caught:
+                aws(*words)
+            self.assertIn("(AccessDeniedException) when calling the", caught.exception.words)
+            self.assertIn(f"No access to reserved parameter name: {name}.", caught.exception.words)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ fn invocation(function: &str, payload: String, now: Timestamp) -> Invocation {
         configuration: String::new(),
         code_sha256: String::new(),
         zip: None,
+        layers: None,
         runtime: String::new(),
         handler: String::new(),
         memory_mb: 128,

@@ -241,6 +241,7 @@ impl Gateway {
             protocol,
         } = prepared.route;
         facts.signed.clone_from(&prepared.signed);
+        facts.posted = true;
         let region = prepared.region.clone();
         let parts = Parts {
             method: operation.method,
@@ -266,7 +267,7 @@ impl Gateway {
         self.share(service.name, asking, &mut answer);
         if let Some(followed) = followed {
             let parts = posted.parts();
-            let told = (answer.status, &answer.headers, answer.size());
+            let told = (answer.status, &answer.headers, (answer.size(), false));
             self.ended(
                 followed,
                 operation.name,

@@ -136,6 +136,7 @@ impl Here {
             ],
             readiness: vec![&keys::kms::managed::READINESS],
             forms: vec![&s3::form::FORMS],
+            sites: Some(&s3::website::SITES),
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);

@@ -46,5 +46,6 @@ mod replication_rules;
 mod signing;
 #[cfg(test)]
 mod versions;
+mod website;
 #[cfg(test)]
 mod writing;

@@ -11,6 +11,7 @@ use policy::Context;
 use wire::typed::Empty;
 
 use super::actor::Actor;
+use super::condition::sees_role;
 use super::export::expect_unused;
 use super::fault::{expect_none, invalid};
 use super::stack::{self, Stack, StackTarget};
@@ -59,8 +60,9 @@ impl Operation for DeleteStack {
     type Output = Empty;
     type Target = Perhaps;
     const ACCESS: Access = Access::write("cloudformation:DeleteStack");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:RoleArn"];
     const ALSO: &'static [Access] = ALSO;
+
+    sees_role!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Perhaps>> {
         let named = &input.stack_name;
@@ -72,12 +74,6 @@ impl Operation for DeleteStack {
                 account: look.account().to_owned(),
             },
         }))
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(role) = &input.role_arn {
-            context.insert("cloudformation:RoleArn", role.clone());
-        }
     }
 
     fn handle(call: &mut Call<'_>, target: Authorized<Perhaps>, input: Self::Input) -> Result<Empty> {
@@ -138,7 +134,8 @@ fn expect_retainable(call: &mut Call<'_>, stack: &Stack, retain: &BTreeSet<Strin
         )));
     }
     for id in retain {
-        if resource::find(call, stack, id)?.is_none() {
+        let left = stack.leftover.iter().any(|row| row.logical_id == *id);
+        if !left && resource::find(call, stack, id)?.is_none() {
             return Err(invalid(format!(
                 "The specified resources to retain must be in a valid state: [{id}] does not exist"
             )));

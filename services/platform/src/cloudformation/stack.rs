@@ -68,7 +68,8 @@ pub struct Stack {
     pub last_event: i64,
     /// Client request tokens with the operation that each came with, the oldest first.
     pub tokens: Vec<(String, String)>,
-    /// Resources that no template names any more and that were not removed, since their update was left as it failed.
+    /// Resources that no template names any more and that were not removed, since their update was left as it failed or their removal
+    /// broke: the next operation removes them.
     #[serde(default)]
     pub leftover: Vec<StackResource>,
     /// `Inner`, sealed.

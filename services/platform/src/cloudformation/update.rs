@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use api::cloudformation as model;
 use model::StackStatus;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
 
 use super::actor::Actor;
 use super::change::{compare, lives};
 use super::change_set;
+use super::condition::sees_submission;
 use super::create::tags_or;
 use super::evaluation::facts;
 use super::event;
@@ -20,8 +20,7 @@ use super::resource;
 use super::stack::{Inner, Stack, StackTarget, refuse, resolve_living};
 use super::stack_policy::expect_settable;
 use super::submission::{
-    ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source,
-    requested, requested_tags, source,
+    ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source, source,
 };
 use super::template::{Evaluation, Setting};
 use super::work::{self, Before, Garbage, Kind, Work};
@@ -36,28 +35,12 @@ impl Operation for UpdateStack {
     type Output = model::UpdateStackOutput;
     type Target = StackTarget;
     const ACCESS: Access = Access::write("cloudformation:UpdateStack");
-    const CONDITIONS: &'static [&'static str] = &[
-        "aws:RequestTag/${TagKey}",
-        "aws:TagKeys",
-        "cloudformation:ResourceTypes",
-        "cloudformation:RoleArn",
-        "cloudformation:StackPolicyUrl",
-        "cloudformation:TemplateUrl",
-    ];
     const ALSO: &'static [Access] = ALSO_TO_UPDATE;
+
+    sees_submission!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
         resolve_living(look, &input.stack_name, absent_to_change)
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        let named = (
-            input.template_url.as_deref(),
-            input.role_arn.as_deref(),
-            input.stack_policy_url.as_deref(),
-        );
-        requested(named, input.resource_types.as_deref(), context);
-        requested_tags(input.tags.as_deref(), context);
     }
 
     fn handle(

@@ -281,7 +281,8 @@ pub(crate) trait ResourceType: Sync {
         property.change
     }
 
-    /// Whether its resources bear the system's own tags (`aws:cloudformation:stack-name`).
+    /// Whether its resources bear the system's own tags (`aws:cloudformation:stack-name`): `tagging.cloudFormationSystemTags` of the type's
+    /// schema on AWS. Keys of KMS, identities of IAM and what is of Organizations bear the stack's tags alone.
     fn system_tags(&self) -> bool {
         false
     }

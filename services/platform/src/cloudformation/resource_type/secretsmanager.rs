@@ -267,6 +267,12 @@ impl ResourceType for RotationSchedule {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let input = Value::Object(wanted.pick(&["SecretId"]));
+        let there = services.invoke(SERVICE, "DescribeSecret", input)?;
+        if truth(there.get("RotationEnabled")) {
+            let id = wanted.text("SecretId").unwrap_or_default();
+            expect_new(self.name(), &id, Ok(there))?;
+        }
         let arn = rotate(services, wanted)?;
         Ok(Made::new(arn.clone()).with("Id", arn))
     }

@@ -15,6 +15,7 @@
 pub mod client;
 pub mod engine;
 mod furnish;
+mod instance;
 pub mod plane;
 pub mod runner;
 pub mod said;

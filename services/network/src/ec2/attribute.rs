@@ -14,7 +14,7 @@ use wire::Fault;
 
 use super::fault::{self, combination, expect_none, invalid, invalid_value, unsupported};
 use super::instance::{self, Instance, State};
-use super::{launch, types};
+use super::{types, user_data};
 
 /// What a request changes.
 enum Change {
@@ -41,7 +41,7 @@ impl Change {
         };
         match name {
             Name::InstanceType => Ok(Self::Type(text.to_owned())),
-            Name::UserData => launch::user_data(text).map(Self::UserData),
+            Name::UserData => user_data::read(text).map(Self::UserData),
             Name::DisableApiTermination => flag().map(Self::DisableApiTermination),
             Name::DisableApiStop => flag().map(Self::DisableApiStop),
             Name::InstanceInitiatedShutdownBehavior => Ok(Self::ShutdownBehavior(text.to_owned())),
@@ -88,7 +88,7 @@ impl Change {
             changes.push(Self::Type(value));
         }
         if let Some(value) = input.user_data.as_ref().and_then(|given| given.value.clone()) {
-            launch::size_fits(&value.0)?;
+            user_data::size_fits(&value.0)?;
             changes.push(Self::UserData(value.0));
         }
         if let Some(value) = input
@@ -130,7 +130,7 @@ impl Change {
             }
             Self::UserData(bytes) if bytes.is_empty() => instance.user_data = None,
             Self::UserData(bytes) => {
-                instance.user_data = Some(launch::seal_user_data(call, &instance.id, &bytes)?);
+                instance.user_data = Some(user_data::seal(call, &instance.id, &bytes)?);
             }
             Self::DisableApiTermination(on) => instance.disable_api_termination = on,
             Self::DisableApiStop(on) => instance.disable_api_stop = on,
@@ -250,7 +250,7 @@ impl Operation for DescribeInstanceAttribute {
         match input.attribute {
             Name::InstanceType => shown.instance_type = text(&target.instance_type),
             Name::UserData => {
-                let clear = launch::open_user_data(call, &target)?;
+                let clear = user_data::open(call, &target)?;
                 shown.user_data = Some(model::AttributeValue {
                     value: clear.map(|clear| STANDARD.encode(clear.expose())),
                 });

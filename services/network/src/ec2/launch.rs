@@ -7,10 +7,7 @@
 use std::net::Ipv4Addr;
 
 use api::ec2 as model;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use crypto::digest::Sha256;
-use pipeline::instances::USER_DATA_BYTES_MAX;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
 use serde::{Deserialize, Serialize};
@@ -19,13 +16,13 @@ use wire::{Document, Fault, IntoDocument as _};
 
 use super::defaults;
 use super::disk;
-use super::fault::{self, combination, expect_none, invalid, invalid_value, missing, unsupported};
+use super::fault::{self, combination, expect_none, invalid, invalid_value, missing};
 use super::image::{self, Image, ImageTarget};
-use super::instance::{ADDRESSES, Association, Held, INSTANCES, Instance, Options, State};
+use super::instance::{Association, INSTANCES, Instance, Options, State};
 use super::key_pair::{self, KeyPair};
 use super::tag::{self, Tags};
 use super::types::{self, Type};
-use super::{naming, place, profile, work};
+use super::{address, naming, place, profile, refusal, user_data, work};
 
 /// vCPUs of the instances of an account and region that are not stopped (Service Quotas, "Running On-Demand Standard instances").
 const VCPUS_MAX: u32 = 32;
@@ -231,8 +228,7 @@ struct Plan {
 
 impl Plan {
     fn read(call: &mut Call<'_>, image: &Image, input: &model::RunInstancesRequest) -> Result<Self> {
-        refuse(input)?;
-        refuse_networks(input)?;
+        refusal::of_launch(input)?;
         let of = match input.instance_type {
             Some(name) => types::launchable(name)?,
             // AWS's default is an old type that no current image runs on.
@@ -260,11 +256,11 @@ impl Plan {
             placed.availability_zone_id.as_deref(),
         )?;
         if let Some(credits) = &input.credit_specification {
-            credit(of, &credits.cpu_credits)?;
+            refusal::credit(of, &credits.cpu_credits)?;
         }
         let private_ip = match input.private_ip_address.as_deref() {
             None => None,
-            Some(text) => Some(address(call, &zone, text)?),
+            Some(text) => Some(address::read(call, &zone, text)?),
         };
         let key = match input.key_name.as_deref() {
             None => None,
@@ -288,7 +284,7 @@ impl Plan {
                 model::ResourceType::Instance,
                 by_service,
             )?,
-            user_data: input.user_data.as_deref().map(user_data).transpose()?,
+            user_data: input.user_data.as_deref().map(user_data::read).transpose()?,
             private_ip,
             terminates_on_shutdown: input.instance_initiated_shutdown_behavior
                 == Some(model::ShutdownBehavior::Terminate),
@@ -404,13 +400,12 @@ impl Plan {
         let (account, region) = (call.account().to_owned(), call.region().to_owned());
         let private_ip = match self.private_ip {
             Some(address) => address,
-            None => free_address(call, &self.zone)?,
+            None => address::draw(call, &self.zone)?,
         };
-        let held = (account.clone(), region.clone(), private_ip.to_string());
-        call.put(&ADDRESSES, &held, Held(id.clone()))?;
+        address::take(call, private_ip, &id)?;
         let user_data = match &self.user_data {
             None => None,
-            Some(bytes) => Some(seal_user_data(call, &id, bytes)?),
+            Some(bytes) => Some(user_data::seal(call, &id, bytes)?),
         };
         let profile = match &self.profile {
             None => None,
@@ -447,268 +442,6 @@ impl Plan {
             disk: None,
         })
     }
-}
-
-/// What user data is bound to.
-const USER_DATA: &str = "ec2.user_data";
-
-/// Seals user data for an instance.
-pub(super) fn seal_user_data(call: &Call<'_>, id: &str, bytes: &[u8]) -> Result<String> {
-    call.seal(USER_DATA, id.as_bytes(), bytes)
-        .map(|sealed| STANDARD.encode(sealed))
-}
-
-/// User data in clear.
-pub(super) fn open_user_data(look: &Look<'_>, instance: &Instance) -> Result<Option<crypto::Secret>> {
-    let Some(sealed) = &instance.user_data else {
-        return Ok(None);
-    };
-    let sealed = STANDARD.decode(sealed).map_err(Fault::internal)?;
-    look.open(USER_DATA, instance.id.as_bytes(), &sealed).map(Some)
-}
-
-/// Reads user data as requests carry it.
-pub(super) fn user_data(text: &str) -> Result<Vec<u8>> {
-    // Clients wrap lines at will.
-    let packed: String = text.split_ascii_whitespace().collect();
-    let bytes = STANDARD.decode(packed).map_err(|_| {
-        Fault::plain(
-            "InvalidUserData.Malformed",
-            400,
-            "Invalid BASE64 encoding of user data.",
-        )
-    })?;
-    size_fits(&bytes)?;
-    Ok(bytes)
-}
-
-/// Refuses user data that is too large.
-pub(super) fn size_fits(bytes: &[u8]) -> Result<()> {
-    if bytes.len() > USER_DATA_BYTES_MAX {
-        return Err(invalid(format!(
-            "User data is limited to {USER_DATA_BYTES_MAX} bytes"
-        )));
-    }
-    Ok(())
-}
-
-/// Where a zone's addresses begin: each has a twentieth bit's worth of them, as the zones of a default VPC do.
-fn subnet(call: &Call<'_>, zone: &str) -> u8 {
-    let zones = place::zones(call.region());
-    let at = zones.iter().position(|(name, _)| name == zone).unwrap_or(0);
-    u8::try_from(at).unwrap_or(0).saturating_mul(16)
-}
-
-/// An address of the zone that nobody has. AWS keeps the first four and the last of a subnet.
-fn free_address(call: &mut Call<'_>, zone: &str) -> Result<Ipv4Addr> {
-    const TRIES: usize = 64;
-    let begin = subnet(call, zone);
-    for _ in 0..TRIES {
-        let drawn = crypto::random::below(call.random(), 4095 - 4).map_err(Fault::internal)? + 4;
-        let (high, low) = (drawn / 256, drawn % 256);
-        let (Ok(high), Ok(low)) = (u8::try_from(high), u8::try_from(low)) else {
-            continue;
-        };
-        let address = Ipv4Addr::new(172, 31, begin + high, low);
-        if is_free(call, address)? {
-            return Ok(address);
-        }
-    }
-    Err(Fault::plain(
-        "InsufficientFreeAddressesInSubnet",
-        400,
-        "There are not enough free addresses in the zone to satisfy the requested number of instances.",
-    ))
-}
-
-fn is_free(call: &mut Call<'_>, address: Ipv4Addr) -> Result<bool> {
-    let key = (
-        call.account().to_owned(),
-        call.region().to_owned(),
-        address.to_string(),
-    );
-    Ok(call.get(&ADDRESSES, &key)?.is_none())
-}
-
-/// An address that a request asks for.
-fn address(call: &mut Call<'_>, zone: &str, text: &str) -> Result<Ipv4Addr> {
-    let address: Ipv4Addr = text
-        .parse()
-        .map_err(|_| invalid_value(text, "privateIpAddress", "Invalid IPv4 address."))?;
-    let begin = subnet(call, zone);
-    let [a, b, c, d] = address.octets();
-    let kept = (c == begin && d < 4) || (c == begin + 15 && d == 255);
-    if (a, b) != (172, 31) || !(begin..begin + 16).contains(&c) || kept {
-        return Err(invalid(format!(
-            "Address {address} does not fall within the zone's address range"
-        )));
-    }
-    if !is_free(call, address)? {
-        return Err(Fault::plain(
-            "InvalidIPAddress.InUse",
-            400,
-            format!("Address {address} is in use."),
-        ));
-    }
-    Ok(address)
-}
-
-/// No credits are counted, so that no instance is slowed down for want of them.
-fn credit(of: &Type, asked: &str) -> Result<()> {
-    if !of.burstable {
-        return Err(combination(format!(
-            "CPU credits cannot be specified for the instance type {}",
-            of.name
-        )));
-    }
-    match asked {
-        "unlimited" => Ok(()),
-        "standard" => Err(unsupported(
-            "The CPU credit option standard is not supported by this version of Ringwork, which counts no credits.",
-        )),
-        other => Err(invalid_value(
-            other,
-            "cpuCredits",
-            "It must be standard or unlimited.",
-        )),
-    }
-}
-
-/// Refuses what instances here do not have.
-fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
-    fn any<T>(list: &Option<Vec<T>>) -> bool {
-        list.as_ref().is_some_and(|list| !list.is_empty())
-    }
-    let on = |flag: Option<bool>| flag == Some(true);
-    let placed = input.placement.as_ref();
-    let reserved = input.capacity_reservation_specification.as_ref();
-    let dns = input.private_dns_name_options.as_ref();
-    let market = input.instance_market_options.as_ref();
-    let recovery = input
-        .maintenance_options
-        .as_ref()
-        .and_then(|options| options.auto_recovery);
-    for (parameter, given) in [
-        ("AdditionalInfo", input.additional_info.is_some()),
-        ("BlockDeviceMappings", any(&input.block_device_mappings)),
-        (
-            "CapacityReservationSpecification",
-            reserved.is_some_and(|given| given.capacity_reservation_target.is_some()),
-        ),
-        ("CpuOptions", input.cpu_options.is_some()),
-        ("EbsOptimized", on(input.ebs_optimized)),
-        ("ElasticGpuSpecification", any(&input.elastic_gpu_specification)),
-        (
-            "ElasticInferenceAccelerators",
-            any(&input.elastic_inference_accelerators),
-        ),
-        ("EnablePrimaryIpv6", on(input.enable_primary_ipv6)),
-        (
-            "EnclaveOptions",
-            input
-                .enclave_options
-                .as_ref()
-                .is_some_and(|given| on(given.enabled)),
-        ),
-        (
-            "HibernationOptions",
-            input
-                .hibernation_options
-                .as_ref()
-                .is_some_and(|given| on(given.configured)),
-        ),
-        (
-            "InstanceMarketOptions",
-            market.is_some_and(|given| given.market_type != Some(model::MarketType::OnDemand)),
-        ),
-        (
-            "Ipv6AddressCount",
-            input.ipv6_address_count.is_some_and(|count| count != 0),
-        ),
-        ("Ipv6Addresses", any(&input.ipv6_addresses)),
-        ("KernelId", input.kernel_id.is_some()),
-        ("LicenseSpecifications", any(&input.license_specifications)),
-        (
-            "MaintenanceOptions",
-            recovery.is_some_and(|given| given != model::InstanceAutoRecoveryState::Default),
-        ),
-        (
-            "Monitoring",
-            input.monitoring.as_ref().is_some_and(|given| given.enabled),
-        ),
-        (
-            "NetworkPerformanceOptions",
-            input.network_performance_options.is_some(),
-        ),
-        ("Operator", input.operator.is_some()),
-        (
-            "Placement",
-            placed.is_some_and(|given| {
-                given.affinity.is_some()
-                    || given.group_id.is_some()
-                    || given.group_name.as_deref().is_some_and(|name| !name.is_empty())
-                    || given.host_id.is_some()
-                    || given.host_resource_group_arn.is_some()
-                    || given.partition_number.is_some()
-                    || given.spread_domain.is_some()
-                    || given
-                        .tenancy
-                        .is_some_and(|tenancy| tenancy != model::Tenancy::Default)
-            }),
-        ),
-        (
-            "PrivateDnsNameOptions",
-            dns.is_some_and(|given| {
-                given
-                    .hostname_type
-                    .is_some_and(|kind| kind != model::HostnameType::IpName)
-                    || on(given.enable_resource_name_dns_a_record)
-                    || on(given.enable_resource_name_dns_aaaa_record)
-            }),
-        ),
-        ("RamdiskId", input.ramdisk_id.is_some()),
-        ("SecondaryInterfaces", any(&input.secondary_interfaces)),
-    ] {
-        expect_none(parameter, given)?;
-    }
-    Ok(())
-}
-
-/// Subnets, groups and interfaces are not built: none that a request names is there.
-fn refuse_networks(input: &model::RunInstancesRequest) -> Result<()> {
-    let interfaces = || input.network_interfaces.iter().flatten();
-    let subnets = interfaces().filter_map(|interface| interface.subnet_id.as_ref());
-    if let Some(subnet) = input.subnet_id.iter().chain(subnets).next() {
-        return Err(Fault::plain(
-            "InvalidSubnetID.NotFound",
-            400,
-            format!("The subnet ID '{subnet}' does not exist"),
-        ));
-    }
-    let groups = interfaces().flat_map(|interface| interface.groups.iter().flatten());
-    let named = input.security_group_ids.iter().flatten();
-    let named = named.chain(input.security_groups.iter().flatten());
-    if let Some(group) = named.chain(groups).next() {
-        return Err(Fault::plain(
-            "InvalidGroup.NotFound",
-            400,
-            format!("The security group '{group}' does not exist"),
-        ));
-    }
-    if let Some(interface) = interfaces().find_map(|interface| interface.network_interface_id.as_ref()) {
-        return Err(Fault::plain(
-            "InvalidNetworkInterfaceID.NotFound",
-            400,
-            format!("The networkInterface ID '{interface}' does not exist"),
-        ));
-    }
-    expect_none("NetworkInterfaces", interfaces().next().is_some())
-}
-
-/// Gives an instance's address back.
-pub(super) fn free(call: &mut Call<'_>, instance: &Instance) -> Result<()> {
-    let (account, region) = (instance.account.clone(), instance.region.clone());
-    call.delete(&ADDRESSES, &(account, region, instance.private_ip.to_string()))
 }
 
 /// Removes what is left of an instance that ended long ago.

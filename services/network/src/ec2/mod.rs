@@ -13,6 +13,7 @@
 use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 
+mod address;
 pub mod attribute;
 pub mod console;
 pub mod credentials;
@@ -34,9 +35,11 @@ mod naming;
 mod page;
 pub mod place;
 pub mod profile;
+mod refusal;
 pub mod status;
 pub mod tag;
 pub mod types;
+mod user_data;
 pub mod work;
 
 /// How EC2's calls look in the trail. User data may hold secrets, and AWS's records leave it out too.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wire::{Fault, Timestamp};
 
 use super::instance::{self, INSTANCES, Instance, State};
-use super::{credentials, disk, image_create, launch, place, types};
+use super::{address, credentials, disk, image_create, launch, place, types, user_data};
 
 /// How long an ended instance stays visible, in milliseconds (Amazon EC2 User Guide, "How instance termination works": about an hour).
 const VISIBLE_MILLIS: i64 = 60 * 60 * 1000;
@@ -178,7 +178,7 @@ fn launch_of(call: &mut Call<'_>, instance: &Instance, resume: bool) -> Result<L
         memory_mib: of.memory_mib,
         disk,
         resume,
-        user_data: launch::open_user_data(call, instance)?,
+        user_data: user_data::open(call, instance)?,
         first: instance.boot == 1,
         metadata: metadata(instance),
         now: call.now,
@@ -270,7 +270,7 @@ fn end(call: &mut Call<'_>, mut instance: Instance) -> Result<()> {
     if let Some(held) = instance.disk.take() {
         disk::release(call, &held)?;
     }
-    launch::free(call, &instance)?;
+    address::free(call, &instance)?;
     credentials::forget(call, &instance)?;
     instance.user_data = None;
     instance.profile = None;

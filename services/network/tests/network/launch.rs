@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{BUILT_IN, Scene, TYPE, whole};
 
@@ -55,15 +55,27 @@ fn a_launch_with_a_token_is_done_once() {
     );
 }
 
+/// Each of the launches is refused with its code and a word, and nothing comes of any.
+fn refuses(cases: &[(Value, &str, &str)]) {
+    let scene = Scene::new();
+    for (more, code, word) in cases {
+        let (got, message) = scene.refused("RunInstances", &whole(more));
+        assert_eq!(&got, code, "{more}: {message}");
+        assert!(message.contains(word), "{more}: {message}");
+    }
+    let listed = scene.ok("DescribeInstances", &json!({}));
+    assert!(listed["Reservations"].as_array().unwrap().is_empty());
+    assert!(scene.asked().is_empty());
+}
+
 #[test]
 fn what_is_not_built_is_refused_by_name() {
-    let scene = Scene::new();
-    for (more, code, word) in [
-        (
-            json!({ "SubnetId": "subnet-0123456789abcdef0" }),
-            "InvalidSubnetID.NotFound",
-            "subnet-0123456789abcdef0",
-        ),
+    let subnet = "subnet-0123456789abcdef0";
+    let mapped = json!([{ "DeviceName": "/dev/sdb" }]);
+    let volume = json!([{ "ResourceType": "volume", "Tags": [{ "Key": "a", "Value": "b" }] }]);
+    let unbuilt = "UnsupportedOperation";
+    refuses(&[
+        (json!({ "SubnetId": subnet }), "InvalidSubnetID.NotFound", subnet),
         (
             json!({ "SecurityGroupIds": ["sg-1"] }),
             "InvalidGroup.NotFound",
@@ -74,45 +86,49 @@ fn what_is_not_built_is_refused_by_name() {
             "InvalidGroup.NotFound",
             "web",
         ),
-        (json!({ "KeyName": "none" }), "InvalidKeyPair.NotFound", "none"),
+        (json!({ "EbsOptimized": true }), unbuilt, "EbsOptimized"),
         (
-            json!({ "EbsOptimized": true }),
-            "UnsupportedOperation",
-            "EbsOptimized",
-        ),
-        (
-            json!({ "BlockDeviceMappings": [{ "DeviceName": "/dev/sdb" }] }),
-            "UnsupportedOperation",
+            json!({ "BlockDeviceMappings": mapped }),
+            unbuilt,
             "BlockDeviceMappings",
         ),
         (
             json!({ "Monitoring": { "Enabled": true } }),
-            "UnsupportedOperation",
+            unbuilt,
             "Monitoring",
         ),
         (
             json!({ "Placement": { "Tenancy": "dedicated" } }),
-            "UnsupportedOperation",
+            unbuilt,
             "Placement",
         ),
+        (json!({ "InstanceType": "p5.48xlarge" }), unbuilt, "p5.48xlarge"),
+        (json!({ "TagSpecifications": volume }), unbuilt, "volume"),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_is_refused_in_aws_s_words() {
+    let wrong = "InvalidParameterValue";
+    let foreign = if TYPE == "t3.micro" {
+        "t4g.micro"
+    } else {
+        "t3.micro"
+    };
+    let own = json!([{ "ResourceType": "instance", "Tags": [{ "Key": "aws:a", "Value": "b" }] }]);
+    let long = STANDARD.encode(vec![b'a'; 16_385]);
+    let none = json!({ "Name": "none" });
+    refuses(&[
+        (json!({ "KeyName": "none" }), "InvalidKeyPair.NotFound", "none"),
         (
             json!({ "Placement": { "AvailabilityZone": "mars-1a" } }),
-            "InvalidParameterValue",
+            wrong,
             "mars-1a",
         ),
+        (json!({ "InstanceType": foreign }), wrong, "architecture"),
         (
-            json!({ "InstanceType": "u-24tb1.112xlarge" }),
-            "UnsupportedOperation",
-            "u-24tb1.112xlarge",
-        ),
-        (
-            json!({ "InstanceType": if TYPE == "t3.micro" { "t4g.micro" } else { "t3.micro" } }),
-            "InvalidParameterValue",
-            "architecture",
-        ),
-        (
-            json!({ "IamInstanceProfile": { "Name": "none" } }),
-            "InvalidParameterValue",
+            json!({ "IamInstanceProfile": none }),
+            wrong,
             "Invalid IAM Instance Profile name",
         ),
         (
@@ -120,12 +136,8 @@ fn what_is_not_built_is_refused_by_name() {
             "InvalidUserData.Malformed",
             "BASE64",
         ),
-        (
-            json!({ "UserData": STANDARD.encode(vec![b'a'; 16_385]) }),
-            "InvalidParameterValue",
-            "16384",
-        ),
-        (json!({ "MinCount": 2 }), "InvalidParameterValue", "maxCount"),
+        (json!({ "UserData": long }), wrong, "16384"),
+        (json!({ "MinCount": 2 }), wrong, "maxCount"),
         (
             json!({ "MinCount": 17, "MaxCount": 17 }),
             "VcpuLimitExceeded",
@@ -137,33 +149,9 @@ fn what_is_not_built_is_refused_by_name() {
             "ami-0123456789abcdef0",
         ),
         (json!({ "ImageId": "none" }), "InvalidAMIID.Malformed", "none"),
-        (
-            json!({ "TagSpecifications": [{ "ResourceType": "volume", "Tags": [{ "Key": "a", "Value": "b" }] }] }),
-            "UnsupportedOperation",
-            "volume",
-        ),
-        (
-            json!({ "TagSpecifications": [{ "ResourceType": "instance", "Tags": [{ "Key": "aws:a", "Value": "b" }] }] }),
-            "InvalidParameterValue",
-            "reserved",
-        ),
-        (
-            json!({ "PrivateIpAddress": "10.0.0.9" }),
-            "InvalidParameterValue",
-            "10.0.0.9",
-        ),
-    ] {
-        let (got, message) = scene.refused("RunInstances", &whole(&more));
-        assert_eq!(got, code, "{more}: {message}");
-        assert!(message.contains(word), "{more}: {message}");
-    }
-    assert!(
-        scene.ok("DescribeInstances", &json!({}))["Reservations"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
-    assert!(scene.asked().is_empty());
+        (json!({ "TagSpecifications": own }), wrong, "reserved"),
+        (json!({ "PrivateIpAddress": "10.0.0.9" }), wrong, "10.0.0.9"),
+    ]);
 }
 
 #[test]

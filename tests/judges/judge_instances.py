@@ -28,7 +28,7 @@ export PYTHONPATH=/opt/aws PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=us-east-
 """
 
 LOOKS = """\
-cat >/root/looks.py <<'LOOKS'
+cat >/srv/looks.py <<'LOOKS'
 import time, urllib.error, urllib.request
 import boto3, botocore.exceptions
 def status(path, method="GET", headers={}):
@@ -172,8 +172,8 @@ class Instances(Judge):
         objects = f"arn:aws:s3:::{bucket}"
         allowed = statement("s3:GetObject", f"{objects}/in.txt"), statement("s3:PutObject", f"{objects}/out/*")
         script = f"#!/bin/sh\n{FETCH.format(url=url)}{LOOKS.replace('BUCKET', bucket)}" + (
-            f"python3 -m awscli s3 cp --quiet s3://{bucket}/in.txt /root/in.txt && echo cli: $(cat /root/in.txt)\n"
-            "python3 /root/looks.py\n"
+            f"python3 -m awscli s3 cp --quiet s3://{bucket}/in.txt /srv/in.txt && echo cli: $(cat /srv/in.txt)\n"
+            "python3 /srv/looks.py\n"
         )
         instance = start(self.ec2, script, **self.profile("reads", *allowed))
         said = functools.partial(says, self.ec2, instance)
@@ -212,7 +212,7 @@ class Instances(Judge):
             #!/bin/sh
             # {secret}
             mkdir -p /var/lib/cloud/scripts/per-boot
-            printf '#!/bin/sh\\necho x >>/root/boots; echo "boots: $(cat /root/boots | wc -l)"\\n' >/var/lib/cloud/scripts/per-boot/count
+            printf '#!/bin/sh\\necho x >>/srv/boots; echo "boots: $(cat /srv/boots | wc -l)"\\n' >/var/lib/cloud/scripts/per-boot/count
             chmod +x /var/lib/cloud/scripts/per-boot/count
             echo finished
         """
@@ -261,9 +261,9 @@ class Ends(unittest.TestCase):
         script = """\
             #!/bin/sh
             mkdir -p /var/lib/cloud/scripts/per-boot
-            printf '#!/bin/sh\\necho "again: $(wc -c </root/kept)."\\n' >/var/lib/cloud/scripts/per-boot/tells
+            printf '#!/bin/sh\\necho "again: $(wc -c </srv/kept)."\\n' >/var/lib/cloud/scripts/per-boot/tells
             chmod +x /var/lib/cloud/scripts/per-boot/tells
-            echo pearl >>/root/kept
+            echo pearl >>/srv/kept
             setsid sleep 1000 &
             echo finished
         """

@@ -97,9 +97,7 @@ impl<F: Front> Ground<F> {
         };
         match opened {
             None => 0,
-            Some(Opened::Plain) if plain => {
-                self.speak(stream, peer, holder, None, stop).await
-            }
+            Some(Opened::Plain) if plain => self.speak(stream, peer, holder, None, stop).await,
             Some(Opened::Plain) => {
                 self.refuse_plaintext(stream).await;
                 0

@@ -22,7 +22,11 @@ pub(crate) struct Lent {
 
 impl Origins {
     /// Connects to a listener of this process on behalf of `origin`.
-    pub(crate) async fn connect(&self, listener: SocketAddr, origin: IpAddr) -> io::Result<(TcpStream, Lent)> {
+    pub(crate) async fn connect(
+        &self,
+        listener: SocketAddr,
+        origin: IpAddr,
+    ) -> io::Result<(TcpStream, Lent)> {
         let socket = match listener {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),

@@ -16,6 +16,7 @@ use super::configuration;
 use super::ended;
 
 mod filter;
+pub(crate) mod storage;
 
 use filter::Asked;
 pub(crate) use filter::check;
@@ -41,6 +42,10 @@ pub(super) fn note(call: &mut Call<'_>, bucket: &Bucket, ended: &Ended<'_>) -> R
         call.request.host.as_deref(),
         ended.path,
     );
+    if key.is_none() && matches!(ended.operation, "CopyObject" | "UploadPartCopy") {
+        // The request was to another bucket, and read from this one: `note_source` counted it.
+        return Ok(());
+    }
     let key = key.map(ended::decoded);
     let mut asked = Asked::new(bucket, key.as_deref(), ended.through);
     let values = values(ended, key.is_some());
@@ -67,7 +72,8 @@ pub(crate) fn note_source(call: &mut Call<'_>, bucket: &Bucket, key: &str) -> Re
     for configuration in configurations(call, bucket)? {
         if asked.fits(call, configuration.filter.as_ref())? {
             let subject = subject(bucket, &configuration.id);
-            call.measure(subject, at, vec![("GetRequests", COUNT, 1.0)]);
+            let read = vec![("AllRequests", COUNT, 1.0), ("GetRequests", COUNT, 1.0)];
+            call.measure(subject, at, read);
         }
     }
     Ok(())

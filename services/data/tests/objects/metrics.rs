@@ -177,7 +177,14 @@ fn a_copy_reads_its_source() {
     here.send("PUT", "/target/b", "", &[("x-amz-copy-source", "/bucket/a")], b"")
         .fine();
     let all = published(&here, &of("all"));
-    assert_eq!((sum(&all, "GetRequests"), sum(&all, "AllRequests")), (1.0, 0.0));
+    let counted = |all: &BTreeMap<String, (f64, f64)>| {
+        let names = ["AllRequests", "GetRequests", "PutRequests"];
+        names.map(|name| sum(all, name))
+    };
+    assert_eq!(counted(&all), [1.0, 1.0, 0.0]);
+    here.send("PUT", "/bucket/c", "", &[("x-amz-copy-source", "/bucket/a")], b"")
+        .fine();
+    assert_eq!(counted(&published(&here, &of("all"))), [3.0, 2.0, 1.0]);
 }
 
 #[test]

@@ -22,7 +22,9 @@ const AGENT: &str = "instance-agent";
 
 /// Whether this program was started as the first process of an instance.
 pub(crate) fn is_agent() -> bool {
-    std::env::args_os().nth(1).is_some_and(|argument| argument == AGENT)
+    std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == AGENT)
         && Path::new("/.instance/link/control").exists()
 }
 
@@ -76,7 +78,10 @@ impl Attendant for Attends {
             });
             told.await.inspect_err(|fault| {
                 let error = Error::fault(fault).chain();
-                eprintln!("ringwork: the credentials of {} could not be issued: {error}", instance.instance_id);
+                eprintln!(
+                    "ringwork: the credentials of {} could not be issued: {error}",
+                    instance.instance_id
+                );
             })
         })
     }
@@ -92,7 +97,10 @@ impl Attendant for Attends {
             });
             if let Err(fault) = noted.await {
                 let error = Error::fault(&fault).chain();
-                eprintln!("ringwork: the end of {} could not be noted: {error}", instance.instance_id);
+                eprintln!(
+                    "ringwork: the end of {} could not be noted: {error}",
+                    instance.instance_id
+                );
             }
         })
     }

@@ -33,7 +33,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
     let machines = instances::open(&settings.folder)?;
     let gateway = gateway(store, seal, &settings).with_functions(runner);
-    let gateway = Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
+    let gateway =
+        Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
@@ -47,6 +48,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let tls = tls_material(&gateway, &settings)?;
     let config = ListenerConfig {
         tls: Some(tls),
+        origins: machines.origins(),
         ..ListenerConfig::default()
     };
     let listener = Listener::bind(&settings.listen, config)

@@ -23,10 +23,12 @@ pub const SECRET_VERSION: &str = "00000000-0000-4000-8000-000000000001";
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 10] = [
+const NAMING: [&str; 12] = [
     "CiphertextBlob",
     "GrantId",
+    "ImageId",
     "KeyId",
+    "KeyName",
     "MoveToVersionId",
     "NumberOfBytes",
     "SecretId",
@@ -69,7 +71,7 @@ impl Sampler<'_> {
                 }
             }
             // Members that the model does not require and the operation does.
-            if matches!(service.name, "lambda" | "cloudformation") {
+            if matches!(service.name, "lambda" | "cloudformation" | "ec2") {
                 let more = special
                     .iter()
                     .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
@@ -121,7 +123,7 @@ impl Sampler<'_> {
                 .filter(|member| {
                     let names = depth == 0 && NAMING.contains(&member.name);
                     // The policy of a privileged task, without which forms could not say that there is one.
-                    member.required || names || (depth == 1 && member.name == "arn")
+                    member.required || names || (depth == 1 && matches!(member.name, "arn" | "Arn"))
                 })
                 .collect()
         };
@@ -255,7 +257,11 @@ impl Sampler<'_> {
             "SettingValue" => Some("Standard".to_owned()),
             "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
             "Email" => Some("new@example.com".to_owned()),
-            _ => self.credential(member, name).or_else(|| self.organized(member)),
+            "KeyName" => Some(name.to_owned()),
+            _ => self
+                .credential(member, name)
+                .or_else(|| self.launched(member))
+                .or_else(|| self.organized(member)),
         }
     }
 }
@@ -288,6 +294,20 @@ impl Sampler<'_> {
             ),
             _ => None,
         }
+    }
+
+    /// Ids of EC2.
+    fn launched(&self, member: &str) -> Option<String> {
+        let held = self.existing.instances.get(member).filter(|_| self.present);
+        let missing = || {
+            Some(match member {
+                "InstanceId" | "InstanceIds" | "Resources" => "i-00000000000000000",
+                "ImageId" => "ami-00000000000000000",
+                "AssociationId" => "iip-assoc-00000000000000000",
+                _ => return None,
+            })
+        };
+        held.cloned().or_else(|| missing().map(str::to_owned))
     }
 
     /// Ids in an organization.
@@ -472,8 +492,11 @@ fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Documen
         }
         Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
             for member in &structure.members {
-                if member.required {
-                    all.push((format!("{} required", member.name), without(value, member.name)));
+                let rest = without(value, member.name);
+                // EC2's forms cannot say that an empty structure is there.
+                let unsaid = service.name == "ec2" && rest == Document::empty();
+                if member.required && !unsaid {
+                    all.push((format!("{} required", member.name), rest));
                 }
                 let held = value.member(member.name).cloned();
                 let held =

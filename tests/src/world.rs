@@ -102,6 +102,8 @@ pub struct Existing {
     pub ciphertext: Vec<u8>,
     /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
     pub organization: BTreeMap<&'static str, String>,
+    /// Of EC2, by the names of members that take an id: `InstanceId`, `ImageId`, `AssociationId`.
+    pub instances: BTreeMap<&'static str, String>,
     /// In PEM, with its private key; of nobody yet but the server certificate.
     pub certificate: String,
     pub private_key: String,
@@ -195,6 +197,14 @@ impl World {
     pub fn with_functions(mut self, functions: Arc<dyn pipeline::functions::Functions>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
         self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
+    /// The same, with a plane of instances.
+    #[must_use]
+    pub fn with_instances(mut self, instances: Arc<dyn pipeline::instances::Instances>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
+        self.gateway = Arc::new(gateway.with_instances(instances));
         self
     }
 

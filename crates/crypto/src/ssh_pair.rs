@@ -62,7 +62,8 @@ fn rsa() -> Result<SshPair> {
     let inner = pkcs1(whole.as_ref()).ok_or(Error::Library {
         attempt: "write an RSA key",
     })?;
-    let public = AsDer::<PublicKeyX509Der<'_>>::as_der(made.public_key()).map_err(refused("write an RSA key"))?;
+    let public =
+        AsDer::<PublicKeyX509Der<'_>>::as_der(made.public_key()).map_err(refused("write an RSA key"))?;
     let public = armored("PUBLIC KEY", public.as_ref(), PEM_COLUMNS);
     let public = SshPublicKey::read(&public).map_err(refused("write an RSA key"))?;
     Ok(SshPair {
@@ -88,9 +89,9 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         short @ 0..0x80 => (usize::from(*short), rest),
         long => {
             let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
-            let length = digits
-                .iter()
-                .try_fold(0_usize, |sum, digit| sum.checked_mul(256)?.checked_add(usize::from(*digit)))?;
+            let length = digits.iter().try_fold(0_usize, |sum, digit| {
+                sum.checked_mul(256)?.checked_add(usize::from(*digit))
+            })?;
             (length, rest)
         }
     };
@@ -200,7 +201,11 @@ impl SshImported {
             });
         }
         let key = SshPublicKey::read(text)?;
-        let body: String = key.pem().lines().filter(|line| !line.starts_with("-----")).collect();
+        let body: String = key
+            .pem()
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
         let der = STANDARD.decode(body).map_err(|_| SshKeyError::Key)?;
         Ok(Self {
             kind: SshKind::Rsa,
@@ -219,7 +224,10 @@ mod tests {
     fn a_pair_of_either_kind_is_read_again_by_its_public_half() {
         for (kind, begins) in [
             (SshKind::Rsa, "-----BEGIN RSA PRIVATE KEY-----\nMII"),
-            (SshKind::Ed25519, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA"),
+            (
+                SshKind::Ed25519,
+                "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA",
+            ),
         ] {
             let pair = SshPair::make(kind, &SystemRandomness).unwrap();
             assert!(pair.private.expose_text().unwrap().starts_with(begins));
@@ -232,7 +240,13 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAAB3NzaC1kc3M=", "nonsense"] {
+        for text in [
+            "",
+            "ssh-ed25519",
+            "ssh-ed25519 AAAA",
+            "ssh-dss AAAAB3NzaC1kc3M=",
+            "nonsense",
+        ] {
             assert!(SshImported::read(text).is_err(), "{text}");
         }
     }

@@ -243,6 +243,9 @@ pub trait Instances: Send + Sync {
     /// What the metadata service of a running instance answers from now on. No error if it does not run.
     fn update(&self, instance: &InstanceRef, metadata: Metadata);
 
+    /// The disk that a stop gave is kept elsewhere now: the files go. Until then a stop that is asked for again gives them again.
+    fn settled(&self, _instance: &InstanceRef) {}
+
     /// Nobody asks for this instance any more: what is left of it goes.
     fn forget(&self, instance_id: &str);
 

@@ -148,7 +148,13 @@ impl Runner {
         let mut serving = JoinSet::new();
         serving.spawn(serve_metadata(links.metadata, Arc::clone(service)));
         if let Some(server) = server {
-            serving.spawn(serve_endpoint(links.endpoint, server, Arc::clone(service)));
+            let origin = (self.origins.clone(), launch.metadata.private_ip.into());
+            serving.spawn(serve_endpoint(
+                links.endpoint,
+                server,
+                origin,
+                Arc::clone(service),
+            ));
         }
         let mut begun = Begun {
             child,

@@ -99,6 +99,15 @@ impl Places {
         }
     }
 
+    /// Says that user data was run on the disk.
+    pub(super) fn set_begun(&self) -> io::Result<()> {
+        fs::write(self.folder.join("begun"), b"")
+    }
+
+    pub(super) fn is_begun(&self) -> bool {
+        self.folder.join("begun").exists()
+    }
+
     pub(super) fn is_given(&self) -> bool {
         self.folder.join("given").exists()
     }

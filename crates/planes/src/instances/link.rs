@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::fs::{File, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -15,10 +15,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::metadata::Service;
+use crate::origins::Origins;
 
 /// Names of the sockets.
 pub(super) const CONTROL: &str = "control";
@@ -94,16 +95,22 @@ pub(super) async fn serve_metadata(listener: UnixListener, service: Arc<Service>
 }
 
 /// Passes an instance's connections on to the server, until it is dropped.
-pub(super) async fn serve_endpoint(listener: UnixListener, server: SocketAddr, service: Arc<Service>) {
+pub(super) async fn serve_endpoint(
+    listener: UnixListener,
+    server: SocketAddr,
+    (origins, origin): (Origins, IpAddr),
+    service: Arc<Service>,
+) {
     let places = Arc::new(Semaphore::new(ENDPOINT_CONNECTIONS_MAX));
     loop {
         let Some((mut stream, place)) = accept(&listener, &places).await else {
             return;
         };
         let ended = service.ended();
+        let origins = origins.clone();
         tokio::spawn(async move {
             let pass = async {
-                let mut server = TcpStream::connect(server).await?;
+                let (mut server, _lent) = origins.connect(server, origin).await?;
                 server.set_nodelay(true)?;
                 copy_bidirectional(&mut stream, &mut server).await
             };

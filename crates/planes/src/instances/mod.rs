@@ -33,6 +33,7 @@ use wire::Timestamp;
 pub use self::agent::run as run_agent;
 use self::runner::Runner;
 use crate::functions::Endpoint;
+use crate::origins::Origins;
 
 /// What runs as the first process of an instance: a program that calls [`run_agent`].
 #[derive(Clone, Debug)]
@@ -59,6 +60,12 @@ impl Machines {
         self.0.serve_at(endpoint);
     }
 
+    /// Whose the connections to this Ringwork are that instances make.
+    #[must_use]
+    pub fn origins(&self) -> Origins {
+        self.0.origins.clone()
+    }
+
     /// Ends what runs in all instances, in an orderly way as far as there is time. The disks stay.
     pub async fn stop(&self) {
         self.0.stop().await;
@@ -80,6 +87,10 @@ impl Instances for Machines {
 
     fn update(&self, instance: &InstanceRef, metadata: Metadata) {
         self.0.update(instance, metadata);
+    }
+
+    fn settled(&self, instance: &InstanceRef) {
+        self.0.settled(instance);
     }
 
     fn forget(&self, instance_id: &str) {

@@ -23,6 +23,7 @@ use super::view::View;
 use super::{Agent, disk};
 use crate::functions::Endpoint;
 use crate::jail::{self, family, users};
+use crate::origins::Origins;
 
 /// Instances that run at a time.
 const RUNNING_MAX: usize = 64;
@@ -37,6 +38,7 @@ pub(super) struct Runner {
     agent: Agent,
     view: OnceLock<Result<View, String>>,
     pub(super) endpoint: Mutex<Option<Endpoint>>,
+    pub(super) origins: Origins,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
     stopping: Mutex<bool>,
@@ -71,6 +73,7 @@ impl Runner {
             agent,
             view: OnceLock::new(),
             endpoint: Mutex::default(),
+            origins: Origins::default(),
             attendant: OnceLock::new(),
             machines: Mutex::new(machines),
             stopping: Mutex::new(false),
@@ -94,9 +97,7 @@ impl Runner {
         let found = self
             .view
             .get_or_init(|| View::found(&self.folder, self.agent.clone()));
-        found
-            .as_ref()
-            .map_err(|lacking| format!("Instances cannot be run on this host: {lacking}."))
+        found.as_ref().map_err(|lacking| format!("{lacking}."))
     }
 
     pub(super) fn lacks(&self) -> Option<String> {
@@ -128,6 +129,13 @@ impl Runner {
             }
             remove(&machine).await
         });
+    }
+
+    pub(super) fn settled(&self, instance: &InstanceRef) {
+        let Some(machine) = self.known(&instance.instance_id) else {
+            return;
+        };
+        tokio::spawn(async move { remove_if_given(&machine).await });
     }
 
     fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
@@ -194,7 +202,10 @@ impl Runner {
             disk: None,
             ..launch.clone()
         });
-        *turn = Some(self.boot(&machine, &launch, launch.first).await?);
+        // Only once for a disk, though the task may be done again after a crash.
+        let first = launch.first && !machine.places.is_begun();
+        *turn = Some(self.boot(&machine, &launch, first).await?);
+        machine.places.set_begun().map_err(|error| disk::failed(&error))?;
         Ok(Done::Well)
     }
 
@@ -203,23 +214,19 @@ impl Runner {
         let failed = |error: io::Error| disk::failed(&error);
         let view = self.view().map_err(unable)?;
         let places = &machine.places;
-        let kept = launch.resume && places.owner().is_some();
-        if kept {
-            return places
-                .set_given(false)
-                .and_then(|()| places.make(machine.user))
-                .map_err(failed);
+        // What was never given to anybody is all that there is of it, `launch.resume` or not.
+        if places.owner().is_some() && !places.is_given() {
+            return Ok(());
         }
         remove(machine).await.map_err(failed)?;
         places.make(machine.user).map_err(failed)?;
         let Some(tar) = launch.disk.as_ref().filter(|tar| !tar.is_empty()) else {
             return Ok(());
         };
-        let filled = disk::fill(view, places, machine.user, tar).await;
-        if filled.is_err() {
-            let _ = remove(machine).await;
-        }
-        filled
+        // Until it is whole, it is not what there is of it.
+        places.set_given(true).map_err(failed)?;
+        disk::fill(view, places, machine.user, tar).await?;
+        places.set_given(false).map_err(failed)
     }
 
     /// The instance, if it has a disk here.
@@ -351,10 +358,14 @@ async fn remove(machine: &Machine) -> io::Result<()> {
 fn remove_given(machine: Arc<Machine>) {
     tokio::spawn(async move {
         sleep(GIVEN_KEPT).await;
-        let turn = machine.turn.lock().await;
-        if turn.is_none() && machine.places.is_given() {
-            let _ = remove(&machine).await;
-        }
-        drop(turn);
+        remove_if_given(&machine).await;
     });
+}
+
+async fn remove_if_given(machine: &Machine) {
+    let turn = machine.turn.lock().await;
+    if turn.is_none() && machine.places.is_given() {
+        let _ = remove(machine).await;
+    }
+    drop(turn);
 }

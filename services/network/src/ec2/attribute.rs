@@ -65,7 +65,10 @@ impl Change {
             ("Ramdisk", input.ramdisk.is_some()),
             (
                 "BlockDeviceMapping",
-                input.block_device_mappings.as_ref().is_some_and(|list| !list.is_empty()),
+                input
+                    .block_device_mappings
+                    .as_ref()
+                    .is_some_and(|list| !list.is_empty()),
             ),
         ] {
             expect_none(parameter, given)?;
@@ -88,7 +91,11 @@ impl Change {
             launch::size_fits(&value.0)?;
             changes.push(Self::UserData(value.0));
         }
-        if let Some(value) = input.disable_api_termination.as_ref().and_then(|given| given.value) {
+        if let Some(value) = input
+            .disable_api_termination
+            .as_ref()
+            .and_then(|given| given.value)
+        {
             changes.push(Self::DisableApiTermination(value));
         }
         if let Some(value) = input.disable_api_stop.as_ref().and_then(|given| given.value) {
@@ -129,7 +136,11 @@ impl Change {
             Self::DisableApiStop(on) => instance.disable_api_stop = on,
             Self::ShutdownBehavior(text) => {
                 let behavior = model::ShutdownBehavior::parse(&text).ok_or_else(|| {
-                    invalid_value(&text, "instanceInitiatedShutdownBehavior", "It must be stop or terminate.")
+                    invalid_value(
+                        &text,
+                        "instanceInitiatedShutdownBehavior",
+                        "It must be stop or terminate.",
+                    )
                 })?;
                 instance.terminates_on_shutdown = behavior == model::ShutdownBehavior::Terminate;
             }
@@ -153,9 +164,13 @@ impl Operation for ModifyInstanceAttribute {
     }
 
     fn conditions(input: &Self::Input, context: &mut Context) {
-        let text = |given: &Option<model::AttributeValue>| given.as_ref().and_then(|given| given.value.clone());
+        let text =
+            |given: &Option<model::AttributeValue>| given.as_ref().and_then(|given| given.value.clone());
         let flag = |given: &Option<model::AttributeBooleanValue>| {
-            given.as_ref().and_then(|given| given.value).map(|value| value.to_string())
+            given
+                .as_ref()
+                .and_then(|given| given.value)
+                .map(|value| value.to_string())
         };
         let user_data = input.user_data.as_ref().map(|_| String::new());
         let mut names = Vec::new();
@@ -240,7 +255,9 @@ impl Operation for DescribeInstanceAttribute {
                     value: clear.map(|clear| STANDARD.encode(clear.expose())),
                 });
             }
-            Name::DisableApiTermination => shown.disable_api_termination = flag(target.disable_api_termination),
+            Name::DisableApiTermination => {
+                shown.disable_api_termination = flag(target.disable_api_termination)
+            }
             Name::DisableApiStop => shown.disable_api_stop = flag(target.disable_api_stop),
             Name::InstanceInitiatedShutdownBehavior => {
                 let behavior = if target.terminates_on_shutdown {

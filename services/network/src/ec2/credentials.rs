@@ -65,7 +65,11 @@ pub fn profile(call: &mut Call<'_>, run: &InstanceRef, delivery: Delivery) -> Re
         return Ok(None);
     };
     let alive = matches!(instance.state, State::Pending | State::Running | State::Stopping);
-    let Some(held) = instance.profile.as_ref().filter(|_| alive && instance.boot == run.boot) else {
+    let Some(held) = instance
+        .profile
+        .as_ref()
+        .filter(|_| alive && instance.boot == run.boot)
+    else {
         return Ok(None);
     };
     let (directory, account) = (call.directory(), call.account().to_owned());
@@ -73,7 +77,10 @@ pub fn profile(call: &mut Call<'_>, run: &InstanceRef, delivery: Delivery) -> Re
     let Some(known) = known.filter(|known| known.id == held.profile_id) else {
         let unissued = Unissued {
             code: "InstanceProfileNotFound",
-            message: format!("Instance Profile {} cannot be found. Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.", held.profile_arn),
+            message: format!(
+                "Instance Profile {} cannot be found. Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html.",
+                held.profile_arn
+            ),
         };
         return Ok(Some(answer(held, None, call.now.0, Err(unissued))));
     };
@@ -149,12 +156,7 @@ fn refusal(role: &str) -> Unissued {
 }
 
 /// Assumes the role as EC2, in the instance's name; `None` if the role does not let it.
-fn assume(
-    call: &mut Call<'_>,
-    instance: &Instance,
-    role: &str,
-    delivery: Delivery,
-) -> Result<Option<Clear>> {
+fn assume(call: &mut Call<'_>, instance: &Instance, role: &str, delivery: Delivery) -> Result<Option<Clear>> {
     let input = Document::Structure(vec![
         ("RoleArn", Document::String(role.to_owned())),
         ("RoleSessionName", Document::String(instance.id.clone())),
@@ -164,7 +166,10 @@ fn assume(
     let borne = vec![
         one("ec2:RoleDelivery", delivery.as_str().to_owned()),
         one("ec2:SourceInstanceARN", instance.arn()),
-        one("aws:Ec2InstanceSourcePrivateIPv4", instance.private_ip.to_string()),
+        one(
+            "aws:Ec2InstanceSourcePrivateIPv4",
+            instance.private_ip.to_string(),
+        ),
     ];
     let answer = match call.invoke_for_session(PRINCIPAL, borne, "sts", "AssumeRole", input) {
         Ok(answer) => answer,
@@ -206,7 +211,10 @@ fn refused(fault: &Fault) -> bool {
 impl Clear {
     fn text(&self) -> Zeroizing<String> {
         let (secret, token) = (&*self.secret_access_key, &*self.session_token);
-        Zeroizing::new(format!("{}\n{secret}\n{token}\n{}", self.access_key_id, self.expiration))
+        Zeroizing::new(format!(
+            "{}\n{secret}\n{token}\n{}",
+            self.access_key_id, self.expiration
+        ))
     }
 
     fn of_text(text: &str) -> Option<Self> {

@@ -40,18 +40,23 @@ const OF_IMAGES: Options = Options {
 
 fn of(look: &mut Look<'_>) -> Result<Defaults> {
     let key = (look.account().to_owned(), look.region().to_owned());
-    Ok(look.get(&DEFAULTS, &key)?.map_or_else(Defaults::default, |held| (*held).clone()))
+    Ok(look
+        .get(&DEFAULTS, &key)?
+        .map_or_else(Defaults::default, |held| (*held).clone()))
 }
 
 /// A hop limit that may be.
 pub(super) fn hops(asked: i32) -> Result<u8> {
-    u8::try_from(asked).ok().filter(|hops| (1..=64).contains(hops)).ok_or_else(|| {
-        invalid_value(
-            &asked.to_string(),
-            "HttpPutResponseHopLimit",
-            "The hop limit must be between 1 and 64.",
-        )
-    })
+    u8::try_from(asked)
+        .ok()
+        .filter(|hops| (1..=64).contains(hops))
+        .ok_or_else(|| {
+            invalid_value(
+                &asked.to_string(),
+                "HttpPutResponseHopLimit",
+                "The hop limit must be between 1 and 64.",
+            )
+        })
 }
 
 /// Refuses IMDSv1 where the account enforces IMDSv2.
@@ -77,7 +82,9 @@ pub(super) fn at_launch(
         "MetadataOptions.HttpProtocolIpv6",
         asked.http_protocol_ipv6 == Some(model::InstanceMetadataProtocolState::Enabled),
     )?;
-    let tokens = asked.http_tokens.map(|tokens| tokens == model::HttpTokensState::Required);
+    let tokens = asked
+        .http_tokens
+        .map(|tokens| tokens == model::HttpTokensState::Required);
     let enabled = asked
         .http_endpoint
         .map(|endpoint| endpoint == model::InstanceMetadataEndpointState::Enabled);
@@ -173,16 +180,24 @@ impl Operation for ModifyInstanceMetadataDefaults {
     fn conditions(input: &Self::Input, context: &mut Context) {
         let hops = input.http_put_response_hop_limit.map(|hops| hops.to_string());
         for (attribute, value) in [
-            ("HttpTokens", input.http_tokens.map(|value| value.as_str().to_owned())),
+            (
+                "HttpTokens",
+                input.http_tokens.map(|value| value.as_str().to_owned()),
+            ),
             (
                 "HttpTokensEnforced",
                 input.http_tokens_enforced.map(|value| value.as_str().to_owned()),
             ),
-            ("HttpEndpoint", input.http_endpoint.map(|value| value.as_str().to_owned())),
+            (
+                "HttpEndpoint",
+                input.http_endpoint.map(|value| value.as_str().to_owned()),
+            ),
             ("HttpPutResponseHopLimit", hops),
             (
                 "InstanceMetadataTags",
-                input.instance_metadata_tags.map(|value| value.as_str().to_owned()),
+                input
+                    .instance_metadata_tags
+                    .map(|value| value.as_str().to_owned()),
             ),
         ] {
             if let Some(value) = value {

@@ -9,13 +9,13 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use std::sync::Arc;
 use wire::Timestamp;
 
+use super::fault;
 use super::filter::{self, Filters, Values};
 use super::instance::{self, Instance};
 use super::launch::reservation;
 use super::naming::is_id;
 use super::page;
 use super::place::{self, RegionScope};
-use super::fault;
 
 /// Lists instances.
 pub struct DescribeInstances;
@@ -47,7 +47,10 @@ impl Operation for DescribeInstances {
             by_id: !ids.is_empty(),
         };
         let placed = found.into_iter().map(|instance| {
-            let place = format!("{}\n{:08}\n{}", instance.reservation, instance.launch_index, instance.id);
+            let place = format!(
+                "{}\n{:08}\n{}",
+                instance.reservation, instance.launch_index, instance.id
+            );
             (place, instance)
         });
         let mut placed: Vec<_> = placed.collect();
@@ -57,7 +60,11 @@ impl Operation for DescribeInstances {
         for instance in instances {
             let instance = (*instance).clone();
             match reservations.last_mut() {
-                Some(last) if last.first().is_some_and(|first| first.reservation == instance.reservation) => {
+                Some(last)
+                    if last
+                        .first()
+                        .is_some_and(|first| first.reservation == instance.reservation) =>
+                {
                     last.push(instance);
                 }
                 _ => reservations.push(vec![instance]),
@@ -65,7 +72,12 @@ impl Operation for DescribeInstances {
         }
         Ok(model::DescribeInstancesResult {
             next_token,
-            reservations: Some(reservations.iter().map(|instances| reservation(instances)).collect()),
+            reservations: Some(
+                reservations
+                    .iter()
+                    .map(|instances| reservation(instances))
+                    .collect(),
+            ),
         })
     }
 }
@@ -127,14 +139,18 @@ pub(super) fn value(instance: &Instance, name: &str) -> Values {
         "key-name" => maybe(instance.key.as_ref().map(|(name, _)| name.clone())),
         "launch-index" => one(&instance.launch_index.to_string()),
         "launch-time" => one(&Timestamp(instance.launched).iso8601().replace('Z', ".000Z")),
-        "metadata-options.http-endpoint" => {
-            one(if instance.options.enabled { "enabled" } else { "disabled" })
-        }
+        "metadata-options.http-endpoint" => one(if instance.options.enabled {
+            "enabled"
+        } else {
+            "disabled"
+        }),
         "metadata-options.http-put-response-hop-limit" => one(&instance.options.hop_limit.to_string()),
         "metadata-options.http-tokens" => one(instance.options.tokens().as_str()),
-        "metadata-options.instance-metadata-tags" => {
-            one(if instance.options.tags { "enabled" } else { "disabled" })
-        }
+        "metadata-options.instance-metadata-tags" => one(if instance.options.tags {
+            "enabled"
+        } else {
+            "disabled"
+        }),
         "monitoring-state" => one("disabled"),
         "owner-id" => one(&instance.account),
         "private-dns-name" => one(&instance.private_dns()),
@@ -147,10 +163,23 @@ pub(super) fn value(instance: &Instance, name: &str) -> Values {
         "tenancy" => one("default"),
         "virtualization-type" => one("hvm"),
         // No instance here has any of these.
-        "group-id" | "group-name" | "host-id" | "instance-lifecycle" | "instance.group-id"
-        | "instance.group-name" | "ip-address" | "kernel-id" | "outpost-arn" | "placement-group-name"
-        | "platform" | "product-code" | "ramdisk-id" | "requester-id" | "spot-instance-request-id"
-        | "subnet-id" | "vpc-id" => Some(Vec::new()),
+        "group-id"
+        | "group-name"
+        | "host-id"
+        | "instance-lifecycle"
+        | "instance.group-id"
+        | "instance.group-name"
+        | "ip-address"
+        | "kernel-id"
+        | "outpost-arn"
+        | "placement-group-name"
+        | "platform"
+        | "product-code"
+        | "ramdisk-id"
+        | "requester-id"
+        | "spot-instance-request-id"
+        | "subnet-id"
+        | "vpc-id" => Some(Vec::new()),
         other if other.starts_with("network-interface.") || other.starts_with("block-device-mapping.") => {
             Some(Vec::new())
         }

@@ -29,7 +29,9 @@ impl Filters {
             let name = name.ok_or_else(|| missing("Filter.1.Name"))?;
             let values = filter.values.unwrap_or_default();
             if values.is_empty() {
-                return Err(invalid(format!("The filter '{name}' is invalid: it has no value")));
+                return Err(invalid(format!(
+                    "The filter '{name}' is invalid: it has no value"
+                )));
             }
             filters.push((name, values));
         }

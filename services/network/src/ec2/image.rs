@@ -90,7 +90,8 @@ store::record!(Image, 1);
 /// By region and id: images may be shared with other accounts.
 pub static IMAGES: Table<(String, String), Image> = Table::new(0x0404, "ec2.images");
 /// Names in use, by account, region and name; each with its image.
-pub static NAMES: Table<(String, String, String), super::instance::Held> = Table::new(0x0405, "ec2.image_names");
+pub static NAMES: Table<(String, String, String), super::instance::Held> =
+    Table::new(0x0405, "ec2.image_names");
 
 /// The built-in image of a region.
 pub(super) fn built_in(region: &str) -> Image {
@@ -161,13 +162,20 @@ impl Image {
             public: Some(self.permissions.all),
             root_device_type: Some(model::DeviceType::Ebs),
             source_image_id: self.source_image.clone().filter(|_| own),
-            source_image_region: self.source_image.as_ref().filter(|_| own).map(|_| self.region.clone()),
+            source_image_region: self
+                .source_image
+                .as_ref()
+                .filter(|_| own)
+                .map(|_| self.region.clone()),
             source_instance_id: self.source_instance.clone().filter(|_| own),
             state: Some(self.state.shown()),
-            state_reason: self.state_reason.as_ref().map(|(code, message)| model::StateReason {
-                code: Some(code.clone()),
-                message: Some(message.clone()),
-            }),
+            state_reason: self
+                .state_reason
+                .as_ref()
+                .map(|(code, message)| model::StateReason {
+                    code: Some(code.clone()),
+                    message: Some(message.clone()),
+                }),
             tags: tag::shown(&self.tags).filter(|_| own),
             usage_operation: Some("RunInstances".to_owned()),
             virtualization_type: Some(model::VirtualizationType::Hvm),
@@ -191,7 +199,10 @@ impl Image {
         let last = |arn: &String| arn.rsplit('/').next().unwrap_or_default().to_owned();
         let organization = allowed.organizations.iter().any(|arn| last(arn) == place.id);
         let units: Vec<&str> = place.path.split('/').collect();
-        let unit = allowed.units.iter().any(|arn| units.contains(&last(arn).as_str()));
+        let unit = allowed
+            .units
+            .iter()
+            .any(|arn| units.contains(&last(arn).as_str()));
         Ok(organization || unit)
     }
 
@@ -200,7 +211,10 @@ impl Image {
         context.insert("ec2:Region", self.region.clone());
         context.insert("ec2:ImageID", self.id.clone());
         context.insert("ec2:ImageType", "machine");
-        context.insert("ec2:Owner", self.owner_alias().unwrap_or_else(|| self.owner.clone()));
+        context.insert(
+            "ec2:Owner",
+            self.owner_alias().unwrap_or_else(|| self.owner.clone()),
+        );
         context.insert("ec2:Public", self.permissions.all.to_string());
         context.insert("ec2:RootDeviceType", "ebs");
         tag::resource_conditions(&self.tags, context);
@@ -410,7 +424,10 @@ impl Operation for DeregisterImage {
         if image.owner != call.account() {
             return Err(not_owner(&image.id));
         }
-        fault::expect_none("DeleteAssociatedSnapshots", input.delete_associated_snapshots == Some(true))?;
+        fault::expect_none(
+            "DeleteAssociatedSnapshots",
+            input.delete_associated_snapshots == Some(true),
+        )?;
         fault::dry_run(input.dry_run)?;
         if image.state == State::Pending {
             return Err(invalid("The image is pending and cannot be deregistered"));

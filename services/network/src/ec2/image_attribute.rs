@@ -98,7 +98,10 @@ fn changes(input: &model::ModifyImageAttributeRequest) -> Result<Vec<(Grantee, b
         &input.organization_arns,
         &input.organizational_unit_arns,
     ];
-    if listed.iter().any(|list| list.as_ref().is_some_and(|list| !list.is_empty())) {
+    if listed
+        .iter()
+        .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
+    {
         let Some(operation) = input.operation_type else {
             return Err(missing("OperationType"));
         };
@@ -142,7 +145,8 @@ impl Operation for ModifyImageAttribute {
             context.insert("ec2:Attribute/Description", value);
             names.push("Description");
         }
-        let permission = input.launch_permission.is_some() || input.attribute.as_deref() == Some("launchPermission");
+        let permission =
+            input.launch_permission.is_some() || input.attribute.as_deref() == Some("launchPermission");
         if permission || input.operation_type.is_some() {
             names.push("LaunchPermission");
         }
@@ -158,7 +162,10 @@ impl Operation for ModifyImageAttribute {
         if image.owner != call.account() {
             return Err(image::not_owner(&image.id));
         }
-        let codes = input.product_codes.as_ref().is_some_and(|codes| !codes.is_empty());
+        let codes = input
+            .product_codes
+            .as_ref()
+            .is_some_and(|codes| !codes.is_empty());
         expect_none("ProductCodes", codes)?;
         expect_none("ImdsSupport", input.imds_support.is_some())?;
         let changes = changes(&input)?;
@@ -255,15 +262,22 @@ fn listed(permissions: &Permissions) -> Vec<model::LaunchPermission> {
         user_id: Some(id.clone()),
         ..model::LaunchPermission::default()
     });
-    let organizations = permissions.organizations.iter().map(|arn| model::LaunchPermission {
-        organization_arn: Some(arn.clone()),
-        ..model::LaunchPermission::default()
-    });
+    let organizations = permissions
+        .organizations
+        .iter()
+        .map(|arn| model::LaunchPermission {
+            organization_arn: Some(arn.clone()),
+            ..model::LaunchPermission::default()
+        });
     let units = permissions.units.iter().map(|arn| model::LaunchPermission {
         organizational_unit_arn: Some(arn.clone()),
         ..model::LaunchPermission::default()
     });
-    all.into_iter().chain(users).chain(organizations).chain(units).collect()
+    all.into_iter()
+        .chain(users)
+        .chain(organizations)
+        .chain(units)
+        .collect()
 }
 
 /// Takes all launch permissions away.

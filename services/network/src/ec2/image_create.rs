@@ -72,7 +72,10 @@ impl Operation for CreateImage {
         let arn = new.arn();
         call.authorize(Self::ACCESS, Found::Here(new), Context::new())?;
         tag::at_creation(call, "CreateImage", &arn, &tags)?;
-        let mapped = input.block_device_mappings.as_ref().is_some_and(|list| !list.is_empty());
+        let mapped = input
+            .block_device_mappings
+            .as_ref()
+            .is_some_and(|list| !list.is_empty());
         expect_none("BlockDeviceMappings", mapped)?;
         expect_none("BootModeOverride", input.boot_mode_override.is_some())?;
         expect_none(
@@ -84,7 +87,11 @@ impl Operation for CreateImage {
         if !matches!(instance.state, State::Running | State::Stopped) {
             return Err(wrong_state(&instance.id, "imaged"));
         }
-        let name = (instance.account.clone(), instance.region.clone(), input.name.clone());
+        let name = (
+            instance.account.clone(),
+            instance.region.clone(),
+            input.name.clone(),
+        );
         if let Some(taken) = call.get(&NAMES, &name)? {
             return Err(Fault::plain(
                 "InvalidAMIName.Duplicate",
@@ -150,7 +157,13 @@ fn check_name(name: &str) -> Result<()> {
 
 /// Reads the disk of a running instance.
 pub(super) fn run(call: &mut Call<'_>, payload: &Value) -> Result<()> {
-    let text = |name: &str| payload.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        payload
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let key = (call.region().to_owned(), text("image"));
     let Some(image) = call.get(&IMAGES, &key)? else {
         return Ok(());
@@ -169,7 +182,9 @@ pub(super) fn run(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let run = instance.run();
     let outcome = call.instance("snapshot", |_| Ok(Task::Snapshot { instance: run, still }))?;
     let Outcome::Instance(outturn) = &*outcome else {
-        return Err(Fault::internal("an instance was asked for, and something else was done"));
+        return Err(Fault::internal(
+            "an instance was asked for, and something else was done",
+        ));
     };
     match outturn {
         Ok(Done::Disk(bytes)) => {

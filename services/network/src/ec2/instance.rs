@@ -254,9 +254,7 @@ impl Instance {
             }),
             client_token: Some(self.client_token.clone().unwrap_or_default()),
             ebs_optimized: Some(false),
-            enclave_options: Some(model::EnclaveOptions {
-                enabled: Some(false),
-            }),
+            enclave_options: Some(model::EnclaveOptions { enabled: Some(false) }),
             hibernation_options: Some(model::HibernationOptions {
                 configured: Some(false),
             }),
@@ -338,7 +336,12 @@ pub fn find(look: &mut Look<'_>, id: &str) -> Result<Option<Arc<Instance>>> {
 /// The instances of the account and region.
 pub(super) fn all(look: &mut Look<'_>) -> Result<Vec<Arc<Instance>>> {
     let prefix = (look.account().to_owned(), look.region().to_owned());
-    let rows = look.range(&INSTANCES, &(prefix.0.as_str(), prefix.1.as_str()), None, usize::MAX)?;
+    let rows = look.range(
+        &INSTANCES,
+        &(prefix.0.as_str(), prefix.1.as_str()),
+        None,
+        usize::MAX,
+    )?;
     Ok(rows.into_iter().map(|(_, instance)| instance).collect())
 }
 
@@ -349,7 +352,9 @@ pub(super) fn named(look: &mut Look<'_>, id: &str) -> Result<Found<Instance>> {
     }
     let found = find(look, id)?.map(|instance| (*instance).clone());
     let arn = naming::arn(look.region(), look.account(), "instance", id);
-    Ok(Found::or_absent(found, || (arn, fault::no_instances(&[id.to_owned()]))))
+    Ok(Found::or_absent(found, || {
+        (arn, fault::no_instances(&[id.to_owned()]))
+    }))
 }
 
 /// The first of the instances that a request names. If any of them is not there, the whole request fails for it.
@@ -378,7 +383,10 @@ pub(super) fn others(
         }
         match named(call, id)? {
             Found::Here(instance) => {
-                all.push(call.authorize(access, Found::Here(instance), Context::new())?.into_inner());
+                all.push(
+                    call.authorize(access, Found::Here(instance), Context::new())?
+                        .into_inner(),
+                );
             }
             Found::Absent { arn, .. } => {
                 let owner = call.account().to_owned();

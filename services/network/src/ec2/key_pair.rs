@@ -143,7 +143,11 @@ impl NewPair {
     fn expect_free(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
         tag::at_creation(call, action, &self.arn(), &self.tags)?;
         if find(call, &self.name)?.is_some() {
-            return Err(Fault::plain("InvalidKeyPair.Duplicate", 400, "The keypair already exists"));
+            return Err(Fault::plain(
+                "InvalidKeyPair.Duplicate",
+                400,
+                "The keypair already exists",
+            ));
         }
         if all(call)?.len() >= PAIRS_MAX {
             return Err(Fault::plain(
@@ -178,7 +182,11 @@ const fn spelled(kind: SshKind) -> model::KeyType {
 }
 
 fn find(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<KeyPair>>> {
-    let key = (look.account().to_owned(), look.region().to_owned(), name.to_owned());
+    let key = (
+        look.account().to_owned(),
+        look.region().to_owned(),
+        name.to_owned(),
+    );
     look.get(&KEY_PAIRS, &key)
 }
 
@@ -191,7 +199,12 @@ pub(super) fn expect(look: &mut Look<'_>, name: &str) -> Result<KeyPair> {
 /// The key pairs of the account and region.
 pub(super) fn all(look: &mut Look<'_>) -> Result<Vec<Arc<KeyPair>>> {
     let prefix = (look.account().to_owned(), look.region().to_owned());
-    let rows = look.range(&KEY_PAIRS, &(prefix.0.as_str(), prefix.1.as_str()), None, usize::MAX)?;
+    let rows = look.range(
+        &KEY_PAIRS,
+        &(prefix.0.as_str(), prefix.1.as_str()),
+        None,
+        usize::MAX,
+    )?;
     Ok(rows.into_iter().map(|(_, pair)| pair).collect())
 }
 
@@ -212,7 +225,12 @@ impl Operation for CreateKeyPair {
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<NewPair>> {
         let kind = input.key_type.unwrap_or(model::KeyType::Rsa).as_str().to_owned();
-        NewPair::of(look, &input.key_name, Some(kind), input.tag_specifications.as_ref())
+        NewPair::of(
+            look,
+            &input.key_name,
+            Some(kind),
+            input.tag_specifications.as_ref(),
+        )
     }
 
     fn handle(call: &mut Call<'_>, target: Authorized<NewPair>, input: Self::Input) -> Result<Self::Output> {
@@ -257,7 +275,11 @@ impl Operation for ImportKeyPair {
         let new = target.into_inner();
         let text = std::str::from_utf8(&input.public_key_material.0).unwrap_or_default();
         let read = SshImported::read(text).map_err(|_| {
-            Fault::plain("InvalidKey.Format", 400, "Key is not in valid OpenSSH public key format")
+            Fault::plain(
+                "InvalidKey.Format",
+                400,
+                "Key is not in valid OpenSSH public key format",
+            )
         })?;
         new.expect_free(call, "ImportKeyPair")?;
         fault::dry_run(input.dry_run)?;
@@ -370,7 +392,10 @@ impl Operation for DescribeKeyPairs {
         let names = input.key_names.unwrap_or_default();
         let ids = input.key_pair_ids.unwrap_or_default();
         let all = all(call)?;
-        if let Some(missing) = names.iter().find(|name| !all.iter().any(|pair| pair.name == **name)) {
+        if let Some(missing) = names
+            .iter()
+            .find(|name| !all.iter().any(|pair| pair.name == **name))
+        {
             return Err(no_key_pair(missing));
         }
         if let Some(missing) = ids.iter().find(|id| !all.iter().any(|pair| pair.id == **id)) {
@@ -382,7 +407,8 @@ impl Operation for DescribeKeyPairs {
         }
         let mut key_pairs = Vec::new();
         for pair in all {
-            let named = names.is_empty() && ids.is_empty() || names.contains(&pair.name) || ids.contains(&pair.id);
+            let named =
+                names.is_empty() && ids.is_empty() || names.contains(&pair.name) || ids.contains(&pair.id);
             let passes = filters.pass(|name| match name {
                 "fingerprint" => Some(vec![pair.fingerprint.clone()]),
                 "key-name" => Some(vec![pair.name.clone()]),

@@ -9,12 +9,12 @@ use std::net::Ipv4Addr;
 use api::ec2 as model;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crypto::digest::Sha256;
 use pipeline::instances::USER_DATA_BYTES_MAX;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
 use serde::{Deserialize, Serialize};
 use store::Table;
-use crypto::digest::Sha256;
 use wire::{Document, Fault, IntoDocument as _};
 
 use super::defaults;
@@ -81,13 +81,21 @@ impl Operation for RunInstances {
         tag::at_creation(call, "RunInstances", &arn, &plan.tags)?;
         fault::dry_run(input.dry_run)?;
         if let Some(token) = input.client_token.as_deref().filter(|token| !token.is_empty()) {
-            let key = (call.account().to_owned(), call.region().to_owned(), token.to_owned());
+            let key = (
+                call.account().to_owned(),
+                call.region().to_owned(),
+                token.to_owned(),
+            );
             if let Some(launched) = call.get(&TOKENS, &key)? {
                 return again(call, &launched, &digest);
             }
         }
         if let Some(what) = call.instances()?.lacks() {
-            return Err(Fault::plain("Unsupported", 400, format!("This host cannot run instances: {what}")));
+            return Err(Fault::plain(
+                "Unsupported",
+                400,
+                format!("This host cannot run instances: {what}"),
+            ));
         }
         let count = plan.count(call, &input)?;
         plan.launch(call, image, count, digest, input.client_token)
@@ -319,7 +327,9 @@ impl Plan {
             ));
         }
         if self.private_ip.is_some() && most > 1 {
-            return Err(combination("A private IP address can be given to one instance only"));
+            return Err(combination(
+                "A private IP address can be given to one instance only",
+            ));
         }
         let most = most.min(COUNT_MAX);
         let used: u32 = super::instance::all(call)?
@@ -406,7 +416,7 @@ impl Plan {
             None => None,
             Some(profile) => Some(Association::new(call, profile)?),
         };
-        let digits = crypto::random::hex(call.random(), 10).map_err(Fault::internal)?;
+        let digits = crypto::random::hex(call.random(), 5).map_err(Fault::internal)?;
         let mac: Vec<&str> = (0..5).filter_map(|at| digits.get(at * 2..at * 2 + 2)).collect();
         Ok(Instance {
             account,
@@ -462,7 +472,11 @@ pub(super) fn user_data(text: &str) -> Result<Vec<u8>> {
     // Clients wrap lines at will.
     let packed: String = text.split_ascii_whitespace().collect();
     let bytes = STANDARD.decode(packed).map_err(|_| {
-        Fault::plain("InvalidUserData.Malformed", 400, "Invalid BASE64 encoding of user data.")
+        Fault::plain(
+            "InvalidUserData.Malformed",
+            400,
+            "Invalid BASE64 encoding of user data.",
+        )
     })?;
     size_fits(&bytes)?;
     Ok(bytes)
@@ -471,7 +485,9 @@ pub(super) fn user_data(text: &str) -> Result<Vec<u8>> {
 /// Refuses user data that is too large.
 pub(super) fn size_fits(bytes: &[u8]) -> Result<()> {
     if bytes.len() > USER_DATA_BYTES_MAX {
-        return Err(invalid(format!("User data is limited to {USER_DATA_BYTES_MAX} bytes")));
+        return Err(invalid(format!(
+            "User data is limited to {USER_DATA_BYTES_MAX} bytes"
+        )));
     }
     Ok(())
 }
@@ -506,7 +522,11 @@ fn free_address(call: &mut Call<'_>, zone: &str) -> Result<Ipv4Addr> {
 }
 
 fn is_free(call: &mut Call<'_>, address: Ipv4Addr) -> Result<bool> {
-    let key = (call.account().to_owned(), call.region().to_owned(), address.to_string());
+    let key = (
+        call.account().to_owned(),
+        call.region().to_owned(),
+        address.to_string(),
+    );
     Ok(call.get(&ADDRESSES, &key)?.is_none())
 }
 
@@ -519,7 +539,9 @@ fn address(call: &mut Call<'_>, zone: &str, text: &str) -> Result<Ipv4Addr> {
     let [a, b, c, d] = address.octets();
     let kept = (c == begin && d < 4) || (c == begin + 15 && d == 255);
     if (a, b) != (172, 31) || !(begin..begin + 16).contains(&c) || kept {
-        return Err(invalid(format!("Address {address} does not fall within the zone's address range")));
+        return Err(invalid(format!(
+            "Address {address} does not fall within the zone's address range"
+        )));
     }
     if !is_free(call, address)? {
         return Err(Fault::plain(
@@ -544,7 +566,11 @@ fn credit(of: &Type, asked: &str) -> Result<()> {
         "standard" => Err(unsupported(
             "The CPU credit option standard is not supported by this version of Ringwork, which counts no credits.",
         )),
-        other => Err(invalid_value(other, "cpuCredits", "It must be standard or unlimited.")),
+        other => Err(invalid_value(
+            other,
+            "cpuCredits",
+            "It must be standard or unlimited.",
+        )),
     }
 }
 
@@ -558,7 +584,10 @@ fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
     let reserved = input.capacity_reservation_specification.as_ref();
     let dns = input.private_dns_name_options.as_ref();
     let market = input.instance_market_options.as_ref();
-    let recovery = input.maintenance_options.as_ref().and_then(|options| options.auto_recovery);
+    let recovery = input
+        .maintenance_options
+        .as_ref()
+        .and_then(|options| options.auto_recovery);
     for (parameter, given) in [
         ("AdditionalInfo", input.additional_info.is_some()),
         ("BlockDeviceMappings", any(&input.block_device_mappings)),
@@ -569,18 +598,33 @@ fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
         ("CpuOptions", input.cpu_options.is_some()),
         ("EbsOptimized", on(input.ebs_optimized)),
         ("ElasticGpuSpecification", any(&input.elastic_gpu_specification)),
-        ("ElasticInferenceAccelerators", any(&input.elastic_inference_accelerators)),
+        (
+            "ElasticInferenceAccelerators",
+            any(&input.elastic_inference_accelerators),
+        ),
         ("EnablePrimaryIpv6", on(input.enable_primary_ipv6)),
-        ("EnclaveOptions", input.enclave_options.as_ref().is_some_and(|given| on(given.enabled))),
+        (
+            "EnclaveOptions",
+            input
+                .enclave_options
+                .as_ref()
+                .is_some_and(|given| on(given.enabled)),
+        ),
         (
             "HibernationOptions",
-            input.hibernation_options.as_ref().is_some_and(|given| on(given.configured)),
+            input
+                .hibernation_options
+                .as_ref()
+                .is_some_and(|given| on(given.configured)),
         ),
         (
             "InstanceMarketOptions",
             market.is_some_and(|given| given.market_type != Some(model::MarketType::OnDemand)),
         ),
-        ("Ipv6AddressCount", input.ipv6_address_count.is_some_and(|count| count != 0)),
+        (
+            "Ipv6AddressCount",
+            input.ipv6_address_count.is_some_and(|count| count != 0),
+        ),
         ("Ipv6Addresses", any(&input.ipv6_addresses)),
         ("KernelId", input.kernel_id.is_some()),
         ("LicenseSpecifications", any(&input.license_specifications)),
@@ -588,8 +632,14 @@ fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
             "MaintenanceOptions",
             recovery.is_some_and(|given| given != model::InstanceAutoRecoveryState::Default),
         ),
-        ("Monitoring", input.monitoring.as_ref().is_some_and(|given| given.enabled)),
-        ("NetworkPerformanceOptions", input.network_performance_options.is_some()),
+        (
+            "Monitoring",
+            input.monitoring.as_ref().is_some_and(|given| given.enabled),
+        ),
+        (
+            "NetworkPerformanceOptions",
+            input.network_performance_options.is_some(),
+        ),
         ("Operator", input.operator.is_some()),
         (
             "Placement",
@@ -601,13 +651,17 @@ fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
                     || given.host_resource_group_arn.is_some()
                     || given.partition_number.is_some()
                     || given.spread_domain.is_some()
-                    || given.tenancy.is_some_and(|tenancy| tenancy != model::Tenancy::Default)
+                    || given
+                        .tenancy
+                        .is_some_and(|tenancy| tenancy != model::Tenancy::Default)
             }),
         ),
         (
             "PrivateDnsNameOptions",
             dns.is_some_and(|given| {
-                given.hostname_type.is_some_and(|kind| kind != model::HostnameType::IpName)
+                given
+                    .hostname_type
+                    .is_some_and(|kind| kind != model::HostnameType::IpName)
                     || on(given.enable_resource_name_dns_a_record)
                     || on(given.enable_resource_name_dns_aaaa_record)
             }),

@@ -29,19 +29,27 @@ impl Operation for ModifyInstanceMetadataOptions {
     fn conditions(input: &Self::Input, context: &mut Context) {
         let mut names = Vec::new();
         for (name, value) in [
-            ("HttpTokens", input.http_tokens.map(|value| value.as_str().to_owned())),
+            (
+                "HttpTokens",
+                input.http_tokens.map(|value| value.as_str().to_owned()),
+            ),
             (
                 "HttpPutResponseHopLimit",
                 input.http_put_response_hop_limit.map(|value| value.to_string()),
             ),
-            ("HttpEndpoint", input.http_endpoint.map(|value| value.as_str().to_owned())),
+            (
+                "HttpEndpoint",
+                input.http_endpoint.map(|value| value.as_str().to_owned()),
+            ),
             (
                 "HttpProtocolIpv6",
                 input.http_protocol_ipv6.map(|value| value.as_str().to_owned()),
             ),
             (
                 "InstanceMetadataTags",
-                input.instance_metadata_tags.map(|value| value.as_str().to_owned()),
+                input
+                    .instance_metadata_tags
+                    .map(|value| value.as_str().to_owned()),
             ),
         ] {
             if let Some(value) = value {

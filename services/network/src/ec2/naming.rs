@@ -10,7 +10,7 @@ use wire::Fault;
 
 /// Draws an id: the prefix and 17 hexadecimal digits, the first of them zero.
 pub(super) fn draw(call: &Call<'_>, prefix: &str) -> Result<String> {
-    let digits = crypto::random::hex(call.random(), 16).map_err(Fault::internal)?;
+    let digits = crypto::random::hex(call.random(), 8).map_err(Fault::internal)?;
     Ok(format!("{prefix}-0{digits}"))
 }
 
@@ -38,7 +38,14 @@ mod tests {
     fn an_id_has_eight_or_seventeen_digits() {
         assert!(is_id("i-0123456789abcdef0", "i"));
         assert!(is_id("i-1234abcd", "i"));
-        for wrong in ["i-0123456789ABCDEF0", "i-123", "ami-1234abcd", "i-", "i1234abcd", ""] {
+        for wrong in [
+            "i-0123456789ABCDEF0",
+            "i-123",
+            "ami-1234abcd",
+            "i-",
+            "i1234abcd",
+            "",
+        ] {
             assert!(!is_id(wrong, "i"), "{wrong}");
         }
     }

@@ -57,10 +57,7 @@ const LETTERS: [&str; 3] = ["a", "b", "c"];
 /// The zones of a region: name and id. Of a region that AWS does not have, ids are made alike.
 pub(super) fn zones(region: &str) -> Vec<(String, String)> {
     let known = REGIONS.iter().find(|(name, ..)| *name == region);
-    let code = known.map_or_else(
-        || region.replace('-', ""),
-        |(_, code, _)| (*code).to_owned(),
-    );
+    let code = known.map_or_else(|| region.replace('-', ""), |(_, code, _)| (*code).to_owned());
     let numbered = LETTERS.iter().zip(1..);
     numbered
         .map(|(letter, number)| (format!("{region}{letter}"), format!("{code}-az{number}")))
@@ -132,7 +129,11 @@ impl Operation for DescribeRegions {
         let all = input.all_regions == Some(true);
         let mut regions = Vec::new();
         for (name, _, asked_for) in REGIONS {
-            let status = if *asked_for { "not-opted-in" } else { "opt-in-not-required" };
+            let status = if *asked_for {
+                "not-opted-in"
+            } else {
+                "opt-in-not-required"
+            };
             let endpoint = format!("ec2.{name}.amazonaws.com");
             let passes = filters.pass(|filter| match filter {
                 "region-name" => Some(vec![(*name).to_owned()]),
@@ -184,7 +185,8 @@ impl Operation for DescribeAvailabilityZones {
         let known = zones(&region);
         for (name, of) in [(&names, 0), (&ids, 1)] {
             let wrong = name.iter().find(|asked| {
-                let held = |(name, id): &(String, String)| if of == 0 { name == *asked } else { id == *asked };
+                let held =
+                    |(name, id): &(String, String)| if of == 0 { name == *asked } else { id == *asked };
                 !known.iter().any(held)
             });
             if let Some(wrong) = wrong {
@@ -246,10 +248,7 @@ pub(super) fn chosen(region: &str, name: Option<&str>, id: Option<&str>) -> Resu
         None => Err(Fault::plain(
             "InvalidParameterValue",
             400,
-            format!(
-                "Invalid availability zone: [{}]",
-                name.or(id).unwrap_or_default()
-            ),
+            format!("Invalid availability zone: [{}]", name.or(id).unwrap_or_default()),
         )),
     }
 }

@@ -156,7 +156,10 @@ fn expect_resting(instance: &Instance) -> Result<()> {
     Err(Fault::plain(
         "IncorrectInstanceState",
         400,
-        format!("The instance '{}' is not in a valid state for this operation.", instance.id),
+        format!(
+            "The instance '{}' is not in a valid state for this operation.",
+            instance.id
+        ),
     ))
 }
 
@@ -192,7 +195,10 @@ impl Operation for AssociateIamInstanceProfile {
             ));
         }
         let held = Association::new(call, &profile)?;
-        let shown = held.shown(&instance.id, model::IamInstanceProfileAssociationState::Associating);
+        let shown = held.shown(
+            &instance.id,
+            model::IamInstanceProfileAssociationState::Associating,
+        );
         instance.profile = Some(held);
         instance.keep(call)?;
         Ok(model::AssociateIamInstanceProfileResult {
@@ -207,10 +213,13 @@ fn associated(look: &mut Look<'_>, id: &str) -> Result<Found<Instance>> {
         .into_iter()
         .find(|instance| instance.profile.as_ref().is_some_and(|held| held.id == id));
     let arn = naming::arn(look.region(), look.account(), "instance", "*");
-    Ok(Found::or_absent(found.map(|instance| (*instance).clone()), || {
-        let message = format!("An invalid association-id of '{id}' was given");
-        (arn, Fault::plain("InvalidAssociationID.NotFound", 400, message))
-    }))
+    Ok(Found::or_absent(
+        found.map(|instance| (*instance).clone()),
+        || {
+            let message = format!("An invalid association-id of '{id}' was given");
+            (arn, Fault::plain("InvalidAssociationID.NotFound", 400, message))
+        },
+    ))
 }
 
 /// Takes its profile from an instance.
@@ -235,7 +244,10 @@ impl Operation for DisassociateIamInstanceProfile {
         expect_resting(&instance)?;
         let held = instance.profile.take();
         let shown = held.map(|held| {
-            held.shown(&instance.id, model::IamInstanceProfileAssociationState::Disassociating)
+            held.shown(
+                &instance.id,
+                model::IamInstanceProfileAssociationState::Disassociating,
+            )
         });
         super::credentials::forget(call, &instance)?;
         instance.keep(call)?;
@@ -270,7 +282,10 @@ impl Operation for ReplaceIamInstanceProfileAssociation {
         pass(call, &profile, &instance.arn())?;
         expect_resting(&instance)?;
         let held = Association::new(call, &profile)?;
-        let shown = held.shown(&instance.id, model::IamInstanceProfileAssociationState::Associating);
+        let shown = held.shown(
+            &instance.id,
+            model::IamInstanceProfileAssociationState::Associating,
+        );
         super::credentials::forget(call, &instance)?;
         instance.profile = Some(held);
         instance.keep(call)?;

@@ -47,7 +47,9 @@ impl Operation for DescribeInstanceStatus {
             token: input.next_token.as_deref(),
             by_id: !ids.is_empty(),
         };
-        let placed = found.iter().map(|instance| (instance.id.clone(), shown(instance)));
+        let placed = found
+            .iter()
+            .map(|instance| (instance.id.clone(), shown(instance)));
         let mut placed: Vec<_> = placed.collect();
         placed.sort_by(|left, right| left.0.cmp(&right.0));
         let (statuses, next_token) = page::take(call, &asked, placed.into_iter())?;

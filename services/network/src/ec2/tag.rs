@@ -65,7 +65,8 @@ pub(super) fn request_conditions<'t>(
 /// Those of tags that were read.
 pub(super) fn given_conditions(tags: &Tags, context: &mut Context) {
     request_conditions(
-        tags.iter().map(|(key, value)| (key.as_str(), Some(value.as_str()))),
+        tags.iter()
+            .map(|(key, value)| (key.as_str(), Some(value.as_str()))),
         context,
     );
 }
@@ -90,14 +91,22 @@ fn check(key: &str, value: &str, by_service: bool) -> Result<()> {
         return Err(invalid("Tag key cannot be empty"));
     }
     if key.chars().count() > KEY_CHARACTERS_MAX {
-        return Err(invalid(format!("Tag key exceeds the maximum length of {KEY_CHARACTERS_MAX} characters")));
+        return Err(invalid(format!(
+            "Tag key exceeds the maximum length of {KEY_CHARACTERS_MAX} characters"
+        )));
     }
     if value.chars().count() > VALUE_CHARACTERS_MAX {
-        return Err(invalid(format!("Tag value exceeds the maximum length of {VALUE_CHARACTERS_MAX} characters")));
+        return Err(invalid(format!(
+            "Tag value exceeds the maximum length of {VALUE_CHARACTERS_MAX} characters"
+        )));
     }
-    let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    let reserved = key
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
     if reserved && !by_service {
-        return Err(invalid("Tag keys starting with 'aws:' are reserved for internal use"));
+        return Err(invalid(
+            "Tag keys starting with 'aws:' are reserved for internal use",
+        ));
     }
     Ok(())
 }
@@ -221,7 +230,10 @@ fn named(look: &mut Look<'_>, id: &str) -> Result<Found<Tagged>> {
             found.map(|found| Tagged::Instance(Box::new((*found).clone()))),
             || {
                 let arn = naming::arn(&region, &account, "instance", id);
-                (arn, Fault::plain("InvalidInstanceID.NotFound", 400, gone("instance", id)))
+                (
+                    arn,
+                    Fault::plain("InvalidInstanceID.NotFound", 400, gone("instance", id)),
+                )
             },
         ));
     }
@@ -241,11 +253,18 @@ fn named(look: &mut Look<'_>, id: &str) -> Result<Found<Tagged>> {
             found.map(|found| Tagged::KeyPair(Box::new((*found).clone()))),
             || {
                 let arn = naming::arn(&region, &account, "key-pair", "*");
-                (arn, Fault::plain("InvalidKeyPair.NotFound", 400, gone("keyPair", id)))
+                (
+                    arn,
+                    Fault::plain("InvalidKeyPair.NotFound", 400, gone("keyPair", id)),
+                )
             },
         ));
     }
-    Err(Fault::plain("InvalidID", 400, format!("The ID '{id}' is not valid")))
+    Err(Fault::plain(
+        "InvalidID",
+        400,
+        format!("The ID '{id}' is not valid"),
+    ))
 }
 
 fn gone(kind: &str, id: &str) -> String {
@@ -280,7 +299,12 @@ impl Operation for CreateTags {
     fn handle(call: &mut Call<'_>, target: Authorized<Tagged>, input: Self::Input) -> Result<Self::Output> {
         let mut context = Context::new();
         Self::conditions(&input, &mut context);
-        let all = everything(call, target.into_inner(), &input.resources, (Self::ACCESS, &context))?;
+        let all = everything(
+            call,
+            target.into_inner(),
+            &input.resources,
+            (Self::ACCESS, &context),
+        )?;
         let tags = read(&input.tags, call.made_by().is_some())?;
         if tags.is_empty() {
             return Err(missing("Tag"));
@@ -320,9 +344,18 @@ impl Operation for DeleteTags {
     fn handle(call: &mut Call<'_>, target: Authorized<Tagged>, input: Self::Input) -> Result<Self::Output> {
         let mut context = Context::new();
         Self::conditions(&input, &mut context);
-        let all = everything(call, target.into_inner(), &input.resources, (Self::ACCESS, &context))?;
+        let all = everything(
+            call,
+            target.into_inner(),
+            &input.resources,
+            (Self::ACCESS, &context),
+        )?;
         for tag in input.tags.iter().flatten() {
-            check(tag.key.as_deref().unwrap_or_default(), "", call.made_by().is_some())?;
+            check(
+                tag.key.as_deref().unwrap_or_default(),
+                "",
+                call.made_by().is_some(),
+            )?;
         }
         fault::dry_run(input.dry_run)?;
         for mut tagged in all {
@@ -396,7 +429,11 @@ impl Operation for DescribeTags {
         let filters = Filters::read(input.filters)?;
         let mut rows: Vec<(String, model::ResourceType, Tags)> = Vec::new();
         for instance in instance::all(call)? {
-            rows.push((instance.id.clone(), model::ResourceType::Instance, instance.tags.clone()));
+            rows.push((
+                instance.id.clone(),
+                model::ResourceType::Instance,
+                instance.tags.clone(),
+            ));
         }
         for image in image::own(call)? {
             rows.push((image.id.clone(), model::ResourceType::Image, image.tags.clone()));
@@ -412,9 +449,13 @@ impl Operation for DescribeTags {
                     "value" => Some(vec![value.clone()]),
                     "resource-id" => Some(vec![id.clone()]),
                     "resource-type" => Some(vec![kind.as_str().to_owned()]),
-                    named => named
-                        .strip_prefix("tag:")
-                        .map(|wanted| if matches(wanted, &key) { vec![value.clone()] } else { Vec::new() }),
+                    named => named.strip_prefix("tag:").map(|wanted| {
+                        if matches(wanted, &key) {
+                            vec![value.clone()]
+                        } else {
+                            Vec::new()
+                        }
+                    }),
                 })?;
                 if passes {
                     found.push((

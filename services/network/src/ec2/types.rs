@@ -101,7 +101,12 @@ impl Operation for DescribeInstanceTypes {
     ) -> Result<Self::Output> {
         fault::dry_run(input.dry_run)?;
         let filters = Filters::read(input.filters)?;
-        let names: Vec<&str> = input.instance_types.iter().flatten().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = input
+            .instance_types
+            .iter()
+            .flatten()
+            .map(|name| name.as_str())
+            .collect();
         if let Some(unknown) = names.iter().find(|name| find(name).is_none()) {
             return Err(fault::unsupported(format!(
                 "The instance type {unknown} is not one of those that this version of Ringwork knows."
@@ -158,7 +163,8 @@ fn shown(known: &Type) -> model::InstanceTypeInfo {
             size_in_mi_b: Some(i64::from(known.memory_mib)),
         }),
         processor_info: Some(model::ProcessorInfo {
-            supported_architectures: model::ArchitectureType::parse(known.architecture).map(|known| vec![known]),
+            supported_architectures: model::ArchitectureType::parse(known.architecture)
+                .map(|known| vec![known]),
             ..model::ProcessorInfo::default()
         }),
         supported_usage_classes: Some(vec![model::UsageClassType::OnDemand]),

@@ -25,6 +25,8 @@ pub(super) const STOP: &str = "ec2.StopInstance";
 pub(super) const TERMINATE: &str = "ec2.TerminateInstance";
 /// Reboots one.
 pub(super) const REBOOT: &str = "ec2.RebootInstance";
+/// Tells the plane that a stopped instance's disk is kept.
+const SETTLE: &str = "ec2.SettleInstance";
 /// Tells a running instance's metadata service what has changed.
 const TELL: &str = "ec2.TellInstance";
 /// Removes the row of one that ended.
@@ -36,6 +38,7 @@ pub(super) const JOBS: &[JobKind] = &[
     kind(STOP, stop),
     kind(TERMINATE, terminate),
     kind(REBOOT, reboot),
+    kind(SETTLE, settle),
     kind(TELL, tell_plane),
     kind(FORGET, forget),
     kind(image_create::JOB, image_create::run),
@@ -84,13 +87,17 @@ fn of(call: &mut Call<'_>, payload: &Value, states: &[State]) -> Result<Option<I
     let boot = payload.get("boot").and_then(Value::as_u64).unwrap_or_default();
     let found = instance::find(call, id)?;
     let fits = |instance: &Instance| instance.boot == boot && states.contains(&instance.state);
-    Ok(found.filter(|instance| fits(instance)).map(|instance| (*instance).clone()))
+    Ok(found
+        .filter(|instance| fits(instance))
+        .map(|instance| (*instance).clone()))
 }
 
 /// What the plane made of a task. A plane that is being stopped is asked again by the next server.
 fn outturn(call: &Call<'_>, outcome: &Outcome) -> Result<std::result::Result<Done, Failure>> {
     let Outcome::Instance(outturn) = outcome else {
-        return Err(Fault::internal("an instance was asked for, and something else was done"));
+        return Err(Fault::internal(
+            "an instance was asked for, and something else was done",
+        ));
     };
     match outturn {
         Ok(Done::Well) => Ok(Ok(Done::Well)),
@@ -106,10 +113,19 @@ fn outturn(call: &Call<'_>, outcome: &Outcome) -> Result<std::result::Result<Don
 fn reason(failure: &Failure) -> (String, String) {
     let (code, text) = match failure {
         Failure::Unable { what } => ("Server.InsufficientInstanceCapacity", what.clone()),
-        Failure::Unknown => ("Server.InternalError", "the machine no longer has the instance".to_owned()),
-        Failure::DiskTooLarge => ("Server.InternalError", "the instance's disk is larger than can be kept".to_owned()),
+        Failure::Unknown => (
+            "Server.InternalError",
+            "the machine no longer has the instance".to_owned(),
+        ),
+        Failure::DiskTooLarge => (
+            "Server.InternalError",
+            "the instance's disk is larger than can be kept".to_owned(),
+        ),
         Failure::Failed { reason } => ("Server.InternalError", reason.clone()),
-        Failure::Refused => ("Server.InternalError", "this installation runs no instances".to_owned()),
+        Failure::Refused => (
+            "Server.InternalError",
+            "this installation runs no instances".to_owned(),
+        ),
     };
     (code.to_owned(), format!("{code}: {text}"))
 }
@@ -226,7 +242,16 @@ fn stop(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         Err(failure) => instance.state_reason = Some(reason(&failure)),
     }
     instance.state = State::Stopped;
+    // Only once this has committed may the plane let go of the files.
+    plan(call, SETTLE, &instance)?;
     instance.keep(call)
+}
+
+fn settle(call: &mut Call<'_>, payload: &Value) -> Result<()> {
+    if let (Some(instance), Ok(plane)) = (of(call, payload, &[State::Stopped])?, call.instances()) {
+        plane.settled(&instance.run());
+    }
+    Ok(())
 }
 
 fn terminate(call: &mut Call<'_>, payload: &Value) -> Result<()> {

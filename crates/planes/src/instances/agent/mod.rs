@@ -24,6 +24,7 @@ use tokio::net::unix::pipe;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::signal::unix::{Signal as Waited, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
+use zeroize::Zeroizing;
 
 use super::link::{CONTROL, ENDPOINT, METADATA};
 
@@ -99,7 +100,7 @@ async fn live() -> io::Result<u8> {
     let mut line = String::new();
     read.read_line(&mut line).await?;
     let hello: Hello = serde_json::from_str(&line)?;
-    let mut given = vec![0; hello.user_data_bytes];
+    let mut given = Zeroizing::new(vec![0; hello.user_data_bytes]);
     read.read_exact(&mut given).await?;
     let metadata = TcpListener::bind(METADATA_ADDRESS).await?;
     tokio::spawn(forward(metadata, METADATA));
@@ -113,6 +114,7 @@ async fn live() -> io::Result<u8> {
     files::prepare(Path::new("/"), &hello)?;
     say(&format!("{} is up.", hello.instance_id));
     write.write_all(format!("{READY}\n").as_bytes()).await?;
+    user_data::start_each_time(&hello.environment);
     let script = user_data::start(&given, &hello.environment);
     drop(given);
     let ending = tend(&mut signals, &mut read, script).await;

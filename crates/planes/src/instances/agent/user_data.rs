@@ -1,4 +1,5 @@
-//! User data at the first start of an instance: a script is run, anything else is refused on the console.
+//! User data at the first start of an instance: a script is run, anything else is refused on the console. And the scripts that an
+//! instance keeps for every start.
 //!
 //! Invariant: user data is written to the instance's memory alone, never to its disk, so no image of it holds the script.
 //!
@@ -21,6 +22,10 @@ use super::say;
 const UNPACKED_MAX: u64 = 1 << 20;
 /// A folder in memory.
 const FOLDER: &str = "/run/user-data";
+
+/// Where cloud-init has the scripts that run at every start.
+const EACH_TIME_FOLDER: &str = "/var/lib/cloud/scripts/per-boot";
+const EACH_TIME: &str = r#"for script in "$0"/*; do if [ -x "$script" ]; then "$script"; fi; done"#;
 
 /// What user data is.
 #[derive(PartialEq, Eq, Debug)]
@@ -48,6 +53,15 @@ pub(super) fn start(given: &[u8], environment: &[(String, String)]) -> Option<Pi
             say(&format!("User data could not be run: {error}."));
             None
         }
+    }
+}
+
+/// Starts what is to run at every start, one after another.
+pub(super) fn start_each_time(environment: &[(String, String)]) {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", EACH_TIME, EACH_TIME_FOLDER]);
+    if let Err(error) = spawn(&mut command, environment) {
+        say(&format!("Scripts of every start could not be run: {error}."));
     }
 }
 
@@ -100,7 +114,10 @@ fn run(script: &[u8], environment: &[(String, String)]) -> io::Result<Pid> {
     file.write_all(script)?;
     // A file that is open for writing cannot be run.
     drop(file);
-    let mut command = Command::new(&path);
+    spawn(&mut Command::new(&path), environment)
+}
+
+fn spawn(command: &mut Command, environment: &[(String, String)]) -> io::Result<Pid> {
     command
         .env_clear()
         .env("PATH", PATH)

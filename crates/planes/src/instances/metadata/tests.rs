@@ -1,3 +1,5 @@
+//! The metadata service, asked without a network.
+
 use std::net::Ipv4Addr;
 
 use http::Request;

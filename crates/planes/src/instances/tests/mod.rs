@@ -257,8 +257,8 @@ echo finished
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
     let Some(place) = Place::new() else { return };
-    let script = "#!/bin/sh\necho kept >/root/file\nln -s /etc/shadow /root/link\nmkdir -m 0500 /srv/closed\n\
-                  truncate -s 100M /var/sparse\nchmod 4755 /root/file\nmkfifo /tmp/pipe\necho finished\nsleep 1000\n";
+    let script = "#!/bin/sh\necho kept >/srv/file\nln -s /etc/shadow /srv/link\nmkdir -m 0500 /srv/closed\n\
+                  truncate -s 100M /var/sparse\nchmod 4755 /srv/file\nmkfifo /tmp/pipe\necho finished\nsleep 1000\n";
     place.start(1, script, |_| {}).await;
     place.says("finished").await;
     let taken = place
@@ -275,7 +275,7 @@ async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
     let disk = place.stop(1).await;
     assert_eq!(place.processes(), 0);
     for (boot, tar) in [(2, disk), (3, image)] {
-        let script = "#!/bin/sh\ncat /root/file\nreadlink /root/link\nstat -c '%a %u %s' /root/file /srv/closed /var/sparse\ngrep -c root /etc/passwd\necho finished\n";
+        let script = "#!/bin/sh\ncat /srv/file\nreadlink /srv/link\nstat -c '%a %u %s' /srv/file /srv/closed /var/sparse\ngrep -c root /etc/passwd\necho finished\n";
         place
             .start(boot, script, |launch| {
                 launch.disk = Some(tar);
@@ -290,7 +290,7 @@ async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
         place.stop(boot).await;
     }
     place
-        .start(4, "#!/bin/sh\nls /root/file\n", |launch| launch.resume = true)
+        .start(4, "#!/bin/sh\nls /srv/file\n", |launch| launch.resume = true)
         .await;
     let terminated = place
         .machines
@@ -346,7 +346,7 @@ async fn a_hostile_disk_leads_nowhere() {
 async fn an_instance_shuts_itself_down_and_reboots_itself() {
     let Some(place) = Place::new() else { return };
     place
-        .start(1, "#!/bin/sh\necho $$ >/root/pid\necho begun\nreboot\n", |_| {})
+        .start(1, "#!/bin/sh\necho $$ >/srv/pid\necho begun\nreboot\n", |_| {})
         .await;
     place.says("Rebooting.").await;
     let up = async {

@@ -179,14 +179,18 @@ class Parameters(Judge):
 
     def test_the_id_of_an_image_is_validated_after_the_answer(self):
         wrong = self.put("/golden/wrong", "ami-golden", DataType="aws:ec2:image")
-        right = self.put("/golden/right", "ami-0abcdef1234567890", DataType="aws:ec2:image")
-        self.assertEqual((wrong["Version"], right["Version"]), (1, 1))
+        absent = self.put("/golden/absent", "ami-0abcdef1234567890", DataType="aws:ec2:image")
+        image = self.server.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        right = self.put("/golden/right", image, DataType="aws:ec2:image")
+        self.assertEqual((wrong["Version"], absent["Version"], right["Version"]), (1, 1, 1))
         # The clock ends what is due before it answers.
         self.server.ringwork("clock", "advance", "1s")
-        self.assertEqual(self.value("/golden/right"), "ami-0abcdef1234567890")
-        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/golden/wrong")
+        self.assertEqual(self.value("/golden/right"), image)
+        for name in ("/golden/wrong", "/golden/absent"):
+            self.refused("ParameterNotFound", self.ssm.get_parameter, Name=name)
         told = {event["serviceEventDetails"]["name"]: event["serviceEventDetails"] for event in self.events("ParameterStoreChange")}
-        self.assertIn("exception", told["/golden/wrong"])
+        for name in ("/golden/wrong", "/golden/absent"):
+            self.assertEqual(told[name]["exception"], "Unable to Describe Resource")
         self.assertNotIn("exception", told["/golden/right"])
 
 

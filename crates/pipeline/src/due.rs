@@ -314,6 +314,9 @@ impl Gateway {
                     let released = moves.committed();
                     self.environment.yard.release(released, committed.version).await;
                     self.measured(measured);
+                    if self.environment.telemetry.is_crowded() {
+                        self.flush_telemetry().await?;
+                    }
                     return Ok(Run::Done(planned));
                 }
                 Err(error) if error.is_conflict() => {}

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use wire::protocol::{self, Parts};
 use wire::{Fault, Timestamp};
@@ -12,6 +13,7 @@ use wire::{Fault, Timestamp};
 use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Gateway};
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::{Answer, Body};
 use crate::identity::Identity;
 use crate::operation::Result;
 use crate::signed::Signed;
@@ -138,6 +140,23 @@ impl Gateway {
             began,
         )
         .await;
+    }
+
+    /// Lets the service note how a request of this operation was answered, and follow the answer to its end.
+    pub(super) async fn tell_end(
+        &self,
+        answer: &mut Answer,
+        followed: (Followed, Follower),
+        (operation, parts, facts): (&'static str, &Parts<'_>, &RequestFacts),
+        code: Option<&str>,
+        began: Timestamp,
+    ) {
+        let streams = matches!(answer.body, Body::Stream(_));
+        let told = (answer.status, &answer.headers, (answer.size(), streams));
+        let ended = self.ended(followed, operation, parts, facts, (told, code), began);
+        let measures = ended.await;
+        let body = std::mem::replace(&mut answer.body, Body::Whole(Bytes::new()));
+        answer.body = self.to_its_end(body, measures, began);
     }
 
     /// Lets the service note a request of this operation that was answered so, with this code of a refusal.

@@ -329,18 +329,9 @@ impl Gateway {
                 headers: &incoming.headers,
                 ..parts
             };
-            let streams = matches!(answer.body, Body::Stream(_));
-            let told = (answer.status, &answer.headers, (answer.size(), streams));
-            let ended = self.ended(
-                followed,
-                operation.name,
-                &parts,
-                &facts,
-                (told, code.as_deref()),
-                wall,
-            );
-            let measures = ended.await;
-            answer.body = self.to_its_end(answer.body, measures, wall);
+            let of = (operation.name, &parts, &facts);
+            self.tell_end(&mut answer, followed, of, code.as_deref(), wall)
+                .await;
         }
         answer
     }

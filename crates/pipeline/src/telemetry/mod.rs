@@ -111,6 +111,11 @@ impl Telemetry {
         first
     }
 
+    /// Whether so much waits that a run of many jobs had better hand it over at once.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiting.lock().count > SERIES_MAX / 2
+    }
+
     /// When the first minute that waits is over, in cloud milliseconds.
     pub(crate) fn over(&self) -> Option<i64> {
         self.waiting.lock().over
@@ -183,6 +188,11 @@ impl Waiting {
 }
 
 impl Call<'_> {
+    /// Whether somebody keeps what is measured.
+    pub const fn is_measured(&self) -> bool {
+        self.look.environment.sink.is_some()
+    }
+
     /// Measures values of one thing at one time. They count once this run is committed, and are kept by whoever keeps metrics, within
     /// a minute.
     pub fn measure(&mut self, subject: Subject, at: Timestamp, values: Vec<Measured>) {

@@ -117,6 +117,7 @@ pub static JOBS: &[JobKind] = &[
     encryption::ROTATED,
     lifecycle::JOB,
     log::DELIVERED,
+    metrics::storage::JOB,
     notification::JOB,
     object::RESTORED,
     object::RESTORED_GONE,

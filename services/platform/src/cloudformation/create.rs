@@ -11,14 +11,12 @@ use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Resour
 
 use super::actor::Actor;
 use super::condition::sees_submission;
-use super::evaluation::facts;
 use super::event;
 use super::fault::{expect_none, invalid};
 use super::stack::{self, Inner, Stack};
 use super::submission::{
     ALSO, CURRENT, Prepared, Terms, expect_plain, keep_body, policy_source, source, tags,
 };
-use super::template::Evaluation;
 use super::work::{self, Kind, Work};
 
 const OPERATION: &str = "CreateStack";
@@ -115,14 +113,8 @@ pub(crate) fn begin(
     prepared: Prepared,
     token: Option<&str>,
 ) -> Result<String> {
-    let facts = facts(stack);
-    let evaluation = Evaluation::new(&prepared.template, &prepared.settings, &facts)?;
     let mut work = Work::new(call, Kind::Create, actor, token)?;
-    work.queue = evaluation
-        .order()?
-        .into_iter()
-        .map(|resource| resource.logical_id.clone())
-        .collect();
+    work.queue = prepared.order(stack)?;
     work.disable_rollback = stack.disable_rollback;
     work.retain_except_on_create = stack.retain_except_on_create;
     let minutes = stack.timeout_minutes.map(i64::from);

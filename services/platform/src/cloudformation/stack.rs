@@ -320,6 +320,37 @@ impl Resource for StackTarget {
     }
 }
 
+/// A stack, or the name of one that there is not, which is judged by the ARN that it denotes. The record of a call tells of it if `TOLD`;
+/// where the call makes the stack, the handler does.
+pub enum Perhaps<const TOLD: bool> {
+    Stack(StackTarget),
+    Denoted { arn: String, account: String },
+}
+
+impl<const TOLD: bool> Resource for Perhaps<TOLD> {
+    const TYPE: &'static str = if TOLD { StackTarget::TYPE } else { "" };
+
+    fn arn(&self) -> String {
+        match self {
+            Self::Stack(stack) => Resource::arn(stack),
+            Self::Denoted { arn, .. } => arn.clone(),
+        }
+    }
+
+    fn account(&self) -> &str {
+        match self {
+            Self::Stack(stack) => Resource::account(stack),
+            Self::Denoted { account, .. } => account,
+        }
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        if let Self::Stack(stack) = self {
+            stack.conditions(context);
+        }
+    }
+}
+
 /// The stack of a name that is not deleted.
 pub(crate) fn living(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<Stack>>> {
     let (account, region) = (look.account_shared(), look.region().to_owned());

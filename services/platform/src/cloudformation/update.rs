@@ -13,7 +13,6 @@ use super::change::{compare, lives};
 use super::change_set;
 use super::condition::sees_submission;
 use super::create::tags_or;
-use super::evaluation::facts;
 use super::event;
 use super::fault::{absent_to_change, expect_none, invalid};
 use super::resource;
@@ -22,7 +21,7 @@ use super::stack_policy::expect_settable;
 use super::submission::{
     ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source, source,
 };
-use super::template::{Evaluation, Setting};
+use super::template::Setting;
 use super::work::{self, Before, Garbage, Kind, Work};
 
 const OPERATION: &str = "UpdateStack";
@@ -186,14 +185,8 @@ pub(crate) fn begin(
     prepared: Prepared,
     asked: Asked,
 ) -> Result<String> {
-    let facts = facts(stack);
-    let evaluation = Evaluation::new(&prepared.template, &prepared.settings, &facts)?;
     let mut work = Work::new(call, Kind::Update, actor, token)?;
-    work.queue = evaluation
-        .order()?
-        .into_iter()
-        .map(|resource| resource.logical_id.clone())
-        .collect();
+    work.queue = prepared.order(stack)?;
     work.policy = asked.policy;
     work.disable_rollback = asked.disable_rollback;
     work.retain_except_on_create = asked.retain_except_on_create;

@@ -101,6 +101,7 @@ pub(super) fn publish(call: &mut Call<'_>, summaries: &[Summary]) -> Result<()> 
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect();
         dimensions.sort();
+        own.until = own.until.max(summary.minute.0);
         own.add(
             (subject.namespace, summary.name),
             dimensions,
@@ -125,6 +126,8 @@ struct Keeping {
     metrics: BTreeMap<(String, String, Vec<u8>), Dimensions>,
     /// By id, length and beginning of the span.
     data: BTreeMap<(Vec<u8>, u32, i64), Data>,
+    /// The time up to which services measured, in milliseconds: while the clock is being moved, their jobs are ahead of it.
+    until: i64,
 }
 
 impl Keeping {
@@ -134,6 +137,7 @@ impl Keeping {
             region: region.to_owned(),
             metrics: BTreeMap::new(),
             data: BTreeMap::new(),
+            until: 0,
         }
     }
 
@@ -153,7 +157,8 @@ impl Keeping {
     }
 
     fn write(self, call: &mut Call<'_>) -> Result<()> {
-        let now = call.now.0 - call.now.0.rem_euclid(60_000);
+        let now = call.now.0.max(self.until);
+        let now = now - now.rem_euclid(60_000);
         let (account, region) = (self.account, self.region);
         for ((namespace, name, id), dimensions) in self.metrics {
             let key = (account.clone(), region.clone(), namespace, name, id);

@@ -16,6 +16,7 @@ use super::configuration;
 use super::ended::{self, Reached};
 
 mod filter;
+pub(crate) mod storage;
 
 use filter::Asked;
 pub(crate) use filter::check;
@@ -65,7 +66,8 @@ pub(crate) fn note_source(call: &mut Call<'_>, bucket: &Bucket, key: &str) -> Re
     for configuration in configurations(call, bucket)? {
         if asked.fits(call, configuration.filter.as_ref())? {
             let subject = subject(bucket, &configuration.id);
-            call.measure(subject, at, vec![("GetRequests", COUNT, 1.0)]);
+            let read = vec![("AllRequests", COUNT, 1.0), ("GetRequests", COUNT, 1.0)];
+            call.measure(subject, at, read);
         }
     }
     Ok(())

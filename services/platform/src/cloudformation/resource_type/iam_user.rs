@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{added, differs, gone, same, short_name, texts, truth};
 use super::iam_identity::{GROUP, SERVICE, USER};
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, expect_new, tag_list};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, tag_list, taken};
 
 /// Bytes of a user's name.
 const USER_NAME_MAX: usize = 64;
@@ -215,7 +215,7 @@ impl UserToGroupAddition {
                 name.is_some_and(|name| name.eq_ignore_ascii_case(group))
             };
             if groups.is_some_and(|groups| groups.iter().any(there)) {
-                expect_new(self.name(), &format!("{group}|{user}"), Ok(listed))?;
+                return Err(taken(self.name(), &format!("{group}|{user}")));
             }
         }
         users.iter().try_for_each(|user| join(services, user, group))

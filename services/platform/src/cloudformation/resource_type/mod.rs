@@ -340,14 +340,19 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     Fault::validation(message)
 }
 
-/// Refuses to make what is there already, of which `asked` tells: it would be written over, and removed with the stack.
+/// Refuses to make what is there already: it would be written over, and removed with the stack.
+pub(crate) fn taken(kind: &str, id: &str) -> Fault {
+    invalid(format!(
+        "Resource of type '{kind}' with identifier '{id}' already exists."
+    ))
+}
+
+/// The same for what `asked` tells of, if it is there.
 pub(crate) fn expect_new(kind: &str, id: &str, asked: Result<Value>) -> Result<()> {
     match asked {
         Err(fault) if is_absence(&fault) => Ok(()),
         Err(fault) => Err(fault),
-        Ok(_) => Err(invalid(format!(
-            "Resource of type '{kind}' with identifier '{id}' already exists."
-        ))),
+        Ok(_) => Err(taken(kind, id)),
     }
 }
 

@@ -37,7 +37,6 @@ use crate::environment::Environment;
 use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
-use crate::gateway::execute::Answered;
 use crate::identity::Directory;
 use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
@@ -309,7 +308,10 @@ impl Gateway {
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
-        let answered = told_in(protocol, self.execute(prepared, &facts, contents, again).await);
+        let mut answered = self.execute(prepared, &facts, contents, again).await;
+        if protocol == Protocol::Ec2Query {
+            told_as_ec2(&mut answered.outcome, answered.denial.as_deref());
+        }
         let followed = answered.followed.zip(self.trail(service.name).follower);
         let mut code = code(service, protocol, &answered.outcome);
         let encoded = encoded(route, answered.outcome, &facts.id);
@@ -427,17 +429,16 @@ pub(crate) fn told(encoded: protocol::Encoded) -> Answer {
 }
 
 /// EC2 tells a denial in a message of its own, with the encoded one in it (EC2 User Guide, "Troubleshoot access denied errors").
-fn told_in(protocol: Protocol, mut answered: Answered) -> Answered {
-    if let (Protocol::Ec2Query, Err(fault), Some(encoded)) =
-        (protocol, &mut answered.outcome, &answered.denial)
-        && fault.code == Code::Common(Common::AccessDenied)
-    {
+fn told_as_ec2(outcome: &mut Result<Document>, denial: Option<&str>) {
+    let Err(fault) = outcome else {
+        return;
+    };
+    if let (Code::Common(Common::AccessDenied), Some(encoded)) = (&fault.code, denial) {
         fault.message = format!(
             "You are not authorized to perform this operation. {}. Encoded authorization failure message: {encoded}",
             fault.message
         );
     }
-    answered
 }
 
 fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {

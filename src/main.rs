@@ -35,11 +35,12 @@ fn main() -> ExitCode {
         return planes::instances::run_agent();
     }
     let ended = match bootstrap::asked_for() {
-        Some(environment) => bootstrap::run(environment),
+        Some(environment) => bootstrap::run(environment).map(|()| true),
         None => run(arguments::command()),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("ringwork: {}", error.chain());
             ExitCode::from(error.exit_code())
@@ -47,13 +48,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Error> {
+/// Runs a command, and tells whether all is well.
+fn run(command: Command) -> Result<bool, Error> {
     arguments::refuse_unknown_variables()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    match command {
+    let done = match command {
+        Command::Image(options) => return runtime.block_on(command::image::run(&options)),
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Env(options) => command::env::run(&options),
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
@@ -69,5 +72,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Seal(options) => command::seal::run(&options),
         Command::RotationFunction(options) => command::rotation_function::run(&options),
         Command::Snapshot(options) => runtime.block_on(command::snapshot::run(&options)),
-    }
+    };
+    done.map(|()| true)
 }

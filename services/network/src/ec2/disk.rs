@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use pipeline::instances::DISK_BYTES_MAX;
-use pipeline::{Call, ChecksumSet, Content, Intake, Result, Segment};
+use pipeline::{Call, ChecksumSet, Content, ContentReader, Intake, Result, Segment};
 use serde::{Deserialize, Serialize};
 use wire::Fault;
 
@@ -63,16 +63,26 @@ pub(super) fn release(call: &mut Call<'_>, disk: &Disk) -> Result<()> {
 
 /// A disk in clear, for the plane.
 pub(super) fn open(call: &mut Call<'_>, disk: &Disk) -> Result<Bytes> {
+    let segment = segment(call, disk)?;
+    let clear = call.open_content(segment, DISK_BYTES_MAX)?;
+    Ok(Bytes::copy_from_slice(clear.expose()))
+}
+
+/// A disk in clear, as a stream.
+pub(super) fn stream(call: &mut Call<'_>, disk: &Disk) -> Result<ContentReader> {
+    let segment = segment(call, disk)?;
+    call.read_content(segment)
+}
+
+fn segment(call: &mut Call<'_>, disk: &Disk) -> Result<Segment> {
     let bond = disk.content.id().text();
     let mut keys = Vec::new();
     for key in &disk.keys {
         let sealed = STANDARD.decode(key).map_err(Fault::internal)?;
         keys.push(call.open(NAME, bond.as_bytes(), &sealed)?);
     }
-    let segment = Segment {
+    Ok(Segment {
         content: disk.content.clone(),
         keys,
-    };
-    let clear = call.open_content(segment, DISK_BYTES_MAX)?;
-    Ok(Bytes::copy_from_slice(clear.expose()))
+    })
 }

@@ -24,6 +24,7 @@ mod fault;
 mod filter;
 pub mod image;
 pub mod image_attribute;
+pub mod image_content;
 pub mod image_create;
 pub mod instance;
 pub mod key_pair;

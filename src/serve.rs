@@ -64,6 +64,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
+    let console = endpoints.first().filter(|_| settings.console);
+    let console = console.map(|endpoint| format!("{endpoint}{}/", console::PATH));
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
@@ -71,10 +73,11 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         data: settings.folder.path().to_owned(),
         seal: seal_words,
         endpoints,
+        console,
         root,
         memory_locked,
     };
-    banner(&posture, settings.console, &replaced);
+    banner(&posture, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
         console: settings
@@ -411,7 +414,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture, console: bool, replaced: &[String]) {
+fn banner(posture: &Posture, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -428,8 +431,8 @@ fn banner(posture: &Posture, console: bool, replaced: &[String]) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
-    if let Some(first) = posture.endpoints.first().filter(|_| console) {
-        println!("  console   {first}{}/", console::PATH);
+    if let Some(console) = &posture.console {
+        println!("  console   {console}");
     }
     println!("  data      {data}");
     println!("  account   {}", posture.account);

@@ -49,6 +49,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         identity::iam::JOBS,
         identity::organizations::JOBS,
         identity::accessanalyzer::JOBS,
+        identity::signin::JOBS,
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,

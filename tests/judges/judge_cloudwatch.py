@@ -183,16 +183,13 @@ class Metrics(Judge):
         status, _, answer = Signed(self.server).send(b"Action=ListMetrics&Version=2010-08-01", headers, signed=False)
         self.assertEqual(status, 403)
         self.assertIn(b"MissingAuthenticationToken", answer)
-        (event,) = self.events("ListMetrics", errorCode="AccessDenied")[:1]
-        self.assertEqual(event["eventSource"], "monitoring.amazonaws.com")
+        # What is done with metrics are data events, which the event history does not show.
+        self.assertEqual(self.events("ListMetrics") + self.events("PutMetricData"), [])
 
     def test_it_is_spoken_over_tls(self):
         """The same over HTTPS, with the installation's own certificate."""
         client = self.server.client("cloudwatch", endpoint=self.server.https, verify=self.server.authority)
         client.put_metric_data(Namespace="tls", MetricData=[{"MetricName": "m", "Value": 1.0}])
-        (event,) = self.events("PutMetricData")[:1] or [{}]
-        if event:
-            self.assertEqual(event["tlsDetails"]["tlsVersion"], "TLSv1.3")
         self.assertEqual(len(client.list_metrics(Namespace="tls")["Metrics"]), 1)
 
 

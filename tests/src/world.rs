@@ -76,6 +76,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
         &data::s3control::TRAIL,
+        &watch::cloudwatch::TRAIL,
     ]
 }
 

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use network::ec2::image_content;
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::json;
 
 use crate::scene::{BUILT_IN, Scene};
@@ -16,7 +16,7 @@ fn read(scene: &Scene, account: &str, image: &str) -> Result<Option<Vec<u8>>, St
     let opened = scene
         .cloud
         .gateway
-        .system("us-east-1", |call| image_content::open(call, account, image));
+        .system(REGION, |call| image_content::open(call, account, image));
     let disk = opened.map_err(|fault| fault.message)?.disk;
     Ok(disk.map(|mut disk| {
         let mut bytes = Vec::new();
@@ -38,11 +38,8 @@ fn who_may_launch_an_image_reads_it() {
             &json!({ "InstanceId": id, "Name": name, "NoReboot": true }),
         );
         let image = made["ImageId"].as_str().unwrap();
-        assert!(
-            read(&scene, ACCOUNT, image)
-                .unwrap_err()
-                .contains("not available")
-        );
+        let pending = read(&scene, ACCOUNT, image);
+        assert_eq!(pending, Err("The image is not available".to_owned()));
         scene.cloud.advance(0);
         assert!(read(&scene, ACCOUNT, image).unwrap().unwrap() == disk, "{name}");
         assert!(read(&scene, OTHER, image).unwrap_err().contains("does not exist"));

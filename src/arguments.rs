@@ -167,6 +167,9 @@ pub(crate) struct Serve {
     /// Run functions with the server's own rights where the host has no namespaces and the server is not root
     #[arg(long, env = "RINGWORK_UNCONFINED_FUNCTIONS")]
     pub(crate) unconfined_functions: bool,
+    /// Serve no console
+    #[arg(long, env = "RINGWORK_NO_CONSOLE")]
+    pub(crate) no_console: bool,
     /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
     #[arg(
         long,
@@ -506,7 +509,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 13] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -517,6 +520,8 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_CLOCK_CONTROL",
         "RINGWORK_UNCONFINED_FUNCTIONS",
         "RINGWORK_NAMES",
+        "RINGWORK_CONTENTS",
+        "RINGWORK_NO_CONSOLE",
         "RINGWORK_REQUEST_QUOTAS",
     ];
     for (name, _) in std::env::vars_os() {

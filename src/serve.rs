@@ -41,7 +41,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         let message = "this folder's clock is not the wall's; start with --clock-control to go on with it";
         return Err(Error::Usage(message.to_owned()));
     }
-    let root = root_credentials(&gateway, &settings)?;
+    let (root, replaced) = root_credentials(&gateway, &settings)?;
     if let Some(file) = &settings.seed {
         seed::apply(&gateway, &settings.folder, file).await?;
     }
@@ -74,9 +74,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         root,
         memory_locked,
     };
-    banner(&posture);
+    banner(&posture, settings.console, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
+        console: settings
+            .console
+            .then(|| console::Console::new(Arc::clone(&gateway))),
         control: Control {
             gateway: Arc::clone(&gateway),
             posture,
@@ -84,9 +87,15 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         },
     });
     let tending = tokio::spawn(tend(Arc::clone(&gateway)));
-    let jobs = tokio::spawn(run_jobs(gateway));
+    let jobs = tokio::spawn(run_jobs(Arc::clone(&gateway)));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    if let Err(fault) = gateway.flush_telemetry().await {
+        eprintln!(
+            "ringwork: what was measured last is lost: {}",
+            Error::fault(&fault).chain()
+        );
+    }
     tending.abort();
     tokio::join!(sandboxes.stop(), machines.stop());
     println!(
@@ -101,7 +110,9 @@ fn gateway(store: Store, seal: Seal, settings: &Settings) -> Gateway {
     let directory = Box::new(IdentityDirectory::default());
     let (random, clock, tables) = (Arc::new(SystemRandomness), Clock::system(), services::tables());
     let gateway = Gateway::new(store, seal, random, clock, directory, &settings.account, &tables);
-    let gateway = gateway.with_outside(Arc::new(Https::default()));
+    let gateway = gateway
+        .with_outside(Arc::new(Https::default()))
+        .with_names(&settings.names);
     match &settings.quotas {
         Some(rates) => gateway.with_quotas(services::quotas(), rates.clone()),
         None => gateway,
@@ -124,6 +135,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     unconfined_functions: bool,
+    console: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -175,6 +187,7 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             unconfined_functions: options.unconfined_functions,
+            console: !options.no_console,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
@@ -303,8 +316,11 @@ fn open_seal(
     }
 }
 
+/// A root key's id and secret, and the ids of the keys that it takes the place of.
+type RootKeys = ((String, Secret), Vec<String>);
+
 /// Makes the management account at the first start, and the file by which local clients become its root user.
-fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, Secret), Error> {
+fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<RootKeys, Error> {
     let kept = settings.folder.read_root_credentials()?;
     let kept = kept.filter(|kept| !settings.memory && kept.account == settings.account);
     let given = settings
@@ -312,8 +328,16 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         .clone()
         .or_else(|| kept.map(|kept| (kept.access_key_id, Secret::from(kept.secret_access_key))));
     let given = given.as_ref().map(|(id, secret)| (id.as_str(), secret));
-    let (id, secret) = bootstrap(gateway, &settings.account, given)
-        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
+    let failed = |fault| Error::first_look(settings.folder.store_file(), &fault);
+    let (id, secret) = bootstrap(gateway, &settings.account, given).map_err(failed)?;
+    let replaced = match &settings.given_root {
+        None => Vec::new(),
+        Some(_) => gateway
+            .system("us-east-1", |call| {
+                identity::iam::bootstrap::settle_given_root_key(call, &settings.account, &id)
+            })
+            .map_err(failed)?,
+    };
     let text = secret.expose_text().map_err(Error::Certificate)?;
     let credentials = RootCredentials {
         account: settings.account.clone(),
@@ -326,7 +350,7 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         &settings.folder.root_credentials(),
         &zeroize::Zeroizing::new(bytes),
     )?;
-    Ok((id, secret))
+    Ok(((id, secret), replaced))
 }
 
 /// Makes sure that the management account and its root access key exist; tells the key.
@@ -387,7 +411,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture) {
+fn banner(posture: &Posture, console: bool, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -404,11 +428,18 @@ fn banner(posture: &Posture) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
+    if let Some(first) = posture.endpoints.first().filter(|_| console) {
+        println!("  console   {first}{}/", console::PATH);
+    }
     println!("  data      {data}");
     println!("  account   {}", posture.account);
     println!("  engine    {engine}");
     println!("  seal      {}", posture.seal);
     println!("  clock     {clock}");
+    if !replaced.is_empty() {
+        let ids = replaced.join(", ");
+        println!("  root      the keys of earlier starts were removed: {ids}");
+    }
     println!(
         "Next, in another shell:  eval \"$(ringwork env --data {data})\" && aws sts get-caller-identity"
     );
@@ -441,6 +472,8 @@ async fn run_jobs(gateway: Arc<Gateway>) {
             Ok(None) => IDLE,
             Ok(Some(due)) => wall_until(&gateway, due).unwrap_or(IDLE).min(IDLE),
         };
+        // What was measured is kept by the wall too, or a cloud whose clock stands still would never keep it.
+        let wait = gateway.telemetry_waits().map_or(wait, |waits| waits.min(wait));
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
     }

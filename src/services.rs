@@ -18,6 +18,7 @@ pub(crate) fn tables() -> Tables {
             platform::lambda::OPERATIONS,
             platform::cloudformation::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            watch::cloudwatch::OPERATIONS,
             data::s3::OPERATIONS,
             data::s3control::OPERATIONS,
         ],
@@ -25,6 +26,7 @@ pub(crate) fn tables() -> Tables {
             identity::iam::JOBS,
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
+            identity::signin::JOBS,
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
@@ -32,6 +34,7 @@ pub(crate) fn tables() -> Tables {
             network::ec2::JOBS,
             platform::lambda::JOBS,
             platform::cloudformation::JOBS,
+            watch::cloudwatch::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -59,6 +62,7 @@ pub(crate) fn tables() -> Tables {
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
         sites: Some(&data::s3::website::SITES),
+        telemetry: Some(&watch::cloudwatch::SINK),
     }
 }
 
@@ -78,10 +82,11 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "accessanalyzer",
     "cloudformation",
     "cloudtrail",
+    "cloudwatch",
     "ec2",
     "iam",
     "kms",

@@ -12,7 +12,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+
+from server import wait_for
 
 # Brings PostgreSQL's programs, for machines that have none.
 POSTGRESQL_WHEEL = "pgserver==0.1.4"
@@ -97,11 +98,14 @@ class Database:
     def serve(self, *command):
         self.log = open(self.folder / "server.log", "w")
         self.process = subprocess.Popen([*self.prefix, *command], stdout=self.log, stderr=self.log, cwd=self.folder)
-        end = time.monotonic() + 30
-        while not self.answers():
-            if self.process.poll() is not None or time.monotonic() > end:
-                raise AssertionError((self.folder / "server.log").read_text())
-            time.sleep(0.05)
+        told = lambda: (self.folder / "server.log").read_text()
+
+        def up():
+            if self.process.poll() is not None:
+                raise AssertionError(told())
+            return self.answers()
+
+        wait_for(up, what=told)
 
     def secret(self, username, password, **more):
         """What Secrets Manager keeps of a user here."""

@@ -1,10 +1,9 @@
 """Access Analyzer as unmodified clients see it: who reaches what from outside, what nobody uses, and policies made of what was done."""
 
 import json
-import time
 import unittest
 
-from server import Judge, policy, statement, trust
+from server import Judge, policy, statement, trust, wait_for
 
 OTHER = "444455556666"
 
@@ -14,11 +13,14 @@ class Analyzer(Judge):
 
     def until(self, look, wanted, what):
         """Looks again until jobs have done what is wanted."""
-        deadline = time.monotonic() + 30
-        while not wanted(seen := look()):
-            self.assertLess(time.monotonic(), deadline, f"{what}: {seen}")
-            time.sleep(0.1)
-        return seen
+        seen = []
+
+        def looked():
+            seen[:] = [look()]
+            return wanted(seen[0])
+
+        wait_for(looked, what=lambda: f"{what}: {seen[0]}")
+        return seen[0]
 
     def active(self, analyzer, arn, **more):
         pages = analyzer.get_paginator("list_findings").paginate(

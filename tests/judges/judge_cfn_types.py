@@ -1,11 +1,10 @@
 """CloudFormation's resource types, by boto3: what a template makes is there as the services tell it, changes in place, and goes."""
 
 import json
-import time
 import unittest
 
 from botocore.exceptions import ClientError
-from server import Judge
+from server import Judge, wait_for
 
 TRUST = """
           Version: '2012-10-17'
@@ -210,17 +209,18 @@ class Types(Judge):
 
     def settled(self, name):
         """The stack when nothing is under way any more, and its events if something failed."""
-        for _ in range(400):
+
+        def at_rest():
             stack = self.formation.describe_stacks(StackName=name)["Stacks"][0]
-            if not stack["StackStatus"].endswith("IN_PROGRESS"):
-                events = self.formation.describe_stack_events(StackName=name)["StackEvents"]
-                failed = [
-                    (event["LogicalResourceId"], event.get("ResourceStatusReason"))
-                    for event in events if event["ResourceStatus"].endswith("FAILED")
-                ]
-                return stack, failed
-            time.sleep(0.05)
-        self.fail(f"{name} is still {stack['StackStatus']}")
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        stack = wait_for(at_rest, what=f"{name} is still under way")
+        events = self.formation.describe_stack_events(StackName=name)["StackEvents"]
+        failed = [
+            (event["LogicalResourceId"], event.get("ResourceStatusReason"))
+            for event in events if event["ResourceStatus"].endswith("FAILED")
+        ]
+        return stack, failed
 
     def made(self, name, template, **parameters):
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]

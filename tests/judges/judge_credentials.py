@@ -5,10 +5,9 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 
-from server import Judge, policy, statement
+from server import Judge, policy, statement, wait_for
 
 OPENSSL, SSH_KEYGEN = shutil.which("openssl"), shutil.which("ssh-keygen")
 
@@ -205,9 +204,8 @@ class Services(Judge):
         iam.update_role_description(RoleName=name, Description="watches")
         task = iam.delete_service_linked_role(RoleName=name)["DeletionTaskId"]
         self.server.ringwork("clock", "advance", "10s")
-        deadline = time.monotonic() + 30
-        while iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"] != "SUCCEEDED":
-            self.assertLess(time.monotonic(), deadline, "the role was never deleted")
+        status = lambda: iam.get_service_linked_role_deletion_status(DeletionTaskId=task)["Status"]
+        wait_for(lambda: status() == "SUCCEEDED", what="the role was never deleted")
         self.refused("NoSuchEntity", iam.get_role, RoleName=name, status=404)
 
 

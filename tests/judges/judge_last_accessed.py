@@ -1,22 +1,23 @@
 """Last accessed details, by boto3 and the AWS CLI."""
 
-import time
 import unittest
 
-from server import Judge, statement
+from server import Judge, statement, wait_for
 
 
 class LastAccessed(Judge):
     def report(self, iam, arn, granularity="SERVICE_LEVEL"):
         job = iam.generate_service_last_accessed_details(Arn=arn, Granularity=granularity)["JobId"]
-        for _ in range(200):
+
+        def made():
             answer = iam.get_service_last_accessed_details(JobId=job, MaxItems=1000)
             if answer["JobStatus"] != "IN_PROGRESS":
-                self.assertEqual(answer["JobStatus"], "COMPLETED")
-                return job, {one["ServiceNamespace"]: one for one in answer["ServicesLastAccessed"]}
+                return answer
             self.assertNotIn("JobCompletionDate", answer)
-            time.sleep(0.1)
-        self.fail("the report was not made")
+
+        answer = wait_for(made, what="the report was not made")
+        self.assertEqual(answer["JobStatus"], "COMPLETED")
+        return job, {one["ServiceNamespace"]: one for one in answer["ServicesLastAccessed"]}
 
     def test_an_attempt_is_told_whether_it_was_allowed_or_not(self):
         iam = self.server.client("iam")

@@ -10,7 +10,7 @@ import time
 import unittest
 import zlib
 
-from server import Credentials, Judge, policy, statement, trust
+from server import Credentials, Judge, policy, statement, trust, wait_for
 
 
 def code(seed, step):
@@ -147,9 +147,7 @@ class Report(Judge):
         self.assertEqual(iam.generate_credential_report()["State"], "STARTED")
         self.refused("ReportInProgress", iam.get_credential_report, status=404)
         self.server.ringwork("clock", "advance", "10s")
-        deadline = time.monotonic() + 30
-        while iam.generate_credential_report()["State"] != "COMPLETE":
-            self.assertLess(time.monotonic(), deadline, "the report was never made")
+        wait_for(lambda: iam.generate_credential_report()["State"] == "COMPLETE", what="the report was never made")
         answer = iam.get_credential_report()
         by_cli = self.server.aws("iam", "get-credential-report")
         self.assertEqual(base64.b64decode(by_cli["Content"]), answer["Content"])

@@ -1,10 +1,9 @@
 """Policies of an organization by the AWS CLI and boto3: a member account is bound, whoever asks in it; the management account is not."""
 
 import json
-import time
 import unittest
 
-from server import Credentials, Judge, Refused, policy, statement
+from server import Credentials, Judge, Refused, policy, statement, wait_for
 
 SCP, RCP, TAGS = "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY", "TAG_POLICY"
 
@@ -37,11 +36,12 @@ class OrganizationPolicies(Judge):
     def joined(cls, name):
         """A new member account's number."""
         made = cls.organizations.create_account(AccountName=name, Email=f"{name}@example.com")["CreateAccountStatus"]
-        for _ in range(100):
-            if made["State"] != "IN_PROGRESS":
-                break
-            time.sleep(0.1)
-            made = cls.organizations.describe_create_account_status(CreateAccountRequestId=made["Id"])["CreateAccountStatus"]
+
+        def ended():
+            now = cls.organizations.describe_create_account_status(CreateAccountRequestId=made["Id"])["CreateAccountStatus"]
+            return now if now["State"] != "IN_PROGRESS" else None
+
+        made = wait_for(ended)
         assert made["State"] == "SUCCEEDED", made
         return made["AccountId"]
 

@@ -2,10 +2,9 @@
 
 import pathlib
 import tempfile
-import time
 import unittest
 
-from server import Credentials, Judge, Server, policy, statement
+from server import Credentials, Judge, Server, policy, statement, wait_for
 
 OTHER = "222233334444"
 DORA = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -54,13 +53,7 @@ class Organizations(Judge):
 
     def wait(self, ready):
         """What `ready` tells once it tells something."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            found = ready()
-            if found:
-                return found
-            time.sleep(0.05)
-        self.fail("it did not come about in time")
+        return wait_for(ready, what="it did not come about in time")
 
     def assume(self, credentials, account):
         role = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"

@@ -1,12 +1,11 @@
 """Central root access by boto3 and the AWS CLI: privileged sessions in member accounts, and the roles that keep an organization going."""
 
 import json
-import time
 import unittest
 
 import botocore.exceptions
 
-from server import Credentials, Judge, Refused, Server, policy, statement
+from server import Credentials, Judge, Refused, Server, policy, statement, wait_for
 
 TASKS = "arn:aws:iam::aws:policy/root-task"
 
@@ -40,13 +39,7 @@ class RootAccess(Judge):
     @staticmethod
     def wait(ready):
         """What `ready` tells once it tells something."""
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            found = ready()
-            if found:
-                return found
-            time.sleep(0.1)
-        raise AssertionError("nothing came of it in time")
+        return wait_for(ready, what="nothing came of it in time")
 
     def assume(self, task):
         sts = self.server.client("sts", self.administrator)

@@ -12,7 +12,7 @@ import zipfile
 import botocore
 
 from database import MariaDB, Missing, PostgreSQL
-from server import Judge, policy, statement
+from server import Judge, policy, statement, wait_for
 
 SITE = str(pathlib.Path(botocore.__file__).parent.parent)
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -110,14 +110,6 @@ class Rotation(Judge):
         ours = [event for event in told if (event.get("additionalEventData") or {}).get("SecretId") == arn]
         return [(event["eventName"], event.get("errorMessage")) for event in reversed(ours)]
 
-    def wait_for(self, found, seconds=30):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if found():
-                return
-            time.sleep(0.05)
-        self.fail("what was waited for did not happen")
-
     def rotate(self, name, wait=True, **more):
         """Asks for a rotation and waits for its end."""
         arn = self.secrets.describe_secret(SecretId=name)["ARN"]
@@ -127,7 +119,7 @@ class Rotation(Judge):
         self.addCleanup(self.secrets.cancel_rotate_secret, SecretId=name)
         ends = ("RotationSucceeded", "RotationFailed", "TestRotationSucceeded", "TestRotationFailed")
         if wait:
-            self.wait_for(lambda: any(event in ends for event, _ in self.events(arn)[before:]))
+            wait_for(lambda: any(event in ends for event, _ in self.events(arn)[before:]))
         return self.events(arn)[before:]
 
     def test_a_password_is_rotated_by_schedule_in_postgresql(self):

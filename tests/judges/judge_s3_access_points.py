@@ -65,6 +65,17 @@ class AccessPoints(Judge):
         self.assertTrue(self.s3.head_bucket(Bucket=alias)["AccessPointAlias"])
         self.assertFalse(self.s3.head_bucket(Bucket="behind")["AccessPointAlias"])
 
+    def test_a_client_that_cannot_find_the_host_leaves_it_to_its_proxy(self):
+        """The CLI puts the account before an address, which is no host; as its own proxy the server is found all the same."""
+        self.point("proxied")
+        listed = self.server.aws(
+            "s3control", "list-access-points", "--account-id", self.account, HTTP_PROXY=self.server.endpoint, NO_PROXY=""
+        )
+        self.assertIn("proxied", [one["Name"] for one in listed["AccessPointList"]])
+        arn = f"arn:aws:s3:{REGION}:{self.account}:accesspoint/proxied"
+        found = self.server.aws("s3api", "list-objects-v2", "--bucket", arn, HTTP_PROXY=self.server.endpoint, NO_PROXY="")
+        self.assertEqual([one["Key"] for one in found["Contents"]], ["a/k"])
+
     def test_uploads_in_parts_go_through(self):
         arn, _ = self.point("parts-door")
         begun = self.s3.create_multipart_upload(Bucket=arn, Key="whole")

@@ -6,13 +6,12 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 import urllib.request
 
 import boto3
 import botocore.config
 
-from server import BINARY, REGION, Judge, Server, clean_environment
+from server import BINARY, REGION, Judge, Server, clean_environment, wait_for
 
 MIB = 1 << 20
 
@@ -113,10 +112,7 @@ class Bodies(Judge):
         for sent in (0, 100_000, 3 * MIB):
             with socket.create_connection(self.server.address, 30) as stream:
                 stream.sendall(self.head("stays", 10 * MIB) + noise(sent))
-        end = time.monotonic() + 20
-        while files(self.server) != before and time.monotonic() < end:
-            time.sleep(0.05)
-        self.assertEqual(files(self.server), before)
+        wait_for(lambda: files(self.server) == before, what=lambda: f"{files(self.server)} is not {before}")
         self.assertEqual(self.get("stays"), b"before")
 
 
@@ -142,8 +138,7 @@ class Killed(Judge):
         writers = [threading.Thread(target=put, args=(writer,)) for writer in range(4)]
         for writer in writers:
             writer.start()
-        while sum(map(len, list(kept.values()))) < 12:
-            time.sleep(0.02)
+        wait_for(lambda: sum(map(len, list(kept.values()))) >= 12)
         server.kill()
         stop.set()
         for writer in writers:
@@ -156,9 +151,7 @@ class Killed(Judge):
             # The put that the end cut off may have come to its own end, unheard.
             self.assertIn(hashlib.md5(body).hexdigest(), kept[key])
         self.assertTrue({key for key, sums in kept.items() if len(sums) == 1} <= listed)
-        end = time.monotonic() + 20
-        while files(server) != (len(listed), 0) and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_for(lambda: files(server) == (len(listed), 0), what=lambda: f"{files(server)} of {len(listed)}")
         self.assertEqual(files(server), (len(listed), 0), "a file for each object, and no other")
         self.snapshot(server, s3, listed)
 

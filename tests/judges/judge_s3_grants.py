@@ -2,13 +2,12 @@
 who pays, and codes of a device. By boto3 and the AWS CLI."""
 
 import json
-import time
 import unittest
 import urllib.error
 import urllib.request
 
 from judge_mfa import Device
-from server import Credentials, Judge, Refused, policy, statement
+from server import Credentials, Judge, Refused, policy, statement, wait_for
 
 
 class Grants(Judge):
@@ -34,13 +33,9 @@ class Grants(Judge):
         organizations = self.server.client("organizations")
         organizations.create_organization(FeatureSet="ALL")
         asked = organizations.create_account(Email="other@example.com", AccountName="other")["CreateAccountStatus"]["Id"]
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            made = organizations.describe_create_account_status(CreateAccountRequestId=asked)["CreateAccountStatus"]
-            if made["State"] == "SUCCEEDED":
-                break
-            time.sleep(0.05)
-        number = made["AccountId"]
+        made = lambda: organizations.describe_create_account_status(CreateAccountRequestId=asked)["CreateAccountStatus"]
+        wait_for(lambda: made()["State"] == "SUCCEEDED")
+        number = made()["AccountId"]
         admin = self.user("crosser", statement("sts:AssumeRole"))
         role = f"arn:aws:iam::{number}:role/OrganizationAccountAccessRole"
         answer = self.server.client("sts", admin).assume_role(RoleArn=role, RoleSessionName="other")

@@ -1,10 +1,9 @@
 """Replication between buckets of this installation: regions, accounts, keys, refusals and a crash, by boto3 and the AWS CLI."""
 
 import json
-import time
 import unittest
 
-from server import Credentials, Judge, policy, statement
+from server import Credentials, Judge, policy, statement, wait_for
 
 READS = ["s3:GetReplicationConfiguration", "s3:ListBucket", "s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl",
          "s3:GetObjectVersionTagging"]
@@ -46,13 +45,12 @@ class Replication(Judge):
 
     def wait(self, wanted, bucket, key, client=None):
         """The object's answer to HEAD, once its replication status is the wanted one."""
-        until = time.monotonic() + 20
-        while True:
+
+        def copied():
             head = (client or self.s3).head_object(Bucket=bucket, Key=key)
-            if head.get("ReplicationStatus") == wanted:
-                return head
-            self.assertLess(time.monotonic(), until, f"{key} of {bucket} is {head.get('ReplicationStatus')}")
-            time.sleep(0.02)
+            return head if head.get("ReplicationStatus") == wanted else None
+
+        return wait_for(copied, what=f"{key} of {bucket} is not {wanted}")
 
     def test_objects_go_to_another_region(self):
         source, far = self.bucket("near-source"), self.server.client("s3", region="eu-west-1")
@@ -72,9 +70,7 @@ class Replication(Judge):
         self.assertEqual(far.get_object_tagging(Bucket="far-copies", Key="a/ä b")["TagSet"][0]["Value"], "red")
         marker = self.s3.delete_object(Bucket=source, Key="a/ä b")["VersionId"]
         self.s3.delete_object(Bucket=source, Key="a/ä b", VersionId=put["VersionId"])
-        until = time.monotonic() + 20
-        while not far.list_object_versions(Bucket="far-copies").get("DeleteMarkers"):
-            self.assertLess(time.monotonic(), until)
+        wait_for(lambda: far.list_object_versions(Bucket="far-copies").get("DeleteMarkers"))
         listed = far.list_object_versions(Bucket="far-copies")
         self.assertEqual([found["VersionId"] for found in listed["DeleteMarkers"]], [marker])
         self.assertEqual([found["VersionId"] for found in listed["Versions"]], [put["VersionId"]])

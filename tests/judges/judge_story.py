@@ -8,11 +8,10 @@ import base64
 import json
 import pathlib
 import tempfile
-import time
 import unittest
 
 from judge_mfa import Device
-from server import Credentials, Judge, Refused, policy, statement
+from server import Credentials, Judge, Refused, policy, statement, wait_for
 
 ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 
@@ -50,12 +49,14 @@ class Story(Judge):
         made = aws(
             "organizations", "create-account", "--account-name", name, "--email", f"{name}@example.com", credentials=self.chief
         )["CreateAccountStatus"]
-        deadline = time.monotonic() + 60
-        while made["State"] == "IN_PROGRESS":
-            self.assertLess(time.monotonic(), deadline, made)
-            made = aws(
+
+        def ended():
+            now = aws(
                 "organizations", "describe-create-account-status", "--create-account-request-id", made["Id"], credentials=self.chief
             )["CreateAccountStatus"]
+            return now if now["State"] != "IN_PROGRESS" else None
+
+        made = wait_for(ended, seconds=60)
         self.assertEqual(made["State"], "SUCCEEDED", made)
         account = made["AccountId"]
         session = Credentials.of(aws(

@@ -4,11 +4,11 @@ destroys it."""
 import json
 import pathlib
 import shutil
-import time
 import unittest
 
 import judge_terraform
 from judge_lambda import packed
+from server import wait_for
 
 HEARS = "def handler(event, context):\n    return None\n"
 
@@ -26,9 +26,8 @@ class Copies(judge_terraform.Configuration):
         outputs = {name: found["value"] for name, found in json.loads(self.run_terraform("output", "-json")).items()}
         s3 = self.server.client("s3", self.admin)
         s3.put_object(Bucket=outputs["records"], Key="daily/a.log", Body=b"line")
-        until = time.monotonic() + 20
-        while s3.head_object(Bucket=outputs["records"], Key="daily/a.log")["ReplicationStatus"] != "COMPLETED":
-            self.assertLess(time.monotonic(), until)
+        status = lambda: s3.head_object(Bucket=outputs["records"], Key="daily/a.log")["ReplicationStatus"]
+        wait_for(lambda: status() == "COMPLETED")
         self.assertEqual(s3.head_object(Bucket=outputs["copies"], Key="daily/a.log")["ReplicationStatus"], "REPLICA")
         # A change is made in place, and then there is nothing to do again.
         self.run_terraform("apply", "-auto-approve", "-var=class=STANDARD_IA")

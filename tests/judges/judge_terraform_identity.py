@@ -5,7 +5,6 @@ import datetime
 import json
 import pathlib
 import shutil
-import time
 import unittest
 
 from cryptography import x509
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 import judge_terraform
 from judge_mfa import Device
 from judge_saml import IdentityProvider
+from server import wait_for
 
 LISTS = {
     "list_users": "Users", "list_roles": "Roles", "list_saml_providers": "SAMLProviderList",
@@ -87,9 +87,7 @@ class Identity(judge_terraform.Configuration):
         }
         # What came after the analyzer is looked at within half an hour.
         self.server.ringwork("clock", "advance", "30m")
-        deadline = time.monotonic() + 30
-        while not status() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for(status)
         self.assertEqual(status().get("444455556666"), "ARCHIVED", status())
         changed = ("-var=length=20", "-var=vendor=renewed")
         self.run_terraform("apply", "-auto-approve", *changed)

@@ -244,13 +244,14 @@ class Judge(unittest.TestCase):
         return [event for event in events if all(event.get(key) == value for key, value in wanted.items())]
 
 
-def wait_for(found, seconds=20):
-    """Until it is so; a failure after that."""
+def wait_for(found, seconds=30, what="what was waited for did not happen"):
+    """What it finds, once it finds something; a failure after that."""
     end = time.monotonic() + seconds
-    while not found():
+    while not (seen := found()):
         if time.monotonic() > end:
-            raise AssertionError("what was waited for did not happen")
+            raise AssertionError(what() if callable(what) else what)
         time.sleep(0.02)
+    return seen
 
 
 def statement(action, resource="*", effect="Allow", **more):

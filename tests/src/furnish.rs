@@ -55,6 +55,7 @@ impl World {
         world.furnish_function(name);
         world.furnish_instance(name);
         world.furnish_stack(name);
+        world.furnish_metrics();
         world.furnish_parameter(name);
         world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
@@ -145,6 +146,35 @@ impl World {
         let allowed =
             r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
         pairs.insert("SetStackPolicy", vec![("StackPolicyBody", text(allowed))]);
+    }
+
+    /// What requests for metrics say beside what the model requires.
+    pub(crate) fn furnish_metrics(&mut self) {
+        let text = |text: &str| Document::String(text.to_owned());
+        let at =
+            |seconds: i64| Document::Timestamp(wire::Timestamp::from_seconds(BEGINNING / 1000 + seconds));
+        let datum = Document::Structure(vec![("MetricName", text("m")), ("Value", Document::Float(1.0))]);
+        let metric = Document::Structure(vec![("Namespace", text("n")), ("MetricName", text("m"))]);
+        let stat = Document::Structure(vec![
+            ("Metric", metric),
+            ("Period", Document::Integer(60)),
+            ("Stat", text("Sum")),
+        ]);
+        let query = Document::Structure(vec![("Id", text("m1")), ("MetricStat", stat)]);
+        let span = [("StartTime", at(-600)), ("EndTime", at(0))];
+        let with = |more: Vec<(&'static str, Document)>| span.iter().cloned().chain(more).collect::<Vec<_>>();
+        let pairs = &mut self.existing.pairs;
+        pairs.insert("PutMetricData", vec![("MetricData", Document::List(vec![datum]))]);
+        let queries = Document::List(vec![query]);
+        pairs.insert("GetMetricData", with(vec![("MetricDataQueries", queries)]));
+        let statistics = Document::List(vec![text("Sum")]);
+        pairs.insert(
+            "GetMetricStatistics",
+            with(vec![
+                ("Statistics", statistics),
+                ("Period", Document::Integer(60)),
+            ]),
+        );
     }
 
     /// A parameter that is shared with another account.
@@ -450,12 +480,22 @@ impl World {
             ),
             ("AddPermission", permission),
             ("PutFunctionEventInvokeConfig", retries),
+            (
+                "PublishLayerVersion",
+                json!({"LayerName": name, "Content": {"ZipFile": encoded}}),
+            ),
+            (
+                "AddLayerVersionPermission",
+                json!({"LayerName": name, "VersionNumber": 1, "StatementId": name, "Action": "lambda:GetLayerVersion",
+                    "Principal": ACCOUNT}),
+            ),
         ] {
             let made = self.call("lambda", operation, input);
             made.unwrap_or_else(|code| panic!("{operation}: {code}"));
         }
         let text = |value: &str| Document::String(value.to_owned());
         let code = Document::Structure(vec![("ZipFile", Document::Blob(zip.clone()))]);
+        let layer = vec![("Content", code.clone())];
         let whole = vec![
             ("FunctionName", text("made")),
             ("Role", text(&role)),
@@ -470,6 +510,11 @@ impl World {
             ("Principal", text(ACCOUNT)),
         ];
         let retries = vec![("MaximumRetryAttempts", Document::Integer(2))];
+        let shared = vec![
+            ("StatementId", text("made")),
+            ("Action", text("lambda:GetLayerVersion")),
+            ("Principal", text(ACCOUNT)),
+        ];
         for (operation, members) in [
             ("lambda:CreateFunction", whole),
             (
@@ -478,6 +523,8 @@ impl World {
             ),
             ("lambda:CreateAlias", alias),
             ("lambda:AddPermission", permission),
+            ("lambda:PublishLayerVersion", layer),
+            ("lambda:AddLayerVersionPermission", shared),
             ("lambda:PutFunctionEventInvokeConfig", retries.clone()),
             ("lambda:UpdateFunctionEventInvokeConfig", retries),
         ] {

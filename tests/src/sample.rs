@@ -71,7 +71,7 @@ impl Sampler<'_> {
                 }
             }
             // Members that the model does not require and the operation does.
-            if matches!(service.name, "lambda" | "cloudformation" | "ec2") {
+            if matches!(service.name, "lambda" | "cloudformation" | "cloudwatch" | "ec2") {
                 let more = special
                     .iter()
                     .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
@@ -160,7 +160,8 @@ impl Sampler<'_> {
         } else {
             name
         };
-        self.known(name).filter(fits).unwrap_or_else(|| {
+        let known = self.known(name).filter(fits);
+        known.or_else(|| self.layered(name).filter(fits)).unwrap_or_else(|| {
             let canned = [
                 "a",
                 "A",
@@ -195,6 +196,7 @@ impl Sampler<'_> {
             | "RoleSessionName"
             | "VirtualMFADeviceName"
             | "FunctionName"
+            | "LayerName"
             | "StackName"
             | "ChangeSetName"
             | "ExportName"
@@ -308,6 +310,16 @@ impl Sampler<'_> {
             })
         };
         held.cloned().or_else(|| missing().map(str::to_owned))
+    }
+
+    /// What operations on layers mean by names that others use for something else.
+    fn layered(&self, member: &str) -> Option<String> {
+        let name = if self.present { "existing" } else { "missing" };
+        match member {
+            "Arn" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")),
+            "Action" => Some("lambda:GetLayerVersion".to_owned()),
+            _ => None,
+        }
     }
 
     /// Ids in an organization.
@@ -492,11 +504,26 @@ fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Documen
         }
         Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
             for member in &structure.members {
-                let rest = without(value, member.name);
-                // EC2's forms cannot say that an empty structure is there.
-                let unsaid = service.name == "ec2" && rest == Document::empty();
-                if member.required && !unsaid {
-                    all.push((format!("{} required", member.name), rest));
+                if member.required {
+                    let mut rest = without(value, member.name);
+                    // Forms cannot say that an empty structure is there.
+                    if let (Document::Structure(members), true) = (&mut rest, depth > 0) {
+                        let others = structure.members.iter().filter(|other| other.name != member.name);
+                        let other = others.take(1).filter(|_| members.is_empty());
+                        let filled: Vec<_> = other
+                            .map(|other| {
+                                (
+                                    other.name,
+                                    sampler.value(service, other.name, other.shape, depth + 1),
+                                )
+                            })
+                            .collect();
+                        members.extend(filled);
+                    }
+                    // EC2's forms cannot say that one is there, and a structure of one member has no other to fill it.
+                    if service.name != "ec2" || rest != Document::empty() {
+                        all.push((format!("{} required", member.name), rest));
+                    }
                 }
                 let held = value.member(member.name).cloned();
                 let held =

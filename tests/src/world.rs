@@ -37,6 +37,7 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         platform::lambda::OPERATIONS,
         platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        watch::cloudwatch::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
     ]
@@ -55,6 +56,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         network::ec2::JOBS,
         platform::lambda::JOBS,
         platform::cloudformation::JOBS,
+        watch::cloudwatch::JOBS,
     ]
 }
 
@@ -170,6 +172,7 @@ impl World {
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             sites: Some(&data::s3::website::SITES),
+            telemetry: Some(&watch::cloudwatch::SINK),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());

@@ -164,6 +164,13 @@ enum Running {
 }
 
 impl Running {
+    const fn checksum(&self) -> Checksum {
+        match self {
+            Self::Md5(_) => Checksum::Md5,
+            Self::Crc(checksum, _) | Self::Sha(checksum, _) => *checksum,
+        }
+    }
+
     fn crc(checksum: Checksum, algorithm: CrcAlgorithm) -> Self {
         Self::Crc(checksum, Box::new(crc_fast::Digest::new(algorithm)))
     }
@@ -186,6 +193,21 @@ impl Summer {
             Checksum::Crc64Nvme => Running::crc(checksum, CrcAlgorithm::Crc64Nvme),
         });
         Self(running.collect())
+    }
+
+    /// Takes one algorithm out, to be computed beside the others, and to be joined before the end. Nothing if it is not among them.
+    #[must_use]
+    pub fn split_off(&mut self, checksum: Checksum) -> Self {
+        let (taken, left) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|running| running.checksum() == checksum);
+        self.0 = left;
+        Self(taken)
+    }
+
+    /// Takes in what was split off.
+    pub fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     /// Takes the next piece.
@@ -247,6 +269,21 @@ mod tests {
         ];
         for (checksum, value) in expected {
             assert_eq!(hex(sums.get(checksum).unwrap()), value, "{}", checksum.name());
+        }
+    }
+
+    #[test]
+    fn what_is_split_off_and_joined_again_is_the_same() {
+        let mut summer = Summer::new(all());
+        let mut md5 = summer.split_off(Checksum::Md5);
+        summer.update(b"123");
+        summer.update(b"456789");
+        md5.update(b"123456789");
+        assert!(summer.split_off(Checksum::Md5).0.is_empty(), "it is gone");
+        summer.join(md5);
+        let (split, whole) = (summer.finish(), sums(b"123456789"));
+        for checksum in Checksum::ALL {
+            assert_eq!(split.get(checksum), whole.get(checksum));
         }
     }
 

@@ -102,6 +102,12 @@ impl ContentSealer {
         Ok((sealer, keys))
     }
 
+    /// Makes room for the chunk that waits, which otherwise is made when one does.
+    pub fn make_room(&mut self) {
+        let room = CHUNK_BYTES.saturating_sub(self.pending.len());
+        self.pending.reserve_exact(room);
+    }
+
     /// Takes the next bytes and appends the chunks that they complete to `out`, sealed.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
+use crate::telemetry::{AtEnd, Measurement};
 
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
@@ -37,6 +38,8 @@ pub struct RequestFacts {
     pub host: Option<String>,
     /// How it was signed; `None` of strangers, bearers and services.
     pub signed: Option<crate::signed::Signed>,
+    /// Came as a browser's form.
+    pub posted: bool,
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
@@ -255,6 +258,9 @@ pub struct Call<'a> {
     pub(crate) trace: Option<String>,
     /// Condition keys that a service gives to the session that it asks for.
     pub(crate) session_context: Vec<(String, Vec<String>)>,
+    /// What this run measured.
+    pub(crate) measured: Vec<Measurement>,
+    pub(crate) measured_at_end: Vec<AtEnd>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -301,6 +307,8 @@ impl<'a> Call<'a> {
             whole_bytes: 0,
             trace: request.trace.clone(),
             session_context: Vec::new(),
+            measured: Vec::new(),
+            measured_at_end: Vec::new(),
         }
     }
 

@@ -188,12 +188,27 @@ impl Call<'_> {
         self.errand(name, refused, |call| make(call).map(Box::new).map(Errand::Invoke))
     }
 
-    /// Whether a process of a function waits for work. See `Functions::waits`.
-    pub fn function_waits(&self, function_arn: &str, configuration: &str, until: Timestamp) -> bool {
+    /// Whether a process of a function of the call's account waits for work. See `Functions::waits`. Processes of a closed account wait
+    /// for nothing: a new one would need credentials, which nobody gets there.
+    ///
+    /// # Errors
+    /// The store's, as a fault.
+    pub fn function_waits(
+        &mut self,
+        function_arn: &str,
+        configuration: &str,
+        until: Timestamp,
+    ) -> Result<bool> {
         let functions = &self.look.environment.outdoors.errands.functions;
-        functions
+        let waits = functions
             .as_ref()
-            .is_some_and(|functions| functions.waits(function_arn, configuration, until))
+            .is_some_and(|functions| functions.waits(function_arn, configuration, until));
+        if !waits {
+            return Ok(false);
+        }
+        let account = self.look.account_shared();
+        let closed = self.look.directory().account_closed(&mut self.look, &account)?;
+        Ok(!closed)
     }
 
     /// Whether the runner has the code with this SHA-256 unpacked, so that `Invocation::zip` may stay empty. It keeps the code

@@ -135,7 +135,7 @@ impl FormFile {
         }
     }
 
-    pub(crate) fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&Bytes) -> Result<()>) -> Result<()> {
         self.decoder.push(arrived);
         while let Some(piece) = self.decoder.next_piece().map_err(malformed)? {
             let FormPiece::Data(bytes) = piece else { continue };

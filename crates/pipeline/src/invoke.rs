@@ -330,6 +330,7 @@ impl Call<'_> {
             invoked,
             unkept,
             moves,
+            measured,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -338,6 +339,7 @@ impl Call<'_> {
         self.unkept = unkept;
         // As its writes, whatever became of it.
         self.moves.join(moves);
+        self.measured.extend(measured);
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });

@@ -6,6 +6,7 @@
 //! transaction, reads a clock or draws a random number for a service.
 
 mod attempt;
+pub mod attempts;
 pub mod authenticate;
 pub mod authorize;
 pub mod blobs;
@@ -43,8 +44,10 @@ pub mod schedule;
 mod service_event;
 mod services;
 pub mod signed;
+pub mod signin;
 pub mod site;
 pub mod strangers;
+pub mod telemetry;
 pub mod testing;
 mod trail;
 pub mod why;

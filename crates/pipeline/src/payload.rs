@@ -149,9 +149,9 @@ impl Payload {
     }
 
     /// Takes what has arrived, and hands on what it carries. What is handed on is proven only once `finish` succeeds.
-    pub(crate) fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(crate) fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&Bytes) -> Result<()>) -> Result<()> {
         let (taken, declared) = (&mut self.taken, self.declared);
-        let mut hand_on = |bytes: &[u8]| {
+        let mut hand_on = |bytes: &Bytes| {
             *taken = taken.saturating_add(bytes.len() as u64);
             if declared.is_some_and(|declared| *taken > declared) {
                 return Err(incomplete());
@@ -242,7 +242,7 @@ impl Chain {
 }
 
 impl Chunked {
-    fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn take(&mut self, arrived: Bytes, each: &mut impl FnMut(&Bytes) -> Result<()>) -> Result<()> {
         self.decoder.push(arrived);
         while let Some(piece) = self.decoder.next_piece().map_err(malformed)? {
             match piece {

@@ -115,6 +115,7 @@ pub(crate) fn conditions(request: &RequestFacts, wall: Timestamp, context: &mut 
     // Of what is signed and sent at once there is no age to ask for.
     if signed.way != Way::Header {
         let age = match signed.version {
+            // Nothing that version 2 signs in a query or a form says when it was signed; AWS's value is always this.
             SignatureVersion::V2 => 0,
             SignatureVersion::V4 => wall.0.saturating_sub(signed.at.saturating_mul(1000)).max(0),
         };

@@ -88,6 +88,8 @@ pub struct SiteRules {
     /// The operations that read: with the object's bytes, and without.
     pub read: &'static str,
     pub probe: &'static str,
+    /// Whether there is a website under this name.
+    pub is_site: fn(&mut Look<'_>, &str) -> Result<bool>,
     /// What comes next in a visit after the reads that are over.
     pub turn: fn(&mut Look<'_>, &Visit<'_>, &[Past]) -> Result<Course>,
 }

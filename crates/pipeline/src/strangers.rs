@@ -1,4 +1,5 @@
-//! What callers may take who show no signature, or none that holds: so many calls and streamed answers at a time, in all and per peer.
+//! What callers may take who show no signature, or none that holds: so many calls, bodies that they send and answers that stream at a
+//! time, in all and per peer.
 //!
 //! A site in a bucket is open to everybody, and so to every flood. What a flood finds taken is refused at once (`SlowDown`), which costs
 //! neither a transaction nor a record; of the refusals of one second the first is recorded, with the number of those that were not.
@@ -23,6 +24,11 @@ pub struct Bounds {
     pub calls_max: u32,
     /// The same of one peer: as many as one HTTP/2 connection can have open. Stops one host from shutting a site for others.
     pub calls_per_peer_max: u32,
+    /// Calls at a time whose bodies stream in, browsers' forms above all: these are not among the calls. Stops clients that send a large
+    /// body at the least rate from having the places of all others for hours.
+    pub uploads_max: u32,
+    /// The same of one peer.
+    pub uploads_per_peer_max: u32,
     /// Answers that stream at a time. Stops clients that ask for large objects and read slowly from having all of the memory that streams
     /// share: 2 MiB each.
     pub streams_max: u32,
@@ -35,6 +41,8 @@ impl Bounds {
     pub const STANDARD: Self = Self {
         calls_max: 256,
         calls_per_peer_max: 128,
+        uploads_max: 128,
+        uploads_per_peer_max: 32,
         streams_max: 128,
         streams_per_peer_max: 64,
     };
@@ -60,6 +68,7 @@ struct Taken {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Counts {
     calls: u32,
+    uploads: u32,
     streams: u32,
 }
 
@@ -67,6 +76,7 @@ impl Counts {
     const fn of(&mut self, what: What) -> &mut u32 {
         match what {
             What::Call => &mut self.calls,
+            What::Upload => &mut self.uploads,
             What::Stream => &mut self.streams,
         }
     }
@@ -76,11 +86,12 @@ impl Counts {
 #[derive(Clone, Copy)]
 enum What {
     Call,
+    Upload,
     Stream,
 }
 
 /// What one stranger has taken, given back when dropped.
-pub(crate) struct Guest {
+pub struct Guest {
     strangers: Arc<Strangers>,
     peer: IpAddr,
     what: What,
@@ -99,6 +110,11 @@ impl Strangers {
     /// Takes a call's place, if there is one.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Guest> {
         self.take(address, What::Call)
+    }
+
+    /// Takes the place of a call whose body is on its way in, if there is one.
+    pub(crate) fn enter_sending(self: &Arc<Self>, address: IpAddr) -> Option<Guest> {
+        self.take(address, What::Upload)
     }
 
     /// Has a streamed answer to a stranger hold a place as long as it is on its way; `None` if there is none. What is whole needs none.
@@ -133,6 +149,7 @@ impl Strangers {
         let peer = network(address);
         let (max, per_peer_max) = match what {
             What::Call => (self.bounds.calls_max, self.bounds.calls_per_peer_max),
+            What::Upload => (self.bounds.uploads_max, self.bounds.uploads_per_peer_max),
             What::Stream => (self.bounds.streams_max, self.bounds.streams_per_peer_max),
         };
         let mut taken = self.taken.lock();
@@ -208,6 +225,23 @@ mod tests {
         drop(enter("192.0.2.1").unwrap());
         drop(enter("192.0.2.3").unwrap());
         assert_eq!(strangers.taken.lock().peers.len(), 2);
+    }
+
+    /// S20.5: whoever sends without end takes no place of those who ask.
+    #[test]
+    fn bodies_on_their_way_in_take_no_calls_places() {
+        let strangers = Strangers::new(Bounds {
+            calls_max: 2,
+            uploads_max: 3,
+            uploads_per_peer_max: 2,
+            ..Bounds::STANDARD
+        });
+        let send = |address| strangers.enter_sending(from(address));
+        let _slow = (send("192.0.2.1").unwrap(), send("192.0.2.1").unwrap());
+        assert!(send("192.0.2.1").is_none());
+        let _third = send("192.0.2.2").unwrap();
+        assert!(send("192.0.2.3").is_none(), "all are taken");
+        assert!(strangers.enter(from("192.0.2.1")).is_some());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use bytes::Bytes;
 
 /// Bytes before the file's own: fields, heads and boundaries (S3 API Reference, "HTML forms").
 pub const FIELDS_BYTES_MAX: usize = 20 * 1024;
+/// Blanks between a boundary and its line's end; more make it none, so that nothing without end is held.
+const BLANKS_MAX: usize = 64;
 /// RFC 2046's bound.
 const BOUNDARY_BYTES_MAX: usize = 70;
 /// The field that is the file.
@@ -101,15 +103,19 @@ impl FormDecoder {
                 State::Start => {
                     // The first boundary has no line before it to end.
                     let bare = self.boundary.get(2..).unwrap_or_default();
-                    let at = if self.arrived.starts_with(bare) {
-                        Some(0)
-                    } else {
-                        find(&self.arrived, &self.boundary).map(|at| at + 2)
+                    let first = self.arrived.strip_prefix(bare).map(line_ends);
+                    let end = match first {
+                        Some(Some(true)) => Some(bare.len()),
+                        Some(None) => None,
+                        Some(Some(false)) | None => match find(&self.arrived, &self.boundary) {
+                            Found::At(at) => Some(at + self.boundary.len()),
+                            Found::Perhaps(_) | Found::Nowhere => None,
+                        },
                     };
-                    let Some(at) = at else {
+                    let Some(end) = end else {
                         return self.wait(State::Start);
                     };
-                    self.skip(at + bare.len())?;
+                    self.skip(end)?;
                     self.state = State::Delimited;
                 }
                 State::Delimited => match self.head()? {
@@ -122,7 +128,7 @@ impl FormDecoder {
                     Some(Head::Field(name)) => self.state = State::Field(name),
                 },
                 State::Field(name) => {
-                    let Some(end) = find(&self.arrived, &self.boundary) else {
+                    let Found::At(end) = find(&self.arrived, &self.boundary) else {
                         return self.wait(State::Field(name));
                     };
                     let value = self.arrived.slice(..end);
@@ -149,7 +155,9 @@ impl FormDecoder {
 
     /// More bytes are needed, if there may be more.
     fn wait(&mut self, state: State) -> Result<Option<FormPiece>, FormError> {
-        if self.taken.saturating_add(self.arrived.len()) > FIELDS_BYTES_MAX {
+        // A boundary's line may end behind the bound; what is taken of it does not.
+        let most = FIELDS_BYTES_MAX + BLANKS_MAX + 2;
+        if self.taken.saturating_add(self.arrived.len()) > most {
             return Err(FormError::TooLarge);
         }
         self.state = state;
@@ -170,7 +178,7 @@ impl FormDecoder {
         if self.arrived.starts_with(b"--") {
             return Ok(Some(Head::Last));
         }
-        let Some(end) = find(&self.arrived, b"\r\n\r\n") else {
+        let Some(end) = position(&self.arrived, b"\r\n\r\n", 0) else {
             return Ok(None);
         };
         let text = self.arrived.slice(..end);
@@ -206,12 +214,17 @@ impl FormDecoder {
 
     /// Bytes of the file, up to what is or may be the boundary.
     fn data(&mut self) -> Option<FormPiece> {
-        let end = find(&self.arrived, &self.boundary);
-        let count = end.unwrap_or_else(|| self.arrived.len() - self.possible());
+        let found = find(&self.arrived, &self.boundary);
+        let count = match found {
+            Found::At(at) | Found::Perhaps(at) => at,
+            Found::Nowhere => self.arrived.len() - self.possible(),
+        };
         let bytes = self.arrived.split_to(count);
-        if end.is_some() {
+        if matches!(found, Found::At(_)) {
             self.arrived = Bytes::new();
         } else {
+            // Copied, since it would keep all that arrived with it.
+            self.arrived = Bytes::copy_from_slice(&self.arrived);
             self.state = State::File;
         }
         (!bytes.is_empty()).then_some(FormPiece::Data(bytes))
@@ -236,9 +249,45 @@ enum Head {
     Last,
 }
 
-/// Where `wanted`, which begins with a carriage return, begins.
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+/// Where a boundary begins.
+enum Found {
+    At(usize),
+    /// There, unless its line goes on with what has not arrived.
+    Perhaps(usize),
+    Nowhere,
+}
+
+/// Where the boundary begins: `wanted`, and nothing else on its line.
+fn find(bytes: &[u8], wanted: &[u8]) -> Found {
     let mut from = 0;
+    while let Some(at) = position(bytes, wanted, from) {
+        match line_ends(bytes.get(at + wanted.len()..).unwrap_or_default()) {
+            Some(true) => return Found::At(at),
+            Some(false) => from = at + 1,
+            None => return Found::Perhaps(at),
+        }
+    }
+    Found::Nowhere
+}
+
+/// Whether a boundary's line ends here: after the hyphens of the last one, or after blanks. `None`: more must arrive to tell.
+fn line_ends(rest: &[u8]) -> Option<bool> {
+    let blanks = rest
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    if blanks > BLANKS_MAX {
+        return Some(false);
+    }
+    match (blanks, rest.get(blanks..).unwrap_or_default()) {
+        (0, [b'-', b'-', ..]) | (_, [b'\r', b'\n', ..]) => Some(true),
+        (0, [b'-']) | (_, [b'\r'] | []) => None,
+        _ => Some(false),
+    }
+}
+
+/// Where `wanted`, which begins with a carriage return, first begins from here on.
+fn position(bytes: &[u8], wanted: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let rest = bytes.get(from..)?;
         let at = from + rest.iter().position(|byte| *byte == b'\r')?;
@@ -350,6 +399,46 @@ mod tests {
         assert_eq!(data, b"\r\n--xy not yet\r\n");
     }
 
+    /// RFC 2046, section 5.1.1: nothing but blanks stands behind a boundary on its line.
+    #[test]
+    fn what_only_begins_like_the_boundary_is_none() {
+        let file = b"a\r\n--xyzx\r\nb\r\n--xyz-\r\n\r\n--xyz x\r\n\r\n--xyz \r";
+        let mut body = b"a preamble\r\n--xyzzy\r\n--xyz\t\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n\r\n--xyza".to_vec();
+        body.extend_from_slice(b"\r\n--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n");
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--xyz--");
+        for cut in 1..body.len() {
+            let (fields, _, data) = read(&body, cut).unwrap();
+            assert_eq!(fields, [("key".to_owned(), "\r\n--xyza".to_owned())]);
+            assert_eq!(data, file, "{cut}");
+        }
+        let blanks = " ".repeat(BLANKS_MAX + 1);
+        let long =
+            format!("--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--xyz{blanks}");
+        let mut decoder = FormDecoder::new(TYPE).unwrap();
+        decoder.push(long.into());
+        while decoder.next_piece().unwrap().is_some() {}
+        assert!(decoder.take_arrived().is_empty(), "it is the file's");
+    }
+
+    #[test]
+    fn the_bound_is_the_same_however_the_body_is_cut() {
+        let head = "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+        let file = "\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+        let fits = FIELDS_BYTES_MAX - head.len() - "\r\n--xyz".len() - file.len();
+        for (size, refused) in [(fits, None), (fits + 1, Some(FormError::TooLarge))] {
+            let body = format!("{head}{}\r\n--xyz{file}x\r\n--xyz--", "v".repeat(size));
+            for cut in [body.len(), 1000, 7] {
+                assert_eq!(read(body.as_bytes(), cut).err(), refused, "{cut}");
+            }
+        }
+        let fits = FIELDS_BYTES_MAX - head.len() - "\r\n--xyz".len();
+        let body = format!("{head}{}\r\n--xyz--", "v".repeat(fits));
+        for cut in [body.len(), body.len() - 1, body.len() - 2] {
+            assert_eq!(read(body.as_bytes(), cut).err(), Some(FormError::NoFile), "{cut}");
+        }
+    }
+
     #[test]
     fn what_is_no_form_is_refused() {
         for (kind, error) in [
@@ -362,7 +451,7 @@ mod tests {
         }
         let long = format!(
             "--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{}",
-            "x".repeat(FIELDS_BYTES_MAX)
+            "x".repeat(FIELDS_BYTES_MAX + 100)
         );
         for (body, error) in [
             ("", FormError::NoFile),
@@ -383,6 +472,10 @@ mod tests {
             ),
             (
                 "--xyzzy\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n",
+                FormError::NoFile,
+            ),
+            (
+                "--xyz\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--xyzzy--\r\n",
                 FormError::Malformed,
             ),
             (long.as_str(), FormError::TooLarge),
@@ -399,7 +492,7 @@ mod tests {
             let body = form(&file);
             let whole = read(&body, body.len());
             prop_assert_eq!(&whole, &read(&body, cut));
-            if find(&file, b"\r\n--xyz").is_none() && !file.starts_with(b"--xyz") {
+            if position(&file, b"\r\n--xyz", 0).is_none() && !file.starts_with(b"--xyz") {
                 prop_assert_eq!(whole.map(|(_, _, data)| data), Ok(file));
             }
         }

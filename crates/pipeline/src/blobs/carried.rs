@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use wire::Fault;
 
+use super::arrival::{self, Batches};
 use super::content::{ContentId, Intake};
 use super::intake::{self, ROW_BYTES_MAX, Taken, Writer};
 use super::reader::Reader;
@@ -273,7 +274,9 @@ async fn take(arrival: &mut Arrival, yard: Arc<Yard>, id: ContentId, intake: Int
         From::Bytes(bytes) => spawn_blocking(move || intake::whole(writer, &bytes, Vec::new())),
         From::Body => match std::mem::take(arrival) {
             Arrival::Nothing => return Err(Fault::internal("a body was to be received twice")),
-            Arrival::Stream(body, payload) => return intake::arriving(body, writer, *payload).await,
+            Arrival::Stream(body, payload) => {
+                return arrival::arriving(body, writer, *payload, Batches::default()).await;
+            }
             Arrival::Whole { bytes, trailers } => {
                 // It stays at hand, for a run that asks otherwise.
                 *arrival = Arrival::Whole {

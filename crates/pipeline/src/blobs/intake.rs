@@ -1,30 +1,30 @@
-//! Takes bytes in: checks them, sums them, seals them, and puts them into a row's hands or into a file.
+//! Takes bytes in: sums them, seals them, and puts them into a row's hands or into a file.
 //!
-//! Invariant: an intake holds at most two batches of clear bytes and one of sealed ones (about 1.5 MiB), however large the body and
-//! however slow the client; no transaction and no lock is held meanwhile. What fails leaves no file.
+//! Invariant: a writer holds at most `HELD_BYTES_MAX`, however much is written at once. What fails leaves no file.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use crypto::Secret;
-use crypto::checksum::Summer;
-use crypto::content::ContentSealer;
+use crypto::checksum::{Checksum, Summer};
+use crypto::content::{CHUNK_BYTES, ContentSealer};
 use store::blobs::Staged;
-use tokio::task::{JoinHandle, spawn_blocking};
 use wire::{Document, Fault};
 
 use super::content::{Content, ContentId, Intake, Place, Received};
-use super::flow::BATCH;
 use super::reader::Reader;
 use super::yard::{Held, Yard};
-use crate::front::{Arriving, Interrupted};
+use crate::front::Interrupted;
 use crate::operation::Result;
-use crate::payload::{self, Payload};
+use crate::payload;
 
 /// Contents up to this many bytes in clear lie in rows: they cost no file and no flush of their own.
 pub(crate) const ROW_BYTES_MAX: u64 = 32 << 10;
-/// What a piece of a body counts at the least, since each costs its bookkeeping too.
-const PIECE_BYTES_MIN: usize = 512;
+/// Bytes that are sealed before they are written to the file.
+const STRETCH: usize = 128 << 10;
+/// Room for the sealed bytes of two stretches, and for the chunk that waits for the next.
+const ROOM: usize = 2 * STRETCH + CHUNK_BYTES + (4 << 10);
+/// What a writer holds at the most: sealed bytes, and a chunk in clear.
+pub(super) const HELD_BYTES_MAX: usize = ROOM + CHUNK_BYTES;
 
 /// A content that was taken in and that no row names yet.
 #[derive(Clone)]
@@ -75,18 +75,40 @@ impl Writer {
         })
     }
 
+    /// Makes all of its room now, on the thread that asks: what many threads make, each of them keeps.
+    pub(super) fn make_room(&mut self) {
+        self.sealed.reserve_exact(ROOM);
+        self.sealer.make_room();
+    }
+
+    /// Leaves it to the caller to compute MD5, which takes longer than everything else together. `finish` wants it back.
+    pub(super) fn leave_md5(&mut self) -> Summer {
+        self.summer.split_off(Checksum::Md5)
+    }
+
+    pub(super) fn take_md5(&mut self, md5: Summer) {
+        self.summer.join(md5);
+    }
+
+    /// The most bytes that it takes.
+    pub(super) const fn bytes_max(&self) -> u64 {
+        self.intake.bytes_max
+    }
+
     /// Takes the next bytes. Blocks.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.size = self.size.saturating_add(bytes.len() as u64);
         if self.size > self.intake.bytes_max {
             return Err(too_large(self.size, self.intake.bytes_max));
         }
-        self.summer.update(bytes);
-        self.sealer
-            .write(bytes, &mut self.sealed)
-            .map_err(Fault::internal)?;
-        if self.sealed.len() >= BATCH {
-            self.flush()?;
+        for stretch in bytes.chunks(STRETCH) {
+            self.summer.update(stretch);
+            self.sealer
+                .write(stretch, &mut self.sealed)
+                .map_err(Fault::internal)?;
+            if self.sealed.len() >= STRETCH {
+                self.flush()?;
+            }
         }
         Ok(())
     }
@@ -139,7 +161,7 @@ impl Writer {
 }
 
 /// S3's refusal of more bytes than an operation takes.
-fn too_large(size: u64, bytes_max: u64) -> Fault {
+pub(super) fn too_large(size: u64, bytes_max: u64) -> Fault {
     let text = |number: u64| Document::String(number.to_string());
     let message = "Your proposed upload exceeds the maximum allowed size";
     Fault::plain("EntityTooLarge", 400, message)
@@ -155,77 +177,10 @@ pub(super) fn whole(mut writer: Writer, bytes: &[u8], trailers: Vec<(String, Str
 
 /// Takes in stored bytes. Blocks.
 pub(super) fn copied(mut writer: Writer, mut reader: Reader) -> Taken {
-    while let Some(bytes) = reader.next(BATCH).map_err(Fault::internal)? {
+    while let Some(bytes) = reader.next(STRETCH).map_err(Fault::internal)? {
         writer.write(&bytes)?;
     }
     writer.finish(Vec::new())
-}
-
-/// What works on the batches of a body.
-struct Work {
-    writer: Writer,
-    payload: Payload,
-}
-
-impl Work {
-    fn take(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        let writer = &mut self.writer;
-        for piece in pieces {
-            self.payload.take(piece, &mut |bytes| writer.write(bytes))?;
-        }
-        Ok(())
-    }
-
-    fn end(mut self, pieces: Vec<Bytes>) -> Taken {
-        self.take(pieces)?;
-        self.writer.finish(self.payload.finish()?)
-    }
-}
-
-/// Where the work on a body is.
-enum At {
-    Rest(Box<Work>),
-    Busy(JoinHandle<Result<Box<Work>>>),
-}
-
-/// Takes in a request's body as it arrives: the next batch comes while the one before is worked on.
-pub(super) async fn arriving(mut body: Box<dyn Arriving>, writer: Writer, payload: Payload) -> Taken {
-    let most = writer.intake.bytes_max;
-    if let Some(declared) = payload.declared().filter(|declared| *declared > most) {
-        return Err(too_large(declared, most));
-    }
-    let mut at = At::Rest(Box::new(Work { writer, payload }));
-    loop {
-        let (pieces, ended) = gather(body.as_mut()).await;
-        let mut work = match at {
-            At::Rest(work) => work,
-            At::Busy(working) => working.await.map_err(Fault::internal)??,
-        };
-        if ended.map_err(interrupted)? {
-            let ending = spawn_blocking(move || work.end(pieces));
-            return ending.await.map_err(Fault::internal)?;
-        }
-        at = At::Busy(spawn_blocking(move || {
-            work.take(pieces)?;
-            Ok(work)
-        }));
-    }
-}
-
-/// The next batch, and whether it is the last.
-async fn gather(body: &mut dyn Arriving) -> (Vec<Bytes>, std::result::Result<bool, Interrupted>) {
-    let (mut pieces, mut weight) = (Vec::new(), 0_usize);
-    while weight < BATCH {
-        match body.next().await {
-            Ok(Some(piece)) => {
-                weight = weight.saturating_add(piece.len().max(PIECE_BYTES_MIN));
-                pieces.push(piece);
-            }
-            Ok(None) => return (pieces, Ok(true)),
-            Err(interrupted) => return (pieces, Err(interrupted)),
-        }
-    }
-    (pieces, Ok(false))
 }
 
 pub(crate) fn interrupted(interrupted: Interrupted) -> Fault {

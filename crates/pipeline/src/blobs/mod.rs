@@ -6,6 +6,7 @@
 //!
 //! Invariant: no byte of a content rests in clear. The keys are the service's to wrap: the pipeline keeps none.
 
+mod arrival;
 mod call;
 mod care;
 mod carried;
@@ -31,6 +32,10 @@ pub(crate) use yard::Yard;
 /// content room for the framing of its chunks.
 pub const STREAMED_FROM_BYTES: u64 = intake::ROW_BYTES_MAX + (8 << 10);
 
-/// The memory that one streamed body or answer may take, in bytes, however large it is and however slow its client: three batches of
-/// it, and their bookkeeping.
-pub const STREAM_MEMORY_BYTES: usize = 4 * flow::BATCH;
+/// The memory that one streamed body or answer may take, in bytes, however large it is and however slow its client: what an upload
+/// holds, or three batches of an answer; with the buffers of its connection and their bookkeeping.
+pub const STREAM_MEMORY_BYTES: usize = 2 << 20;
+const _: () = assert!(arrival::HELD_BYTES_MAX + CONNECTION_BYTES <= STREAM_MEMORY_BYTES);
+const _: () = assert!(3 * flow::BATCH + CONNECTION_BYTES <= STREAM_MEMORY_BYTES);
+/// What a connection's own buffers hold of a body: as many bytes as its head may have, in and out.
+const CONNECTION_BYTES: usize = 128 << 10;

@@ -254,6 +254,9 @@ impl Gateway {
         region: String,
         wall: Timestamp,
     ) -> Refused {
+        // S3 serves strangers too, so what it does not know it refuses to them as it does to others.
+        let stranger =
+            matches!(claim, Ok(None)) && refusal.service.is_some_and(|service| service.bare_errors);
         let verified = claim.and_then(|claim| {
             self.verify(parts, (claim.as_ref(), None, &region), wall, false)
                 .map_err(|refused| refused.fault)
@@ -261,6 +264,7 @@ impl Gateway {
         let proven = verified.is_ok();
         let (fault, caller, requester) = match verified {
             Ok(proven) => (refusal.fault, Caller::of(&proven.identity), Some(proven.identity)),
+            Err(_) if stranger => (refusal.fault, Caller::unknown(""), None),
             Err(fault) => (fault, Caller::unknown(""), None),
         };
         Refused {

@@ -48,6 +48,7 @@ use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
 use crate::site::SiteRules;
 use crate::strangers::{Bounds, Strangers};
+use crate::telemetry::Sink;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -76,6 +77,8 @@ pub struct Tables {
     pub readiness: Vec<&'static Readiness>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
+    /// The service that keeps what others measure.
+    pub telemetry: Option<&'static Sink>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -83,12 +86,14 @@ pub struct Gateway {
     pub(crate) store: Store,
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
-    pub(crate) replanned: Notify,
+    pub(crate) replanned: Arc<Notify>,
     pub(crate) underway: Underway,
     /// What callers have taken who show no signature.
     strangers: Arc<Strangers>,
     /// Held by the one call that runs again after it lost often.
     turn: tokio::sync::Mutex<()>,
+    /// The server's own names: no bucket's website is found under them.
+    names: Vec<String>,
 }
 
 impl Gateway {
@@ -124,11 +129,19 @@ impl Gateway {
             store,
             environment,
             jobs,
-            replanned: Notify::new(),
+            replanned: Arc::new(Notify::new()),
             underway: Underway::default(),
             strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
+            names: Vec::new(),
         }
+    }
+
+    /// Tells it the server's own names.
+    #[must_use]
+    pub fn with_names(mut self, names: &[String]) -> Self {
+        self.names = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+        self
     }
 
     /// Gives operations a way out. Without one they reach nothing outside.
@@ -210,7 +223,7 @@ impl Gateway {
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
-        let site = route::website(&incoming.headers);
+        let site = self.site_of(&incoming);
         let head = Parts {
             method: incoming.method.as_str(),
             path: &incoming.path,
@@ -223,7 +236,11 @@ impl Gateway {
         let unverified = site.is_some() || form.is_some() || incoming.method == http::Method::OPTIONS;
         let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
-        let guest = unsigned.then(|| self.strangers.enter(peer));
+        let sends = form.is_some() || matches!(incoming.body, Body::Stream(_));
+        let guest = unsigned.then(|| match sends {
+            true => self.strangers.enter_sending(peer),
+            false => self.strangers.enter(peer),
+        });
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
@@ -314,16 +331,9 @@ impl Gateway {
                 headers: &incoming.headers,
                 ..parts
             };
-            let told = (answer.status, &answer.headers, answer.size());
-            self.ended(
-                followed,
-                operation.name,
-                &parts,
-                &facts,
-                (told, code.as_deref()),
-                wall,
-            )
-            .await;
+            let of = (operation.name, &parts, &facts);
+            self.tell_end(&mut answer, followed, of, code.as_deref(), wall)
+                .await;
         }
         answer
     }
@@ -464,5 +474,6 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
         signed: None,
+        posted: false,
     }
 }

@@ -9,23 +9,26 @@ use http::{HeaderMap, HeaderValue};
 use wire::fault::Common;
 use wire::model::{Protocol, Service};
 use wire::protocol::{self, Encoded, Parts};
-use wire::route::Route;
+use wire::route::{self, Route};
 use wire::{Document, Fault, Timestamp};
 
 use super::admit::Prepared;
 use super::follow::Followed;
-use super::shed::SLOW_DOWN;
+use super::shed::{SLOW_DOWN, is_unsigned};
 use super::{ATTEMPTS_MAX, Ended, Gateway, answer, report};
 use crate::blobs::{Contents, Delivery};
 use crate::call::{Look, RequestFacts};
-use crate::front::{Answer, Incoming};
+use crate::front::{Answer, Body, Incoming};
 use crate::identity::Identity;
 use crate::operation::Result;
 use crate::origin::{Asking, Owned};
 use crate::site::{Course, Past, Purpose, SiteRules, Turn, Visit};
+use crate::telemetry::AtEnd;
 
 /// Reads of one visit: the page, its folder, and the page of the refusal.
 const READS_MAX: usize = 3;
+/// What is the server's own at every host.
+const OWN_PATHS: &str = "/_ringwork/";
 /// The names of visits for their followers.
 const READ: &str = "WebsiteGetObject";
 
@@ -102,10 +105,50 @@ impl Gateway {
         }
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         self.share(service.name, asking, &mut answer);
-        let sent = (answer.status, answer.size());
+        let streams = matches!(answer.body, Body::Stream(_));
+        let sent = (answer.status, (answer.size(), streams));
         let told = answer.headers.clone();
-        self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        let measures = self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        answer.body = self.to_its_end(answer.body, measures, wall);
         answer
+    }
+
+    /// The website that a request is a visit of: of a website's host, or of a bucket that is named after the request's host, as a domain
+    /// of one's own leads to it.
+    ///
+    /// Such a domain counts for requests to read that show nothing. No host decides over a call that is signed or that names an action,
+    /// nor do buckets take the names of the server itself.
+    pub(super) fn site_of(&self, incoming: &Incoming) -> Option<String> {
+        if let Some(bucket) = route::website(&incoming.headers) {
+            return Some(bucket);
+        }
+        let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
+        let calls = incoming.path.starts_with(OWN_PATHS)
+            || incoming.query.split('&').any(|pair| pair.starts_with("Action="))
+            || incoming
+                .headers
+                .keys()
+                .any(|name| name.as_str().starts_with("x-amz"));
+        if !reads || calls || !is_unsigned(incoming) {
+            return None;
+        }
+        let domain = route::domain(&incoming.headers)?;
+        if self.names.contains(&domain) {
+            return None;
+        }
+        let (rules, _) = self.sites()?;
+        let mut tx = self.store.begin();
+        for _ in 0..ATTEMPTS_MAX {
+            let now = self.environment.clock.now();
+            let account = Arc::clone(&self.environment.management_account);
+            let mut look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
+            let found = (rules.is_site)(&mut look, &domain);
+            if !look.conflict {
+                return found.ok()?.then_some(domain);
+            }
+            tx = self.store.begin_eager().ok()?;
+        }
+        None
     }
 
     fn sites(&self) -> Option<(&'static SiteRules, &'static Service)> {
@@ -266,13 +309,13 @@ impl Gateway {
         &self,
         going: &mut Going<'_>,
         code: Option<&str>,
-        (status, sent): (u16, u64),
+        (status, (sent, streams)): (u16, (u64, bool)),
         headers: &HeaderMap,
         wall: i64,
-    ) {
+    ) -> Vec<AtEnd> {
         let follower = self.trail(going.service.name).follower;
         let Some((subject, follower)) = going.subject.take().zip(follower) else {
-            return;
+            return Vec::new();
         };
         let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
         let followed = Followed {
@@ -294,9 +337,10 @@ impl Gateway {
             code,
             answer: headers,
             sent,
+            streams,
             took: self.environment.clock.wall().0 - wall,
         };
-        self.follow(follower, &followed, going.facts, &ended).await;
+        self.follow(follower, &followed, going.facts, &ended).await
     }
 }
 
@@ -430,6 +474,7 @@ mod tests {
         service: "s3",
         read: "GetObject",
         probe: "HeadObject",
+        is_site: |_, _| Ok(false),
         turn,
     };
 

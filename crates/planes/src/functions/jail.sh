@@ -1,9 +1,9 @@
 # Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
-# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing, $6 the user that
-# the program runs as, or nothing where namespaces have no other; then the program.
+# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 the unpacked layers, or nothing, $6 a folder of the system to be shown
+# besides, or nothing, $7 the user that the program runs as, or nothing where namespaces have no other; then the program.
 set -eu
-root=$1 code=$2 runtime=$3 tmp=$4 shown=$5 user=$6
-shift 6
+root=$1 code=$2 runtime=$3 tmp=$4 layers=$5 shown=$6 user=$7
+shift 7
 # The program may pass through what is made here, whoever it is.
 umask 022
 # What is mounted here stays here.
@@ -22,6 +22,25 @@ mount -t tmpfs -o mode=1777,size=16m shm dev/shm
 read_only "$code" var/task
 read_only "$runtime" var/runtime
 mount --bind "$tmp" tmp
+case "$layers:$shown" in
+:*) ;;
+*:/opt/*)
+    # What is to be shown lies there too.
+    for entry in "$layers"/*; do
+        name=opt/${entry##*/}
+        if [ -L "$entry" ]; then
+            cp -P "$entry" "$name"
+        elif [ -d "$entry" ]; then
+            mkdir "$name"
+            read_only "$entry" "$name"
+        elif [ -e "$entry" ]; then
+            : >"$name"
+            read_only "$entry" "$name"
+        fi
+    done
+    ;;
+*) read_only "$layers" opt ;;
+esac
 if [ -n "$shown" ]; then
     mkdir -p ".$shown"
     read_only "$shown" ".$shown"

@@ -69,6 +69,8 @@ pub(super) struct Places {
     pub(super) folder: PathBuf,
     pub(super) tmp: PathBuf,
     pub(super) code: PathBuf,
+    /// What lies below `/opt`, if anything does.
+    pub(super) layers: Option<PathBuf>,
     /// Where the scripts are that load handlers.
     pub(super) runtime: PathBuf,
 }
@@ -77,6 +79,7 @@ pub(super) struct Places {
 pub(super) struct Seen {
     pub(super) tmp: PathBuf,
     pub(super) code: PathBuf,
+    pub(super) layers: Option<PathBuf>,
     pub(super) runtime: PathBuf,
 }
 
@@ -86,12 +89,14 @@ impl Places {
             Seen {
                 tmp: "/tmp".into(),
                 code: "/var/task".into(),
+                layers: self.layers.as_ref().map(|_| "/opt".into()),
                 runtime: "/var/runtime".into(),
             }
         } else {
             Seen {
                 tmp: self.tmp.clone(),
                 code: self.code.clone(),
+                layers: self.layers.clone(),
                 runtime: self.runtime.clone(),
             }
         }

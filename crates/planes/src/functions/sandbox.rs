@@ -99,7 +99,7 @@ pub(super) struct Traits {
     /// `python:Python 3.11.7`.
     pub(super) runtime: String,
     /// Keeps the unpacked code.
-    pub(super) _code: Arc<OnceCell<()>>,
+    pub(super) _codes: Vec<Arc<OnceCell<()>>>,
 }
 
 /// What the task of a sandbox owns.

@@ -276,7 +276,10 @@ fn address(endpoint: &Endpoint) -> Option<SocketAddr> {
 fn write_authority(machine: &Machine, authority: Option<&str>) -> io::Result<()> {
     let path = machine.places.link.join(AUTHORITY);
     let Some(pem) = authority else { return Ok(()) };
-    fs::write(&path, pem)?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::write(&path, pem)?,
+    }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644))
 }
 

@@ -108,7 +108,8 @@ impl View {
         jail::remove(&trial.folder)
             .and_then(|()| trial.make(user))
             .map_err(failed)?;
-        let asks = "test ! -e /old/usr && test -w /root && id -u";
+        let asks = "test -x /.instance/agent || { echo 'its own program may not be run by other users' >&2; exit 1; }; \
+                    test ! -e /old/usr && test -w /root && id -u";
         let program = ["/bin/sh", "-c", asks].map(OsString::from);
         let words = self.words(trial, user, "trial", &Network::Linked(None), program);
         let mut words = words.into_iter();
@@ -137,7 +138,7 @@ impl View {
         }
         let words = String::from_utf8_lossy(&answer.stderr);
         let last = words.trim().lines().last().unwrap_or("no reason given");
-        Err(format!("namespaces are not allowed here ({last})"))
+        Err(format!("namespaces cannot be used here ({last})"))
     }
 
     /// The user with this number, if instances are others than the server's.

@@ -28,7 +28,8 @@ for folder in etc home opt root srv tmp var; do
     mount --bind "$disk/$folder" "$folder"
     mount -o remount,bind,nosuid,nodev "$folder" || true
 done
-mount --bind "$link" .instance/link
+# Sockets are spoken to all the same; nothing in their folder can be put in place of anything.
+read_only "$link" .instance/link
 : >.instance/agent
 mount --bind "$agent" .instance/agent
 mount -o remount,bind,ro,nosuid,nodev .instance/agent || mount -o remount,bind,ro .instance/agent

@@ -23,7 +23,7 @@ mod host;
 mod rest;
 mod s3;
 mod website;
-pub use website::website;
+pub use website::{domain, website};
 
 static SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 static AMZ_TARGET: HeaderName = HeaderName::from_static("x-amz-target");
@@ -114,6 +114,9 @@ pub fn route(
     };
     let Some((service, operation)) = found else {
         if let Some(service) = objects(parts, &rest) {
+            if parts.method == "POST" && !is_form(parts) && is_of_bucket(parts) {
+                return Err(Refusal::new(no_form(), Some(service), Protocol::RestXml));
+            }
             let message = "The specified method is not allowed against this resource.";
             let mut refusal = Refusal::unknown(message, Some(service), Protocol::RestXml);
             let method = Document::String(parts.method.chars().take(32).collect());
@@ -145,21 +148,35 @@ fn objects(parts: &Parts<'_>, services: &[&'static Service]) -> Option<&'static 
 
 /// The service that a form is for, which a browser sends to a bucket: S3. Whatever stands in its fields, the request itself is unsigned.
 pub fn takes_form(parts: &Parts<'_>, catalog: &dyn Catalog) -> Option<&'static Service> {
-    let kind = header(parts, &CONTENT_TYPE).and_then(|kind| kind.split(';').next());
-    let form = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"));
-    if parts.method != "POST" || !form || parts.headers.contains_key(AUTHORIZATION) {
+    if parts.method != "POST" || !is_form(parts) || parts.headers.contains_key(AUTHORIZATION) {
         return None;
     }
     let service = objects(parts, &candidates(parts, None, catalog))?;
+    is_of_bucket(parts).then_some(service)
+}
+
+fn is_form(parts: &Parts<'_>) -> bool {
+    let kind = header(parts, &CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))
+}
+
+/// Whether a request is for a bucket itself: neither for an object of it nor for one of its settings.
+fn is_of_bucket(parts: &Parts<'_>) -> bool {
     let path = bucket::path_style(parts.path, parts.headers);
     let path = path.trim_start_matches('/');
     let bucket = path.strip_suffix('/').unwrap_or(path);
-    let of_bucket = !bucket.is_empty() && !bucket.contains('/');
     let mut names = parts
         .query
         .split('&')
         .map(|pair| percent_decode(pair.split('=').next().unwrap_or(pair)));
-    (of_bucket && !names.any(|name| is_subresource(&name))).then_some(service)
+    !bucket.is_empty() && !bucket.contains('/') && !names.any(|name| is_subresource(&name))
+}
+
+/// S3's refusal of a form that is encoded otherwise.
+fn no_form() -> Fault {
+    let message = "At least one of the pre-conditions you specified did not hold";
+    let condition = "Bucket POST must be of the enclosure-type multipart/form-data";
+    Fault::plain("PreconditionFailed", 412, message).with("Condition", Document::String(condition.to_owned()))
 }
 
 /// The service that answers a browser which asks in advance, for a page of another origin: S3, where the request is for one of its

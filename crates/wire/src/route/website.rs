@@ -22,6 +22,28 @@ pub fn website(headers: &HeaderMap) -> Option<String> {
         .and_then(bucket)
 }
 
+/// The host as a domain of somebody's own, which a website's bucket may be named after: none of this machine, of AWS or of an address.
+pub fn domain(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let labels: Vec<&str> = name.split('.').collect();
+    let plain = |label: &&str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    // No top-level domain is a number, so no address passes.
+    let named = labels.len() > 1
+        && labels.iter().all(plain)
+        && labels
+            .last()
+            .is_some_and(|last| last.bytes().any(|byte| byte.is_ascii_lowercase()));
+    let ours = DOMAINS.iter().any(|domain| name.ends_with(domain));
+    (named && !ours && name.len() <= HOST_BYTES_MAX).then_some(name)
+}
+
 /// The same of a host, which may name a port.
 pub(super) fn bucket(host: &str) -> Option<String> {
     // Every request comes by here, and few have such a host.
@@ -89,6 +111,27 @@ mod tests {
         ] {
             assert_eq!(bucket(host).as_deref(), of, "{host}");
         }
+    }
+
+    #[test]
+    fn domains_are_names_of_somebodys_own() {
+        for (host, expected) in [
+            ("www.example.com", Some("www.example.com")),
+            ("WWW.Example.com.:8080", Some("www.example.com")),
+            ("example", None),
+            ("localhost:4566", None),
+            ("b.localhost", None),
+            ("b.s3.amazonaws.com", None),
+            ("127.0.0.1:4566", None),
+            ("[::1]:4566", None),
+            ("a..com", None),
+            ("a b.com", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, http::HeaderValue::from_static(host));
+            assert_eq!(domain(&headers).as_deref(), expected, "{host}");
+        }
+        assert_eq!(domain(&HeaderMap::new()), None);
     }
 
     proptest! {

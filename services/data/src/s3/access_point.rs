@@ -183,11 +183,35 @@ pub(crate) fn expect_none(look: &mut Look<'_>, name: &str) -> Result<()> {
     }
 }
 
+/// The ARN of the access point that a request's bucket name denotes, whether it is there or not.
+pub(crate) fn denoted(look: &mut Look<'_>, name: &str) -> Result<Option<String>> {
+    Ok(match read(look, name)? {
+        Some(Reading::Place((account, region, name))) => Some(arn(&region, &account, &name)),
+        Some(Reading::Nowhere) | None => None,
+    })
+}
+
 /// The bucket behind an access point; `None` for a name that is none of an access point.
 pub(crate) fn entrance(
     look: &mut Look<'_>,
     name: &str,
     expected_owner: Option<&str>,
+) -> Result<Option<Found<BucketTarget>>> {
+    let found = reached(look, name, expected_owner, permanent_redirect)?;
+    if let Some(Found::Here(bucket)) = &found
+        && bucket.is_followed()
+    {
+        look.follow(&bucket.name);
+    }
+    Ok(found)
+}
+
+/// The same, not followed. `far` is the refusal of one in another region.
+pub(crate) fn reached(
+    look: &mut Look<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+    far: impl FnOnce(&Bucket) -> Fault,
 ) -> Result<Option<Found<BucketTarget>>> {
     let place = match read(look, name)? {
         None => return Ok(None),
@@ -217,13 +241,10 @@ pub(crate) fn entrance(
         return absent(no_such_bucket(&found.bucket));
     };
     if found.region != look.region() {
-        return Err(permanent_redirect(&bucket));
+        return Err(far(&bucket));
     }
     if expected_owner.is_some_and(|owner| owner != bucket.account) {
         return Err(Fault::access_denied("Access Denied"));
-    }
-    if bucket.logging.is_some() {
-        look.follow(&bucket.name);
     }
     Ok(Some(Found::Here(BucketTarget::through(bucket, found))))
 }

@@ -35,10 +35,28 @@ pub fn entrance_anywhere(
     }
 }
 
+/// The bucket of a copy's source, in whatever region it is. What is told of the source is the copy's to tell: it is not followed.
+///
+/// # Errors
+/// `InvalidRequest` for an access point of another region (S3 API Reference, "CopyObject": copies know access points of one region).
+pub fn source(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
+    let far = |_: &bucket::Bucket| {
+        Fault::plain(
+            "InvalidRequest",
+            400,
+            "Copying through an access point is only supported when the source and destination buckets are in the same Region.",
+        )
+    };
+    match access_point::reached(look, name, expected_owner, far)? {
+        Some(found) => Ok(found),
+        None => found_anywhere(look, name, expected_owner),
+    }
+}
+
 /// The bucket of a name, for operations that access points do not know.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
     let found = look.get(&BUCKETS, name)?;
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+    if let Some(found) = found.as_ref().filter(|found| found.is_followed()) {
         look.follow(&found.name);
     }
     if let Some(found) = found
@@ -48,11 +66,24 @@ pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> 
     {
         return Err(permanent_redirect(&found));
     }
-    bucket_anywhere(look, name, expected_owner)
+    found_anywhere(look, name, expected_owner)
 }
 
 /// The same, whatever region the request was signed for.
 pub fn bucket_anywhere(
+    look: &mut Look<'_>,
+    name: &str,
+    expected_owner: Option<&str>,
+) -> Result<Found<BucketTarget>> {
+    if let Some(found) = look.get(&BUCKETS, name)?
+        && found.is_followed()
+    {
+        look.follow(&found.name);
+    }
+    found_anywhere(look, name, expected_owner)
+}
+
+fn found_anywhere(
     look: &mut Look<'_>,
     name: &str,
     expected_owner: Option<&str>,
@@ -64,9 +95,6 @@ pub fn bucket_anywhere(
     if found.is_none() && anonymous(look) {
         // Nobody's policies speak of strangers, and names are public: whoever asks learns that one is free.
         return Err(no_such_bucket(name));
-    }
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
-        look.follow(&found.name);
     }
     if let (Some(found), Some(owner)) = (&found, expected_owner)
         && owner != found.account
@@ -91,7 +119,7 @@ pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Located>> {
             account: bucket.account.clone(),
             region: bucket.region.clone(),
         },
-        followed: bucket.logging.is_some().then(|| bucket.name.clone()),
+        followed: bucket.is_followed().then(|| bucket.name.clone()),
     }))
 }
 

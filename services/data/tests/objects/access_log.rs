@@ -74,6 +74,92 @@ fn logging_is_off_by_default() {
     assert!(lines[0].contains("/bucket/a "));
 }
 
+/// S20.2: a copy reads one bucket and writes another, and each log has its part (S3 User Guide, "Additional logging for copy operations").
+#[test]
+fn a_copys_source_has_a_line_of_its_own() {
+    let here = logged(SIMPLE, true);
+    here.make_bucket("quiet");
+    here.put("/bucket/a%20key", "", b"hello").fine();
+    here.send(
+        "PUT",
+        "/quiet/copy",
+        "",
+        &[("x-amz-copy-source", "bucket/a%20key")],
+        b"",
+    )
+    .fine();
+    here.send(
+        "PUT",
+        "/bucket/copy",
+        "",
+        &[("x-amz-copy-source", "/quiet/copy")],
+        b"",
+    )
+    .fine();
+    let upload = here
+        .send("POST", "/quiet/parts", "uploads", &[], b"")
+        .fine()
+        .one("UploadId");
+    let query = format!("partNumber=1&uploadId={upload}");
+    let source = [("x-amz-copy-source", "bucket/copy?versionId=null")];
+    here.send("PUT", "/quiet/parts", &query, &source, b"").fine();
+    here.advance(HOUR);
+    let lines = lines(&here);
+    let told = |operation: &str| -> Vec<Vec<&str>> {
+        let of = lines
+            .iter()
+            .filter(|line| line.contains(&format!(" {operation} ")));
+        of.map(|line| line.split(' ').collect()).collect()
+    };
+    let [read] = told("REST.COPY.OBJECT_GET").try_into().unwrap();
+    // Bucket, key, request, status, code, bytes sent, object size, version.
+    assert_eq!((read[1], read[8]), ("bucket", "a%20key"));
+    assert_eq!(&read[9..12], ["\"PUT", "/quiet/copy", "HTTP/1.1\""]);
+    assert_eq!(&read[12..16], ["200", "-", "-", "5"]);
+    assert_eq!(read[20], "-");
+    let [written] = told("REST.COPY.OBJECT").try_into().unwrap();
+    assert_eq!(
+        (written[1], written[8]),
+        ("bucket", "copy"),
+        "nothing of the copy to `quiet`"
+    );
+    let [part] = told("REST.COPY.PART_GET").try_into().unwrap();
+    assert_eq!((part[8], part[20]), ("copy", "null"));
+}
+
+/// S20.2: the access point that a request came through is told, and the key behind it.
+#[test]
+fn the_access_point_of_a_request_is_told() {
+    let here = logged(SIMPLE, true);
+    let root = std::sync::Arc::new(pipeline::Identity::root(ACCOUNT));
+    let door = serde_json::json!({"AccountId": ACCOUNT, "Name": "door", "Bucket": "bucket"});
+    let made = here
+        .cloud
+        .call(&root, "s3control", "CreateAccessPoint", door)
+        .unwrap();
+    let alias = made["Alias"].as_str().unwrap();
+    here.put(&format!("/{alias}/a%20key"), "", b"hello").fine();
+    here.get(&format!("/{alias}"), "list-type=2").fine();
+    here.get("/bucket/a%20key", "").fine();
+    here.advance(HOUR);
+    let lines = lines(&here);
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let fields: Vec<_> = line.split(' ').collect();
+            (fields[7], fields[8], fields[fields.len() - 3])
+        })
+        .collect();
+    let arn = format!("arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/door");
+    for line in [
+        ("REST.PUT.OBJECT", "a%20key", arn.as_str()),
+        ("REST.GET.BUCKET", "-", &arn),
+        ("REST.GET.OBJECT", "a%20key", "-"),
+    ] {
+        assert!(told.contains(&line), "{line:?} in {told:?}");
+    }
+}
+
 /// S20.2: who read what is told in another bucket, of refused requests too.
 #[test]
 fn requests_are_told_line_by_line() {

@@ -215,6 +215,27 @@ fn operations_on_objects_and_lists_go_through() {
     }
 }
 
+/// S3 API Reference, "CopyObject": copies through access points stay in one region; a redirect would send the client to the source.
+#[test]
+fn a_source_through_an_access_point_of_another_region_is_refused() {
+    let (here, alias) = door();
+    let far = json!({"Bucket": "far", "CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}});
+    here.cloud
+        .call_in("eu-west-1", &here.cloud.root(), "s3", "CreateBucket", far)
+        .unwrap();
+    for source in [format!("{ARN}/object/k"), format!("/{alias}/k")] {
+        let copy = json!({"Bucket": "far", "Key": "copy", "CopySource": source});
+        let refused = here
+            .cloud
+            .call_in("eu-west-1", &here.cloud.root(), "s3", "CopyObject", copy);
+        assert_eq!(refused.unwrap_err().code, "InvalidRequest", "{source}");
+    }
+    let copy = json!({"Bucket": "far", "Key": "copy", "CopySource": "bucket/k"});
+    here.cloud
+        .call_in("eu-west-1", &here.cloud.root(), "s3", "CopyObject", copy)
+        .unwrap();
+}
+
 /// What access points do not know is refused, and changes nothing.
 #[test]
 fn other_operations_are_refused_there() {

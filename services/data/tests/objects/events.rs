@@ -295,6 +295,22 @@ fn the_function_must_let_s3_in_for_the_bucket() {
         refused.one("ArgumentValue1"),
         format!("Not authorized to invoke function [{FUNCTION}]")
     );
+    // Of a function that there is not, no more is told.
+    let absent = FUNCTION.replace("hears", "absent");
+    let refused = configure(&here, &created.replace(FUNCTION, &absent)).refused(400, "InvalidArgument");
+    let told = [
+        refused.one("Message"),
+        refused.one("ArgumentName1"),
+        refused.one("ArgumentValue1"),
+    ];
+    assert_eq!(
+        told,
+        [
+            "Unable to validate the following destination configurations".to_owned(),
+            format!("{absent}, null"),
+            format!("Not authorized to invoke function [{absent}]"),
+        ]
+    );
     close(false);
     let body = format!("<NotificationConfiguration>{created}</NotificationConfiguration>");
     here.put("/other", "notification", body.as_bytes())

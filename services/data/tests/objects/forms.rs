@@ -9,6 +9,7 @@ use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 use crate::client::{Here, Keys, Reply};
+use crate::function::{FUNCTION, heard};
 
 const SOON: &str = "2026-11-22T00:01:00Z";
 const DATE: &str = "20261122T000000Z";
@@ -242,6 +243,48 @@ fn strangers_send_forms_where_the_bucket_lets_them() {
     assert_eq!(here.get("/bucket/open/a.txt", "").expect(200).text(), "x");
 }
 
+/// S3 User Guide, "Event notification types": a form's object has an event of its own; and so has its request in the log.
+#[test]
+fn events_and_the_log_tell_that_it_was_a_form() {
+    let here = Here::new();
+    here.make_bucket("logs");
+    let logging = "<BucketLoggingStatus><LoggingEnabled><TargetBucket>logs</TargetBucket><TargetPrefix></TargetPrefix></LoggingEnabled>\
+                   </BucketLoggingStatus>";
+    let let_in = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject", "Resource": "arn:aws:s3:::logs/*"}});
+    here.put("/logs", "policy", let_in.to_string().as_bytes()).fine();
+    here.put("/bucket", "logging", logging.as_bytes()).fine();
+    let told = format!(
+        "<NotificationConfiguration><CloudFunctionConfiguration><Id>f</Id><CloudFunction>{FUNCTION}</CloudFunction>\
+         <Event>s3:ObjectCreated:*</Event></CloudFunctionConfiguration></NotificationConfiguration>"
+    );
+    here.put("/bucket", "notification", told.as_bytes()).fine();
+    let fields = signed(&here.root, "bucket", &[("key", "a")], &[], SOON);
+    send(&here, "/bucket", &body(&fields, Some(("x", b"hello")))).expect(204);
+    here.put("/bucket/b", "", b"x").fine();
+    here.advance(3_600_000);
+    let heard = heard();
+    let mut names: Vec<_> = heard
+        .iter()
+        .map(|event| event["eventName"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ObjectCreated:Post", "ObjectCreated:Put"]);
+    let keys = here.get("/logs", "list-type=2").fine().all("Key");
+    let lines: Vec<_> = keys
+        .iter()
+        .map(|key| here.get(&format!("/logs/{key}"), "").fine().text())
+        .collect();
+    let lines = lines.concat();
+    let line = lines
+        .lines()
+        .find(|line| line.contains(" REST.POST.OBJECT "))
+        .unwrap();
+    let fields: Vec<_> = line.split(' ').collect();
+    assert_eq!(fields[8], "a", "the key: {line}");
+    assert_eq!(fields[15], "5", "the object's size: {line}");
+}
+
 #[test]
 fn the_older_version_signs_forms_where_the_region_knows_it() {
     let here = Here::new();
@@ -267,6 +310,29 @@ fn the_older_version_signs_forms_where_the_region_knows_it() {
         )
         .unwrap();
     send(&here, "/older", &form).expect(204);
+}
+
+/// S3 API Reference, "POST Object": what a bucket itself takes by POST is a form.
+#[test]
+fn a_post_to_a_bucket_is_a_form() {
+    let here = Here::new();
+    let post = |kind: &'static str, path: &str, query: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("127.0.0.1:4566"));
+        headers.insert("content-type", HeaderValue::from_static(kind));
+        here.serve("POST", path, query, headers, b"key=a")
+    };
+    for kind in ["application/x-www-form-urlencoded", "text/plain"] {
+        for path in ["/bucket", "/bucket/"] {
+            let refused = post(kind, path, "").refused(412, "PreconditionFailed");
+            assert_eq!(
+                refused.one("Condition"),
+                "Bucket POST must be of the enclosure-type multipart/form-data"
+            );
+        }
+    }
+    post("text/plain", "/bucket/key", "").refused(405, "MethodNotAllowed");
+    post("text/plain", "/bucket", "policy").refused(405, "MethodNotAllowed");
 }
 
 #[test]

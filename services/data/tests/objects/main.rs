@@ -27,6 +27,7 @@ mod listing;
 #[cfg(test)]
 mod locking;
 #[cfg(test)]
+mod metrics;
 mod multipart;
 #[cfg(test)]
 mod naive;
@@ -46,5 +47,6 @@ mod replication_rules;
 mod signing;
 #[cfg(test)]
 mod versions;
+mod website;
 #[cfg(test)]
 mod writing;

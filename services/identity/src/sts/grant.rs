@@ -12,7 +12,7 @@ use crate::iam::account;
 use crate::iam::tag::Tags;
 
 /// Makes credentials for `holder` of `account`. `session.issued` and `session.expires` are set here.
-pub(super) fn grant(
+pub(crate) fn grant(
     call: &mut Call<'_>,
     account: &str,
     holder: Holder,

@@ -248,6 +248,7 @@ pub(super) fn lend(
         federated_provider: provider,
         transitive_tag_keys: transitive,
         chained: call.identity.kind == IdentityType::AssumedRole,
+        console: call.identity.session.as_ref().is_some_and(|own| own.console),
         policies: narrowing.policies,
         ..Session::default()
     };

@@ -2,6 +2,7 @@
 
 mod chunked;
 mod crash;
+mod held;
 mod lost;
 mod rig;
 mod snapshots;

@@ -2,6 +2,7 @@
 
 mod endings;
 mod isolation;
+mod layers;
 mod node;
 mod python;
 mod warm;
@@ -104,6 +105,7 @@ fn invocation(name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) 
         configuration: "1".to_owned(),
         code_sha256: crypto::digest::hex(&crypto::digest::sha256(&zip)),
         zip: Some(zip),
+        layers: None,
         runtime: runtime.to_owned(),
         handler: handler.to_owned(),
         memory_mb: 256,

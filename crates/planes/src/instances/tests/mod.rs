@@ -222,6 +222,7 @@ echo "first: $(tr '\0' ' ' </proc/1/cmdline | cut -d' ' -f1)"
 echo "addresses: $(ip -o address | awk '{{print $4}}' | sort | tr '\n' ' ')"
 echo "routes: $(ip route | wc -l)"
 (echo x >/usr/x) 2>/dev/null || echo "usr: read-only"
+(: >/.instance/link/ca.pem) 2>/dev/null || echo "link: read-only"
 (echo 1 >/proc/sys/kernel/core_pattern) 2>/dev/null || echo "kernel: read-only"
 mount -t tmpfs none /mnt 2>/dev/null || echo "mount: refused"
 echo to-the-console >/dev/console
@@ -244,6 +245,7 @@ echo finished
         "addresses: 127.0.0.1/8 169.254.169.254/32 ::1/128 \n",
         "routes: 0\n",
         "usr: read-only\n",
+        "link: read-only\n",
         "kernel: read-only\n",
         "mount: refused\n",
         "processors: 1\n",
@@ -411,4 +413,60 @@ async fn connections_to_the_servers_address_reach_the_server() {
     place.says("hello").await;
     place.says(&format!("AWS_ENDPOINT_URL={url}\n")).await;
     place.machines.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_on_loopback_is_found_at_its_own_address() {
+    let Some(place) = Place::new() else { return };
+    place.machines.serve_at(Endpoint {
+        url: "https://192.0.2.1:4566".to_owned(),
+        authority: Some("a certificate\n".to_owned()),
+    });
+    let script = "#!/bin/sh\nip -o address | grep -c 192.0.2.1/32\ncat $AWS_CA_BUNDLE\ncat /proc/net/tcp | grep -c 010200C0:11D6\necho finished\n";
+    place.start(1, script, |_| {}).await;
+    place.says("finished").await;
+    let console = place.console();
+    assert!(console.contains("1\na certificate\n1\nfinished"), "{console}");
+    place.machines.stop().await;
+}
+
+/// What a stop gave is there until somebody says that it is kept, whatever becomes of the server meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_was_given_is_given_again_until_it_is_kept() {
+    let Some(place) = Place::new() else { return };
+    place
+        .start(1, "#!/bin/sh\necho kept >/srv/file\necho finished\n", |_| {})
+        .await;
+    place.says("finished").await;
+    let given = place.stop(1).await;
+    let again = Place::at(place.folder.clone());
+    assert!(!again.stop(1).await.is_empty());
+    again.machines.settled(&instance(1));
+    let gone = async {
+        while again.folder.join(ID).exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+    // A fill that broke off is not taken for the disk.
+    let broken = Bytes::from(given.slice(..given.len() / 2).to_vec());
+    let launch_of = |tar: &Bytes| Launch {
+        disk: Some(tar.clone()),
+        resume: true,
+        first: true,
+        ..launch(2, "#!/bin/sh\ncat /srv/file\necho looked\n")
+    };
+    let task = Task::Start(Box::new(launch_of(&broken)));
+    assert!(again.machines.perform(&task).await.is_err());
+    let task = Task::Start(Box::new(launch_of(&given)));
+    assert!(again.machines.perform(&task).await.is_ok());
+    again.says("kept\nlooked").await;
+    // The task is done again after a crash: nothing runs twice.
+    assert!(again.machines.perform(&task).await.is_ok());
+    again.machines.stop().await;
+    let third = Place::at(place.folder.clone());
+    assert!(third.machines.perform(&task).await.is_ok());
+    third.says("is up.").await;
+    third.machines.stop().await;
+    assert!(!third.console().contains("looked"), "{}", third.console());
 }

@@ -137,10 +137,11 @@ fn validate(call: &mut Call<'_>, bucket: &Bucket, function: &str) -> Result<()> 
         (input, Bytes::new()),
     );
     let Err(refused) = asked else { return Ok(()) };
-    let why = match refused.code {
-        Code::Common(Common::AccessDenied) => format!("Not authorized to invoke function [{function}]"),
-        _ => refused.message,
-    };
+    if matches!(refused.code, Code::Common(Common::Internal | Common::Unavailable)) {
+        return Err(refused);
+    }
+    // Whatever Lambda said: its words would tell who configures a bucket about functions of others.
+    let why = format!("Not authorized to invoke function [{function}]");
     Err(Fault::plain(
         "InvalidArgument",
         400,

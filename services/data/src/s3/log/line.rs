@@ -15,6 +15,7 @@ use wire::Timestamp;
 use super::Done;
 use crate::s3::bucket::Bucket;
 use crate::s3::canonical;
+use crate::s3::ended::Reached;
 
 /// Bytes of a field that the client chose.
 const FIELD_BYTES_MAX: usize = 8 << 10;
@@ -26,15 +27,54 @@ pub(super) fn of(
     identity: &Identity,
     facts: &RequestFacts,
     at: Timestamp,
-    ended: &Ended<'_>,
+    (ended, reached): (&Ended<'_>, &Reached),
 ) -> String {
+    fields(bucket, identity, facts, at, (ended, reached)).join(" ")
+}
+
+/// The line of what a copy read, in the log of its source's bucket.
+pub(super) fn of_source(
+    bucket: &Bucket,
+    identity: &Identity,
+    facts: &RequestFacts,
+    at: Timestamp,
+    (ended, source, key, operation): (&Ended<'_>, &EndedPart, &str, &str),
+) -> String {
+    let mut fields = fields(bucket, identity, facts, at, (ended, &Reached::default()));
+    fields[6] = operation.to_owned();
+    fields[7] = plain(Some(&encoded(key)));
+    fields[9] = source.status.to_string();
+    fields[10] = source.code.clone().unwrap_or_else(|| NONE.to_owned());
+    // To the client nothing of it is sent.
+    fields[11] = NONE.to_owned();
+    fields[12] = source
+        .size
+        .map_or_else(|| NONE.to_owned(), |size| size.to_string());
+    fields[17] = plain(source.version.as_deref());
+    fields.join(" ")
+}
+
+fn fields(
+    bucket: &Bucket,
+    identity: &Identity,
+    facts: &RequestFacts,
+    at: Timestamp,
+    (ended, reached): (&Ended<'_>, &Reached),
+) -> [String; 27] {
     let header = |name: &str| text(ended.headers, name);
     let number = |value: Option<u64>| value.map_or_else(|| NONE.to_owned(), |value| value.to_string());
     let sent = Some(ended.sent).filter(|sent| *sent > 0 && ended.method != "HEAD");
     let (signed, how) = authentication(ended);
     let tls = facts.tls.as_ref();
-    let key = key(&bucket.name, facts.host.as_deref(), ended.path);
-    let fields = [
+    let posted = ended.parts.first().filter(|_| facts.posted);
+    let of_form = posted.map(|object| encoded(&object.name));
+    let key = of_form.as_deref().or(reached.key.as_deref());
+    let size = if facts.posted {
+        posted.and_then(|object| object.size)
+    } else {
+        object_size(ended)
+    };
+    [
         canonical::id_of(&bucket.account),
         bucket.name.clone(),
         format!("[{}]", moment(at)),
@@ -51,7 +91,7 @@ pub(super) fn of(
         ended.status.to_string(),
         ended.code.unwrap_or(NONE).to_owned(),
         number(sent),
-        number(object_size(ended)),
+        number(size),
         ended.took.max(0).to_string(),
         ended.took.max(0).to_string(),
         quoted(header("referer")),
@@ -63,12 +103,11 @@ pub(super) fn of(
         how.to_owned(),
         plain(facts.host.as_deref()),
         tls.map_or(NONE, |tls| tls.version).to_owned(),
-        // The access point, whether a list of grants decided, and the region that the request came from.
+        plain(reached.point.as_deref()),
+        // Whether a list of grants decided, and the region that the request came from.
         NONE.to_owned(),
         NONE.to_owned(),
-        NONE.to_owned(),
-    ];
-    fields.join(" ")
+    ]
 }
 
 /// The line of one of several objects that a request deleted.
@@ -191,21 +230,6 @@ fn bounded(value: &str) -> &str {
         .rev()
         .find(|end| value.is_char_boundary(*end));
     value.get(..end.unwrap_or(0)).unwrap_or_default()
-}
-
-/// The key as the client wrote it, in the path or behind the bucket's own host name.
-fn key<'a>(bucket: &str, host: Option<&str>, path: &'a str) -> Option<&'a str> {
-    let of_host = host.is_some_and(|host| {
-        host.strip_prefix(bucket)
-            .is_some_and(|rest| rest.starts_with('.'))
-    });
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let key = if of_host {
-        path
-    } else {
-        path.strip_prefix(bucket)?.strip_prefix('/')?
-    };
-    Some(key).filter(|key| !key.is_empty())
 }
 
 /// Path and query. What would let a reader of the log send the request again, act by its session or open the object is left out: the
@@ -341,14 +365,6 @@ mod tests {
     #[test]
     fn the_time_is_written_as_the_format_has_it() {
         assert_eq!(moment(Timestamp(1_795_305_600_000)), "22/Nov/2026:00:00:00 +0000");
-    }
-
-    #[test]
-    fn the_key_is_found_in_path_and_host_style() {
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/a%20k/x"), Some("a%20k/x"));
-        assert_eq!(key("b", Some("b.localhost:1"), "/a"), Some("a"));
-        assert_eq!(key("b", Some("127.0.0.1"), "/b"), None);
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/"), None);
     }
 
     #[test]

@@ -6,13 +6,13 @@
 //!
 //! Source: S3 User Guide, "Logging requests with server access logging".
 
-use pipeline::gateway::Follower;
-use pipeline::{Call, Ended, Result};
+use pipeline::{Call, Ended, EndedPart, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
 use super::bucket::{BUCKETS, Bucket, Logging};
+use super::ended::Reached;
 
 mod deliver;
 mod line;
@@ -44,27 +44,104 @@ pub(crate) static PLANNED: Table<String, Planned> = Table::new(0x0381, "s3.acces
 /// Milliseconds from a bucket's first undelivered line to the delivery, and from one that failed to the next.
 const DELAY: i64 = 60 * 60 * 1000;
 
-/// Who notes the requests.
-pub(crate) const FOLLOWER: Follower = note;
+/// Keeps the line of a request to a bucket that is logged, and plans its delivery.
+pub(super) fn note(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    (ended, reached): (&Ended<'_>, &Reached),
+) -> Result<()> {
+    let Some(logging) = &bucket.logging else {
+        return Ok(());
+    };
+    let at = at(call, ended);
+    let text = line::of(bucket, call.identity, call.request, at, (ended, reached));
+    let id = call.request.id.clone();
+    keep(call, bucket, (at, &id), text)?;
+    let deleted = if ended.operation == "DeleteObjects" {
+        ended.parts
+    } else {
+        &[]
+    };
+    for (number, part) in deleted.iter().enumerate() {
+        let text = line::of_part(bucket, call.identity, call.request, at, (ended, part));
+        keep(call, bucket, (at, &format!("{id}.{number:04}")), text)?;
+    }
+    plan(call, bucket, logging)
+}
 
-/// Keeps the line of a request, and plans its delivery.
-fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
-    let name = ended.subject;
+/// When a request arrived.
+fn at(call: &Call<'_>, ended: &Ended<'_>) -> Timestamp {
+    Timestamp(call.now.0.saturating_sub(ended.took.max(0)))
+}
+
+/// Keeps the lines of what a copy read, whether or not the bucket that it wrote to is logged.
+pub(super) fn note_sources(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
+    let Some(operation) = reading(ended.operation) else {
+        return Ok(());
+    };
+    let at = at(call, ended);
+    for source in ended.parts {
+        note_source(call, at, (ended, source), operation)?;
+    }
+    Ok(())
+}
+
+/// The name of a copy's reading part.
+fn reading(operation: &str) -> Option<&'static str> {
+    match operation {
+        "CopyObject" => Some("REST.COPY.OBJECT_GET"),
+        "UploadPartCopy" => Some("REST.COPY.PART_GET"),
+        _ => None,
+    }
+}
+
+/// Has the end of a copy told of the object that it reads, whether or not the bucket that it writes to is logged.
+pub(crate) fn read_by_copy(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    key: &str,
+    (version, size): (Option<String>, u64),
+) {
+    // No bucket has this name; one that was named before it stays.
+    call.follow("");
+    call.follow_part(EndedPart {
+        name: format!("{}/{key}", bucket.name),
+        version,
+        status: 200,
+        code: None,
+        size: Some(size),
+    });
+}
+
+/// Has the end of a form told of the object that it made: its path and headers name neither the key nor the size.
+pub(crate) fn stored_by_form(call: &mut Call<'_>, key: &str, size: u64) {
+    call.follow_part(EndedPart {
+        name: key.to_owned(),
+        version: None,
+        status: 204,
+        code: None,
+        size: Some(size),
+    });
+}
+
+/// Keeps the line of what a copy read, in the log of the bucket that it read from.
+fn note_source(
+    call: &mut Call<'_>,
+    at: Timestamp,
+    (ended, source): (&Ended<'_>, &EndedPart),
+    operation: &'static str,
+) -> Result<()> {
+    let (name, key) = source.name.split_once('/').unwrap_or((&source.name, ""));
     let Some(bucket) = call.get(&BUCKETS, name)? else {
-        // The request that deleted it.
         return Ok(());
     };
     let Some(logging) = &bucket.logging else {
         return Ok(());
     };
-    let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
-    let text = line::of(&bucket, call.identity, call.request, at, ended);
-    let id = call.request.id.clone();
+    let read = (ended, source, key, operation);
+    let text = line::of_source(&bucket, call.identity, call.request, at, read);
+    let id = format!("{}.get", call.request.id);
     keep(call, &bucket, (at, &id), text)?;
-    for (number, part) in ended.parts.iter().enumerate() {
-        let text = line::of_part(&bucket, call.identity, call.request, at, (ended, part));
-        keep(call, &bucket, (at, &format!("{id}.{number:04}")), text)?;
-    }
     plan(call, &bucket, logging)
 }
 

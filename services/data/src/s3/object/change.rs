@@ -24,6 +24,8 @@ pub(crate) enum By {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Made {
     Put,
+    /// By a browser's form.
+    Post,
     Copy,
     CompleteMultipartUpload,
 }
@@ -49,6 +51,7 @@ pub(crate) fn make(call: &mut Call<'_>, slot: Slot<'_>, made: Made, mut version:
     replication::begin(call, slot, &mut version, true)?;
     let event = match made {
         Made::Put => Event::made("ObjectCreated:Put", &version),
+        Made::Post => Event::made("ObjectCreated:Post", &version),
         Made::Copy => Event::made("ObjectCreated:Copy", &version),
         Made::CompleteMultipartUpload => Event::made("ObjectCreated:CompleteMultipartUpload", &version),
     };

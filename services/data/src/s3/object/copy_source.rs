@@ -14,6 +14,8 @@ use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
+use crate::s3::log;
+use crate::s3::metrics;
 use crate::s3::payer;
 
 /// What a request says of its source, beside the name.
@@ -67,7 +69,7 @@ pub(crate) struct CopySource {
 pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<CopySource> {
     let name = parse(header)?;
     let access = if name.version.is_some() { GET_VERSION } else { GET };
-    let found = match locate::entrance_anywhere(call, &name.bucket, asked.expected_owner.as_deref())? {
+    let found = match locate::source(call, &name.bucket, asked.expected_owner.as_deref())? {
         Found::Here(bucket) => Found::Here(ObjectTarget::look_up(
             call,
             &bucket,
@@ -117,6 +119,10 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         object.key(),
         &asked.customer,
     )?;
+    metrics::note_source(call, object.bucket(), object.key())?;
+    if object.bucket().logging.is_some() {
+        log::read_by_copy(call, object.bucket(), object.key(), (name.version, version.size));
+    }
     Ok(CopySource {
         object,
         version,

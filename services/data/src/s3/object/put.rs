@@ -17,6 +17,7 @@ use super::write::{self, Draft, OnCondition, PUT_BYTES_MAX, Stored};
 use super::{Body, Piece, Version};
 use crate::s3::encryption::{self, Place, Plan};
 use crate::s3::lifecycle;
+use crate::s3::log;
 use crate::s3::payer;
 
 /// Stores an object.
@@ -126,9 +127,22 @@ impl Operation for PutObject {
             request_charged: charged,
             ..answer(call, &object, &version)?
         };
-        change::make(call, object.slot(), Made::Put, version)?;
+        make(call, &object, version)?;
         Ok(output)
     }
+}
+
+/// Makes the version the newest; that of a form is told as such.
+fn make(call: &mut Call<'_>, object: &ObjectTarget, version: Version) -> Result<()> {
+    let made = if call.request.posted {
+        Made::Post
+    } else {
+        Made::Put
+    };
+    if made == Made::Post && object.bucket().logging.is_some() {
+        log::stored_by_form(call, object.key(), version.size);
+    }
+    change::make(call, object.slot(), made, version)
 }
 
 fn answer(call: &mut Call<'_>, object: &ObjectTarget, version: &Version) -> Result<model::PutObjectOutput> {

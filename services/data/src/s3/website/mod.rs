@@ -23,8 +23,14 @@ pub static SITES: SiteRules = SiteRules {
     service: "s3",
     read: "GetObject",
     probe: "HeadObject",
+    is_site,
     turn,
 };
+
+fn is_site(look: &mut Look<'_>, name: &str) -> Result<bool> {
+    let bucket = look.get(&BUCKETS, name)?;
+    Ok(bucket.is_some_and(|bucket| bucket.configured.contains(&Configured::Website)))
+}
 
 fn turn(look: &mut Look<'_>, visit: &Visit<'_>, past: &[Past]) -> Result<Course> {
     let Some(bucket) = look.get(&BUCKETS, visit.bucket)? else {
@@ -33,7 +39,7 @@ fn turn(look: &mut Look<'_>, visit: &Visit<'_>, past: &[Past]) -> Result<Course>
             turn: Turn::Refuse(no_such_bucket(visit.bucket)),
         });
     };
-    if bucket.logging.is_some() {
+    if bucket.is_followed() {
         look.follow(&bucket.name);
     }
     let turn = next(look, &bucket, visit, past)?;

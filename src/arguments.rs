@@ -56,6 +56,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  ringwork keys\n  ringwork keys alias/orders\n  ringwork keys --account 000000000000 --region eu-central-1 --json"
     )]
     Keys(Keys),
+    /// Look for credentials that were left in an image, before it is shared
+    #[command(
+        after_help = "Exit codes: 0, nothing was found; 1, something was.\n\nExample:\n  ringwork image scan ami-0123456789abcdef0 --region eu-central-1 --json"
+    )]
+    Image(Image),
     /// Show what a Lambda function wrote
     #[command(
         after_help = "Examples:\n  ringwork logs rotate-orders\n  ringwork logs arn:aws:lambda:eu-central-1:000000000000:function:rotate-orders --limit 20 --json"
@@ -162,6 +167,9 @@ pub(crate) struct Serve {
     /// Run functions with the server's own rights where the host has no namespaces and the server is not root
     #[arg(long, env = "RINGWORK_UNCONFINED_FUNCTIONS")]
     pub(crate) unconfined_functions: bool,
+    /// Serve no console
+    #[arg(long, env = "RINGWORK_NO_CONSOLE")]
+    pub(crate) no_console: bool,
     /// Enforce AWS's request quotas (ThrottlingException), with other rates for those that are named [default: none]
     #[arg(
         long,
@@ -367,6 +375,31 @@ pub(crate) struct Keys {
 }
 
 #[derive(Args)]
+pub(crate) struct Image {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[command(subcommand)]
+    pub(crate) task: ImageTask,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ImageTask {
+    /// Say which files of an image hold credentials, and on which line
+    Scan(ImageScan),
+}
+
+#[derive(Args)]
+pub(crate) struct ImageScan {
+    /// The image's id
+    pub(crate) image: String,
+    /// The region that it is in
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    pub(crate) region: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
 pub(crate) struct Logs {
     #[command(flatten)]
     pub(crate) server: Server,
@@ -476,7 +509,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 13] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -487,6 +520,8 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_CLOCK_CONTROL",
         "RINGWORK_UNCONFINED_FUNCTIONS",
         "RINGWORK_NAMES",
+        "RINGWORK_CONTENTS",
+        "RINGWORK_NO_CONSOLE",
         "RINGWORK_REQUEST_QUOTAS",
     ];
     for (name, _) in std::env::vars_os() {

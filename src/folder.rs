@@ -79,6 +79,11 @@ impl Folder {
         self.0.join("functions")
     }
 
+    /// What instances run in; the runner's own.
+    pub(crate) fn instances(&self) -> PathBuf {
+        self.0.join("instances")
+    }
+
     pub(crate) fn authority(&self) -> PathBuf {
         self.0.join("ca.pem")
     }
@@ -99,6 +104,95 @@ impl Folder {
             reason: error.to_string(),
         })
     }
+}
+
+/// A data folder that is being made under a passing name, its key file too. It gets its own name when it is whole, and goes if it is not:
+/// a half-made copy must not be taken for one that can be restored.
+pub(crate) struct Partial {
+    folder: Folder,
+    target: Folder,
+    published: bool,
+}
+
+impl Partial {
+    /// Begins to make `target`, which must not be there.
+    pub(crate) fn begin(target: Folder) -> Result<Self, Error> {
+        let mut name = target.path().file_name().unwrap_or_default().to_owned();
+        name.push(".partial");
+        let folder = Folder::at(&target.path().with_file_name(name));
+        for path in [target.0.clone(), target.key_file(), folder.key_file()] {
+            if path.exists() {
+                return Err(exists(path));
+            }
+        }
+        let parent = folder.0.parent().unwrap_or(Path::new("."));
+        if !parent.as_os_str().is_empty() && !parent.exists() {
+            Folder::at(parent).make()?;
+        }
+        // Not recursive: what is there is another's, or was left when a machine died.
+        let made = fs::DirBuilder::new().mode(0o700).create(&folder.0);
+        made.map_err(|source| {
+            if source.kind() == std::io::ErrorKind::AlreadyExists {
+                return exists(folder.0.clone());
+            }
+            Error::File {
+                doing: "make the folder",
+                path: folder.0.clone(),
+                source,
+            }
+        })?;
+        Ok(Self {
+            folder,
+            target,
+            published: false,
+        })
+    }
+
+    /// Where it lies until it is whole.
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Gives it its own name. The key file comes first: a folder that nothing opens would be worse than a key for nothing.
+    pub(crate) fn publish(mut self) -> Result<(), Error> {
+        let rename = |from: &Path, to: &Path| {
+            fs::rename(from, to).map_err(|source| Error::File {
+                doing: "rename",
+                path: from.to_owned(),
+                source,
+            })
+        };
+        rename(&self.folder.key_file(), &self.target.key_file())?;
+        if let Err(error) = rename(&self.folder.0, &self.target.0) {
+            let _left = fs::remove_file(self.target.key_file());
+            return Err(error);
+        }
+        self.published = true;
+        sync_parent(&self.target.0).map_err(|source| Error::File {
+            doing: "flush",
+            path: self.target.0.clone(),
+            source,
+        })
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.published {
+            // What cannot be removed keeps its passing name, under which nobody takes it for a whole one.
+            let _left = fs::remove_dir_all(&self.folder.0);
+            let _left = fs::remove_file(self.folder.key_file());
+        }
+    }
+}
+
+fn exists(path: PathBuf) -> Error {
+    Error::Usage(format!("{} exists already", path.display()))
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// A file's bytes; `None` if there is no such file.
@@ -131,11 +225,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     file.sync_all().map_err(failed)?;
     fs::rename(&aside, path).map_err(failed)?;
     // The rename itself must survive a power cut.
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let folder = parent.unwrap_or(Path::new("."));
-    fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)
+    sync_parent(path).map_err(failed)
 }
 
 /// The first line of a passphrase file.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use console::Console;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use identity::iam::outbound;
 use pipeline::{Answer, Call, Gateway, Incoming};
@@ -19,6 +20,8 @@ const CONTROL: &str = "/_ringwork/";
 pub(crate) struct Front {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) control: Control,
+    /// `None` where it is turned off.
+    pub(crate) console: Option<Console>,
 }
 
 /// How something public is answered.
@@ -100,6 +103,8 @@ impl planes::Front for Front {
             self.issuer(&request, page)
         } else if let Some(token) = request.path.strip_prefix(code::PATH) {
             self.code(&request, token)
+        } else if let Some(console) = self.console.as_ref().filter(|_| Console::owns(&request.path)) {
+            console.serve(request).await
         } else if request.path.starts_with(CONTROL) {
             self.control.serve(request).await
         } else {

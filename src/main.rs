@@ -14,6 +14,7 @@ mod error;
 mod folder;
 mod front;
 mod functions;
+mod instances;
 mod memory;
 mod seed;
 mod serve;
@@ -30,12 +31,16 @@ use crate::error::Error;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if instances::is_agent() {
+        return planes::instances::run_agent();
+    }
     let ended = match bootstrap::asked_for() {
-        Some(environment) => bootstrap::run(environment),
+        Some(environment) => bootstrap::run(environment).map(|()| true),
         None => run(arguments::command()),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("ringwork: {}", error.chain());
             ExitCode::from(error.exit_code())
@@ -43,13 +48,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Error> {
+/// Runs a command, and tells whether all is well.
+fn run(command: Command) -> Result<bool, Error> {
     arguments::refuse_unknown_variables()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    match command {
+    let done = match command {
+        Command::Image(options) => return runtime.block_on(command::image::run(&options)),
         Command::Serve(options) => runtime.block_on(serve::run(*options)),
         Command::Env(options) => command::env::run(&options),
         Command::Why(options) => runtime.block_on(command::why::run(&options)),
@@ -65,5 +72,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Seal(options) => command::seal::run(&options),
         Command::RotationFunction(options) => command::rotation_function::run(&options),
         Command::Snapshot(options) => runtime.block_on(command::snapshot::run(&options)),
-    }
+    };
+    done.map(|()| true)
 }

@@ -18,7 +18,7 @@ use crate::control::{self, Control, Posture};
 use crate::error::Error;
 use crate::folder::{self, Folder, RootCredentials};
 use crate::front::Front;
-use crate::{account, contents, functions, memory, seed, services};
+use crate::{account, contents, functions, instances, memory, seed, services};
 
 const DEFAULT_DATA: &str = "ringwork-data";
 const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
@@ -31,20 +31,24 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
     let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
-    let gateway = Arc::new(gateway(store, seal, &settings).with_functions(runner));
+    let machines = instances::open(&settings.folder)?;
+    let gateway = gateway(store, seal, &settings).with_functions(runner);
+    let gateway =
+        Arc::new(gateway.with_instances(Arc::clone(&machines) as Arc<dyn pipeline::instances::Instances>));
     let moved = control::restore(&gateway)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     if moved && !settings.clock_control {
         let message = "this folder's clock is not the wall's; start with --clock-control to go on with it";
         return Err(Error::Usage(message.to_owned()));
     }
-    let root = root_credentials(&gateway, &settings)?;
+    let (root, replaced) = root_credentials(&gateway, &settings)?;
     if let Some(file) = &settings.seed {
         seed::apply(&gateway, &settings.folder, file).await?;
     }
     let tls = tls_material(&gateway, &settings)?;
     let config = ListenerConfig {
         tls: Some(tls),
+        origins: machines.origins(),
         ..ListenerConfig::default()
     };
     let listener = Listener::bind(&settings.listen, config)
@@ -55,7 +59,10 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
-    sandboxes.serve_at(functions::endpoint(listener.addresses(), &settings.folder));
+    let reached = functions::endpoint(listener.addresses(), &settings.folder);
+    sandboxes.serve_at(reached.clone());
+    instances::begin(&machines, &gateway, reached)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
     let posture = Posture {
         memory: settings.memory,
@@ -67,9 +74,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         root,
         memory_locked,
     };
-    banner(&posture);
+    banner(&posture, settings.console, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
+        console: settings
+            .console
+            .then(|| console::Console::new(Arc::clone(&gateway))),
         control: Control {
             gateway: Arc::clone(&gateway),
             posture,
@@ -77,11 +87,17 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         },
     });
     let tending = tokio::spawn(tend(Arc::clone(&gateway)));
-    let jobs = tokio::spawn(run_jobs(gateway));
+    let jobs = tokio::spawn(run_jobs(Arc::clone(&gateway)));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
+    if let Err(fault) = gateway.flush_telemetry().await {
+        eprintln!(
+            "ringwork: what was measured last is lost: {}",
+            Error::fault(&fault).chain()
+        );
+    }
     tending.abort();
-    sandboxes.stop().await;
+    tokio::join!(sandboxes.stop(), machines.stop());
     println!(
         "Stopped after {} requests; {} connections were cut off.",
         served.requests, served.cut_off
@@ -119,6 +135,7 @@ struct Settings {
     from: Option<PathBuf>,
     clock_control: bool,
     unconfined_functions: bool,
+    console: bool,
     names: Vec<String>,
     quotas: Option<Rates>,
 }
@@ -170,6 +187,7 @@ impl Settings {
             from: options.from,
             clock_control: options.clock_control,
             unconfined_functions: options.unconfined_functions,
+            console: !options.no_console,
             names: options.names,
             quotas: options.request_quotas.as_deref().map(quotas).transpose()?,
         })
@@ -298,8 +316,11 @@ fn open_seal(
     }
 }
 
+/// A root key's id and secret, and the ids of the keys that it takes the place of.
+type RootKeys = ((String, Secret), Vec<String>);
+
 /// Makes the management account at the first start, and the file by which local clients become its root user.
-fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, Secret), Error> {
+fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<RootKeys, Error> {
     let kept = settings.folder.read_root_credentials()?;
     let kept = kept.filter(|kept| !settings.memory && kept.account == settings.account);
     let given = settings
@@ -307,8 +328,16 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         .clone()
         .or_else(|| kept.map(|kept| (kept.access_key_id, Secret::from(kept.secret_access_key))));
     let given = given.as_ref().map(|(id, secret)| (id.as_str(), secret));
-    let (id, secret) = bootstrap(gateway, &settings.account, given)
-        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
+    let failed = |fault| Error::first_look(settings.folder.store_file(), &fault);
+    let (id, secret) = bootstrap(gateway, &settings.account, given).map_err(failed)?;
+    let replaced = match &settings.given_root {
+        None => Vec::new(),
+        Some(_) => gateway
+            .system("us-east-1", |call| {
+                identity::iam::bootstrap::settle_given_root_key(call, &settings.account, &id)
+            })
+            .map_err(failed)?,
+    };
     let text = secret.expose_text().map_err(Error::Certificate)?;
     let credentials = RootCredentials {
         account: settings.account.clone(),
@@ -321,7 +350,7 @@ fn root_credentials(gateway: &Gateway, settings: &Settings) -> Result<(String, S
         &settings.folder.root_credentials(),
         &zeroize::Zeroizing::new(bytes),
     )?;
-    Ok((id, secret))
+    Ok(((id, secret), replaced))
 }
 
 /// Makes sure that the management account and its root access key exist; tells the key.
@@ -382,7 +411,7 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture) {
+fn banner(posture: &Posture, console: bool, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -399,11 +428,18 @@ fn banner(posture: &Posture) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
+    if let Some(first) = posture.endpoints.first().filter(|_| console) {
+        println!("  console   {first}{}/", console::PATH);
+    }
     println!("  data      {data}");
     println!("  account   {}", posture.account);
     println!("  engine    {engine}");
     println!("  seal      {}", posture.seal);
     println!("  clock     {clock}");
+    if !replaced.is_empty() {
+        let ids = replaced.join(", ");
+        println!("  root      the keys of earlier starts were removed: {ids}");
+    }
     println!(
         "Next, in another shell:  eval \"$(ringwork env --data {data})\" && aws sts get-caller-identity"
     );
@@ -436,6 +472,8 @@ async fn run_jobs(gateway: Arc<Gateway>) {
             Ok(None) => IDLE,
             Ok(Some(due)) => wall_until(&gateway, due).unwrap_or(IDLE).min(IDLE),
         };
+        // What was measured is kept by the wall too, or a cloud whose clock stands still would never keep it.
+        let wait = gateway.telemetry_waits().map_or(wait, |waits| waits.min(wait));
         let replanned = gateway.replanned();
         let _ = tokio::time::timeout(wait, replanned).await;
     }

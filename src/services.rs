@@ -14,9 +14,11 @@ pub(crate) fn tables() -> Tables {
             keys::kms::OPERATIONS,
             keys::secretsmanager::OPERATIONS,
             keys::ssm::OPERATIONS,
+            network::ec2::OPERATIONS,
             platform::lambda::OPERATIONS,
             platform::cloudformation::OPERATIONS,
             watch::cloudtrail::OPERATIONS,
+            watch::cloudwatch::OPERATIONS,
             data::s3::OPERATIONS,
             data::s3control::OPERATIONS,
         ],
@@ -24,12 +26,15 @@ pub(crate) fn tables() -> Tables {
             identity::iam::JOBS,
             identity::organizations::JOBS,
             identity::accessanalyzer::JOBS,
+            identity::signin::JOBS,
             keys::kms::JOBS,
             keys::secretsmanager::JOBS,
             keys::ssm::JOBS,
             data::s3::JOBS,
+            network::ec2::JOBS,
             platform::lambda::JOBS,
             platform::cloudformation::JOBS,
+            watch::cloudwatch::JOBS,
         ],
         trails: vec![
             &identity::iam::TRAIL,
@@ -39,6 +44,7 @@ pub(crate) fn tables() -> Tables {
             &keys::kms::TRAIL,
             &keys::secretsmanager::TRAIL,
             &keys::ssm::TRAIL,
+            &network::ec2::TRAIL,
             &platform::lambda::TRAIL,
             &platform::cloudformation::TRAIL,
             &data::s3::TRAIL,
@@ -56,6 +62,7 @@ pub(crate) fn tables() -> Tables {
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
         sites: Some(&data::s3::website::SITES),
+        telemetry: Some(&watch::cloudwatch::SINK),
     }
 }
 
@@ -75,10 +82,12 @@ pub(crate) fn quotas() -> Vec<&'static Quotas> {
 }
 
 /// The services' names for `/_ringwork/health`.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 14] = [
     "accessanalyzer",
     "cloudformation",
     "cloudtrail",
+    "cloudwatch",
+    "ec2",
     "iam",
     "kms",
     "lambda",

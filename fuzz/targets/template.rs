@@ -53,6 +53,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(template) = Template::read(text) else {
         return;
     };
+    assert!(Template::stored(text).is_ok(), "what was taken is read again");
     let Ok(settings) = parameter::settle(&template, &[], &[], &mut World) else {
         return;
     };

@@ -106,7 +106,7 @@ fn memory(report: &StatusReport) -> Finding {
     Finding::of("memory", if ok { Ok(detail) } else { Err(detail) })
 }
 
-/// What this host has for functions. What it lacks fails only those that need it.
+/// What this host has for functions and instances. What it lacks fails only those that need it.
 async fn functions() -> Vec<Finding> {
     let scratch = std::env::temp_dir().join(format!("ringwork-doctor-{}", std::process::id()));
     if let Err(error) = std::fs::DirBuilder::new().mode(0o700).create(&scratch) {
@@ -114,8 +114,14 @@ async fn functions() -> Vec<Finding> {
         return vec![Finding::optional("functions", Err(lacking))];
     }
     let found = planes::functions::inspect(&crate::functions::search_path(), &scratch).await;
+    // It is tried for a moment only, with nothing else to do meanwhile.
+    let agent = crate::instances::agent().map_err(|error| error.chain());
+    let instances = agent.and_then(|agent| planes::instances::inspect(&scratch, agent));
     let _ = std::fs::remove_dir_all(&scratch);
-    let mut findings = vec![Finding::optional("functions' isolation", found.isolation)];
+    let mut findings = vec![
+        Finding::optional("functions' isolation", found.isolation),
+        Finding::optional("instances' isolation", instances),
+    ];
     for runtime in found.runtimes {
         let check = format!("runtime {}", runtime.id);
         findings.push(Finding::optional(&check, runtime.found));

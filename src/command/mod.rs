@@ -4,6 +4,7 @@ mod client;
 pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod env;
+pub(crate) mod image;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod policy;

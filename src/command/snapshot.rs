@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::Client;
 use crate::arguments::{Snapshot, SnapshotChange};
 use crate::error::Error;
-use crate::folder::{self, Folder};
+use crate::folder::{self, Folder, Partial};
 
 pub(crate) async fn run(options: &Snapshot) -> Result<(), Error> {
     match &options.change {
@@ -28,22 +28,18 @@ pub(crate) async fn run(options: &Snapshot) -> Result<(), Error> {
             println!("Saved in {folder}, opened by {}.", key.display());
             Ok(())
         }
-        SnapshotChange::Load { from } => load(from, &Folder::at(&options.server.data)),
+        SnapshotChange::Load { from } => load(from, &options.server.data),
     }
 }
 
-fn load(from: &Path, to: &Folder) -> Result<(), Error> {
+fn load(from: &Path, to: &Path) -> Result<(), Error> {
     let saved = Folder::at(from);
-    if to.path().exists() || to.key_file().exists() {
-        return Err(Error::Usage(format!(
-            "{}, or its key file, exists already",
-            to.path().display()
-        )));
-    }
+    let partial = Partial::begin(Folder::at(to))?;
+    let made = partial.folder();
     let copied = [
-        (saved.store_file(), to.store_file()),
-        (saved.seal_header(), to.seal_header()),
-        (saved.key_file(), to.key_file()),
+        (saved.store_file(), made.store_file()),
+        (saved.seal_header(), made.seal_header()),
+        (saved.key_file(), made.key_file()),
     ];
     let mut contents = Vec::new();
     for (source, target) in copied {
@@ -57,15 +53,12 @@ fn load(from: &Path, to: &Folder) -> Result<(), Error> {
         })?;
         contents.push((target, zeroize::Zeroizing::new(bytes)));
     }
-    to.make()?;
     for (target, bytes) in contents {
         folder::write(&target, &bytes)?;
     }
-    let copied = store::blobs::copy(saved.path(), to.path());
+    let copied = store::blobs::copy(saved.path(), made.path());
     copied.map_err(|error| Error::Usage(format!("the contents were not copied: {error}")))?;
-    println!(
-        "Loaded. Start it with: ringwork serve --data {}",
-        to.path().display()
-    );
+    partial.publish()?;
+    println!("Loaded. Start it with: ringwork serve --data {}", to.display());
     Ok(())
 }

@@ -43,7 +43,7 @@ impl Control {
                 return Ok(None);
             }
             let (from, to) = (call.now.0.saturating_sub(did.since), call.now.0);
-            let activity = activity::of(call, &did.principal, from, to)?;
+            let activity = activity::of(call, &did.principal, activity::Span { from, to })?;
             Ok(Some((activity, from, to)))
         })?;
         let Some((activity, from, to)) = found else {

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, Refusal, Result};
-use crate::folder::{self, Folder};
+use crate::error::Error;
+use crate::folder::{self, Folder, Partial};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,24 +38,23 @@ impl Control {
                 "The path must be outside of the server's own data folder.",
             ));
         }
-        if target.path().exists() || target.key_file().exists() {
-            return Err(Refusal::new(
-                StatusCode::CONFLICT,
-                "The folder, or its key file, exists already.",
-            ));
-        }
         let failed = |error: &dyn std::fmt::Display| Refusal::bad(error.to_string());
-        target.make().map_err(|error| failed(&error.chain()))?;
+        let partial = Partial::begin(target).map_err(|error| match error {
+            Error::Usage(message) => Refusal::new(StatusCode::CONFLICT, message),
+            other => failed(&other.chain()),
+        })?;
+        let made = partial.folder();
         self.gateway
-            .save(&target.store_file(), target.path())
+            .save(&made.store_file(), made.path())
             .map_err(|error| failed(&error))?;
-        let key_file = KeyFile::new(&target.key_file(), target.path()).map_err(|error| failed(&error))?;
+        let key_file = KeyFile::new(&made.key_file(), made.path()).map_err(|error| failed(&error))?;
         let header = self
             .gateway
             .seal()
             .reseal(&Opener::KeyFile(key_file))
             .map_err(|error| failed(&error))?;
-        folder::write(&target.seal_header(), &header.to_bytes()).map_err(|error| failed(&error.chain()))?;
+        folder::write(&made.seal_header(), &header.to_bytes()).map_err(|error| failed(&error.chain()))?;
+        partial.publish().map_err(|error| failed(&error.chain()))?;
         Ok(request)
     }
 }

@@ -16,6 +16,19 @@ def handler(event, context):
         s3.put_object(Bucket="heard", Key=name, Body=json.dumps(record).encode())
 """
 
+# The function writes into the bucket that tells it.
+LOOPS = """
+import boto3, uuid
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket="loops", Key=str(uuid.uuid4()), Body=b"again")
+"""
+# It keeps what it is told of events that failed.
+KEEPS = """
+import boto3, json
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket="kept", Key="stopped", Body=json.dumps(event).encode())
+"""
+
 
 class Notifications(Judge):
     @classmethod
@@ -104,6 +117,34 @@ class Notifications(Judge):
         type(self).s3, type(self).functions = self.server.client("s3"), self.server.client("lambda")
         records = self.heard(bucket, len(keys))
         self.assertEqual({record["s3"]["object"]["key"] for record in records}, set(keys))
+
+    def test_a_loop_through_a_bucket_ends(self):
+        """The chain of requests goes on from the function's own request to what S3 tells of it."""
+        self.bucket("loops")
+        self.bucket("kept")
+        iam = self.server.client("iam")
+        allowed = policy(statement("s3:PutObject", "*"), statement("lambda:InvokeFunction", "*"))
+        iam.put_role_policy(RoleName="hearer", PolicyName="loops", PolicyDocument=allowed)
+        role = iam.get_role(RoleName="hearer")["Role"]["Arn"]
+        arns = {}
+        for name, code in {"loops": LOOPS, "keeps": KEEPS}.items():
+            arns[name] = self.functions.create_function(
+                FunctionName=name, Runtime=PYTHON, Handler="index.handler", Role=role, Timeout=60, MemorySize=256,
+                Code={"ZipFile": packed(code)}, Environment={"Variables": {"PYTHONPATH": SITE}},
+            )["FunctionArn"]
+        self.functions.put_function_event_invoke_config(
+            FunctionName="loops", DestinationConfig={"OnFailure": {"Destination": arns["keeps"]}})
+        self.functions.add_permission(
+            FunctionName="loops", StatementId="loops", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com")
+        self.s3.put_bucket_notification_configuration(Bucket="loops", NotificationConfiguration={
+            "LambdaFunctionConfigurations": [{"LambdaFunctionArn": arns["loops"], "Events": ["s3:ObjectCreated:*"]}]})
+        self.s3.put_object(Bucket="loops", Key="first", Body=b"x")
+
+        wait_for(lambda: self.s3.list_objects_v2(Bucket="kept")["KeyCount"], 40)
+        told = json.loads(self.s3.get_object(Bucket="kept", Key="stopped")["Body"].read())
+        self.assertEqual(told["requestContext"]["condition"], "RecursiveInvocation")
+        written = self.s3.list_objects_v2(Bucket="loops")["KeyCount"]
+        self.assertEqual(written, 17, "the first, and one by each of sixteen runs")
 
     def test_what_is_not_served_is_refused(self):
         bucket = self.bucket("untold")

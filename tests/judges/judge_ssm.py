@@ -34,7 +34,6 @@ class Parameters(Judge):
         self.assertEqual(self.value(read["ARN"]), "AAA,BBB")
         self.refused("ParameterAlreadyExists", self.put, "/prod/licenses", status=400)
         self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/prod/none", status=400)
-        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/aws/service/global-infrastructure/version")
         self.ssm.delete_parameter(Name="/prod/licenses")
         self.refused("ParameterNotFound", self.ssm.delete_parameter, Name="/prod/licenses")
 
@@ -180,14 +179,18 @@ class Parameters(Judge):
 
     def test_the_id_of_an_image_is_validated_after_the_answer(self):
         wrong = self.put("/golden/wrong", "ami-golden", DataType="aws:ec2:image")
-        right = self.put("/golden/right", "ami-0abcdef1234567890", DataType="aws:ec2:image")
-        self.assertEqual((wrong["Version"], right["Version"]), (1, 1))
+        absent = self.put("/golden/absent", "ami-0abcdef1234567890", DataType="aws:ec2:image")
+        image = self.server.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        right = self.put("/golden/right", image, DataType="aws:ec2:image")
+        self.assertEqual((wrong["Version"], absent["Version"], right["Version"]), (1, 1, 1))
         # The clock ends what is due before it answers.
         self.server.ringwork("clock", "advance", "1s")
-        self.assertEqual(self.value("/golden/right"), "ami-0abcdef1234567890")
-        self.refused("ParameterNotFound", self.ssm.get_parameter, Name="/golden/wrong")
+        self.assertEqual(self.value("/golden/right"), image)
+        for name in ("/golden/wrong", "/golden/absent"):
+            self.refused("ParameterNotFound", self.ssm.get_parameter, Name=name)
         told = {event["serviceEventDetails"]["name"]: event["serviceEventDetails"] for event in self.events("ParameterStoreChange")}
-        self.assertIn("exception", told["/golden/wrong"])
+        for name in ("/golden/wrong", "/golden/absent"):
+            self.assertEqual(told[name]["exception"], "Unable to Describe Resource")
         self.assertNotIn("exception", told["/golden/right"])
 
 
@@ -210,6 +213,40 @@ class CommandLine(Judge):
             aws("put-parameter", "--name", "/cli/a", "--value", "3", "--type", "String")
         self.assertIn("(ParameterAlreadyExists) when calling the PutParameter operation", caught.exception.words)
         self.assertEqual(aws("delete-parameters", "--names", "/cli/a")["DeletedParameters"], ["/cli/a"])
+
+    def test_what_aws_publishes_of_itself(self):
+        """S10.2, S10.9: the user guide's commands for public parameters, which nobody can write."""
+        aws = lambda *words: self.server.aws("ssm", *words)
+        base = "/aws/service/global-infrastructure"
+        listed = aws("get-parameters-by-path", "--path", "/aws/service/list")["Parameters"]
+        self.assertEqual([parameter["Value"] for parameter in listed], [f"{base}/"])
+        # The CLI follows the pages.
+        regions = aws("get-parameters-by-path", "--path", f"{base}/regions", "--query", "Parameters[].Value")
+        self.assertGreater(len(regions), 30)
+        self.assertLessEqual({"us-east-1", "eu-central-2", "cn-north-1", "us-gov-west-1"}, set(regions))
+        services = aws("get-parameters-by-path", "--path", f"{base}/services", "--query", "Parameters[].Value | sort(@)")
+        self.assertLessEqual({"iam", "kms", "s3", "ssm", "sts"}, set(services))
+        zones = aws(
+            "get-parameters-by-path", "--path", f"{base}/regions/us-east-2/availability-zones", "--query", "Parameters[].Value"
+        )
+        self.assertEqual(zones, ["use2-az1", "use2-az2", "use2-az3"])
+        name = f"{base}/regions/us-east-2/services/ssm/endpoint"
+        read = aws("get-parameter", "--name", name)["Parameter"]
+        self.assertEqual((read["Value"], read["Version"]), ("ssm.us-east-2.amazonaws.com", 1))
+        self.assertEqual(read["ARN"], f"arn:aws:ssm:us-east-1::parameter{name}")
+        self.assertEqual(aws("get-parameter", "--name", read["ARN"])["Parameter"]["Value"], read["Value"])
+        self.assertEqual(aws("get-parameter", "--name", f"{base}/current-region")["Parameter"]["Value"], "us-east-1")
+        found = aws("describe-parameters", "--parameter-filters", f"Key=Name,Option=BeginsWith,Values={base}/regions/us-east-1/geo")
+        self.assertEqual(len(found["Parameters"]), 2)
+        for words in (
+            ("put-parameter", "--name", name, "--value", "mine", "--type", "String"),
+            ("delete-parameter", "--name", name),
+            ("label-parameter-version", "--name", name, "--labels", "mine"),
+        ):
+            with self.assertRaises(Refused) as caught:
+                aws(*words)
+            self.assertIn("(AccessDeniedException) when calling the", caught.exception.words)
+            self.assertIn(f"No access to reserved parameter name: {name}.", caught.exception.words)
 
 
 if __name__ == "__main__":

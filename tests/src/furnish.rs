@@ -13,7 +13,9 @@ use crate::world::World;
 impl World {
     /// An account with one thing of every kind, named `existing`.
     pub fn furnished() -> Self {
-        let mut world = Self::bare().with_functions(Arc::new(crate::runner::Echo));
+        let mut world = Self::bare()
+            .with_functions(Arc::new(crate::runner::Echo))
+            .with_instances(Arc::new(crate::plane::Idle));
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}]}"#;
         let name = "existing";
         world.make("CreateUser", json!({"UserName": name}));
@@ -51,7 +53,9 @@ impl World {
         world.furnish_keys(name);
         world.furnish_secret(name);
         world.furnish_function(name);
+        world.furnish_instance(name);
         world.furnish_stack(name);
+        world.furnish_metrics();
         world.furnish_parameter(name);
         world.furnish_bucket(name);
         world.furnish_analyzer(name, trust);
@@ -142,6 +146,35 @@ impl World {
         let allowed =
             r#"{"Statement":[{"Effect":"Allow","Action":"Update:*","Principal":"*","Resource":"*"}]}"#;
         pairs.insert("SetStackPolicy", vec![("StackPolicyBody", text(allowed))]);
+    }
+
+    /// What requests for metrics say beside what the model requires.
+    pub(crate) fn furnish_metrics(&mut self) {
+        let text = |text: &str| Document::String(text.to_owned());
+        let at =
+            |seconds: i64| Document::Timestamp(wire::Timestamp::from_seconds(BEGINNING / 1000 + seconds));
+        let datum = Document::Structure(vec![("MetricName", text("m")), ("Value", Document::Float(1.0))]);
+        let metric = Document::Structure(vec![("Namespace", text("n")), ("MetricName", text("m"))]);
+        let stat = Document::Structure(vec![
+            ("Metric", metric),
+            ("Period", Document::Integer(60)),
+            ("Stat", text("Sum")),
+        ]);
+        let query = Document::Structure(vec![("Id", text("m1")), ("MetricStat", stat)]);
+        let span = [("StartTime", at(-600)), ("EndTime", at(0))];
+        let with = |more: Vec<(&'static str, Document)>| span.iter().cloned().chain(more).collect::<Vec<_>>();
+        let pairs = &mut self.existing.pairs;
+        pairs.insert("PutMetricData", vec![("MetricData", Document::List(vec![datum]))]);
+        let queries = Document::List(vec![query]);
+        pairs.insert("GetMetricData", with(vec![("MetricDataQueries", queries)]));
+        let statistics = Document::List(vec![text("Sum")]);
+        pairs.insert(
+            "GetMetricStatistics",
+            with(vec![
+                ("Statistics", statistics),
+                ("Period", Document::Integer(60)),
+            ]),
+        );
     }
 
     /// A parameter that is shared with another account.
@@ -447,12 +480,22 @@ impl World {
             ),
             ("AddPermission", permission),
             ("PutFunctionEventInvokeConfig", retries),
+            (
+                "PublishLayerVersion",
+                json!({"LayerName": name, "Content": {"ZipFile": encoded}}),
+            ),
+            (
+                "AddLayerVersionPermission",
+                json!({"LayerName": name, "VersionNumber": 1, "StatementId": name, "Action": "lambda:GetLayerVersion",
+                    "Principal": ACCOUNT}),
+            ),
         ] {
             let made = self.call("lambda", operation, input);
             made.unwrap_or_else(|code| panic!("{operation}: {code}"));
         }
         let text = |value: &str| Document::String(value.to_owned());
         let code = Document::Structure(vec![("ZipFile", Document::Blob(zip.clone()))]);
+        let layer = vec![("Content", code.clone())];
         let whole = vec![
             ("FunctionName", text("made")),
             ("Role", text(&role)),
@@ -467,6 +510,11 @@ impl World {
             ("Principal", text(ACCOUNT)),
         ];
         let retries = vec![("MaximumRetryAttempts", Document::Integer(2))];
+        let shared = vec![
+            ("StatementId", text("made")),
+            ("Action", text("lambda:GetLayerVersion")),
+            ("Principal", text(ACCOUNT)),
+        ];
         for (operation, members) in [
             ("lambda:CreateFunction", whole),
             (
@@ -475,11 +523,93 @@ impl World {
             ),
             ("lambda:CreateAlias", alias),
             ("lambda:AddPermission", permission),
+            ("lambda:PublishLayerVersion", layer),
+            ("lambda:AddLayerVersionPermission", shared),
             ("lambda:PutFunctionEventInvokeConfig", retries.clone()),
             ("lambda:UpdateFunctionEventInvokeConfig", retries),
         ] {
             self.existing.pairs.insert(operation, members);
         }
+    }
+
+    /// A running instance with a profile and a key pair, and an image of it.
+    fn furnish_instance(&mut self, name: &str) {
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        self.make(
+            "CreateRole",
+            json!({"RoleName": "machine", "AssumeRolePolicyDocument": trust}),
+        );
+        self.make("CreateInstanceProfile", json!({"InstanceProfileName": "machine"}));
+        let into = json!({"InstanceProfileName": "machine", "RoleName": "machine"});
+        self.make("AddRoleToInstanceProfile", into);
+        let ok = |world: &Self, operation: &str, input: Value| {
+            let made = world.call("ec2", operation, input);
+            made.unwrap_or_else(|code| panic!("{operation}: {code}"))
+        };
+        let text = |value: &Value| value.as_str().expect("an id in the answer").to_owned();
+        let due = |world: &Self| {
+            let ran = world.wait(world.gateway.run_due(world.gateway.clock().now()));
+            ran.map_err(|fault| fault.message).expect("the plane's work");
+        };
+        ok(
+            self,
+            "CreateKeyPair",
+            json!({"KeyName": name, "KeyType": "ed25519"}),
+        );
+        let kind = if cfg!(target_arch = "aarch64") {
+            "t4g.micro"
+        } else {
+            "t3.micro"
+        };
+        let launch = json!({
+            "ImageId": network::ec2::image::BUILT_IN, "InstanceType": kind, "MinCount": 1, "MaxCount": 1, "KeyName": name,
+            "iamInstanceProfile": {"name": "machine"},
+        });
+        let instance = text(&ok(self, "RunInstances", launch)["instancesSet"][0]["instanceId"]);
+        due(self);
+        let shown = ok(self, "DescribeIamInstanceProfileAssociations", json!({}));
+        let association = text(&shown["iamInstanceProfileAssociationSet"][0]["associationId"]);
+        let made = ok(
+            self,
+            "CreateImage",
+            json!({"instanceId": instance, "name": "existing"}),
+        );
+        let image = text(&made["imageId"]);
+        due(self);
+        let said = |value: &str| Document::String(value.to_owned());
+        let profile = Document::Structure(vec![("Name", said("machine"))]);
+        let profile = ("IamInstanceProfile", profile);
+        let key = (
+            "PublicKeyMaterial",
+            Document::Blob(crate::sample::ssh_key(3).into_bytes()),
+        );
+        let description = Document::Structure(vec![("Value", said("changed"))]);
+        for (operation, members) in [
+            ("ec2:RunInstances", vec![("InstanceType", said(kind))]),
+            ("ec2:AssociateIamInstanceProfile", vec![profile.clone()]),
+            ("ec2:ReplaceIamInstanceProfileAssociation", vec![profile]),
+            ("ec2:CreateKeyPair", vec![("KeyName", said("made"))]),
+            ("ec2:ImportKeyPair", vec![("KeyName", said("made")), key]),
+            ("ec2:CreateImage", vec![("Name", said("made"))]),
+            (
+                "ec2:ModifyInstanceAttribute",
+                vec![("Attribute", said("disableApiStop")), ("Value", said("false"))],
+            ),
+            (
+                "ec2:ModifyInstanceMetadataOptions",
+                vec![("HttpTokens", said("required"))],
+            ),
+            ("ec2:ModifyImageAttribute", vec![("Description", description)]),
+        ] {
+            self.existing.pairs.insert(operation, members);
+        }
+        self.existing.instances = BTreeMap::from([
+            ("InstanceId", instance.clone()),
+            ("InstanceIds", instance.clone()),
+            ("Resources", instance),
+            ("ImageId", image),
+            ("AssociationId", association),
+        ]);
     }
 
     /// A secret under the key that exists.

@@ -15,6 +15,7 @@
 pub mod client;
 pub mod engine;
 mod furnish;
+pub mod plane;
 pub mod runner;
 pub mod said;
 pub mod sample;

@@ -153,10 +153,17 @@ impl Shared {
 
     /// The code and status ("Common errors" of the API references of IAM, KMS and Lambda).
     pub fn on(self, protocol: Protocol) -> (&'static str, u16) {
-        let query = matches!(
-            protocol,
-            Protocol::AwsQuery | Protocol::RestXml | Protocol::Ec2Query
-        );
+        if protocol == Protocol::Ec2Query {
+            // Amazon EC2 Developer Guide, "Error codes for the Amazon EC2 API".
+            return match self {
+                Self::MissingToken => ("MissingAuthenticationToken", 403),
+                Self::UnknownKey | Self::WrongSignature => ("AuthFailure", 401),
+                Self::Expired => ("RequestExpired", 400),
+                Self::Denied => ("UnauthorizedOperation", 403),
+                Self::Invalid => ("InvalidParameterValue", 400),
+            };
+        }
+        let query = matches!(protocol, Protocol::AwsQuery | Protocol::RestXml);
         if query {
             return match self {
                 Self::MissingToken => ("MissingAuthenticationToken", 403),

@@ -23,10 +23,12 @@ pub const SECRET_VERSION: &str = "00000000-0000-4000-8000-000000000001";
 /// A service that has credentials of its own.
 pub const CREDENTIAL_SERVICE: &str = "codecommit.amazonaws.com";
 /// Members that no shape requires, though operations cannot do without: they name what is to be used.
-const NAMING: [&str; 10] = [
+const NAMING: [&str; 12] = [
     "CiphertextBlob",
     "GrantId",
+    "ImageId",
     "KeyId",
+    "KeyName",
     "MoveToVersionId",
     "NumberOfBytes",
     "SecretId",
@@ -69,7 +71,7 @@ impl Sampler<'_> {
                 }
             }
             // Members that the model does not require and the operation does.
-            if matches!(service.name, "lambda" | "cloudformation") {
+            if matches!(service.name, "lambda" | "cloudformation" | "cloudwatch" | "ec2") {
                 let more = special
                     .iter()
                     .filter(|(special, _)| !members.iter().any(|(name, _)| name == special));
@@ -121,7 +123,7 @@ impl Sampler<'_> {
                 .filter(|member| {
                     let names = depth == 0 && NAMING.contains(&member.name);
                     // The policy of a privileged task, without which forms could not say that there is one.
-                    member.required || names || (depth == 1 && member.name == "arn")
+                    member.required || names || (depth == 1 && matches!(member.name, "arn" | "Arn"))
                 })
                 .collect()
         };
@@ -158,7 +160,8 @@ impl Sampler<'_> {
         } else {
             name
         };
-        self.known(name).filter(fits).unwrap_or_else(|| {
+        let known = self.known(name).filter(fits);
+        known.or_else(|| self.layered(name).filter(fits)).unwrap_or_else(|| {
             let canned = [
                 "a",
                 "A",
@@ -193,6 +196,7 @@ impl Sampler<'_> {
             | "RoleSessionName"
             | "VirtualMFADeviceName"
             | "FunctionName"
+            | "LayerName"
             | "StackName"
             | "ChangeSetName"
             | "ExportName"
@@ -255,7 +259,11 @@ impl Sampler<'_> {
             "SettingValue" => Some("Standard".to_owned()),
             "ServicePrincipal" => Some("config.amazonaws.com".to_owned()),
             "Email" => Some("new@example.com".to_owned()),
-            _ => self.credential(member, name).or_else(|| self.organized(member)),
+            "KeyName" => Some(name.to_owned()),
+            _ => self
+                .credential(member, name)
+                .or_else(|| self.launched(member))
+                .or_else(|| self.organized(member)),
         }
     }
 }
@@ -286,6 +294,30 @@ impl Sampler<'_> {
                 &self.existing.deletion_task_id,
                 "task/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS/00000000-0000-4000-8000-000000000000",
             ),
+            _ => None,
+        }
+    }
+
+    /// Ids of EC2.
+    fn launched(&self, member: &str) -> Option<String> {
+        let held = self.existing.instances.get(member).filter(|_| self.present);
+        let missing = || {
+            Some(match member {
+                "InstanceId" | "InstanceIds" | "Resources" => "i-00000000000000000",
+                "ImageId" => "ami-00000000000000000",
+                "AssociationId" => "iip-assoc-00000000000000000",
+                _ => return None,
+            })
+        };
+        held.cloned().or_else(|| missing().map(str::to_owned))
+    }
+
+    /// What operations on layers mean by names that others use for something else.
+    fn layered(&self, member: &str) -> Option<String> {
+        let name = if self.present { "existing" } else { "missing" };
+        match member {
+            "Arn" => Some(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{name}:1")),
+            "Action" => Some("lambda:GetLayerVersion".to_owned()),
             _ => None,
         }
     }
@@ -473,7 +505,25 @@ fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Documen
         Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
             for member in &structure.members {
                 if member.required {
-                    all.push((format!("{} required", member.name), without(value, member.name)));
+                    let mut rest = without(value, member.name);
+                    // Forms cannot say that an empty structure is there.
+                    if let (Document::Structure(members), true) = (&mut rest, depth > 0) {
+                        let others = structure.members.iter().filter(|other| other.name != member.name);
+                        let other = others.take(1).filter(|_| members.is_empty());
+                        let filled: Vec<_> = other
+                            .map(|other| {
+                                (
+                                    other.name,
+                                    sampler.value(service, other.name, other.shape, depth + 1),
+                                )
+                            })
+                            .collect();
+                        members.extend(filled);
+                    }
+                    // EC2's forms cannot say that one is there, and a structure of one member has no other to fill it.
+                    if service.name != "ec2" || rest != Document::empty() {
+                        all.push((format!("{} required", member.name), rest));
+                    }
                 }
                 let held = value.member(member.name).cloned();
                 let held =

@@ -33,9 +33,11 @@ pub fn operations() -> Vec<&'static [Endpoint]> {
         keys::kms::OPERATIONS,
         keys::secretsmanager::OPERATIONS,
         keys::ssm::OPERATIONS,
+        network::ec2::OPERATIONS,
         platform::lambda::OPERATIONS,
         platform::cloudformation::OPERATIONS,
         watch::cloudtrail::OPERATIONS,
+        watch::cloudwatch::OPERATIONS,
         data::s3::OPERATIONS,
         data::s3control::OPERATIONS,
     ]
@@ -51,8 +53,10 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
         data::s3::JOBS,
+        network::ec2::JOBS,
         platform::lambda::JOBS,
         platform::cloudformation::JOBS,
+        watch::cloudwatch::JOBS,
     ]
 }
 
@@ -66,6 +70,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &keys::kms::TRAIL,
         &keys::secretsmanager::TRAIL,
         &keys::ssm::TRAIL,
+        &network::ec2::TRAIL,
         &platform::lambda::TRAIL,
         &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
@@ -99,6 +104,8 @@ pub struct Existing {
     pub ciphertext: Vec<u8>,
     /// Of the organization, by the names of members that take an id: `ParentId`, `AccountId`, `HandshakeId`.
     pub organization: BTreeMap<&'static str, String>,
+    /// Of EC2, by the names of members that take an id: `InstanceId`, `ImageId`, `AssociationId`.
+    pub instances: BTreeMap<&'static str, String>,
     /// In PEM, with its private key; of nobody yet but the server certificate.
     pub certificate: String,
     pub private_key: String,
@@ -165,6 +172,7 @@ impl World {
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             sites: Some(&data::s3::website::SITES),
+            telemetry: Some(&watch::cloudwatch::SINK),
         };
         let random = Arc::new(crypto::SystemRandomness);
         let directory = Box::new(IdentityDirectory::default());
@@ -192,6 +200,14 @@ impl World {
     pub fn with_functions(mut self, functions: Arc<dyn pipeline::functions::Functions>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
         self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
+    /// The same, with a plane of instances.
+    #[must_use]
+    pub fn with_instances(mut self, instances: Arc<dyn pipeline::instances::Instances>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the gateway yet");
+        self.gateway = Arc::new(gateway.with_instances(instances));
         self
     }
 

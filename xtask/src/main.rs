@@ -7,6 +7,7 @@ mod checklist;
 mod codegen;
 mod codegen_names;
 mod fuzz;
+mod global_infrastructure;
 mod managed_policies;
 mod models;
 mod models_compact;
@@ -39,6 +40,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "managed-policies",
         "FILE: rewrites AWS's managed policies in services/identity/data",
         managed_policies::run,
+    ),
+    (
+        "global-infrastructure",
+        "REGIONS SERVICES DATE: rewrites AWS's regions, zones and endpoints in services/keys/data",
+        global_infrastructure::run,
     ),
     (
         "authorization-reference",

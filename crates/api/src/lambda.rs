@@ -22,6 +22,19 @@ wire::structures! {
         function_count "FunctionCount" Option<i64>;
         total_code_size "TotalCodeSize" Option<i64>;
     }
+    AddLayerVersionPermissionRequest {
+        action "Action" String;
+        layer_name "LayerName" String;
+        organization_id "OrganizationId" Option<String>;
+        principal "Principal" String;
+        revision_id "RevisionId" Option<String>;
+        statement_id "StatementId" String;
+        version_number "VersionNumber" i64;
+    }
+    AddLayerVersionPermissionResponse {
+        revision_id "RevisionId" Option<String>;
+        statement "Statement" Option<String>;
+    }
     AddPermissionRequest {
         action "Action" String;
         event_source_token "EventSourceToken" Option<String>;
@@ -115,6 +128,10 @@ wire::structures! {
     }
     DeleteFunctionResponse {
         status_code "StatusCode" Option<i32>;
+    }
+    DeleteLayerVersionRequest {
+        layer_name "LayerName" String;
+        version_number "VersionNumber" i64;
     }
     DestinationConfig {
         on_failure "OnFailure" Option<OnFailure>;
@@ -268,6 +285,32 @@ wire::structures! {
         tags "Tags" Option<BTreeMap<String, String>>;
         tags_error "TagsError" Option<TagsError>;
     }
+    GetLayerVersionByArnRequest {
+        arn "Arn" String;
+    }
+    GetLayerVersionPolicyRequest {
+        layer_name "LayerName" String;
+        version_number "VersionNumber" i64;
+    }
+    GetLayerVersionPolicyResponse {
+        policy "Policy" Option<String>;
+        revision_id "RevisionId" Option<String>;
+    }
+    GetLayerVersionRequest {
+        layer_name "LayerName" String;
+        version_number "VersionNumber" i64;
+    }
+    GetLayerVersionResponse {
+        compatible_architectures "CompatibleArchitectures" Option<Vec<Architecture>>;
+        compatible_runtimes "CompatibleRuntimes" Option<Vec<String>>;
+        content "Content" Option<LayerVersionContentOutput>;
+        created_date "CreatedDate" Option<String>;
+        description "Description" Option<String>;
+        layer_arn "LayerArn" Option<String>;
+        layer_version_arn "LayerVersionArn" Option<String>;
+        license_info "LicenseInfo" Option<String>;
+        version "Version" Option<i64>;
+    }
     GetPolicyRequest {
         function_name "FunctionName" String;
         qualifier "Qualifier" Option<String>;
@@ -327,6 +370,35 @@ wire::structures! {
         signing_job_arn "SigningJobArn" Option<String>;
         signing_profile_version_arn "SigningProfileVersionArn" Option<String>;
     }
+    LayerVersionContentInput {
+        s3_bucket "S3Bucket" Option<String>;
+        s3_key "S3Key" Option<String>;
+        s3_object_storage_mode "S3ObjectStorageMode" Option<S3ObjectStorageMode>;
+        s3_object_version "S3ObjectVersion" Option<String>;
+        zip_file "ZipFile" Option<Blob>;
+    }
+    LayerVersionContentOutput {
+        code_sha256 "CodeSha256" Option<String>;
+        code_size "CodeSize" Option<i64>;
+        location "Location" Option<String>;
+        resolved_s3_object "ResolvedS3Object" Option<ResolvedS3Object>;
+        signing_job_arn "SigningJobArn" Option<String>;
+        signing_profile_version_arn "SigningProfileVersionArn" Option<String>;
+    }
+    LayerVersionsListItem {
+        compatible_architectures "CompatibleArchitectures" Option<Vec<Architecture>>;
+        compatible_runtimes "CompatibleRuntimes" Option<Vec<String>>;
+        created_date "CreatedDate" Option<String>;
+        description "Description" Option<String>;
+        layer_version_arn "LayerVersionArn" Option<String>;
+        license_info "LicenseInfo" Option<String>;
+        version "Version" Option<i64>;
+    }
+    LayersListItem {
+        latest_matching_version "LatestMatchingVersion" Option<LayerVersionsListItem>;
+        layer_arn "LayerArn" Option<String>;
+        layer_name "LayerName" Option<String>;
+    }
     ListAliasesRequest {
         function_name "FunctionName" String;
         function_version "FunctionVersion" Option<String>;
@@ -356,6 +428,27 @@ wire::structures! {
         functions "Functions" Option<Vec<FunctionConfiguration>>;
         next_marker "NextMarker" Option<String>;
     }
+    ListLayerVersionsRequest {
+        compatible_architecture "CompatibleArchitecture" Option<Architecture>;
+        compatible_runtime "CompatibleRuntime" Option<String>;
+        layer_name "LayerName" String;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+    }
+    ListLayerVersionsResponse {
+        layer_versions "LayerVersions" Option<Vec<LayerVersionsListItem>>;
+        next_marker "NextMarker" Option<String>;
+    }
+    ListLayersRequest {
+        compatible_architecture "CompatibleArchitecture" Option<Architecture>;
+        compatible_runtime "CompatibleRuntime" Option<String>;
+        marker "Marker" Option<String>;
+        max_items "MaxItems" Option<i32>;
+    }
+    ListLayersResponse {
+        layers "Layers" Option<Vec<LayersListItem>>;
+        next_marker "NextMarker" Option<String>;
+    }
     ListTagsRequest {
         resource "Resource" String;
     }
@@ -382,6 +475,25 @@ wire::structures! {
     }
     OnSuccess {
         destination "Destination" Option<String>;
+    }
+    PublishLayerVersionRequest {
+        compatible_architectures "CompatibleArchitectures" Option<Vec<Architecture>>;
+        compatible_runtimes "CompatibleRuntimes" Option<Vec<String>>;
+        content "Content" LayerVersionContentInput;
+        description "Description" Option<String>;
+        layer_name "LayerName" String;
+        license_info "LicenseInfo" Option<String>;
+    }
+    PublishLayerVersionResponse {
+        compatible_architectures "CompatibleArchitectures" Option<Vec<Architecture>>;
+        compatible_runtimes "CompatibleRuntimes" Option<Vec<String>>;
+        content "Content" Option<LayerVersionContentOutput>;
+        created_date "CreatedDate" Option<String>;
+        description "Description" Option<String>;
+        layer_arn "LayerArn" Option<String>;
+        layer_version_arn "LayerVersionArn" Option<String>;
+        license_info "LicenseInfo" Option<String>;
+        version "Version" Option<i64>;
     }
     PublishVersionRequest {
         code_sha256 "CodeSha256" Option<String>;
@@ -418,6 +530,12 @@ wire::structures! {
         function_arn "FunctionArn" String;
         runtime_version_arn "RuntimeVersionArn" Option<String>;
         update_runtime_on "UpdateRuntimeOn" UpdateRuntimeOn;
+    }
+    RemoveLayerVersionPermissionRequest {
+        layer_name "LayerName" String;
+        revision_id "RevisionId" Option<String>;
+        statement_id "StatementId" String;
+        version_number "VersionNumber" i64;
     }
     RemovePermissionRequest {
         function_name "FunctionName" String;

@@ -5,6 +5,8 @@
 pub mod accessanalyzer;
 pub mod cloudformation;
 pub mod cloudtrail;
+pub mod cloudwatch;
+pub mod ec2;
 pub mod iam;
 pub mod kms;
 pub mod lambda;

@@ -1459,6 +1459,12 @@ wire::structures! {
         content_md5 "ContentMD5" Option<String>;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;
     }
+    PutBucketMetricsConfigurationRequest {
+        bucket "Bucket" String;
+        expected_bucket_owner "ExpectedBucketOwner" Option<String>;
+        id "Id" String;
+        metrics_configuration "MetricsConfiguration" MetricsConfiguration;
+    }
     PutBucketNotificationConfigurationRequest {
         bucket "Bucket" String;
         expected_bucket_owner "ExpectedBucketOwner" Option<String>;

@@ -19,6 +19,7 @@ pub mod seal;
 mod secret;
 pub mod signature;
 mod ssh;
+mod ssh_pair;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 pub mod token;
@@ -29,4 +30,5 @@ pub use random::{IdPrefix, Randomness, SystemRandomness};
 pub use seal::{KeyFile, Opener, Seal, SealHeader};
 pub use secret::Secret;
 pub use ssh::{SshKeyError, SshPublicKey};
+pub use ssh_pair::{SshImported, SshKind, SshPair};
 pub use token::TokenKey;

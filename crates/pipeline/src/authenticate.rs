@@ -265,7 +265,7 @@ pub(crate) fn credential_of_objects(
 }
 
 /// `of_objects` is the access key id of a request to S3, which has words of its own.
-fn refusal_fault(refusal: Refusal, of_objects: Option<&str>) -> Fault {
+pub(crate) fn refusal_fault(refusal: Refusal, of_objects: Option<&str>) -> Fault {
     const INVALID: &str = "The security token included in the request is invalid.";
     match refusal {
         Refusal::Fault(fault) => fault,

@@ -23,6 +23,7 @@ use crate::ledger::record::ResourceFacts;
 use crate::operation::{Access, Result};
 use crate::outside::{Brought, Wanted};
 use crate::resource::{Authorized, Found, Resource};
+use crate::telemetry::{AtEnd, Measurement};
 
 /// What the wire told of a request, beside its input.
 #[derive(Clone, Default)]
@@ -255,6 +256,11 @@ pub struct Call<'a> {
     pub(crate) whole_bytes: u64,
     /// The chain of requests that the call belongs to.
     pub(crate) trace: Option<String>,
+    /// Condition keys that a service gives to the session that it asks for.
+    pub(crate) session_context: Vec<(String, Vec<String>)>,
+    /// What this run measured.
+    pub(crate) measured: Vec<Measurement>,
+    pub(crate) measured_at_end: Vec<AtEnd>,
 }
 
 impl<'a> Deref for Call<'a> {
@@ -300,6 +306,9 @@ impl<'a> Call<'a> {
             payload: None,
             whole_bytes: 0,
             trace: request.trace.clone(),
+            session_context: Vec::new(),
+            measured: Vec::new(),
+            measured_at_end: Vec::new(),
         }
     }
 
@@ -311,6 +320,11 @@ impl<'a> Call<'a> {
     /// Makes what the call asks of other services from now on belong to a chain of requests.
     pub fn continue_trace(&mut self, trace: Option<String>) {
         self.trace = trace;
+    }
+
+    /// Condition keys that the session, which the call issues to the service that made it, bears for as long as it is good.
+    pub fn session_context(&self) -> &[(String, Vec<String>)] {
+        &self.session_context
     }
 
     /// Writes a row.

@@ -1,7 +1,7 @@
 //! The one clock of the whole cloud: wall time, or a set, frozen, scaled or advanced one (a test posture).
 //!
 //! Invariant: time never stands still by accident. Only the freshness of signatures is judged by `wall`, since
-//! unmodified clients sign by theirs.
+//! unmodified clients sign by theirs, and how long places outside that failed are left alone.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

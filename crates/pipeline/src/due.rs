@@ -23,6 +23,7 @@ use crate::jobs::{JOBS, Job, JobId, kind};
 use crate::operation::Result;
 use crate::outside::{Brought, Wanted};
 use crate::recorder::{self, Moment};
+use crate::telemetry::Measurement;
 
 /// Jobs that are underway at a time.
 const SLOTS: usize = 16;
@@ -119,6 +120,7 @@ impl Gateway {
     /// The fault of the first job that fails; it stays planned, and the ones behind it wait.
     pub async fn run_due(self: &Arc<Self>, now: Timestamp) -> Result<usize> {
         let mut ran = 0;
+        self.flush_due(now).await?;
         loop {
             let mut ended = std::pin::pin!(self.underway.ended.notified());
             ended.as_mut().enable();
@@ -126,6 +128,8 @@ impl Gateway {
             ran += passed.done;
             if passed.done == 0 {
                 if passed.held.is_none() && !self.underway.state.lock().busy(now.0) {
+                    // What the jobs measured.
+                    self.flush_due(now).await?;
                     return Ok(ran);
                 }
                 ended.await;
@@ -139,6 +143,7 @@ impl Gateway {
     /// As `run_due`.
     pub async fn start_due(self: &Arc<Self>, now: Timestamp) -> Result<usize> {
         let mut ran = 0;
+        self.flush_due(now).await?;
         loop {
             let done = self.pass(now).await?.done;
             ran += done;
@@ -148,11 +153,17 @@ impl Gateway {
         }
     }
 
-    /// When the next job is due that is not underway, in cloud milliseconds.
+    /// When the next job is due that is not underway, or what was measured is to be handed over, in cloud milliseconds.
     ///
     /// # Errors
     /// The store's, as a fault.
     pub fn next_due(&self) -> Result<Option<i64>> {
+        let over = self.environment.telemetry.over();
+        let job = self.next_job()?;
+        Ok(job.into_iter().chain(over).min())
+    }
+
+    fn next_job(&self) -> Result<Option<i64>> {
         let mut after = None;
         loop {
             let page = self.page(after.as_ref())?;
@@ -293,8 +304,8 @@ impl Gateway {
                 return Ok(Run::Gone);
             };
             started.brought.begin_run();
-            let (appends, planned, moves) = match self.run_job(&mut tx, &job, started)? {
-                Ran::Ended(appends, planned, moves) => (appends, planned, moves),
+            let (appends, planned, (moves, measured)) = match self.run_job(&mut tx, &job, started)? {
+                Ran::Ended(appends, planned, done) => (appends, planned, done),
                 Ran::Again => continue,
                 Ran::Wants(wanted) => return Ok(Run::Wants(wanted)),
             };
@@ -302,6 +313,10 @@ impl Gateway {
                 Ok(committed) => {
                     let released = moves.committed();
                     self.environment.yard.release(released, committed.version).await;
+                    self.measured(measured);
+                    if self.environment.telemetry.is_crowded() {
+                        self.flush_telemetry().await?;
+                    }
                     return Ok(Run::Done(planned));
                 }
                 Err(error) if error.is_conflict() => {}
@@ -355,6 +370,7 @@ impl Gateway {
             unkept,
             pending,
             moves,
+            measured,
             ..
         } = call;
         unkept.write(tx).map_err(Fault::internal)?;
@@ -368,14 +384,14 @@ impl Gateway {
             .collect();
         appends.extend(own.as_ref().map(recorder::append));
         let planned = pending.iter().map(|pending| pending.due).min();
-        Ok(Ran::Ended(appends, planned, moves))
+        Ok(Ran::Ended(appends, planned, (moves, measured)))
     }
 }
 
 /// What a run of a job in its transaction came to.
 enum Ran {
-    /// With its records, the earliest time at which something that it planned is due, and what it did to contents.
-    Ended(Vec<store::Append>, Option<i64>, Moves),
+    /// With its records, the earliest time at which something that it planned is due, what it did to contents and what it measured.
+    Ended(Vec<store::Append>, Option<i64>, (Moves, Vec<Measurement>)),
     Again,
     Wants(Wanted),
 }

@@ -34,6 +34,7 @@ impl Call<'_> {
         there.additional = take(&mut self.additional);
         there.invoked = take(&mut self.invoked);
         there.unkept = take(&mut self.unkept);
+        there.measured = take(&mut self.measured);
         let worked = work(&mut there);
         let Call {
             look,
@@ -44,6 +45,7 @@ impl Call<'_> {
             additional,
             invoked,
             unkept,
+            measured,
             ..
         } = there;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -56,6 +58,7 @@ impl Call<'_> {
         self.additional = additional;
         self.invoked = invoked;
         self.unkept = unkept;
+        self.measured = measured;
         worked
     }
 }

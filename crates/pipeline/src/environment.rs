@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
 
+use crate::attempts::Attempts;
 use crate::authenticate::SigningKeys;
 use crate::blobs::Yard;
 use crate::clock::Clock;
@@ -17,6 +18,7 @@ use crate::outside::Outdoors;
 use crate::quota::Enforced;
 use crate::remembered::Remembered;
 use crate::services::Services;
+use crate::telemetry::{Sink, Telemetry};
 
 /// Given once at start.
 pub(crate) struct Environment {
@@ -36,6 +38,10 @@ pub(crate) struct Environment {
     pub(crate) yard: Arc<Yard>,
     pub(crate) quotas: Option<Enforced>,
     pub(crate) remembered: Remembered,
+    pub(crate) attempts: Attempts,
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Who keeps what is measured.
+    pub(crate) sink: Option<&'static Sink>,
 }
 
 impl Environment {
@@ -53,6 +59,7 @@ impl Environment {
             tokens: Tokens::default(),
             random,
             ids: IdBytes::default(),
+            outdoors: Outdoors::by(clock.clone()),
             clock,
             directory,
             management_account: management_account.into(),
@@ -60,11 +67,13 @@ impl Environment {
             known_policies: KnownPolicies::default(),
             inventories: tables.inventories.clone(),
             actions: BTreeSet::new(),
-            outdoors: Outdoors::default(),
             services: Services::of(tables),
             yard,
             quotas: None,
             remembered: Remembered::default(),
+            attempts: Attempts::default(),
+            telemetry: Arc::default(),
+            sink: tables.telemetry,
         }
     }
 

@@ -16,6 +16,7 @@ use wire::{Fault, Timestamp};
 
 use crate::call::Call;
 use crate::functions::{Ended, Functions, Invocation, NotRun};
+use crate::instances::{Failure, Instances, Outturn, Task};
 use crate::invoke::Invoked;
 use crate::kept::Unkept;
 use crate::operation::Result;
@@ -28,33 +29,48 @@ const ERRANDS_MAX: usize = 64;
 pub enum Errand {
     /// A function is run.
     Invoke(Box<Invocation>),
+    /// An instance is started, stopped and so on.
+    Instance(Box<Task>),
 }
 
 /// What came of an errand.
 pub enum Outcome {
     /// A function ended, or could not be run.
     Invoked(Ended),
+    /// What came of a task for the plane of instances.
+    Instance(Outturn),
 }
 
 /// The ways in which errands are done; none if this Ringwork does none.
 #[derive(Default)]
 pub(crate) struct Errands {
     pub(crate) functions: Option<Arc<dyn Functions>>,
+    pub(crate) instances: Option<Arc<dyn Instances>>,
 }
 
 impl Errands {
     async fn go(&self, errand: &Errand) -> Outcome {
-        match (errand, &self.functions) {
-            (Errand::Invoke(invocation), Some(functions)) => {
-                Outcome::Invoked(functions.invoke(invocation).await)
-            }
-            (Errand::Invoke(_), None) => refused(),
+        match errand {
+            Errand::Invoke(invocation) => match &self.functions {
+                Some(functions) => Outcome::Invoked(functions.invoke(invocation).await),
+                None => errand.refused(),
+            },
+            Errand::Instance(task) => match &self.instances {
+                Some(instances) => Outcome::Instance(instances.perform(task).await),
+                None => errand.refused(),
+            },
         }
     }
 }
 
-const fn refused() -> Outcome {
-    Outcome::Invoked(Err(NotRun::Refused))
+impl Errand {
+    /// What comes of an errand that is not done.
+    const fn refused(&self) -> Outcome {
+        match self {
+            Self::Invoke(_) => Outcome::Invoked(Err(NotRun::Refused)),
+            Self::Instance(_) => Outcome::Instance(Err(Failure::Refused)),
+        }
+    }
 }
 
 /// An errand that a run cannot go on without.
@@ -96,7 +112,7 @@ impl Outcomes {
         let outcome = if self.done.len() < ERRANDS_MAX {
             errands.go(&sent.errand).await
         } else {
-            refused()
+            sent.errand.refused()
         };
         self.done.push(Done {
             name: sent.name,
@@ -119,6 +135,8 @@ impl Call<'_> {
     /// What came of an errand. If it is not done yet, `make` says what is to be done and this run ends; the next finds the outcome
     /// and does not `make` again, so what `make` draws (credentials, ids) is drawn once.
     ///
+    /// `refused` is the outcome where errands are not done at all.
+    ///
     /// `name` tells the errands of one call apart and must be the same in every run, so it holds nothing that is drawn. Errands of
     /// the same name are told apart by the order in which a run asks for them.
     ///
@@ -127,6 +145,7 @@ impl Call<'_> {
     pub fn errand(
         &mut self,
         name: &str,
+        refused: impl FnOnce() -> Outcome,
         make: impl FnOnce(&mut Self) -> Result<Errand>,
     ) -> Result<Arc<Outcome>> {
         let Some(brought) = self.look.brought else {
@@ -165,15 +184,31 @@ impl Call<'_> {
         name: &str,
         make: impl FnOnce(&mut Self) -> Result<Invocation>,
     ) -> Result<Arc<Outcome>> {
-        self.errand(name, |call| make(call).map(Box::new).map(Errand::Invoke))
+        let refused = || Outcome::Invoked(Err(NotRun::Refused));
+        self.errand(name, refused, |call| make(call).map(Box::new).map(Errand::Invoke))
     }
 
-    /// Whether a process of a function waits for work. See `Functions::waits`.
-    pub fn function_waits(&self, function_arn: &str, configuration: &str, until: Timestamp) -> bool {
+    /// Whether a process of a function of the call's account waits for work. See `Functions::waits`. Processes of a closed account wait
+    /// for nothing: a new one would need credentials, which nobody gets there.
+    ///
+    /// # Errors
+    /// The store's, as a fault.
+    pub fn function_waits(
+        &mut self,
+        function_arn: &str,
+        configuration: &str,
+        until: Timestamp,
+    ) -> Result<bool> {
         let functions = &self.look.environment.outdoors.errands.functions;
-        functions
+        let waits = functions
             .as_ref()
-            .is_some_and(|functions| functions.waits(function_arn, configuration, until))
+            .is_some_and(|functions| functions.waits(function_arn, configuration, until));
+        if !waits {
+            return Ok(false);
+        }
+        let account = self.look.account_shared();
+        let closed = self.look.directory().account_closed(&mut self.look, &account)?;
+        Ok(!closed)
     }
 
     /// Whether the runner has the code with this SHA-256 unpacked, so that `Invocation::zip` may stay empty. It keeps the code

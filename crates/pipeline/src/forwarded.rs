@@ -1,7 +1,10 @@
 //! A caller in whose name a service goes on after the call has been answered: CloudFormation's stacks.
 //!
 //! What is kept says who called, and with which session; it is no credential: nothing outside the pipeline makes or changes one, and each
-//! call that is made with it is judged by the policies of its own moment. A user that is gone has none; a session ends when it ends.
+//! call that is made with it is judged by the policies of its own moment. It lasts as long as the credential of the call itself: a session
+//! until it ends, an access key until it is turned off or deleted, either no longer than its user, role and account. (AWS makes a
+//! session of the caller's credentials and does not say what becomes of it when the access key is turned off; somebody who turns off a key
+//! that was stolen must be sure that nothing goes on in its name, so it ends here.)
 //!
 //! Source: IAM User Guide, "Forward access sessions"; CloudFormation User Guide, "CloudFormation service role".
 //!
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use wire::fault::Common;
 use wire::{Document, Fault};
 
+use crate::authenticate::refusal_fault;
 use crate::call::Call;
 use crate::identity::{Identity, IdentityType, Session};
 use crate::invoke::Sent;
@@ -129,7 +133,8 @@ impl Call<'_> {
     ///
     /// # Errors
     /// `ExpiredToken` once the caller's session has ended; `AccessDenied` once the user or role is gone, or another bears its name: what
-    /// resources allow to everybody is not for a principal that there is not.
+    /// resources allow to everybody is not for a principal that there is not. `InvalidClientTokenId` once the caller's access key was
+    /// turned off or deleted, the user is gone who issued the session, or the account was closed.
     pub fn act_as(&mut self, forwarded: &Forwarded) -> Result<Acting> {
         let ended = |session: &Session| session.expires <= self.now.0;
         if forwarded.session.as_ref().is_some_and(ended) {
@@ -141,16 +146,20 @@ impl Call<'_> {
             Kept::AssumedRole { role_arn, role_id } => Some((role_arn, role_id)),
             Kept::Root | Kept::FederatedUser { .. } => None,
         };
-        if let Some((arn, id)) = named {
-            let directory = self.look.directory();
-            if directory.principal_id(&mut self.look, arn)?.as_ref() != Some(id) {
-                return Err(Fault::access_denied(format!(
-                    "The principal {arn} no longer exists."
-                )));
-            }
+        let directory = self.look.directory();
+        if let Some((arn, id)) = named
+            && directory.principal_id(&mut self.look, arn)?.as_ref() != Some(id)
+        {
+            return Err(Fault::access_denied(format!(
+                "The principal {arn} no longer exists."
+            )));
         }
+        let identity = Arc::new(forwarded.identity());
+        directory
+            .lasts(&mut self.look, &identity)
+            .map_err(|refusal| refusal_fault(refusal, None))?;
         Ok(Acting {
-            identity: Arc::new(forwarded.identity()),
+            identity,
             forwarded: true,
         })
     }

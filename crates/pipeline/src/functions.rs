@@ -25,6 +25,8 @@ pub struct Invocation {
     pub code_sha256: String,
     /// The zip; may be left out if `Call::holds_code` says that the runner has it.
     pub zip: Option<Bytes>,
+    /// What is unpacked below `/opt`.
+    pub layers: Option<Layers>,
     /// AWS's identifier: `python3.12`, `nodejs22.x`, `provided.al2023`.
     pub runtime: String,
     /// `module.function`; any text for `provided` runtimes.
@@ -56,6 +58,23 @@ pub struct Invocation {
     pub now: Timestamp,
     /// Only a process that waits already may run it: what processes start with (zip, environment, credentials) is left out.
     pub warm: bool,
+}
+
+/// The layers of a function, one laid over the other.
+#[derive(Clone)]
+pub struct Layers {
+    /// What tells them from others, by `Layers::digest`.
+    pub code_sha256: String,
+    /// In order; may be left out if `Call::holds_code` says that the runner has them.
+    pub zips: Vec<Bytes>,
+}
+
+impl Layers {
+    /// What tells layers, given by the SHA-256 of each zip in order, from others and from any single zip.
+    pub fn digest(zips: &[&str]) -> String {
+        let all = format!("layers {}", zips.join(" "));
+        crypto::digest::hex(&crypto::digest::sha256(all.as_bytes()))
+    }
 }
 
 /// A limit of runs at a time.

@@ -10,6 +10,7 @@ use wire::Fault;
 use crate::call::{Call, Look};
 use crate::operation::Result;
 use crate::organization::OrganizationFacts;
+use crate::signin::{ConsoleSession, Step, Stepped};
 
 /// CloudTrail's `userIdentity.type`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -190,6 +191,9 @@ pub struct Session {
     /// `aws:AssumedRoot`: the session is one of `AssumeRoot`, for a privileged task in a member account.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed_root: bool,
+    /// Somebody signed in to the console with a password, and this session came of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub console: bool,
     /// Session policies given at issue: the document, or the ARN of a managed policy.
     pub policies: Vec<SessionPolicy>,
 }
@@ -243,6 +247,17 @@ pub enum Refusal {
     Fault(Fault),
 }
 
+/// An instance profile, as EC2 sees it (S1.12).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InstanceProfile {
+    pub arn: String,
+    /// `AIPA…`
+    pub id: String,
+    pub name: String,
+    /// Name and ARN of the role that it holds.
+    pub role: Option<(String, String)>,
+}
+
 /// What the identity service is to the pipeline: it knows credentials and the policies of principals.
 pub trait Directory: Send + Sync {
     /// The credential of an access key id, with the session token that came with it. Expiry is judged by `look.now`.
@@ -290,8 +305,37 @@ pub trait Directory: Send + Sync {
         Err(Fault::access_denied("MultiFactorAuthentication failed."))
     }
 
+    /// Takes a step of signing in to the console, or out of it. What it writes is kept whatever comes of the step. A directory that knows
+    /// no passwords lets nobody in. `source` is the network that the browser is in.
+    ///
+    /// # Errors
+    /// The store's alone: a proof that does not hold is an outcome.
+    fn sign_in(&self, _call: &mut Call<'_>, _source: &str, _step: &Step) -> Result<Stepped> {
+        Ok(Stepped::refused())
+    }
+
+    /// The console session of a cookie, while it lasts.
+    fn console_session(&self, _look: &mut Look<'_>, _cookie: &str) -> Result<Option<ConsoleSession>> {
+        Ok(None)
+    }
+
     /// Forgets what is remembered of the store's content, after it was replaced.
     fn forget(&self) {}
+
+    /// Whether a credential that was verified earlier would still be taken, of which `identity` is kept and no token: for what a service
+    /// goes on to do for its caller after it answered. That a session ends, and that the user or role itself is still the one that it
+    /// was, is looked at by the pipeline.
+    ///
+    /// # Errors
+    /// The refusal that a call with it would get.
+    fn lasts(&self, _look: &mut Look<'_>, _identity: &Identity) -> std::result::Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Whether an account was closed: nothing runs for it any more.
+    fn account_closed(&self, _look: &mut Look<'_>, _account: &str) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Whether an account exists here.
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool>;
@@ -305,6 +349,16 @@ pub trait Directory: Send + Sync {
     /// The unique id (`AIDA…`, `AROA…`) of the user or role that bears an ARN now: what policies and grants are kept by, so that they
     /// end with the one they were given to. `None` for all others, and of a directory that knows no ids.
     fn principal_id(&self, _look: &mut Look<'_>, _arn: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// The instance profile that an account has by a name; `None` if there is none, and of a directory that knows none.
+    fn instance_profile(
+        &self,
+        _look: &mut Look<'_>,
+        _account: &str,
+        _name: &str,
+    ) -> Result<Option<InstanceProfile>> {
         Ok(None)
     }
 

@@ -78,6 +78,11 @@ impl Look<'_> {
         &self.environment.inventories
     }
 
+    /// Whether this cloud answers for a service, by botocore's name: `kms`.
+    pub fn serves(&self, service: &str) -> bool {
+        self.environment.services.serves(service)
+    }
+
     /// The actions that the operations of this cloud ask for, in order: `kms:CreateKey`.
     pub fn actions(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.environment.actions.iter().copied()

@@ -102,6 +102,24 @@ impl Call<'_> {
         self.ask(&identity, None, cause, by, service, operation, (input, None))
     }
 
+    /// The same for a session that bears condition keys of the service's own (`ec2:SourceInstanceARN`), without a cause.
+    ///
+    /// # Errors
+    /// As `invoke`.
+    pub fn invoke_for_session(
+        &mut self,
+        by: &'static str,
+        session_context: Vec<(String, Vec<String>)>,
+        service: &str,
+        operation: &str,
+        input: Document,
+    ) -> Result<Document> {
+        self.session_context = session_context;
+        let answer = self.invoke_as_service(by, None, service, operation, input);
+        self.session_context.clear();
+        answer
+    }
+
     /// The same, with the cause's account (not every ARN tells it) and bytes that are the body of the call: an object that a service
     /// delivers.
     ///
@@ -290,6 +308,7 @@ impl Call<'_> {
         }
         inner.cause = asking.cause;
         inner.payload = asking.payload;
+        inner.session_context = std::mem::take(&mut self.session_context);
         inner.unkept = std::mem::take(&mut self.unkept);
         let outcome = work(&mut inner);
         let told = Asked {
@@ -311,6 +330,7 @@ impl Call<'_> {
             invoked,
             unkept,
             moves,
+            measured,
             ..
         } = inner;
         let (conflict, wanted) = (look.conflict, look.wanted);
@@ -319,6 +339,7 @@ impl Call<'_> {
         self.unkept = unkept;
         // As its writes, whatever became of it.
         self.moves.join(moves);
+        self.measured.extend(measured);
         self.pending.extend(pending);
         self.invoked.extend(invoked);
         self.invoked.push(Invoked { record, shared_with });

@@ -6,6 +6,7 @@
 //! transaction, reads a clock or draws a random number for a service.
 
 mod attempt;
+pub mod attempts;
 pub mod authenticate;
 pub mod authorize;
 pub mod blobs;
@@ -22,6 +23,7 @@ pub mod front;
 pub mod functions;
 pub mod gateway;
 pub mod identity;
+pub mod instances;
 mod integrity;
 pub mod inventory;
 mod invoke;
@@ -42,13 +44,17 @@ pub mod schedule;
 mod service_event;
 mod services;
 pub mod signed;
+pub mod signin;
 pub mod site;
 pub mod strangers;
+pub mod telemetry;
 pub mod testing;
 mod trail;
 pub mod why;
 
-pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};
+pub use blobs::{
+    Checksum, ChecksumSet, Checksums, Content, ContentId, ContentReader, Intake, Received, Segment, Source,
+};
 pub use call::{Call, Look};
 pub use clock::Clock;
 pub use form::{Form, FormAnswer, FormRules, Upload, Uploaded};

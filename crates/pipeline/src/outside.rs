@@ -17,13 +17,17 @@ use wire::{Fault, Timestamp};
 
 use crate::blobs::{Contents, Order};
 use crate::call::Look;
+use crate::clock::Clock;
 use crate::errand::{Errands, Outcomes, Sent};
 use crate::operation::Result;
 
 /// Fetches of one call; more are refused, so that no chain of addresses leads on for ever.
 const FETCHES_MAX: usize = 8;
-/// Pages that are kept; one more clears them all.
+/// Pages that are kept, and failures; one more clears them all.
 const KEPT_MAX: usize = 256;
+/// How long it is believed that a page cannot be had, in milliseconds of the wall's clock: places outside come back by their own time, not
+/// by the cloud's, which may stand still. It stops callers without credentials from keeping the way out busy with a place that is silent.
+const FAILED_MILLIS: i64 = 10_000;
 /// How long a page is kept at least and at most, in milliseconds, whatever it says itself.
 const KEPT_MILLIS: (i64, i64) = (5 * 60 * 1000, 24 * 60 * 60 * 1000);
 
@@ -48,6 +52,12 @@ pub struct Fetch {
 impl Fetch {
     pub const fn new(url: String, trust: Trust) -> Self {
         Self { url, trust }
+    }
+
+    /// Host and port, as the address spells them.
+    fn place(&self) -> &str {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        rest.split(['/', '?', '#']).next().unwrap_or_default()
     }
 }
 
@@ -102,18 +112,39 @@ struct Kept {
 pub(crate) struct Outdoors {
     outside: Option<Arc<dyn Outside>>,
     kept: Mutex<HashMap<Fetch, Kept>>,
-    /// One fetch of a page at a time: calls that need the same page wait for it together.
-    going: Mutex<HashMap<Fetch, Arc<tokio::sync::Mutex<()>>>>,
+    /// What could not be had lately, and when that was.
+    failed: Mutex<HashMap<Fetch, (Unreached, Timestamp)>>,
+    /// Read for the wall's time alone.
+    clock: Clock,
+    /// One fetch from a place at a time: calls that need the same page wait for it together, and a place that is slow holds one of the
+    /// slots of the way out. By host and port.
+    going: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) errands: Errands,
 }
 
 impl Outdoors {
+    pub(crate) fn by(clock: Clock) -> Self {
+        Self {
+            clock,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn open(&mut self, outside: Arc<dyn Outside>) {
         self.outside = Some(outside);
     }
 
-    /// A page that is still good, and not older than `age_max` milliseconds.
+    /// What is known of a page: the page, or that it could not be had a moment ago.
     fn known(&self, fetch: &Fetch, now: Timestamp, age_max: Option<i64>) -> Option<Arc<Fetched>> {
+        self.page(fetch, now, age_max).or_else(|| {
+            let (why, at) = *self.failed.lock().get(fetch)?;
+            let age = self.clock.wall().0.saturating_sub(at.0);
+            (0..FAILED_MILLIS).contains(&age).then(|| Arc::new(Err(why)))
+        })
+    }
+
+    /// A page that is still good, and not older than `age_max` milliseconds.
+    fn page(&self, fetch: &Fetch, now: Timestamp, age_max: Option<i64>) -> Option<Arc<Fetched>> {
         let kept = self.kept.lock();
         let found = kept.get(fetch)?;
         let age = now.0.saturating_sub(found.at.0);
@@ -127,7 +158,8 @@ impl Outdoors {
         let Some(outside) = &self.outside else {
             return Arc::new(Err(Unreached::Refused));
         };
-        let turn = Arc::clone(self.going.lock().entry(wanted.fetch.clone()).or_default());
+        let place = wanted.fetch.place().to_owned();
+        let turn = Arc::clone(self.going.lock().entry(place.clone()).or_default());
         let page = {
             let _turn = turn.lock().await;
             match self.known(&wanted.fetch, now, wanted.age_max) {
@@ -143,15 +175,27 @@ impl Outdoors {
         let mut going = self.going.lock();
         // The map and this call hold it: nobody else waits.
         if Arc::strong_count(&turn) <= 2 {
-            going.remove(&wanted.fetch);
+            going.remove(&place);
         }
         page
     }
 
     fn keep(&self, fetch: &Fetch, page: &Arc<Fetched>, now: Timestamp) {
-        let (Ok(fetched), Trust::AuthoritiesOr(_)) = (page.as_ref(), &fetch.trust) else {
-            return;
+        let fetched = match page.as_ref() {
+            Ok(fetched) => fetched,
+            Err(why) => {
+                let mut failed = self.failed.lock();
+                if failed.len() >= KEPT_MAX {
+                    failed.clear();
+                }
+                failed.insert(fetch.clone(), (*why, self.clock.wall()));
+                return;
+            }
         };
+        self.failed.lock().remove(fetch);
+        if fetch.trust == Trust::FirstUse {
+            return;
+        }
         let (least, most) = KEPT_MILLIS;
         let said = fetched.max_age.unwrap_or(0).saturating_mul(1000);
         let good_for = i64::try_from(said).unwrap_or(most).clamp(least, most);
@@ -314,6 +358,115 @@ mod tests {
             2
         );
         assert_eq!(fetches(Some(3600), &[(100, None), (0, None)]), 2);
+    }
+
+    /// A place where nothing answers but to the address that ends in `good`, and how many wait for it at a time.
+    #[derive(Default)]
+    struct Silence {
+        asked: AtomicUsize,
+        waiting: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Outside for Silence {
+        fn fetch<'a>(&'a self, fetch: &'a Fetch) -> Pin<Box<dyn Future<Output = Fetched> + Send + 'a>> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async move {
+                let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+                self.most.fetch_max(waiting, Ordering::Relaxed);
+                for _ in 0..10 {
+                    tokio::task::yield_now().await;
+                }
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                if !fetch.url.ends_with("good") {
+                    return Err(Unreached::Silent);
+                }
+                Ok(Page {
+                    body: Bytes::new(),
+                    max_age: None,
+                    thumbprint: String::new(),
+                    by_thumbprint: false,
+                })
+            })
+        }
+    }
+
+    fn wanted(url: &str, age_max: Option<i64>) -> WantedPage {
+        WantedPage {
+            fetch: Fetch::new(url.to_owned(), Trust::AuthoritiesOr(Vec::new())),
+            age_max,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_ten_seconds_of_the_wall() {
+        let wall = Arc::new(std::sync::atomic::AtomicI64::new(1_000_000));
+        let read = Arc::clone(&wall);
+        let clock = Clock::from_wall(move || read.load(Ordering::Relaxed));
+        // The cloud's clock stands still, and the place may come back all the same.
+        clock.put(Timestamp(5), 0.0);
+        let silence = Arc::new(Silence::default());
+        let mut outdoors = Outdoors::by(clock);
+        outdoors.open(Arc::clone(&silence) as Arc<dyn Outside>);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut ask = |url: &str, at: i64, age_max: Option<i64>| {
+            wall.store(1_000_000 + at, Ordering::Relaxed);
+            let page = runtime.block_on(outdoors.go(&wanted(url, age_max), Timestamp(5)));
+            (page.is_ok(), silence.asked.load(Ordering::Relaxed))
+        };
+        let url = "https://id.example/keys";
+        assert_eq!(ask(url, 0, None), (false, 1));
+        assert_eq!(ask(url, 9_999, None), (false, 1));
+        assert_eq!(ask(url, 10_000, None), (false, 2));
+        assert_eq!(ask(url, 9_000, None), (false, 3), "a clock that was set back");
+        assert_eq!(ask("https://id.example/good", 9_000, None), (true, 4));
+        for number in 0..=KEPT_MAX {
+            ask(&format!("https://id.example/{number}"), 9_000, None);
+        }
+        assert!(outdoors.failed.lock().len() <= KEPT_MAX);
+    }
+
+    #[test]
+    fn a_page_that_is_good_outlives_a_failure_to_renew_it() {
+        let mut outdoors = Outdoors::default();
+        outdoors.open(Arc::new(Silence::default()) as Arc<dyn Outside>);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let page = wanted("https://id.example/good", None);
+        assert!(runtime.block_on(outdoors.go(&page, Timestamp(0))).is_ok());
+        let wall = outdoors.clock.wall();
+        let failed = (Unreached::Silent, wall);
+        outdoors.failed.lock().insert(page.fetch.clone(), failed);
+        assert!(outdoors.known(&page.fetch, Timestamp(0), None).unwrap().is_ok());
+        assert!(
+            outdoors
+                .known(&page.fetch, Timestamp(2), Some(1))
+                .unwrap()
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_place_is_asked_for_one_page_at_a_time() {
+        let silence = Arc::new(Silence::default());
+        let mut outdoors = Outdoors::default();
+        outdoors.open(Arc::clone(&silence) as Arc<dyn Outside>);
+        let outdoors = Arc::new(outdoors);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let calls: Vec<_> = (0..32)
+                .map(|number| {
+                    let outdoors = Arc::clone(&outdoors);
+                    let url = format!("https://id.example/{}", number % 4);
+                    tokio::spawn(async move { outdoors.go(&wanted(&url, None), Timestamp(0)).await })
+                })
+                .collect();
+            for call in calls {
+                assert!(call.await.unwrap().is_err());
+            }
+        });
+        assert_eq!(silence.asked.load(Ordering::Relaxed), 4, "each page once");
+        assert_eq!(silence.most.load(Ordering::Relaxed), 1);
+        assert!(outdoors.going.lock().is_empty());
     }
 
     #[test]

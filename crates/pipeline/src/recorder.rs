@@ -14,6 +14,7 @@ use crate::ledger;
 use crate::ledger::record::{Caller, ErrorFacts, EventKind, Judged, Record, ResourceFacts, Tls};
 use crate::operation::Endpoint;
 use crate::origin::Owned;
+use crate::signin::SignInEvent;
 use crate::trail::TrailRules;
 
 /// The longest error message that a record keeps, in bytes: a client chooses how long its names are.
@@ -457,6 +458,43 @@ pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
         resources: told.resources,
         names_resources: false,
         additional: told.details,
+        judgements: Vec::new(),
+        shared: None,
+    }
+}
+
+/// The record of a step of signing in to the console, in the account of whoever it is about.
+pub(crate) fn signed_in(event: SignInEvent, region: &str, facts: &RequestFacts, moment: Moment) -> Record {
+    let failed = event.error.is_some();
+    let caller = event.who.caller();
+    let told = serde_json::json!({ event.name: if failed { "Failure" } else { "Success" } });
+    Record {
+        id: facts.id.clone(),
+        event: moment.event,
+        time: moment.now.0,
+        wall: moment.wall.0,
+        account: caller.account.clone(),
+        region: region.to_owned(),
+        service: "signin".to_owned(),
+        source: "signin.amazonaws.com".to_owned(),
+        operation: event.name.to_owned(),
+        event_name: None,
+        data: false,
+        read_only: false,
+        kind: EventKind::AwsConsoleSignIn,
+        caller,
+        source_ip: facts.source_ip.clone(),
+        user_agent: facts.user_agent.clone(),
+        tls: tls(facts),
+        request: None,
+        response: Some(told),
+        error: event.error.map(|message| ErrorFacts {
+            code: String::new(),
+            message: message.to_owned(),
+        }),
+        resources: Vec::new(),
+        names_resources: false,
+        additional: event.details,
         judgements: Vec::new(),
         shared: None,
     }

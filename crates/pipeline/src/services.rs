@@ -88,6 +88,11 @@ impl Services {
             .copied()
     }
 
+    /// Whether any operation of a service is built.
+    pub(crate) fn serves(&self, service: &str) -> bool {
+        self.endpoints.contains_key(service)
+    }
+
     /// Every operation that is built.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &'static Endpoint> + '_ {
         self.endpoints

@@ -91,7 +91,7 @@ enum What {
 }
 
 /// What one stranger has taken, given back when dropped.
-pub(crate) struct Guest {
+pub struct Guest {
     strangers: Arc<Strangers>,
     peer: IpAddr,
     what: What,

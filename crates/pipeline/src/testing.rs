@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::functions::Functions;
 use crate::gateway::{Gateway, Tables};
 use crate::identity::{Directory, Identity, Refusal};
+use crate::instances::Instances;
 use crate::ledger::{self, LedgerChain, Record};
 use crate::outside::Outside;
 use crate::quota::{Quotas, Rates};
@@ -75,6 +76,18 @@ impl Cloud {
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
         self.gateway = Arc::new(gateway.with_functions(functions));
+        self
+    }
+
+    /// The same, with a runner of instances.
+    ///
+    /// # Panics
+    /// As `new`, or if the cloud is in use already.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test that cannot set up its cloud must fail")]
+    pub fn with_instances(mut self, instances: Arc<dyn Instances>) -> Self {
+        let gateway = Arc::into_inner(self.gateway).expect("nobody else uses the cloud yet");
+        self.gateway = Arc::new(gateway.with_instances(instances));
         self
     }
 

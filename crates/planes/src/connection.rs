@@ -24,7 +24,6 @@ use crate::exchange::Exchange;
 use crate::front::Front;
 use crate::gauge::{Gauge, Gauged};
 use crate::limits::Limits;
-use crate::listener::PeerPolicy;
 use crate::tls;
 
 /// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
@@ -45,7 +44,6 @@ pub(crate) struct Ground<F> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) room: Arc<Room>,
     pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) plaintext: PeerPolicy,
     pub(crate) http: auto::Builder<TokioExecutor>,
 }
 
@@ -72,11 +70,11 @@ pub(crate) fn codec(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 impl<F: Front> Ground<F> {
-    /// Serves one connection to its end; returns the number of requests seen on it.
+    /// Serves one connection to its end, which may be in plaintext or not; returns the number of requests seen on it.
     pub(crate) async fn serve(
         self: Arc<Self>,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, plain): (SocketAddr, bool),
         holder: &Arc<Holder>,
         mut stop: watch::Receiver<bool>,
     ) -> u64 {
@@ -99,9 +97,7 @@ impl<F: Front> Ground<F> {
         };
         match opened {
             None => 0,
-            Some(Opened::Plain) if self.plaintext.admits(peer) => {
-                self.speak(stream, peer, holder, None, stop).await
-            }
+            Some(Opened::Plain) if plain => self.speak(stream, peer, holder, None, stop).await,
             Some(Opened::Plain) => {
                 self.refuse_plaintext(stream).await;
                 0

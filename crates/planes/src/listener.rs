@@ -19,6 +19,7 @@ use crate::connection::{Ground, codec};
 use crate::error::{Error, Result};
 use crate::front::Front;
 use crate::limits::Limits;
+use crate::origins::Origins;
 use crate::tls::{self, TlsMaterial};
 
 /// The pause after the system has no descriptor or memory for another connection. Without it the loop would spin, since
@@ -34,6 +35,8 @@ pub struct ListenerConfig {
     /// Certificates for single server names (`kms.example.org`, `*.s3.example.org`).
     pub named_tls: Vec<(String, TlsMaterial)>,
     pub plaintext: PeerPolicy,
+    /// Whose connections are that this process itself makes. Their peer is then not who may speak plaintext or not.
+    pub origins: Origins,
 }
 
 /// Which peers may speak plaintext.
@@ -124,7 +127,6 @@ impl Listener {
             front,
             room: Arc::new(Room::new(&limits)),
             tls: self.tls,
-            plaintext: self.config.plaintext,
             http: codec(&limits),
             limits: Arc::clone(&limits),
         });
@@ -145,6 +147,8 @@ impl Listener {
             match accepted {
                 Ok((stream, peer)) => {
                     served.connections += 1;
+                    let plain = self.config.plaintext.admits(peer);
+                    let peer = self.config.origins.of(peer);
                     let Some(slot) = admission.admit(peer) else {
                         served.turned_away += 1;
                         continue;
@@ -153,7 +157,7 @@ impl Listener {
                     tasks.spawn(async move {
                         let holder = slot.holder();
                         tokio::select! {
-                            requests = ground.serve(stream, peer, holder, stopping) => requests,
+                            requests = ground.serve(stream, (peer, plain), holder, stopping) => requests,
                             () = holder.displaced() => holder.requests(),
                         }
                     });

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
+use crate::checked::{self, FORMAT, Found, UNCHECKED, Upsert};
 use crate::engine::{META, STREAMS};
 use crate::{Batch, Direction, Engine, Error, Result, Row, Snapshot, Version};
 
@@ -17,15 +18,10 @@ pub const FILE: &str = "store.db";
 const LOCK: &str = "store.lock";
 /// "RWRK", in the file's header.
 const APPLICATION: i64 = 0x5257_524b;
-/// The layout of rows that this program writes. Older ones would be converted, newer ones are refused.
-const FORMAT: i64 = 1;
 /// Read connections that are kept open while nobody reads.
 const IDLE_MAX: usize = 4;
 /// The row that is rewritten to overwrite whatever a failed commit left in the log.
 const EPOCH: [u8; 3] = [0, 0, 1];
-
-const UPSERT: &str =
-    "INSERT INTO rows (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
 /// Rows in a SQLite file.
 pub(crate) struct Disk {
@@ -79,8 +75,8 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// Whether the file is new and empty; refuses files of other programs and of newer formats.
-fn is_new(connection: &Connection, path: &Path) -> Result<bool> {
+/// The format of the file, `None` if it is new and empty; refuses files of other programs and of newer formats.
+fn format_of(connection: &Connection, path: &Path) -> Result<Option<i64>> {
     let failed = |error| failed(path, "read the store's header")(error);
     let application = pragma(connection, "application_id").map_err(failed)?;
     let format = pragma(connection, "user_version").map_err(failed)?;
@@ -88,8 +84,8 @@ fn is_new(connection: &Connection, path: &Path) -> Result<bool> {
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     match (application, format) {
-        (0, 0) if tables == 0 => Ok(true),
-        (APPLICATION, FORMAT) => Ok(false),
+        (0, 0) if tables == 0 => Ok(None),
+        (APPLICATION, FORMAT | UNCHECKED) => Ok(Some(format)),
         (APPLICATION, found) if found > FORMAT => Err(Error::NewerFormat {
             path: path.to_owned(),
             found,
@@ -109,21 +105,38 @@ fn is_new(connection: &Connection, path: &Path) -> Result<bool> {
 /// Makes the table and the header, all or nothing.
 fn initialise(connection: &mut Connection, version: Version) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute(
-        "CREATE TABLE rows (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
-        [],
-    )?;
+    transaction.execute(checked::CREATE, [])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.execute(UPSERT, params![META.as_slice(), version.to_be_bytes().as_slice()])?;
+    Upsert::prepare(&transaction)?.write(&META, &version.to_be_bytes())?;
     transaction.commit()
 }
 
-fn read_version(connection: &Connection) -> rusqlite::Result<Version> {
-    let value: [u8; 8] = connection
-        .prepare_cached("SELECT value FROM rows WHERE key = ?1")?
-        .query_row([META.as_slice()], |row| row.get(0))?;
-    Ok(Version::from_be_bytes(value))
+/// Brings a file of an older format to this one, all or nothing. It takes a moment for each hundred thousand rows, once.
+fn convert(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    checked::convert(&transaction)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.commit()
+}
+
+/// The number in one of the store's own rows.
+fn read_number(connection: &Connection, key: &[u8], path: &Path) -> Result<Option<u64>> {
+    let found = checked::find(connection, key).map_err(failed(path, "read the store's version"))?;
+    let Some(found) = found else { return Ok(None) };
+    let (_, value) = found.checked(path)?;
+    let value = value.try_into().map_err(|_| Error::Corrupt {
+        path: path.to_owned(),
+        detail: "its version is not a number".to_owned(),
+    })?;
+    Ok(Some(u64::from_be_bytes(value)))
+}
+
+fn read_version(connection: &Connection, path: &Path) -> Result<Version> {
+    read_number(connection, &META, path)?.ok_or_else(|| Error::Corrupt {
+        path: path.to_owned(),
+        detail: "its version is missing".to_owned(),
+    })
 }
 
 fn create_private(path: &Path) -> std::io::Result<File> {
@@ -159,10 +172,12 @@ impl Disk {
             sync_folder(dir)?;
         }
         let mut writer = connect_writer(&path).map_err(failed(&path, "open the store"))?;
-        if is_new(&writer, &path)? {
-            initialise(&mut writer, 0).map_err(failed(&path, "create the store"))?;
+        match format_of(&writer, &path)? {
+            None => initialise(&mut writer, 0).map_err(failed(&path, "create the store"))?,
+            Some(FORMAT) => {}
+            Some(_) => convert(&mut writer).map_err(failed(&path, "convert the store"))?,
         }
-        read_version(&writer).map_err(failed(&path, "read the store's version"))?;
+        read_version(&writer, &path)?;
         let pool = Arc::new(Pool {
             path,
             idle: Mutex::default(),
@@ -181,15 +196,15 @@ fn apply(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
         if batch.wipe {
             transaction.execute("DELETE FROM rows WHERE key >= ?1", [STREAMS.as_slice()])?;
         }
-        let mut upsert = transaction.prepare_cached(UPSERT)?;
+        let mut upsert = Upsert::prepare(&transaction)?;
         let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE key = ?1")?;
         for (key, value) in &batch.writes {
             match value {
-                Some(value) => upsert.execute(params![&**key, value.as_slice()])?,
-                None => delete.execute([&**key])?,
-            };
+                Some(value) => upsert.write(key, value)?,
+                None => delete.execute([&**key]).map(drop)?,
+            }
         }
-        upsert.execute(params![META.as_slice(), batch.version.to_be_bytes().as_slice()])?;
+        upsert.write(&META, &batch.version.to_be_bytes())?;
     }
     transaction.commit()
 }
@@ -208,11 +223,11 @@ impl Engine for Disk {
                 }
             };
             connection.prepare_cached("BEGIN")?.execute([])?;
-            // The first read fixes what this connection sees.
-            let version = read_version(&connection)?;
-            Ok((connection, version))
+            Ok(connection)
         };
-        let (connection, version) = open().map_err(failed(path, "begin a read"))?;
+        let connection = open().map_err(failed(path, "begin a read"))?;
+        // The first read fixes what this connection sees.
+        let version = read_version(&connection, path)?;
         Ok(Box::new(View {
             connection: Some(connection),
             pool: Arc::clone(&self.pool),
@@ -237,19 +252,18 @@ impl Engine for Disk {
     fn recover(&self) -> Result<Version> {
         let mut writer = self.writer.lock();
         *writer = None;
-        let renew = || {
-            let mut connection = connect_writer(&self.pool.path)?;
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let version = read_version(&transaction)?;
-            transaction.execute(
-                "INSERT INTO rows (key, value) VALUES (?1, randomblob(8)) ON CONFLICT (key) DO UPDATE SET value = randomblob(8)",
-                [EPOCH.as_slice()],
-            )?;
-            transaction.commit()?;
-            Ok((connection, version))
-        };
-        let (connection, version) =
-            renew().map_err(failed(&self.pool.path, "recover after a failed commit"))?;
+        let path = &self.pool.path;
+        let failed = |error| failed(path, "recover after a failed commit")(error);
+        let mut connection = connect_writer(path).map_err(failed)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(failed)?;
+        let version = read_version(&transaction, path)?;
+        let epoch = read_number(&transaction, &EPOCH, path)?.unwrap_or(0);
+        Upsert::prepare(&transaction)
+            .and_then(|mut upsert| upsert.write(&EPOCH, &epoch.wrapping_add(1).to_be_bytes()))
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
         *writer = Some(connection);
         Ok(version)
     }
@@ -268,7 +282,10 @@ impl Engine for Disk {
 
     fn check(&self) -> Result<()> {
         let connection = connect(&self.pool.path, 1024).map_err(failed(&self.pool.path, "open the store"))?;
-        inspect(&connection, &self.pool.path)
+        inspect(&connection, &self.pool.path)?;
+        checked::inspect(&connection, &self.pool.path, |error| {
+            failed(&self.pool.path, "check the store")(error)
+        })
     }
 }
 
@@ -276,14 +293,13 @@ fn inspect(connection: &Connection, path: &Path) -> Result<()> {
     let found: String = connection
         .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(failed(path, "check the store"))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(Error::Corrupt {
+    if found != "ok" {
+        return Err(Error::Corrupt {
             path: path.to_owned(),
             detail: found,
-        })
+        });
     }
+    Ok(())
 }
 
 /// Writes a file under a passing name and gives it its own name when it is complete and durable.
@@ -341,19 +357,16 @@ pub(crate) fn import(path: &Path) -> Result<Vec<Row>> {
     }
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(failed(path, "open the snapshot"))?;
-    if is_new(&connection, path)? {
+    let Some(format) = format_of(&connection, path)? else {
         return Err(Error::Foreign {
             path: path.to_owned(),
             detail: "it is empty".to_owned(),
         });
-    }
-    inspect(&connection, path)?;
-    let read = || {
-        let mut statement = connection.prepare("SELECT key, value FROM rows WHERE key >= ?1")?;
-        let rows = statement.query_map([STREAMS.as_slice()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect::<rusqlite::Result<Vec<Row>>>()
     };
-    read().map_err(failed(path, "read the snapshot"))
+    inspect(&connection, path)?;
+    checked::rows_from(&connection, &STREAMS, format, path, |error| {
+        failed(path, "read the snapshot")(error)
+    })
 }
 
 struct View {
@@ -391,26 +404,25 @@ impl Snapshot for View {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT value FROM rows WHERE key = ?1")?;
-            statement.query_row([key], |row| row.get(0)).optional()
-        })
+        let found = self.read(|connection| checked::find(connection, key))?;
+        let row = found.map(|found| found.checked(&self.pool.path)).transpose()?;
+        Ok(row.map(|(_, value)| value))
     }
 
     fn range(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<Row>> {
         let query = match direction {
-            Direction::Forward => {
-                "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3"
-            }
-            Direction::Reverse => {
-                "SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT ?3"
-            }
+            Direction::Forward => checked::FORWARD,
+            Direction::Reverse => checked::REVERSE,
         };
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read(|connection| {
+        let found = self.read(|connection| {
             let mut statement = connection.prepare_cached(query)?;
-            let rows = statement.query_map(params![from, to, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect()
-        })
+            let rows = statement.query_map(params![from, to, limit], Found::of)?;
+            rows.collect::<rusqlite::Result<Vec<Found>>>()
+        })?;
+        found
+            .into_iter()
+            .map(|found| found.checked(&self.pool.path))
+            .collect()
     }
 }

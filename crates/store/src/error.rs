@@ -56,6 +56,16 @@ pub enum Error {
         /// What the check found.
         detail: String,
     },
+    /// A row was changed by something else than this program: a bad disk, or an editor.
+    #[error("{} is damaged: a row of {table} (key {key}) is not what was written", path.display())]
+    DamagedRow {
+        /// The file.
+        path: PathBuf,
+        /// The table's name; its number where nobody was asked for the name.
+        table: String,
+        /// A digest of the row's key, which itself may tell too much for a log.
+        key: String,
+    },
     /// The operating system refused an operation on a file.
     #[error("could not {what} {}", path.display())]
     Io {
@@ -126,6 +136,18 @@ impl Error {
             what,
             path: path.to_owned(),
             source: Arc::new(source),
+        }
+    }
+
+    /// Says which table a damaged row is of, for an engine knows numbers only.
+    pub(crate) fn in_table(self, name: &str) -> Error {
+        match self {
+            Error::DamagedRow { path, key, .. } => Error::DamagedRow {
+                path,
+                table: name.to_owned(),
+                key,
+            },
+            other => other,
         }
     }
 

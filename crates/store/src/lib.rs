@@ -4,6 +4,7 @@
 
 pub mod blobs;
 mod cache;
+mod checked;
 mod committer;
 mod conflict;
 mod disk;

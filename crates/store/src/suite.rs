@@ -3,6 +3,7 @@
 mod blobs;
 mod crash;
 mod faults;
+mod rows;
 mod serial;
 mod torn;
 mod whole;

@@ -131,7 +131,10 @@ impl Tx {
     }
 
     fn load<K: Key, V: Record>(&mut self, table: &Table<K, V>, key: &[u8]) -> Result<Option<Arc<V>>> {
-        let stored = self.snapshot()?.get(key)?;
+        let stored = self
+            .snapshot()?
+            .get(key)
+            .map_err(|error| error.in_table(table.name()))?;
         let size = stored.as_ref().map_or(0, Vec::len);
         let value = stored
             .map(|stored| unpack::<V>(table.name(), &stored).map(Arc::new))
@@ -343,7 +346,8 @@ impl Tx {
     fn load_range<K: Key, V: Record>(&mut self, table: &Table<K, V>, span: &Span) -> Result<Arc<Found>> {
         let stored = self
             .snapshot()?
-            .range(&span.from, &span.to, span.direction, span.limit)?;
+            .range(&span.from, &span.to, span.direction, span.limit)
+            .map_err(|error| error.in_table(table.name()))?;
         let seen = span.seen(&stored);
         let mut rows = Vec::with_capacity(stored.len());
         for (key, stored) in stored {

@@ -7,6 +7,7 @@ pub mod iam;
 pub mod organizations;
 pub mod reach;
 pub mod saml;
+pub mod signin;
 pub mod sts;
 
 pub use iam::bootstrap::{RootCredentials, bootstrap};

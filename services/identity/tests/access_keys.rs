@@ -196,3 +196,39 @@ fn root_sees_every_key_that_the_operator_gave_it() {
         "{listed}"
     );
 }
+
+/// The root key that an option gives takes the place of the one that it gave before, and of no other.
+#[test]
+fn a_given_root_key_ends_the_one_that_was_given_before() {
+    let scene = Scene::new();
+    let made = scene.root("CreateAccessKey", json!({}));
+    let made = made["AccessKey"]["AccessKeyId"].as_str().unwrap().to_owned();
+    let give = |id: &str, settled: bool| {
+        let secret = crypto::Secret::from("the secret that the operator chose");
+        let given = scene.cloud.gateway.system("us-east-1", |call| {
+            identity::bootstrap(call, ACCOUNT, Some((id, &secret)))?;
+            if settled {
+                return identity::iam::bootstrap::settle_given_root_key(call, ACCOUNT, id);
+            }
+            Ok(Vec::new())
+        });
+        given.map_err(|fault| fault.message).unwrap()
+    };
+    // As a version left it that did not note where keys came from.
+    give("test", false);
+    assert_eq!(give("AKIAGIVEN00000000001", true), ["test"]);
+    assert_eq!(give("AKIAGIVEN00000000001", true), [""; 0]);
+    assert_eq!(give("AKIAGIVEN00000000002", true), ["AKIAGIVEN00000000001"]);
+    for gone in ["test", "AKIAGIVEN00000000001"] {
+        assert!(scene.cloud.caller(gone, None).is_err(), "{gone}");
+    }
+    for kept in ["AKIAGIVEN00000000002", &made] {
+        assert!(scene.cloud.caller(kept, None).is_ok(), "{kept}");
+    }
+    let listed = scene.root("ListAccessKeys", json!({}));
+    assert_eq!(
+        listed["AccessKeyMetadata"].as_array().unwrap().len(),
+        3,
+        "{listed}"
+    );
+}

@@ -34,6 +34,7 @@ mod server_certificates;
 mod service_credentials;
 mod sessions;
 mod signed;
+mod signin;
 mod signing_certificates;
 mod simulation;
 mod ssh_keys;

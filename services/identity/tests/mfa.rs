@@ -12,13 +12,13 @@ use crate::sessions::{ana_arn, assume, caller_of, grant, role, sts};
 const STEP: i64 = 30_000;
 
 /// A device as an app has it.
-struct App {
+pub(crate) struct App {
     serial: String,
     seed: Secret,
 }
 
 impl App {
-    fn new(scene: &Scene, name: &str) -> Self {
+    pub(crate) fn new(scene: &Scene, name: &str) -> Self {
         let made = scene.root("CreateVirtualMFADevice", json!({"VirtualMFADeviceName": name}));
         Self::of(&made["VirtualMFADevice"])
     }
@@ -34,16 +34,16 @@ impl App {
     }
 
     /// The code of a step, counted from when the cloud began.
-    fn code(&self, step: i64) -> String {
+    pub(crate) fn code(&self, step: i64) -> String {
         totp::code(&self.seed, totp::step(BEGINNING / 1000) + step)
     }
 
-    fn enabling(&self, user: &str, steps: [i64; 2]) -> Value {
+    pub(crate) fn enabling(&self, user: &str, steps: [i64; 2]) -> Value {
         json!({"UserName": user, "SerialNumber": self.serial,
             "AuthenticationCode1": self.code(steps[0]), "AuthenticationCode2": self.code(steps[1])})
     }
 
-    fn shown(&self, code: &str) -> Value {
+    pub(crate) fn shown(&self, code: &str) -> Value {
         json!({"SerialNumber": self.serial, "TokenCode": code})
     }
 }

@@ -151,3 +151,26 @@ fn trails_are_named_with_a_role_that_may_be_passed() {
     let trails = &made["generatedPolicyResult"]["properties"]["cloudTrailProperties"];
     assert_eq!(trails["trailProperties"][0]["allRegions"], true);
 }
+
+/// A long ledger is read in many jobs, between which others run, and to its end.
+#[test]
+fn a_long_ledger_is_read_in_steps() {
+    let (scene, worker) = worked();
+    for _ in 0..1_100 {
+        scene
+            .call(&worker, "GetUser", json!({"UserName": "worker"}))
+            .unwrap();
+    }
+    let id = start(&scene, &user("worker"));
+    let commits = || scene.cloud.gateway.store().statistics().commits;
+    let before = commits();
+    scene.cloud.advance(5_000);
+    assert!(commits() - before >= 2, "one transaction read all of it");
+    let made = root(&scene, "GetGeneratedPolicy", json!({"jobId": id}));
+    assert_eq!(made["jobDetails"]["status"], "SUCCEEDED");
+    let text = made["generatedPolicyResult"]["generatedPolicies"][0]["policy"]
+        .as_str()
+        .unwrap();
+    // What was done before the last thousand calls counts too.
+    assert!(text.contains("iam:ListUsers"), "{text}");
+}

@@ -43,6 +43,7 @@ impl Scene {
                     identity::iam::JOBS,
                     identity::organizations::JOBS,
                     identity::accessanalyzer::JOBS,
+                    identity::signin::JOBS,
                 ],
                 inventories: vec![&identity::accessanalyzer::inventory::ROLES],
                 observers: vec![&identity::accessanalyzer::scan::OBSERVER],

@@ -163,3 +163,41 @@ fn unused_permissions_are_told_and_taken_out_of_the_policy() {
     );
     assert_eq!(step(1)["recommendedAction"], "DETACH_POLICY");
 }
+
+/// A long ledger, and many users and roles, are gone through in many jobs, between which others run.
+#[test]
+fn a_scan_goes_on_from_job_to_job() {
+    let (scene, user) = furnished();
+    for number in 0..120 {
+        let root = trust("AWS", &format!("arn:aws:iam::{ACCOUNT}:root"));
+        let name = format!("many{number:03}");
+        scene.root(
+            "CreateRole",
+            json!({"RoleName": name, "AssumeRolePolicyDocument": root}),
+        );
+    }
+    scene.cloud.advance(9 * DAY);
+    let session = scene.assume(&user, "worker").unwrap();
+    scene.call(&session, "ListUsers", json!({})).unwrap();
+    for _ in 0..1_100 {
+        scene.call(&user, "GetUser", json!({})).unwrap_err();
+    }
+    let commits = || scene.cloud.gateway.store().statistics().commits;
+    let before = commits();
+    scene.cloud.advance(2 * DAY);
+    // Two scans: twice the ledger in two strides, a hundred and some more roles, users, and what is left behind.
+    assert!(commits() - before >= 12, "{}", commits() - before);
+    let counted = ask(&scene, "GetFindingsStatistics", json!({}));
+    let counted = &counted["findingsStatistics"][0]["unusedAccessFindingsStatistics"];
+    // Those roles, the sleeper, the password, and permissions of the worker.
+    assert_eq!(counted["totalActiveFindings"], 123, "{counted}");
+    let input = json!({"filter": {"findingType": {"eq": ["UnusedPermission"]}}});
+    let found = ask(&scene, "ListFindingsV2", input);
+    let found = found["findings"].as_array().unwrap();
+    assert_eq!(
+        found.len(),
+        1,
+        "what was done before the last thousand calls counts: {found:?}"
+    );
+    assert!(found[0]["resource"].as_str().unwrap().ends_with("/worker"));
+}

@@ -322,8 +322,10 @@ fn a_provider_that_is_not_there_or_not_believed_vouches_for_nobody() {
         let (scene, issuer) = furnished();
         issuer.fail(unreached);
         assert_eq!(refusal(&scene, &issuer.sign("ec", &claims())).0, code);
-        // A failure is not kept.
+        // A failure is believed for ten seconds, so that nobody has a silent place asked again and again.
         issuer.serve_keys(&["ec"]);
+        assert_eq!(refusal(&scene, &issuer.sign("ec", &claims())).0, code);
+        scene.cloud.advance(10_000);
         assert!(assume(&scene, &issuer.sign("ec", &claims())).is_ok());
     }
     let (scene, issuer) = furnished();

@@ -1,4 +1,4 @@
-//! CloudTrail through the pipeline: one binary for all nouns.
+//! CloudTrail and CloudWatch through the pipeline: one binary for all nouns.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,5 +11,7 @@ mod events;
 mod identities;
 mod key_use;
 mod lookups;
+mod metric_data;
+mod metrics;
 mod real_shapes;
 mod scene;

@@ -51,9 +51,11 @@ impl Scene {
                 identity::sts::OPERATIONS,
                 keys::kms::OPERATIONS,
                 watch::cloudtrail::OPERATIONS,
+                watch::cloudwatch::OPERATIONS,
             ],
-            jobs: vec![keys::kms::JOBS],
+            jobs: vec![keys::kms::JOBS, watch::cloudwatch::JOBS],
             trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+            telemetry: Some(&watch::cloudwatch::SINK),
             ..Tables::default()
         };
         let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);

@@ -84,6 +84,7 @@ fn invocation(function: &str, payload: String, now: Timestamp) -> Invocation {
         configuration: String::new(),
         code_sha256: String::new(),
         zip: None,
+        layers: None,
         runtime: String::new(),
         handler: String::new(),
         memory_mb: 128,
@@ -109,7 +110,9 @@ fn asked(call: &mut Call<'_>, function: &str, payload: &str) -> Result<String> {
     let outcome = call.run_function(function, |call| {
         Ok(invocation(function, payload.to_owned(), call.now))
     })?;
-    let Outcome::Invoked(ended) = &*outcome;
+    let Outcome::Invoked(ended) = &*outcome else {
+        return Ok("another errand".to_owned());
+    };
     Ok(match ended {
         Ok(ran) => String::from_utf8_lossy(&ran.payload).into_owned(),
         Err(NotRun::Refused) => "refused".to_owned(),

@@ -10,7 +10,7 @@ use super::carried::{Contents, Order, What};
 use super::content::{Content, ContentId, Intake, Place, Received, Segment, Source};
 use super::flow::Flow;
 use super::intake::{Fresh, Taken};
-use super::reader::{Reader, Stretch};
+use super::reader::{ContentReader, Reader, Stretch};
 use super::row::{CONTENTS, FILES, File, SHARED, Sealed, Shared};
 use super::yard::{Gone, Held};
 use crate::call::Call;
@@ -190,6 +190,15 @@ impl Call<'_> {
         bytes
             .map(|bytes| Secret::new(bytes.into()))
             .map_err(Fault::internal)
+    }
+
+    /// A content as a stream, which may be read when the transaction is over, on a thread that may block.
+    ///
+    /// # Errors
+    /// When the content's row is not there. Damage is an error of the stream.
+    pub fn read_content(&mut self, segment: Segment) -> Result<ContentReader> {
+        let source = Source::whole(segment.content, segment.keys);
+        self.reader(source).map(ContentReader::new)
     }
 
     /// What this call's earlier runs took in.

@@ -24,6 +24,7 @@ pub(crate) use carried::{Contents, Order};
 pub use content::{Content, ContentId, Intake, Received, Segment, Source};
 pub use crypto::checksum::{Checksum, ChecksumSet, Checksums};
 pub(crate) use intake::interrupted;
+pub use reader::ContentReader;
 pub use row::belongs;
 pub(crate) use yard::Yard;
 

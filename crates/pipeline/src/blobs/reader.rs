@@ -50,6 +50,41 @@ pub(crate) struct Reader {
     _pins: Pins,
 }
 
+/// A content in clear, as a stream that blocks: for what is done with it after the transaction.
+///
+/// Invariant: it holds some mebibytes at the most, and what it gives was authenticated.
+pub struct ContentReader {
+    reader: Reader,
+    ready: Bytes,
+}
+
+/// Bytes that a stream opens at once.
+const STREAMED: usize = 1024 * 1024;
+
+impl ContentReader {
+    pub(super) const fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            ready: Bytes::new(),
+        }
+    }
+}
+
+impl std::io::Read for ContentReader {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        if self.ready.is_empty() {
+            let next = self.reader.next(STREAMED).map_err(std::io::Error::other)?;
+            self.ready = next.unwrap_or_default();
+        }
+        let count = self.ready.len().min(room.len());
+        let given = self.ready.split_to(count);
+        if let Some(room) = room.get_mut(..count) {
+            room.copy_from_slice(&given);
+        }
+        Ok(count)
+    }
+}
+
 struct Open {
     id: ContentId,
     opener: ContentOpener,

@@ -24,6 +24,7 @@ use crate::ledger::record::{Caller, Record};
 use crate::operation::Result;
 use crate::outside::{Brought, Wanted};
 use crate::recorder::{self, Asked};
+use crate::telemetry::Measurement;
 
 /// What one run of a call came to.
 enum Run {
@@ -47,6 +48,7 @@ struct Ran {
     delivery: Option<Delivery>,
     moves: Moves,
     followed: Option<Followed>,
+    measured: Vec<Measurement>,
 }
 
 /// What a call is answered with, once that is durable.
@@ -214,13 +216,13 @@ impl Gateway {
         let record = recorder::finished(&mut call, asked, outcome.as_ref());
         let unkept = std::mem::take(&mut call.unkept);
         let planned = call.pending.iter().map(|pending| pending.due).min();
-        let shared = std::mem::take(&mut call.shared_with);
         let moves = std::mem::take(&mut call.moves);
+        let measured = std::mem::take(&mut call.measured);
         let followed = Followed::of(&mut call.look, prepared);
         let delivery = call.delivery.take().filter(|_| outcome.is_ok());
         let invoked = std::mem::take(&mut call.invoked);
         let mut appends = self.invoked_appends(invoked, record.error.is_some());
-        appends.extend(self.appends(record, &shared));
+        appends.extend(self.appends(record, &std::mem::take(&mut call.shared_with)));
         let noted = outcome.is_err() && signed;
         if noted && self.note_refused(tx, prepared, identity, facts, now).is_none() {
             return Run::Again;
@@ -235,6 +237,7 @@ impl Gateway {
             delivery,
             moves,
             followed,
+            measured,
         }))
     }
 
@@ -310,6 +313,9 @@ impl Gateway {
         ran.unkept.committed(&self.environment.known_policies);
         if keeps && !ran.noted && ran.planned.is_some() {
             self.replanned.notify_one();
+        }
+        if ran.outcome.is_ok() {
+            self.measured(ran.measured);
         }
         Ok(Answered {
             outcome: ran.outcome,

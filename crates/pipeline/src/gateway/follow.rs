@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use wire::protocol::{self, Parts};
 use wire::{Fault, Timestamp};
@@ -12,9 +13,11 @@ use wire::{Fault, Timestamp};
 use super::admit::{Prepared, Refused};
 use super::{ATTEMPTS_MAX, Gateway};
 use crate::call::{Call, Look, RequestFacts};
+use crate::front::{Answer, Body};
 use crate::identity::Identity;
 use crate::operation::Result;
 use crate::signed::Signed;
+use crate::telemetry::AtEnd;
 
 /// A request with its answer, to the service that follows it.
 pub struct Ended<'a> {
@@ -37,6 +40,8 @@ pub struct Ended<'a> {
     pub answer: &'a HeaderMap,
     /// Bytes of the answer's body.
     pub sent: u64,
+    /// The answer's body is still to be sent: what it takes is not known yet (`Call::measure_at_end`).
+    pub streams: bool,
     /// From the request's arrival to its answer, in milliseconds.
     pub took: i64,
 }
@@ -75,8 +80,8 @@ impl Followed {
     }
 }
 
-/// The status, the headers and the bytes of an answer.
-pub(super) type Told<'a> = (u16, &'a HeaderMap, u64);
+/// The status, the headers and the bytes of an answer, and whether they are still to be sent.
+pub(super) type Told<'a> = (u16, &'a HeaderMap, (u64, bool));
 
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
@@ -137,6 +142,23 @@ impl Gateway {
         .await;
     }
 
+    /// Lets the service note how a request of this operation was answered, and follow the answer to its end.
+    pub(super) async fn tell_end(
+        &self,
+        answer: &mut Answer,
+        followed: (Followed, Follower),
+        (operation, parts, facts): (&'static str, &Parts<'_>, &RequestFacts),
+        code: Option<&str>,
+        began: Timestamp,
+    ) {
+        let streams = matches!(answer.body, Body::Stream(_));
+        let told = (answer.status, &answer.headers, (answer.size(), streams));
+        let ended = self.ended(followed, operation, parts, facts, (told, code), began);
+        let measures = ended.await;
+        let body = std::mem::replace(&mut answer.body, Body::Whole(Bytes::new()));
+        answer.body = self.to_its_end(body, measures, began);
+    }
+
     /// Lets the service note a request of this operation that was answered so, with this code of a refusal.
     pub(super) async fn ended(
         &self,
@@ -144,9 +166,9 @@ impl Gateway {
         operation: &'static str,
         parts: &Parts<'_>,
         facts: &RequestFacts,
-        ((status, headers, sent), code): (Told<'_>, Option<&str>),
+        ((status, headers, (sent, streams)), code): (Told<'_>, Option<&str>),
         began: Timestamp,
-    ) {
+    ) -> Vec<AtEnd> {
         let ended = Ended {
             subject: &followed.subject,
             parts: &followed.parts,
@@ -160,23 +182,26 @@ impl Gateway {
             code,
             answer: headers,
             sent,
+            streams,
             took: self.environment.clock.wall().0 - began.0,
         };
-        self.follow(follower, &followed, facts, &ended).await;
+        self.follow(follower, &followed, facts, &ended).await
     }
 
     /// Lets a service note how a request that it follows ended. A note that cannot be made is told to the operator: the call itself
-    /// has happened already.
+    /// has happened already. Tells what is to be measured at the answer's end.
     pub(super) async fn follow(
         &self,
         follower: Follower,
         followed: &Followed,
         facts: &RequestFacts,
         ended: &Ended<'_>,
-    ) {
-        if let Err(fault) = self.note_ended(follower, followed, facts, ended).await {
+    ) -> Vec<AtEnd> {
+        let noted = self.note_ended(follower, followed, facts, ended).await;
+        noted.unwrap_or_else(|fault| {
             super::report(&fault, &facts.id);
-        }
+            Vec::new()
+        })
     }
 
     async fn note_ended(
@@ -185,17 +210,21 @@ impl Gateway {
         followed: &Followed,
         facts: &RequestFacts,
         ended: &Ended<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<AtEnd>> {
         let identity = followed.identity.as_ref();
         for _ in 0..ATTEMPTS_MAX {
             let mut tx = self.store.begin_eager().map_err(Fault::internal)?;
             let account = Arc::clone(&identity.account);
             let now = self.environment.clock.now();
-            let (noted, conflict, planned) = {
+            let (noted, conflict, planned, measured) = {
                 let look = Look::new(&mut tx, &self.environment, now, &followed.region, account);
                 let mut call = Call::new(look, identity, facts, "");
                 let noted = follower(&mut call, ended);
-                (noted, call.look.conflict, !call.pending.is_empty())
+                let measured = (
+                    std::mem::take(&mut call.measured),
+                    std::mem::take(&mut call.measured_at_end),
+                );
+                (noted, call.look.conflict, !call.pending.is_empty(), measured)
             };
             if conflict {
                 continue;
@@ -206,7 +235,9 @@ impl Gateway {
                     if planned {
                         self.replanned.notify_one();
                     }
-                    return Ok(());
+                    let (now, at_end) = measured;
+                    self.measured(now);
+                    return Ok(at_end);
                 }
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(Fault::internal(error)),

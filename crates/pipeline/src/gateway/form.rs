@@ -267,16 +267,9 @@ impl Gateway {
         self.share(service.name, asking, &mut answer);
         if let Some(followed) = followed {
             let parts = posted.parts();
-            let told = (answer.status, &answer.headers, answer.size());
-            self.ended(
-                followed,
-                operation.name,
-                &parts,
-                &facts,
-                (told, code.as_deref()),
-                wall,
-            )
-            .await;
+            let of = (operation.name, &parts, &facts);
+            self.tell_end(&mut answer, followed, of, code.as_deref(), wall)
+                .await;
         }
         answer
     }

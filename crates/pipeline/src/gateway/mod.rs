@@ -9,6 +9,7 @@ mod admit;
 mod execute;
 mod follow;
 mod form;
+mod itself;
 mod shed;
 mod system;
 mod visit;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use crypto::{Randomness, Seal};
 use store::Store;
 use tokio::sync::Notify;
+use wire::fault::{Code, Common};
 use wire::model::{Kind, Protocol, Service};
 use wire::protocol::{self, Parts};
 use wire::route::{self, Route};
@@ -36,6 +38,7 @@ use crate::form::FormRules;
 use crate::front::{Answer, Body, Incoming};
 use crate::functions::{Functions, LogLine};
 use crate::identity::Directory;
+use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
 use crate::operation::{Endpoint, Result};
@@ -45,6 +48,7 @@ use crate::quota::{Enforced, Quotas, Rates};
 use crate::services::Readiness;
 use crate::site::SiteRules;
 use crate::strangers::{Bounds, Strangers};
+use crate::telemetry::Sink;
 use crate::trail::TrailRules;
 
 /// How often a call is run again before it is told to come back later. Each run after the first sees a fresh snapshot,
@@ -73,6 +77,8 @@ pub struct Tables {
     pub readiness: Vec<&'static Readiness>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
+    /// The service that keeps what others measure.
+    pub telemetry: Option<&'static Sink>,
 }
 
 /// The pipeline of one Ringwork. Cheap to share behind an `Arc`.
@@ -80,7 +86,7 @@ pub struct Gateway {
     pub(crate) store: Store,
     pub(crate) environment: Environment,
     pub(crate) jobs: Vec<&'static JobKind>,
-    pub(crate) replanned: Notify,
+    pub(crate) replanned: Arc<Notify>,
     pub(crate) underway: Underway,
     /// What callers have taken who show no signature.
     strangers: Arc<Strangers>,
@@ -123,7 +129,7 @@ impl Gateway {
             store,
             environment,
             jobs,
-            replanned: Notify::new(),
+            replanned: Arc::new(Notify::new()),
             underway: Underway::default(),
             strangers: Strangers::new(Bounds::STANDARD),
             turn: tokio::sync::Mutex::default(),
@@ -149,6 +155,13 @@ impl Gateway {
     #[must_use]
     pub fn with_functions(mut self, functions: Arc<dyn Functions>) -> Self {
         self.environment.outdoors.errands.functions = Some(functions);
+        self
+    }
+
+    /// Gives operations and jobs a runner of instances. Without one they run none.
+    #[must_use]
+    pub fn with_instances(mut self, instances: Arc<dyn Instances>) -> Self {
+        self.environment.outdoors.errands.instances = Some(instances);
         self
     }
 
@@ -295,7 +308,10 @@ impl Gateway {
             ..parts
         };
         let again = || protocol::decode(service, operation, protocol, &parts);
-        let answered = self.execute(prepared, &facts, contents, again).await;
+        let mut answered = self.execute(prepared, &facts, contents, again).await;
+        if protocol == Protocol::Ec2Query {
+            told_as_ec2(&mut answered.outcome, answered.denial.as_deref());
+        }
         let followed = answered.followed.zip(self.trail(service.name).follower);
         let mut code = code(service, protocol, &answered.outcome);
         let encoded = encoded(route, answered.outcome, &facts.id);
@@ -315,16 +331,9 @@ impl Gateway {
                 headers: &incoming.headers,
                 ..parts
             };
-            let told = (answer.status, &answer.headers, answer.size());
-            self.ended(
-                followed,
-                operation.name,
-                &parts,
-                &facts,
-                (told, code.as_deref()),
-                wall,
-            )
-            .await;
+            let of = (operation.name, &parts, &facts);
+            self.tell_end(&mut answer, followed, of, code.as_deref(), wall)
+                .await;
         }
         answer
     }
@@ -417,6 +426,19 @@ fn code(service: &Service, protocol: Protocol, outcome: &Result<Document>) -> Op
 /// An encoded answer without anything beside it.
 pub(crate) fn told(encoded: protocol::Encoded) -> Answer {
     answer(encoded, None)
+}
+
+/// EC2 tells a denial in a message of its own, with the encoded one in it (EC2 User Guide, "Troubleshoot access denied errors").
+fn told_as_ec2(outcome: &mut Result<Document>, denial: Option<&str>) {
+    let Err(fault) = outcome else {
+        return;
+    };
+    if let (Code::Common(Common::AccessDenied), Some(encoded)) = (&fault.code, denial) {
+        fault.message = format!(
+            "You are not authorized to perform this operation. {}. Encoded authorization failure message: {encoded}",
+            fault.message
+        );
+    }
 }
 
 fn answer(encoded: protocol::Encoded, denial: Option<String>) -> Answer {

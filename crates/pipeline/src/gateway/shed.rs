@@ -19,6 +19,8 @@ use crate::front::{Answer, Incoming};
 use crate::ledger::record::Caller;
 use crate::origin::Asking;
 use crate::recorder::{self, Moment};
+use crate::signin::Visitor;
+use crate::strangers::Guest;
 
 /// The code of these refusals at S3.
 pub(super) const SLOW_DOWN: &str = "SlowDown";
@@ -56,6 +58,18 @@ impl Gateway {
         self.shed_as(service, protocol, facts, wall).await
     }
 
+    /// A place for a step of signing in, to be held while it is taken; `None` where strangers have taken them all, which is noted as other
+    /// refusals of strangers are.
+    pub async fn place(&self, visitor: &Visitor) -> Option<Guest> {
+        let guest = self.strangers.enter(visitor.peer.ip());
+        if guest.is_none() {
+            let wall = self.environment.clock.wall();
+            let facts = visitor.facts(self.environment.draw_id(wall.0));
+            self.shed_as(None, Protocol::AwsQuery, &facts, wall).await;
+        }
+        guest
+    }
+
     /// Refuses what no handler saw. A signature that does not hold is worth no more than none: `claims` is the peer who showed one.
     pub(super) async fn turn_down(
         &self,
@@ -76,7 +90,7 @@ impl Gateway {
         let mut answer = self.refuse(refused, facts).await;
         self.share(service, asking, &mut answer);
         if let Some(unheard) = unheard {
-            let told = (answer.status, &answer.headers, answer.size());
+            let told = (answer.status, &answer.headers, (answer.size(), false));
             self.follow_refused(unheard, parts, facts, told, wall).await;
         }
         answer

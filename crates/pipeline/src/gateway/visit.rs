@@ -18,11 +18,12 @@ use super::shed::{SLOW_DOWN, is_unsigned};
 use super::{ATTEMPTS_MAX, Ended, Gateway, answer, report};
 use crate::blobs::{Contents, Delivery};
 use crate::call::{Look, RequestFacts};
-use crate::front::{Answer, Incoming};
+use crate::front::{Answer, Body, Incoming};
 use crate::identity::Identity;
 use crate::operation::Result;
 use crate::origin::{Asking, Owned};
 use crate::site::{Course, Past, Purpose, SiteRules, Turn, Visit};
+use crate::telemetry::AtEnd;
 
 /// Reads of one visit: the page, its folder, and the page of the refusal.
 const READS_MAX: usize = 3;
@@ -104,9 +105,11 @@ impl Gateway {
         }
         let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
         self.share(service.name, asking, &mut answer);
-        let sent = (answer.status, answer.size());
+        let streams = matches!(answer.body, Body::Stream(_));
+        let sent = (answer.status, (answer.size(), streams));
         let told = answer.headers.clone();
-        self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        let measures = self.end(&mut going, code.as_deref(), sent, &told, wall.0).await;
+        answer.body = self.to_its_end(answer.body, measures, wall);
         answer
     }
 
@@ -306,13 +309,13 @@ impl Gateway {
         &self,
         going: &mut Going<'_>,
         code: Option<&str>,
-        (status, sent): (u16, u64),
+        (status, (sent, streams)): (u16, (u64, bool)),
         headers: &HeaderMap,
         wall: i64,
-    ) {
+    ) -> Vec<AtEnd> {
         let follower = self.trail(going.service.name).follower;
         let Some((subject, follower)) = going.subject.take().zip(follower) else {
-            return;
+            return Vec::new();
         };
         let region = going.owned.as_ref().map_or("us-east-1", |owned| &owned.region);
         let followed = Followed {
@@ -334,9 +337,10 @@ impl Gateway {
             code,
             answer: headers,
             sent,
+            streams,
             took: self.environment.clock.wall().0 - wall,
         };
-        self.follow(follower, &followed, going.facts, &ended).await;
+        self.follow(follower, &followed, going.facts, &ended).await
     }
 }
 

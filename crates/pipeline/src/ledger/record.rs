@@ -75,6 +75,7 @@ pub enum EventKind {
     #[default]
     AwsApiCall,
     AwsServiceEvent,
+    AwsConsoleSignIn,
 }
 
 /// `userIdentity`, and what policies saw of the caller beside it.
@@ -107,6 +108,9 @@ pub struct SessionFacts {
     pub federated_provider: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub assumed_root: bool,
+    /// `sessionCredentialFromConsole`
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub console: bool,
 }
 
 /// `tlsDetails`
@@ -198,6 +202,7 @@ impl Caller {
             source_identity: session.source_identity.clone(),
             federated_provider: session.federated_provider.clone(),
             assumed_root: session.assumed_root,
+            console: session.console,
         });
         Self {
             kind: identity.kind,

@@ -1,16 +1,17 @@
-//! Unpacking the code of functions, which anybody may have packed.
+//! Unpacking the code of functions and their layers, which anybody may have packed.
 //!
 //! Invariant: nothing is written or linked outside the given folder, and no more than `UNPACKED_MAX` bytes, `ENTRIES_MAX` entries and
 //! `DEPTH_MAX` folders deep. What is unpacked cannot be written to by its mode.
 //!
 //! Source: Lambda Developer Guide, "Lambda quotas" (deployment package, unzipped).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use bytes::Bytes;
 use wire::zip::{Archive, Error, Kind};
 
 /// Bytes of all files together: 250 MiB.
@@ -45,42 +46,48 @@ fn refuse<T>(sentence: impl Into<String>) -> Result<T, Refused> {
     Err(Refused::Archive(sentence.into()))
 }
 
-/// Unpacks `zip` into `folder`, which exists and is empty.
-pub(super) fn unpack(zip: &[u8], folder: &Path) -> Result<(), Refused> {
-    unpack_within(zip, folder, UNPACKED_MAX)
+/// Unpacks `zips` into `folder`, which exists and is empty: each over those before it.
+pub(super) fn unpack(zips: &[Bytes], folder: &Path) -> Result<(), Refused> {
+    unpack_within(zips, folder, UNPACKED_MAX)
 }
 
-fn unpack_within(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<(), Refused> {
-    let archive = Archive::read(zip, ENTRIES_MAX)?;
+fn unpack_within(zips: &[impl AsRef<[u8]>], folder: &Path, bytes_max: u64) -> Result<(), Refused> {
     let mut left = bytes_max;
     let mut folders = BTreeSet::new();
     let mut links = Vec::new();
-    for entry in archive.entries() {
-        let path = safe_path(entry.name)?;
-        if path.as_os_str().is_empty() {
-            continue;
-        }
-        match entry.kind {
-            Kind::Folder => make_folders(folder, &path, &mut folders)?,
-            Kind::Link => {
-                let mut target = String::new();
-                let content = archive.content(entry)?;
-                if content.take(LINK_MAX).read_to_string(&mut target).is_err() {
-                    return refuse(format!(
-                        "The target of the link {} cannot be read.",
-                        path.display()
-                    ));
-                }
-                links.push((path, target));
+    for (number, zip) in zips.iter().enumerate() {
+        // What one before it has goes where this one has something else.
+        let mut under: BTreeMap<PathBuf, String> = links.drain(..).collect();
+        let archive = Archive::read(zip.as_ref(), ENTRIES_MAX)?;
+        for entry in archive.entries() {
+            let path = safe_path(entry.name)?;
+            if path.as_os_str().is_empty() {
+                continue;
             }
-            Kind::File => {
-                if let Some(parent) = path.parent() {
-                    make_folders(folder, parent, &mut folders)?;
+            if !under.is_empty() {
+                for place in path.ancestors() {
+                    under.remove(place);
                 }
-                let content = archive.content(entry)?;
-                left -= write(content, &folder.join(&path), entry.executable, left)?;
+            }
+            match entry.kind {
+                Kind::Folder => make_folders(folder, &path, &mut folders)?,
+                Kind::Link => {
+                    if number > 0 {
+                        // A folder stays, and then the link is refused.
+                        let _ = fs::remove_file(folder.join(&path));
+                    }
+                    links.push((path.clone(), target_of(archive.content(entry)?, &path)?));
+                }
+                Kind::File => {
+                    if let Some(parent) = path.parent() {
+                        make_folders(folder, parent, &mut folders)?;
+                    }
+                    let content = archive.content(entry)?;
+                    left -= write(content, &folder.join(&path), entry.executable, left)?;
+                }
             }
         }
+        links.extend(under);
     }
     // Links come last, so that nothing is written through one.
     for (path, target) in &links {
@@ -88,6 +95,18 @@ fn unpack_within(zip: &[u8], folder: &Path, bytes_max: u64) -> Result<(), Refuse
     }
     stay_inside(folder, links.iter().map(|(path, _)| path))?;
     seal_folders(folder, &folders).map_err(Refused::Disk)
+}
+
+/// Where a link leads.
+fn target_of(content: impl Read, path: &Path) -> Result<String, Refused> {
+    let mut target = String::new();
+    if content.take(LINK_MAX).read_to_string(&mut target).is_err() {
+        return refuse(format!(
+            "The target of the link {} cannot be read.",
+            path.display()
+        ));
+    }
+    Ok(target)
 }
 
 /// An entry's name as a path below the folder.
@@ -217,29 +236,10 @@ fn seal_folders(folder: &Path, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
     fs::set_permissions(folder, Permissions::from_mode(0o555))
 }
 
-/// Removes a folder, whatever the modes of what is in it.
-pub(super) fn remove(folder: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(folder) {
-        Ok(facts) if facts.is_dir() => {}
-        Ok(_) => return fs::remove_file(folder),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    }
-    if rustix::process::geteuid().is_root() {
-        // Modes do not matter, and other users may have a hand in it.
-        return fs::remove_dir_all(folder);
-    }
-    // Not through a link: what was looked at is a folder.
-    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(folder)? {
-        remove(&entry?.path())?;
-    }
-    fs::remove_dir(folder)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jail::remove;
     use proptest::prelude::*;
     use std::io::{Cursor, Write as _};
     use zip::ZipWriter;
@@ -272,7 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let code = folder.path().join("code");
         fs::create_dir(&code).unwrap();
-        let result = unpack_within(&packed(entries), &code, 1 << 20);
+        let result = unpack_within(&[packed(entries)], &code, 1 << 20);
         (folder, result)
     }
 
@@ -301,6 +301,43 @@ mod tests {
         }
         remove(&code).unwrap();
         assert!(!code.exists());
+    }
+
+    #[test]
+    fn one_archive_lies_over_another() {
+        let below = [
+            file("python/a.py", "below"),
+            file("python/b.py", "below"),
+            link_to("l", "python"),
+            link_to("m", "python/a.py"),
+            file("n", "below all"),
+        ];
+        let above = [
+            file("python/a.py", "above"),
+            file("l/own", "above"),
+            link_to("m", "python/b.py"),
+            link_to("n", "python/b.py"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        unpack_within(&[packed(&below), packed(&above)], folder.path(), 1 << 20).unwrap();
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("python/a.py"), "above");
+        assert_eq!(read("python/b.py"), "below");
+        assert_eq!(read("l/own"), "above");
+        assert_eq!((read("m"), read("n")), ("below".to_owned(), "below".to_owned()));
+        assert!(!folder.path().join("python/own").exists());
+        remove(folder.path()).unwrap();
+        // All of them together are bounded, and none leads outside with the help of another.
+        let half = Entry::File("a".to_owned(), vec![0; (1 << 19) + 1]);
+        let other = Entry::File("b".to_owned(), vec![0; 1 << 19]);
+        for pair in [
+            [packed(&[half]), packed(&[other])],
+            [packed(&[link_to("d/a", "..")]), packed(&[link_to("b", "d/a/..")])],
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let refused = unpack_within(&pair, folder.path(), 1 << 20);
+            assert!(matches!(refused, Err(Refused::Archive(_))), "{refused:?}");
+        }
     }
 
     #[test]
@@ -373,7 +410,7 @@ mod tests {
         zip.extend_from_slice(&[0xff; 12]);
         zip.extend_from_slice(&[0, 0]);
         let folder = tempfile::tempdir().unwrap();
-        let refused = unpack_within(&zip, folder.path(), 1 << 20);
+        let refused = unpack_within(&[zip], folder.path(), 1 << 20);
         assert!(matches!(refused, Err(Refused::Archive(_))), "{refused:?}");
     }
 
@@ -430,7 +467,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let code = folder.path().join("code");
             fs::create_dir(&code).unwrap();
-            let _ = unpack_within(zip, &code, 1 << 20);
+            let _ = unpack_within(&[zip], &code, 1 << 20);
             prop_assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
             remove(&code).unwrap();
         }

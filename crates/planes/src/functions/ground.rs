@@ -2,29 +2,19 @@
 //!
 //! Invariant: a function can read what the server can only where the operator allowed that.
 
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crypto::digest;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::family;
 use super::jail::Jail;
-use super::{archive, host};
+use crate::jail::{self, family, tools_path, users};
 
-/// The first of the users that a root's functions run as: a range that nobody is given.
-/// Source: systemd, "Users, Groups, UIDs and GIDs on systemd Systems".
-const USERS: u32 = 0x7000_0000;
-/// Each server has a block of them, by its folder; its sandboxes take turns.
-const BLOCK: u32 = 0x1_0000;
-const BLOCKS: u32 = 0x1000;
 /// Where other users can reach what the server puts there, and only root can put anything.
 const PUBLIC: &str = "/var/lib";
 /// Time in which a trial must end.
@@ -58,8 +48,8 @@ pub(super) struct Ground {
 impl Confinement {
     /// The best that this host has; a sentence says why it has none. `scratch` is an existing folder.
     pub(super) async fn found(scratch: &Path) -> Result<Self, String> {
-        let first = users(scratch);
-        let root = is_root_of_the_host();
+        let first = users::first(users::FUNCTIONS, scratch);
+        let root = users::is_root_of_the_host();
         match Jail::prepare(scratch, root.then_some(first)).await {
             Ok(jail) => Ok(Self::Jail(jail)),
             Err(lacking) => {
@@ -86,7 +76,7 @@ impl Confinement {
             Self::Jail(jail) => jail.first(),
             Self::Nothing => None,
         };
-        first.map(|first| first + u32::try_from(number % u64::from(BLOCK)).unwrap_or_default())
+        first.map(|first| first + u32::try_from(number % u64::from(users::BLOCK)).unwrap_or_default())
     }
 
     /// As whom programs must work outside of a jail, if not as the server.
@@ -147,20 +137,11 @@ impl Ground {
 
 /// The folder in which other users can run what belongs to `folder`.
 fn public(folder: &Path) -> PathBuf {
-    let name: String = mark(folder).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name: String = users::mark(folder)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Path::new(PUBLIC).join(format!("ringwork-functions-{name}"))
-}
-
-/// The first of the users that a server with this folder runs functions as.
-pub(super) fn users(folder: &Path) -> u32 {
-    let [.., third, second, first] = mark(folder);
-    USERS + (u32::from_be_bytes([0, third, second, first]) % BLOCKS) * BLOCK
-}
-
-/// What tells a server's folder from those of others.
-fn mark(folder: &Path) -> [u8; 8] {
-    let digest = digest::sha256(folder.as_os_str().as_bytes());
-    digest.first_chunk().copied().unwrap_or_default()
 }
 
 /// Ends and removes all that runs or lies in a server's folder of functions, and where other users ran some.
@@ -169,34 +150,13 @@ pub(super) fn clear(folder: &Path) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let public = public(folder);
         if public.exists() {
-            let first = users(folder);
+            let first = users::first(users::FUNCTIONS, folder);
             family::sweep(&public);
-            family::sweep_users(first..first + BLOCK);
-            archive::remove(&public)?;
+            family::sweep_users(first..first + users::BLOCK);
+            jail::remove(&public)?;
         }
     }
-    archive::remove(folder)
-}
-
-/// What comes before a program so that it runs as another user, of no group and with nothing to gain.
-pub(super) fn as_user(user: u32) -> [OsString; 6] {
-    let words = [
-        "setpriv",
-        &format!("--reuid={user}"),
-        &format!("--regid={user}"),
-        "--clear-groups",
-        "--no-new-privs",
-        "--",
-    ];
-    words.map(OsString::from)
-}
-
-/// Whether the server is root outside of any namespace of users. There, root's files are to be kept from functions, and all users are there.
-/// In a namespace of users root is somebody else outside, and functions get one more of these namespaces.
-fn is_root_of_the_host() -> bool {
-    let mapped = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let all = ["0", "0", "4294967295"];
-    rustix::process::geteuid().is_root() && mapped.split_ascii_whitespace().eq(all)
+    jail::remove(folder)
 }
 
 /// Whether processes can be started as this user.
@@ -205,10 +165,10 @@ async fn works_as(user: u32) -> bool {
         return false;
     }
     let tried = Command::new("/usr/bin/env")
-        .args(as_user(user))
+        .args(users::as_user(user))
         .args(["/bin/sh", "-c", "id -u"])
         .env_clear()
-        .env("PATH", host::tools_path())
+        .env("PATH", tools_path())
         .current_dir("/")
         .stdin(Stdio::null())
         .kill_on_drop(true)

@@ -4,7 +4,6 @@
 //!
 //! Source: Lambda Developer Guide, "Lambda runtimes".
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,12 +12,11 @@ use pipeline::functions::Runtime;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::ground::as_user;
+use crate::jail::users::as_user;
+use crate::jail::{FOLDERS, tools_path};
 
 /// Time in which a program must tell its version.
 const ASK_TIME: Duration = Duration::from_secs(10);
-/// Where programs are looked for after the folders that the caller names.
-const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 const PYTHONS: [&str; 8] = [
     "python3.14",
     "python3.13",
@@ -217,18 +215,6 @@ async fn program(path: &Path, arguments: &[&str], user: Option<u32>) -> Option<P
         version: (major, minor),
         text: version.to_owned(),
     })
-}
-
-/// `PATH` of a sandbox.
-pub(super) fn search_path() -> OsString {
-    OsString::from(FOLDERS.join(":"))
-}
-
-/// The same with the folders of tools for the system's administrator.
-pub(super) fn tools_path() -> OsString {
-    let mut path = search_path();
-    path.push(":/usr/local/sbin:/usr/sbin:/sbin");
-    path
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A view of the host for functions alone: namespaces of Linux, built by the system's own tools, where the host has and allows them.
 //!
-//! Inside, a function sees the system's programs, its code in `/var/task`, its temporary folder as `/tmp`, and processes of its own.
+//! Inside, a function sees the system's programs, its code in `/var/task`, its layers in `/opt`, its temporary folder as `/tmp`, and processes of its own.
 //! It does not see the data folder, other sandboxes or other processes. The network is the host's.
 //!
 //! A server that is root builds it as root, and what runs in it is a user of its own, whom nothing on the host belongs to. Any other server
@@ -18,11 +18,11 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::host::tools_path;
 use super::process::Places;
+use crate::jail::tools_path;
 
 /// The script that builds the view.
-const SCRIPT: &str = include_str!("jail.sh");
+const SCRIPT: &str = concat!(include_str!("../jail/system.sh"), include_str!("jail.sh"));
 /// Time in which a jail must be built, when it is tried.
 const TRY_TIME: Duration = Duration::from_secs(10);
 /// For a server that is root: nobody is mapped, and who builds the view is not who runs in it.
@@ -67,6 +67,7 @@ impl Jail {
         let places = Places {
             tmp: trial.join("tmp"),
             code: trial.join("code"),
+            layers: None,
             runtime: trial.join("runtime"),
             folder: trial.clone(),
         };
@@ -128,6 +129,7 @@ impl Jail {
         words.push(places.code.clone().into());
         words.push(places.runtime.clone().into());
         words.push(places.tmp.clone().into());
+        words.push(places.layers.clone().unwrap_or_default().into());
         let system = ["", "/usr", "/bin", "/lib"].map(Path::new);
         let shown = if system.contains(&shown) {
             Path::new("")

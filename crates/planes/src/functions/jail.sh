@@ -1,9 +1,9 @@
 # Builds what a function sees of the file system, in namespaces of its own, and runs the function's program there.
-# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 a folder of the system to be shown besides, or nothing, $6 the user that
-# the program runs as, or nothing where namespaces have no other; then the program.
+# $1 empty folder, $2 code, $3 runtime, $4 temporary folder, $5 the unpacked layers, or nothing, $6 a folder of the system to be shown
+# besides, or nothing, $7 the user that the program runs as, or nothing where namespaces have no other; then the program.
 set -eu
-root=$1 code=$2 runtime=$3 tmp=$4 shown=$5 user=$6
-shift 6
+root=$1 code=$2 runtime=$3 tmp=$4 layers=$5 shown=$6 user=$7
+shift 7
 # The program may pass through what is made here, whoever it is.
 umask 022
 # What is mounted here stays here.
@@ -12,52 +12,41 @@ mount -t tmpfs -o mode=0755,size=1m sandbox "$root"
 cd "$root"
 mkdir -p dev etc old opt proc tmp usr var/task var/runtime
 
-read_only() {
-    mount --rbind "$1" "$2"
-    mount -o remount,bind,ro,nosuid,nodev "$2" || mount -o remount,bind,ro "$2"
-}
-
-for folder in bin sbin lib lib32 lib64 libx32; do
-    if [ -L "/$folder" ]; then
-        ln -s "$(readlink "/$folder")" "$folder"
-    elif [ -d "/$folder" ]; then
-        mkdir "$folder"
-        read_only "/$folder" "$folder"
-    fi
-done
-read_only /usr usr
-for entry in alternatives ca-certificates ca-certificates.conf crypto-policies group hosts ld.so.cache localtime nsswitch.conf \
-    passwd pki protocols resolv.conf services ssl; do
-    if [ -d "/etc/$entry" ]; then
-        mkdir "etc/$entry"
-        read_only "/etc/$entry" "etc/$entry"
-    elif [ -e "/etc/$entry" ]; then
-        : >"etc/$entry"
-        mount --bind "/etc/$entry" "etc/$entry"
-        mount -o remount,bind,ro "etc/$entry" || mount -o remount,bind,ro,nosuid,nodev "etc/$entry"
-    fi
-done
-for device in null zero full random urandom; do
-    : >"dev/$device"
-    mount --bind "/dev/$device" "dev/$device"
-done
+system_folders
+host_files etc alternatives ca-certificates ca-certificates.conf crypto-policies group hosts ld.so.cache localtime nsswitch.conf \
+    passwd pki protocols resolv.conf services ssl
+devices
 ln -s /proc/self/fd dev/fd
 mkdir dev/shm
 mount -t tmpfs -o mode=1777,size=16m shm dev/shm
 read_only "$code" var/task
 read_only "$runtime" var/runtime
 mount --bind "$tmp" tmp
+case "$layers:$shown" in
+:*) ;;
+*:/opt/*)
+    # What is to be shown lies there too.
+    for entry in "$layers"/*; do
+        name=opt/${entry##*/}
+        if [ -L "$entry" ]; then
+            cp -P "$entry" "$name"
+        elif [ -d "$entry" ]; then
+            mkdir "$name"
+            read_only "$entry" "$name"
+        elif [ -e "$entry" ]; then
+            : >"$name"
+            read_only "$entry" "$name"
+        fi
+    done
+    ;;
+*) read_only "$layers" opt ;;
+esac
 if [ -n "$shown" ]; then
     mkdir -p ".$shown"
     read_only "$shown" ".$shown"
 fi
-mount -t proc proc proc
-# What the kernel lets uid 0 write goes by the uid and not by capabilities.
-for part in sys sysrq-trigger irq bus fs; do
-    [ -e "proc/$part" ] || continue
-    mount --bind "proc/$part" "proc/$part"
-    mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$part"
-done
+processes
+close_processes
 mount -o remount,bind,ro .  2>/dev/null || true
 pivot_root . old
 umount -l /old

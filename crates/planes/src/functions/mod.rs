@@ -7,7 +7,6 @@
 
 mod archive;
 mod ending;
-mod family;
 mod ground;
 mod host;
 mod jail;

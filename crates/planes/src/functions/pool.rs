@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use pipeline::functions::{Concurrency, Ended, Invocation, LogLine, NotRun};
 use tokio::sync::{OnceCell, watch};
@@ -22,6 +23,7 @@ use super::host::Host;
 use super::log::Logs;
 use super::sandbox::{Handle, Work};
 use super::{Endpoint, archive};
+use crate::jail;
 
 /// Sandboxes that run at a time, of all functions.
 const BUSY_MAX: usize = 256;
@@ -62,6 +64,9 @@ struct Code {
     unpacked: Arc<OnceCell<()>>,
     used: Instant,
 }
+
+/// A folder of unpacked code, and what keeps it there.
+pub(super) type Unpacked = (PathBuf, Arc<OnceCell<()>>);
 
 /// Places among the runs that may be at a time, given back when they are dropped.
 pub(super) struct Slots {
@@ -230,12 +235,27 @@ impl Runner {
     }
 
     /// The folder of the unpacked code, which stays as long as the second value is held.
-    pub(super) async fn code(
+    pub(super) async fn code(&self, invocation: &Invocation, base: &Path) -> Result<Unpacked, NotRun> {
+        let zips = invocation.zip.iter().cloned().collect();
+        self.unpacked(&invocation.code_sha256, zips, base).await
+    }
+
+    /// The same of the layers, if there are any.
+    pub(super) async fn layers(
         &self,
         invocation: &Invocation,
         base: &Path,
-    ) -> Result<(PathBuf, Arc<OnceCell<()>>), NotRun> {
-        let digest = &invocation.code_sha256;
+    ) -> Result<Option<Unpacked>, NotRun> {
+        match &invocation.layers {
+            None => Ok(None),
+            Some(layers) => {
+                let unpacked = self.unpacked(&layers.code_sha256, layers.zips.clone(), base);
+                unpacked.await.map(Some)
+            }
+        }
+    }
+
+    async fn unpacked(&self, digest: &String, zips: Vec<Bytes>, base: &Path) -> Result<Unpacked, NotRun> {
         let folder = base.join("codes").join(folder_name(digest));
         let unpacked = {
             let mut codes = self.codes.lock();
@@ -250,13 +270,15 @@ impl Runner {
             Arc::clone(&known.unpacked)
         };
         let unpack = || async {
-            let zip = invocation.zip.clone().ok_or(NotRun::CodeMissing)?;
+            if zips.is_empty() {
+                return Err(NotRun::CodeMissing);
+            }
             let place = folder.clone();
             let done = tokio::task::spawn_blocking(move || {
-                archive::remove(&place)
+                jail::remove(&place)
                     .and_then(|()| DirBuilder::new().mode(0o755).create(&place))
                     .map_err(archive::Refused::Disk)?;
-                archive::unpack(&zip, &place)
+                archive::unpack(&zips, &place)
             });
             match done.await {
                 Ok(Ok(())) => Ok(()),
@@ -282,7 +304,7 @@ fn forget_a_code(codes: &mut HashMap<String, Code>, base: &Path) {
         return;
     };
     codes.remove(&oldest);
-    let _ = archive::remove(&base.join("codes").join(folder_name(&oldest)));
+    let _ = jail::remove(&base.join("codes").join(folder_name(&oldest)));
 }
 
 pub(super) fn failed(error: &io::Error) -> NotRun {

@@ -14,19 +14,17 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crypto::Secret;
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::family::MARK;
-use super::ground::as_user;
-use super::host::tools_path;
 use super::jail::Jail;
+use crate::jail::family::MARK;
+use crate::jail::users::as_user;
+use crate::jail::{self, WAIT, tools_path};
 
-/// Waits for a line, then becomes what the arguments say.
-const WAIT: &str = r#"read -r go || exit 1; umask 077; exec "$@""#;
 /// Bytes of private memory beyond twice the function's memory size that may be mapped: stacks of threads, what is reserved and
 /// hardly used. The memory that is really in use is watched besides.
 const MAPPED_EXTRA: u64 = 512 << 20;
@@ -71,6 +69,8 @@ pub(super) struct Places {
     pub(super) folder: PathBuf,
     pub(super) tmp: PathBuf,
     pub(super) code: PathBuf,
+    /// What lies below `/opt`, if anything does.
+    pub(super) layers: Option<PathBuf>,
     /// Where the scripts are that load handlers.
     pub(super) runtime: PathBuf,
 }
@@ -79,6 +79,7 @@ pub(super) struct Places {
 pub(super) struct Seen {
     pub(super) tmp: PathBuf,
     pub(super) code: PathBuf,
+    pub(super) layers: Option<PathBuf>,
     pub(super) runtime: PathBuf,
 }
 
@@ -88,12 +89,14 @@ impl Places {
             Seen {
                 tmp: "/tmp".into(),
                 code: "/var/task".into(),
+                layers: self.layers.as_ref().map(|_| "/opt".into()),
                 runtime: "/var/runtime".into(),
             }
         } else {
             Seen {
                 tmp: self.tmp.clone(),
                 code: self.code.clone(),
+                layers: self.layers.clone(),
                 runtime: self.runtime.clone(),
             }
         }
@@ -196,19 +199,13 @@ fn limit(pid: Pid, launch: &Launch<'_>) -> io::Result<()> {
         (Resource::Nofile, DESCRIPTORS_MAX),
         (Resource::Nproc, PROCESSES_MAX),
     ];
-    for (resource, most) in limits {
-        // Otherwise processes are counted together with all others of the server's user.
-        let alone = launch.jail.is_some() || launch.user.is_some();
-        if !alone && resource == Resource::Nproc {
-            continue;
-        }
-        let wanted = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
-        };
-        prlimit(Some(pid), resource, wanted)?;
-    }
-    Ok(())
+    // Otherwise processes are counted together with all others of the server's user.
+    let alone = launch.jail.is_some() || launch.user.is_some();
+    let kept = limits
+        .iter()
+        .filter(|(resource, _)| alone || *resource != Resource::Nproc);
+    let kept: Vec<(Resource, u64)> = kept.copied().collect();
+    jail::limit(pid, &kept)
 }
 
 /// Whether a path is a file that may be executed.

@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::family;
+use crate::jail::family;
 
 const API: &str = "/2018-06-01/runtime/";
 /// Bytes of an answer: 6 MB and what AWS allows around it.

@@ -19,13 +19,13 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::Timestamp;
 
-use super::archive;
 use super::ending::{End, Facts, iso8601_millis, millis};
-use super::family;
 use super::log::Stream;
 use super::pool::{Runner, Slots};
 use super::process::{Places, Started};
 use super::runtime_api::{Event, Said};
+use crate::jail;
+use crate::jail::family;
 
 /// How long a sandbox that has nothing to do is kept.
 const IDLE: Duration = Duration::from_secs(600);
@@ -99,7 +99,7 @@ pub(super) struct Traits {
     /// `python:Python 3.11.7`.
     pub(super) runtime: String,
     /// Keeps the unpacked code.
-    pub(super) _code: Arc<OnceCell<()>>,
+    pub(super) _codes: Vec<Arc<OnceCell<()>>>,
 }
 
 /// What the task of a sandbox owns.
@@ -153,7 +153,7 @@ impl Sandbox {
         drop(guard);
         let _ = self.process.child.wait().await;
         let folder = self.places.folder.clone();
-        let _ = tokio::task::spawn_blocking(move || archive::remove(&folder)).await;
+        let _ = tokio::task::spawn_blocking(move || jail::remove(&folder)).await;
         drop(stopping);
     }
 

@@ -4,11 +4,11 @@
 //!
 //! Source: Lambda Developer Guide, "Defined runtime environment variables".
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -19,12 +19,13 @@ use tokio::time::Instant;
 
 use super::ending;
 use super::ground::Ground;
-use super::host::{Host, Language, Usable, search_path};
+use super::host::{Host, Language, Usable};
 use super::log::Stream;
 use super::pool::{AUTHORITY, Runner, failed};
 use super::process::{Launch, Places, Seen, Value, is_executable, start};
+use super::runtime_api;
 use super::sandbox::{Handle, Process, Sandbox, Traits};
-use super::{archive, runtime_api};
+use crate::jail::{self, search_path};
 
 /// What a sandbox is made of.
 struct Parts<'a> {
@@ -36,7 +37,7 @@ struct Parts<'a> {
     user: Option<u32>,
     /// Unique.
     id: String,
-    code: Arc<OnceCell<()>>,
+    codes: Vec<Arc<OnceCell<()>>>,
 }
 
 impl Runner {
@@ -54,7 +55,10 @@ impl Runner {
             .runtime(&invocation.runtime)
             .map_err(|what| NotRun::RuntimeMissing { what })?;
         let (folder, code) = self.code(invocation, &ground.base).await?;
-        if usable.language == Language::Provided && !is_executable(&folder.join("bootstrap")) {
+        let (layers, more) = self.layers(invocation, &ground.base).await?.unzip();
+        let starts = |holder: &PathBuf| is_executable(&holder.join("bootstrap"));
+        let starts = starts(&folder) || layers.as_ref().is_some_and(starts);
+        if usable.language == Language::Provided && !starts {
             return Ok(Err(ending::without_bootstrap(&invocation.request_id)));
         }
         let number = self.drawn.fetch_add(1, Ordering::Relaxed);
@@ -69,16 +73,17 @@ impl Runner {
                 tmp: own.join("tmp"),
                 runtime: ground.base.join("runtime"),
                 code: folder,
+                layers,
                 folder: own.clone(),
             },
             user: ground.confinement.user(number),
             ground,
             id,
-            code,
+            codes: [code].into_iter().chain(more).collect(),
         };
         let started = self.launch(parts).await;
         if started.is_err() {
-            let _ = archive::remove(&own);
+            let _ = jail::remove(&own);
         }
         started.map(Ok).map_err(|error| failed(&error))
     }
@@ -91,7 +96,7 @@ impl Runner {
             ground,
             user,
             id,
-            code,
+            codes,
         } = parts;
         let jail = ground.confinement.jail();
         make_folders(&places, user)?;
@@ -106,7 +111,8 @@ impl Runner {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let seen = places.seen(jail.is_some());
-        let (program, arguments) = program(&usable, &seen, invocation.memory_mb);
+        let own = is_executable(&places.code.join("bootstrap"));
+        let (program, arguments) = program(&usable, &seen, own, invocation.memory_mb);
         let stream = stream_name(invocation, &id);
         let environment = self.environment(invocation, &seen, (&stream, &address));
         let launch = Launch {
@@ -131,7 +137,7 @@ impl Runner {
         ));
         let began = Instant::now();
         let started = start(launch).await.inspect_err(|_| api.abort())?;
-        let traits = Arc::new(traits(invocation, usable.version, code));
+        let traits = Arc::new(traits(invocation, usable.version, codes));
         let unversioned = invocation.function_arn.rsplit_once(':');
         let log = self.logs.of(unversioned.map_or("", |(arn, _)| arn));
         let sandbox = Sandbox {
@@ -163,7 +169,14 @@ impl Runner {
         let plain = |value: &str| Value::Plain(value.into());
         let mut set = |name: &str, value: Value| variables.push((name.to_owned(), value));
         let tmp = || Value::Plain(seen.tmp.clone().into_os_string());
-        set("PATH", Value::Plain(search_path()));
+        match &seen.layers {
+            None => set("PATH", Value::Plain(search_path())),
+            Some(layers) => {
+                for (name, value) in paths(seen, layers, &invocation.runtime) {
+                    set(name, Value::Plain(value));
+                }
+            }
+        }
         set("LANG", plain("en_US.UTF-8"));
         set("TZ", plain(":UTC"));
         set("HOME", tmp());
@@ -224,7 +237,7 @@ impl Runner {
     }
 }
 
-fn traits(invocation: &Invocation, runtime: String, code: Arc<OnceCell<()>>) -> Traits {
+fn traits(invocation: &Invocation, runtime: String, codes: Vec<Arc<OnceCell<()>>>) -> Traits {
     let credentials = invocation.credentials.as_ref();
     Traits {
         function: invocation.function_arn.clone(),
@@ -232,7 +245,7 @@ fn traits(invocation: &Invocation, runtime: String, code: Arc<OnceCell<()>>) -> 
         expires: credentials.map(|credentials| credentials.expires),
         memory_mb: invocation.memory_mb,
         runtime,
-        _code: code,
+        _codes: codes,
     }
 }
 
@@ -250,19 +263,47 @@ fn make_folders(places: &Places, user: Option<u32>) -> io::Result<()> {
     }
 }
 
-/// What is started, as it is seen inside.
-fn program(usable: &Usable, seen: &Seen, memory_mb: u32) -> (PathBuf, Vec<OsString>) {
+/// Where programs, libraries and modules are looked for besides, in layers (Lambda Developer Guide, "Packaging your layer content").
+fn paths(seen: &Seen, layers: &Path, runtime: &str) -> Vec<(&'static str, OsString)> {
+    let mut programs = search_path();
+    programs.push(":");
+    programs.push(layers.join("bin"));
+    let join = |places: &[PathBuf]| {
+        let places: Vec<&OsStr> = places.iter().map(|place| place.as_os_str()).collect();
+        places.join(OsStr::new(":"))
+    };
+    let libraries = [seen.code.clone(), seen.code.join("lib"), layers.join("lib")];
+    let mut paths = vec![("PATH", programs), ("LD_LIBRARY_PATH", join(&libraries))];
+    if let Some(version) = runtime.strip_prefix("nodejs") {
+        let version = version.split('.').next().unwrap_or_default();
+        let node = layers.join("nodejs");
+        let modules = [
+            node.join(format!("node{version}")).join("node_modules"),
+            node.join("node_modules"),
+        ];
+        paths.push(("NODE_PATH", join(&modules)));
+    }
+    paths
+}
+
+/// What is started, as it is seen inside. `own`: the function has a `bootstrap` of its own.
+fn program(usable: &Usable, seen: &Seen, own: bool, memory_mb: u32) -> (PathBuf, Vec<OsString>) {
     let program = usable.program.clone();
     match usable.language {
         Language::Python => {
             let script = seen.runtime.join("python.py").into();
-            (program, vec!["-u".into(), "-s".into(), script])
+            let mut words: Vec<OsString> = vec!["-u".into(), "-s".into(), script];
+            words.extend(seen.layers.iter().map(|layers| layers.clone().into()));
+            (program, words)
         }
         Language::Node => {
             let heap = format!("--max-old-space-size={}", (memory_mb * 9 / 10).max(64));
             (program, vec![heap.into(), seen.runtime.join("node.mjs").into()])
         }
-        Language::Provided => (seen.code.join("bootstrap"), Vec::new()),
+        Language::Provided => {
+            let layers = seen.layers.as_ref().filter(|_| !own);
+            (layers.unwrap_or(&seen.code).join("bootstrap"), Vec::new())
+        }
     }
 }
 

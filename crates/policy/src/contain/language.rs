@@ -103,6 +103,51 @@ pub(crate) fn includes(outer: &Pattern, inner: &Pattern, case: Case) -> bool {
     }
 }
 
+/// Whether the letters that all texts of one pattern begin or end with differ from the other's: what most pairs of patterns are told apart
+/// by, at a fraction of the price of going through both.
+fn ends_apart(one: &Pattern, two: &Pattern, case: Case) -> bool {
+    let same = |one: &u8, two: &u8| match case {
+        Case::Sensitive => one == two,
+        Case::Folded => one.eq_ignore_ascii_case(two),
+    };
+    let (heads, tails) = ((head(one), head(two)), (tail(one), tail(two)));
+    heads
+        .0
+        .bytes()
+        .zip(heads.1.bytes())
+        .any(|(one, two)| !same(&one, &two))
+        || tails
+            .0
+            .bytes()
+            .rev()
+            .zip(tails.1.bytes().rev())
+            .any(|(one, two)| !same(&one, &two))
+}
+
+/// The letters that every text of a pattern begins with.
+fn head(pattern: &Pattern) -> &str {
+    match pattern {
+        Pattern::Any => "",
+        Pattern::Exact(text) | Pattern::Prefix(text) => text,
+        Pattern::Pieces(pieces) => match pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        },
+    }
+}
+
+/// The letters that every text of a pattern ends with.
+fn tail(pattern: &Pattern) -> &str {
+    match pattern {
+        Pattern::Any | Pattern::Prefix(_) => "",
+        Pattern::Exact(text) => text,
+        Pattern::Pieces(pieces) => match pieces.last() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        },
+    }
+}
+
 /// Whether no text is one of both.
 pub(crate) fn disjoint(one: &Pattern, two: &Pattern, case: Case) -> bool {
     if matches!(one, Pattern::Any) || matches!(two, Pattern::Any) {
@@ -111,14 +156,16 @@ pub(crate) fn disjoint(one: &Pattern, two: &Pattern, case: Case) -> bool {
     if let (Some(one), Some(two)) = (fixed(one), fixed(two)) {
         return beginnings_apart(one, two, case);
     }
+    if ends_apart(one, two, case) {
+        return true;
+    }
     let (one, two) = (symbols(one, case), symbols(two, case));
     if one.len().saturating_mul(two.len()) > WORK_MAX {
         return false;
     }
     // Row by row from the end: whether the rests of both patterns have a text in common.
-    let mut below: Vec<bool> = Vec::new();
+    let (mut below, mut row) = (vec![false; two.len() + 1], vec![false; two.len() + 1]);
     for i in (0..=one.len()).rev() {
-        let mut row = vec![false; two.len() + 1];
         for j in (0..=two.len()).rev() {
             let at = |row: &[bool], j: usize| row.get(j).copied().unwrap_or(false);
             let common = match (one.get(i), two.get(j)) {
@@ -137,7 +184,8 @@ pub(crate) fn disjoint(one: &Pattern, two: &Pattern, case: Case) -> bool {
                 *cell = common;
             }
         }
-        below = row;
+        // Every cell of a row is written before it is read.
+        std::mem::swap(&mut below, &mut row);
     }
     !below.first().copied().unwrap_or(true)
 }
@@ -234,6 +282,12 @@ mod tests {
             ("a*", "b*", true),
             ("a*", "*b", false),
             ("a*c", "a*d", true),
+            ("a*C", "a*dc", false),
+            ("*Bc", "*bD", true),
+            ("a*c*", "a*d", false),
+            ("a*b*c", "a*bb*c", false),
+            ("a?b", "a??b", true),
+            ("*${aws:username}", "*b", false),
             ("a?", "a", true),
             ("a?", "ab", false),
             ("*a*", "b", true),

@@ -174,10 +174,10 @@ fn another_programs_file_and_a_newer_format_are_refused() {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.pragma_update(None, name, value).unwrap();
     };
-    set("user_version", 2);
+    set("user_version", 3);
     let newer = open(dir.path()).err().unwrap();
-    assert!(matches!(&newer, Error::NewerFormat { found: 2, known: 1, path: named } if *named == path));
-    set("user_version", 1);
+    assert!(matches!(&newer, Error::NewerFormat { found: 3, known: 2, path: named } if *named == path));
+    set("user_version", 2);
     set("application_id", 77);
     assert!(matches!(open(dir.path()).err().unwrap(), Error::Foreign { path: named, .. } if named == path));
 }

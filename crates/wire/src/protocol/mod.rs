@@ -18,6 +18,7 @@ mod rest_write;
 mod root;
 mod spelling;
 mod text;
+pub mod told;
 mod xml_read;
 mod xml_tree;
 mod xml_write;

@@ -199,7 +199,7 @@ pub(crate) fn entrance(
 ) -> Result<Option<Found<BucketTarget>>> {
     let found = reached(look, name, expected_owner, permanent_redirect)?;
     if let Some(Found::Here(bucket)) = &found
-        && bucket.logging.is_some()
+        && bucket.is_followed()
     {
         look.follow(&bucket.name);
     }

@@ -56,7 +56,7 @@ pub fn source(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> 
 /// The bucket of a name, for operations that access points do not know.
 pub fn bucket(look: &mut Look<'_>, name: &str, expected_owner: Option<&str>) -> Result<Found<BucketTarget>> {
     let found = look.get(&BUCKETS, name)?;
-    if let Some(found) = found.as_ref().filter(|found| found.logging.is_some()) {
+    if let Some(found) = found.as_ref().filter(|found| found.is_followed()) {
         look.follow(&found.name);
     }
     if let Some(found) = found
@@ -76,7 +76,7 @@ pub fn bucket_anywhere(
     expected_owner: Option<&str>,
 ) -> Result<Found<BucketTarget>> {
     if let Some(found) = look.get(&BUCKETS, name)?
-        && found.logging.is_some()
+        && found.is_followed()
     {
         look.follow(&found.name);
     }
@@ -119,7 +119,7 @@ pub fn owner(look: &mut Look<'_>, name: &str) -> Result<Option<Located>> {
             account: bucket.account.clone(),
             region: bucket.region.clone(),
         },
-        followed: bucket.logging.is_some().then(|| bucket.name.clone()),
+        followed: bucket.is_followed().then(|| bucket.name.clone()),
     }))
 }
 

@@ -18,6 +18,7 @@ pub mod configuration;
 pub mod dependents;
 pub mod emptiness;
 pub mod encryption;
+mod ended;
 pub mod fault;
 pub mod form;
 pub mod inventory;
@@ -25,6 +26,7 @@ pub mod lifecycle;
 pub mod listing;
 pub mod locate;
 pub mod log;
+mod metrics;
 pub mod multipart;
 pub mod notification;
 pub mod object;
@@ -39,7 +41,7 @@ pub static TRAIL: TrailRules = TrailRules {
     names_resources: true,
     event_names: &[("ListObjectsV2", "ListObjects")],
     data_events: DATA_EVENTS,
-    follower: Some(log::FOLLOWER),
+    follower: Some(ended::FOLLOWER),
     placed: Some(locate::owner),
     ..TrailRules::new("s3")
 };
@@ -92,7 +94,7 @@ pub static OPERATIONS: &[Endpoint] = operations!["s3";
         ListBucketIntelligentTieringConfigurations, ListBucketInventoryConfigurations, ListBucketMetricsConfigurations,
         ListBuckets, PutBucketAbac, PutBucketAccelerateConfiguration, PutBucketAcl,
         PutBucketCors, PutBucketEncryption, PutBucketInventoryConfiguration,
-        PutBucketLifecycleConfiguration, PutBucketLogging,
+        PutBucketLifecycleConfiguration, PutBucketLogging, PutBucketMetricsConfiguration,
         PutBucketNotificationConfiguration, PutBucketOwnershipControls, PutBucketPolicy, PutBucketReplication,
         PutBucketRequestPayment, PutBucketTagging, PutBucketVersioning, PutBucketWebsite, PutObjectLockConfiguration,
         PutPublicAccessBlock,
@@ -115,6 +117,7 @@ pub static JOBS: &[JobKind] = &[
     encryption::ROTATED,
     lifecycle::JOB,
     log::DELIVERED,
+    metrics::storage::JOB,
     notification::JOB,
     object::RESTORED,
     object::RESTORED_GONE,

@@ -217,6 +217,8 @@ impl Operation for UntagResource {
     fn handle(call: &mut Call<'_>, tagged: Authorized<Tagged>, input: Self::Input) -> Result<Self::Output> {
         expect_own(call, &input.account_id)?;
         tagged.mention(call);
+        let gone = input.tag_keys.iter().map(String::as_str);
+        tagging::expect_kept(call, tagged.tags(), gone)?;
         let mut tags = tagged.tags().clone();
         for key in &input.tag_keys {
             tags.remove(key);

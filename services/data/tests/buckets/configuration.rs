@@ -195,7 +195,7 @@ fn inventory(id: &str, named: &str) -> Value {
 #[test]
 fn reports_that_nothing_makes_are_refused() {
     let here = Here::with_bucket();
-    for kind in ["Metrics", "Analytics", "IntelligentTiering"] {
+    for kind in ["Analytics", "IntelligentTiering"] {
         let listed = here
             .call(
                 &format!("ListBucket{kind}Configurations"),

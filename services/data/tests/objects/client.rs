@@ -5,6 +5,7 @@ use data::{s3, s3control};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::gateway::Tables;
+use pipeline::telemetry::Sink;
 use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
 use pipeline::{Incoming, TlsFacts};
 use serde_json::json;
@@ -116,8 +117,20 @@ impl Here {
         here
     }
 
+    /// One in which somebody keeps metrics.
+    pub(crate) fn measured() -> Self {
+        let here = Self::of(Some(&crate::metrics::SINK));
+        here.make_bucket("bucket");
+        here
+    }
+
     fn bare() -> Self {
+        Self::of(None)
+    }
+
+    fn of(telemetry: Option<&'static Sink>) -> Self {
         let tables = Tables {
+            telemetry,
             operations: vec![
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,

@@ -27,6 +27,7 @@ mod listing;
 #[cfg(test)]
 mod locking;
 #[cfg(test)]
+mod metrics;
 mod multipart;
 #[cfg(test)]
 mod naive;

@@ -139,7 +139,10 @@ pub(super) fn hasten(call: &mut Call<'_>, analyzer: &Analyzer) -> Result<()> {
 /// Plans no more scans of an analyzer that goes.
 pub(super) fn end(call: &mut Call<'_>, analyzer: &Analyzer) -> Result<()> {
     if let Some(held) = call.get(&PLANS, &analyzer.key())? {
-        call.unschedule(&held.job)?;
+        // The next part of a running scan of unused access removes what the parts before it kept.
+        if !(held.running && analyzer.is_unused()) {
+            call.unschedule(&held.job)?;
+        }
         call.delete(&PLANS, &analyzer.key())?;
     }
     Ok(())
@@ -184,6 +187,11 @@ fn read(payload: &serde_json::Value) -> Result<Part> {
 pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
     let part = read(payload)?;
     let Some(mut analyzer) = planned(call, &part)? else {
+        if let Some(account) = &part.account
+            && unused::forget(call, account, &part.id)?
+        {
+            call.schedule(JOB, call.now, payload.clone())?;
+        }
         return Ok(());
     };
     let Some(held) = call.get(&PLANS, &analyzer.key())? else {
@@ -232,8 +240,7 @@ fn step(
         round,
     };
     let behind = if scan.analyzer.is_unused() {
-        unused::scan(call, &mut scan, account)?;
-        None
+        unused::scan(call, &mut scan, account, behind)?
     } else {
         scan.part(call, account, behind, inside)?
     };

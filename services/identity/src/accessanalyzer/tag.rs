@@ -20,13 +20,24 @@ pub(super) fn request_conditions(tags: &BTreeMap<String, String>, context: &mut 
     context.insert_many("aws:TagKeys", tags.keys().cloned());
 }
 
+/// AWS keeps names that begin with `aws:` for itself, and for services such as CloudFormation.
+fn expect_own(call: &Call<'_>, key: &str) -> Result<()> {
+    let head = key.get(..4).filter(|_| call.made_by().is_none());
+    if head.is_some_and(|head| head.eq_ignore_ascii_case("aws:")) {
+        return Err(invalid(format!("The tag key {key} is not valid.")));
+    }
+    Ok(())
+}
+
 /// Lays `new` over `held`.
-pub(super) fn merge(held: &mut BTreeMap<String, String>, new: BTreeMap<String, String>) -> Result<()> {
+pub(super) fn merge(
+    call: &Call<'_>,
+    held: &mut BTreeMap<String, String>,
+    new: BTreeMap<String, String>,
+) -> Result<()> {
     for (key, value) in new {
-        let reserved = key
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-        if reserved || key.is_empty() || key.chars().count() > 128 {
+        expect_own(call, &key)?;
+        if key.is_empty() || key.chars().count() > 128 {
             return Err(invalid(format!("The tag key {key} is not valid.")));
         }
         if value.chars().count() > 256 {
@@ -64,7 +75,7 @@ impl Operation for TagResource {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let mut analyzer = analyzer.into_inner();
-        merge(&mut analyzer.tags, input.tags)?;
+        merge(call, &mut analyzer.tags, input.tags)?;
         call.put(&ANALYZERS, &analyzer.key(), analyzer)?;
         Ok(model::TagResourceResponse {})
     }
@@ -94,6 +105,9 @@ impl Operation for UntagResource {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let mut analyzer = analyzer.into_inner();
+        for key in &input.tag_keys {
+            expect_own(call, key)?;
+        }
         analyzer.tags.retain(|key, _| !input.tag_keys.contains(key));
         call.put(&ANALYZERS, &analyzer.key(), analyzer)?;
         Ok(model::UntagResourceResponse {})

@@ -53,6 +53,9 @@ pub struct AccessKey {
     #[serde(default)]
     pub changed: Option<i64>,
     pub last_used: Option<LastUsed>,
+    /// Whether the operator chose it for the root user by an option, which may name another one day.
+    #[serde(default)]
+    pub(super) given: bool,
 }
 
 /// The last use that was noted.
@@ -131,9 +134,26 @@ pub(crate) fn store(
         created: Timestamp::from_seconds(call.now.seconds()).0,
         changed: None,
         last_used: None,
+        given: false,
     };
     call.put(&KEYS_OF, &(account.to_owned(), lower, id.to_owned()), Present)?;
     call.put(&ACCESS_KEYS, &id.to_owned(), key)
+}
+
+/// Removes a key and the row that finds it by its holder.
+pub(crate) fn remove(call: &mut Call<'_>, key: &AccessKey) -> Result<()> {
+    let holder = key.owner_name().unwrap_or_default().to_owned();
+    call.delete(&KEYS_OF, &(key.account.clone(), holder, key.id.clone()))?;
+    call.delete(&ACCESS_KEYS, &key.id)
+}
+
+/// Whose an access key of a user is, if there is one with this id: the account, and whether it is active.
+///
+/// # Errors
+/// The store's.
+pub fn standing(look: &mut Look<'_>, id: &str) -> Result<Option<(String, bool)>> {
+    let key = look.get(&ACCESS_KEYS, &id.to_owned())?;
+    Ok(key.map(|key| (key.account.clone(), key.active)))
 }
 
 /// Gives a key to its user's new name.
@@ -287,8 +307,7 @@ impl Operation for DeleteAccessKey {
 
     fn handle(call: &mut Call<'_>, holder: Authorized<Holder>, input: Self::Input) -> Result<Empty> {
         let key = own(call, &holder, &input.access_key_id)?;
-        call.delete(&KEYS_OF, &(key.account, holder.lower(), key.id))?;
-        call.delete(&ACCESS_KEYS, &input.access_key_id)?;
+        remove(call, &key)?;
         Ok(Empty)
     }
 }

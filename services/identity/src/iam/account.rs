@@ -3,6 +3,7 @@
 //! Invariant: an alias belongs to one account of the whole cloud, since sign-in addresses are made of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::iam as model;
 use api::iam::fault::{entity_already_exists_exception, no_such_entity_exception};
@@ -56,6 +57,15 @@ static ALIASES: Table<String, Alias> = Table::new(ALIASES_TABLE, "iam.account_al
 pub(crate) fn incarnation(look: &mut Look<'_>, account: &str) -> Result<String> {
     let found = look.get(&ACCOUNTS, &account.to_owned())?;
     Ok(found.map_or_else(String::new, |row| row.incarnation.clone()))
+}
+
+/// The account that people call by its id or alias.
+pub(crate) fn named(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<Account>>> {
+    let id = match look.get(&ALIASES, &name.to_owned())? {
+        Some(alias) => alias.account.clone(),
+        None => name.to_owned(),
+    };
+    look.get(&ACCOUNTS, &id)
 }
 
 /// Whether an account was closed: its credentials are good for nothing, and nobody gets new ones.

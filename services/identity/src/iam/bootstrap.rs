@@ -161,6 +161,37 @@ fn chosen(call: &mut Call<'_>, account: &str, id: &str, secret: &Secret) -> Resu
     Ok(credentials)
 }
 
+/// Notes that `id` is the root key that the operator's option names, and removes those that it named before; tells their ids. A key that was
+/// made by `CreateAccessKey`, or at random at the first start, stays.
+///
+/// # Errors
+/// If the store fails.
+pub fn settle_given_root_key(call: &mut Call<'_>, account: &str, id: &str) -> Result<Vec<String>> {
+    let mut removed = Vec::new();
+    for held in access_key::of_holder(call, account, "")? {
+        let Some(key) = call.get(&ACCESS_KEYS, &held)? else {
+            continue;
+        };
+        if held != id && (key.given || !looks_made(&held)) {
+            access_key::remove(call, &key)?;
+            removed.push(held);
+        } else if held == id && !key.given {
+            let given = AccessKey {
+                given: true,
+                ..(*key).clone()
+            };
+            call.put(&ACCESS_KEYS, &held, given)?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Whether an id may be one that was made here. What earlier versions stored does not say which keys an option gave, but no other way led
+/// to an id of another form.
+fn looks_made(id: &str) -> bool {
+    id.len() == 20 && id.starts_with("AKIA")
+}
+
 fn found_or_random(call: &mut Call<'_>, account: &str) -> Result<RootCredentials> {
     for id in access_key::of_holder(call, account, "")? {
         if let Some(key) = call.get(&ACCESS_KEYS, &id)? {

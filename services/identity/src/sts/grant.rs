@@ -12,7 +12,7 @@ use crate::iam::account;
 use crate::iam::tag::Tags;
 
 /// Makes credentials for `holder` of `account`. `session.issued` and `session.expires` are set here.
-pub(super) fn grant(
+pub(crate) fn grant(
     call: &mut Call<'_>,
     account: &str,
     holder: Holder,
@@ -28,6 +28,9 @@ pub(super) fn grant(
     if let Some(federation) = &call.identity.federation {
         session.provider_context.clone_from(&federation.session_context);
     }
+    session
+        .provider_context
+        .extend(call.session_context().iter().cloned());
     let access_key_id = key::temporary_id(call.random(), account)?;
     let secret = crypto::random::secret_access_key(call.random()).map_err(Fault::internal)?;
     let incarnation = account::incarnation(call, account)?;

@@ -9,7 +9,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod caller;
 pub mod federation;
-mod grant;
+pub(crate) mod grant;
 pub mod key;
 pub mod message;
 mod narrowing;

@@ -248,6 +248,7 @@ pub(super) fn lend(
         federated_provider: provider,
         transitive_tag_keys: transitive,
         chained: call.identity.kind == IdentityType::AssumedRole,
+        console: call.identity.session.as_ref().is_some_and(|own| own.console),
         policies: narrowing.policies,
         ..Session::default()
     };
@@ -305,7 +306,9 @@ fn duration(call: &Call<'_>, role: &Role, asked: Option<i32>) -> Result<i64> {
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         ));
     }
-    if seconds > i64::from(role.max_session_seconds) {
+    // It binds whoever assumes the role by the API, and no service (IAM User Guide, "Update the maximum session duration for a role").
+    let bound = call.identity.kind != IdentityType::AwsService;
+    if bound && seconds > i64::from(role.max_session_seconds) {
         return Err(Fault::validation(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));

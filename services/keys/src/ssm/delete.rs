@@ -22,7 +22,7 @@ impl Operation for DeleteParameter {
     const ACCESS: Access = Access::write("ssm:DeleteParameter");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
-        Named::exactly(look, input.name.trim_matches(' ')).map(Named::existing)
+        Named::own(look, input.name.trim_matches(' ')).map(Named::existing)
     }
 
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, _input: Self::Input) -> Result<Self::Output> {
@@ -43,13 +43,13 @@ impl Operation for DeleteParameters {
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
         let first = input.names.first().map(String::as_str);
-        Named::exactly(look, first.unwrap_or_default()).map(Found::Here)
+        Named::own(look, first.unwrap_or_default()).map(Found::Here)
     }
 
     fn handle(call: &mut Call<'_>, first: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {
         let mut granted = vec![first];
         for name in input.names.iter().skip(1) {
-            let named = Named::exactly(call, name)?;
+            let named = Named::own(call, name)?;
             granted.push(call.authorize(DELETE_PARAMETERS, Found::Here(named), Context::default())?);
         }
         let (mut deleted, mut invalid, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());

@@ -8,10 +8,10 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::{Fault, Timestamp};
 
 use crate::ssm::filter::{self, Filters};
-use crate::ssm::name;
 use crate::ssm::page::Page;
 use crate::ssm::parameter::Parameter;
 use crate::ssm::scan::{Step, scan};
+use crate::ssm::{name, public};
 
 /// Parameters on a page, at most and unless told.
 const PAGE: usize = 50;
@@ -62,7 +62,10 @@ impl Operation for DescribeParameters {
                 Step::Pass
             }
         };
-        let (found, next_token) = scan(call, "", &page, choose)?;
+        let (found, next_token) = match filters.public() {
+            Some(prefix) => public::scan(call, &prefix, &page, choose)?,
+            None => scan(call, "", &page, choose)?,
+        };
         let (region, account) = (call.region(), call.account());
         let parameters = found
             .iter()
@@ -82,7 +85,7 @@ fn shown(parameter: &Parameter, arn: String) -> model::ParameterMetadata {
         r#type: Some(newest.kind()),
         key_id: newest.key_id.clone(),
         last_modified_date: Some(Timestamp(newest.modified)),
-        last_modified_user: Some(newest.by.clone()),
+        last_modified_user: newest.shown_by(),
         description: newest.description.clone(),
         allowed_pattern: newest.allowed_pattern.clone(),
         version: Some(newest.shown_number()),

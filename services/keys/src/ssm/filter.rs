@@ -8,6 +8,7 @@ use pipeline::Result;
 use wire::Fault;
 
 use crate::ssm::parameter::Parameter;
+use crate::ssm::public;
 
 /// The keys of `DescribeParameters`, beside tags.
 pub(crate) const OF_ALL: &[&str] = &["Path", "Name", "Type", "KeyId", "Tier", "DataType", "tag"];
@@ -96,6 +97,22 @@ impl Filters {
     /// Whether a parameter matches every filter.
     pub(crate) fn match_all(&self, parameter: &Parameter) -> bool {
         self.0.iter().all(|filter| filter.matches(parameter))
+    }
+
+    /// What the names begin with, if the filters ask for public parameters, which a list of all leaves out (Systems Manager User
+    /// Guide, "Discovering public parameters in Parameter Store").
+    pub(crate) fn public(&self) -> Option<String> {
+        let by_name =
+            |filter: &&Filter| filter.key == "Path" || (filter.key == "Name" && filter.option != "Contains");
+        let filter = self.0.iter().find(by_name)?;
+        let mut values = filter
+            .values
+            .iter()
+            .map(|value| format!("/{}", value.trim_start_matches('/')));
+        match (values.next(), values.next()) {
+            (Some(only), None) if public::is_public(&only) => Some(only),
+            _ => None,
+        }
     }
 
     /// The label that was filtered by and the version that bears it.

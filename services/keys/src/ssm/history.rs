@@ -53,7 +53,7 @@ impl Operation for GetParameterHistory {
                 r#type: Some(version.kind()),
                 key_id: version.key_id.clone(),
                 last_modified_date: Some(Timestamp(version.modified)),
-                last_modified_user: Some(version.by.clone()),
+                last_modified_user: version.shown_by(),
                 description: version.description.clone(),
                 allowed_pattern: version.allowed_pattern.clone(),
                 version: Some(version.shown_number()),

@@ -32,7 +32,7 @@ impl Operation for LabelParameterVersion {
     const ACCESS: Access = Access::write("ssm:LabelParameterVersion");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
-        Named::exactly(look, &input.name).map(Named::existing)
+        Named::own(look, &input.name).map(Named::existing)
     }
 
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {
@@ -69,7 +69,7 @@ impl Operation for UnlabelParameterVersion {
     const ACCESS: Access = Access::write("ssm:UnlabelParameterVersion");
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
-        Named::exactly(look, &input.name).map(Named::existing)
+        Named::own(look, &input.name).map(Named::existing)
     }
 
     fn handle(call: &mut Call<'_>, named: Authorized<Named>, input: Self::Input) -> Result<Self::Output> {

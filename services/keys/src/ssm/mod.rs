@@ -24,6 +24,7 @@ pub mod parameter;
 pub mod path;
 mod plan;
 mod policies;
+mod public;
 pub mod put;
 pub mod read;
 mod scan;

@@ -6,6 +6,8 @@ use api::ssm::fault::hierarchy_level_limit_exceeded_exception;
 use pipeline::{Look, Result};
 use wire::Fault;
 
+use crate::ssm::public;
+
 /// Levels of a hierarchy, the parameter's own name included (Systems Manager User Guide, "Requirements and constraints for
 /// parameter names").
 const LEVELS_MAX: usize = 15;
@@ -20,8 +22,10 @@ const REQUIREMENTS: &str = "The parameter doesn't meet the parameter name requir
 const RULES: &str = "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of \
     sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_";
 
-/// `arn:aws:ssm:REGION:ACCOUNT:parameter/PATH`: the same for a name with and without the slash that it begins with.
+/// `arn:aws:ssm:REGION:ACCOUNT:parameter/PATH`: the same for a name with and without the slash that it begins with. Public
+/// parameters are no account's.
 pub(crate) fn arn(region: &str, account: &str, name: &str) -> String {
+    let account = if public::is_public(name) { "" } else { account };
     let slash = if name.starts_with('/') { "" } else { "/" };
     format!("arn:aws:ssm:{region}:{account}:parameter{slash}{name}")
 }

@@ -16,6 +16,7 @@ use store::Table;
 
 use crate::ssm::name::{self, Reference, Selector};
 use crate::ssm::policies::Policy;
+use crate::ssm::public;
 use crate::ssm::sharing::POLICIES;
 
 /// Versions of one parameter that are kept (S10.6).
@@ -89,6 +90,11 @@ impl Version {
     /// The number on the wire.
     pub(crate) fn shown_number(&self) -> i64 {
         i64::try_from(self.number).unwrap_or(i64::MAX)
+    }
+
+    /// Who wrote it, on the wire; nobody did, if it is public.
+    pub(crate) fn shown_by(&self) -> Option<String> {
+        Some(self.by.clone()).filter(|by| !by.is_empty())
     }
 
     /// The policies on the wire.
@@ -166,7 +172,7 @@ impl Resource for Named {
     }
 
     fn policies(&self, look: &mut Look<'_>) -> Result<ResourcePolicies> {
-        if self.present.is_none() {
+        if self.present.is_none() || self.is_public() {
             return Ok(ResourcePolicies::None);
         }
         let held = look.get(&POLICIES, &self.row()?)?;
@@ -183,10 +189,20 @@ impl Resource for Named {
 }
 
 impl Named {
-    /// The parameter of the caller's account with exactly this name.
+    /// The parameter of the caller's account with exactly this name, or the public one.
     pub(crate) fn exactly(look: &mut Look<'_>, name: &str) -> Result<Self> {
         let account = look.account_shared();
-        Self::of(look, account, name)
+        let mut found = Self::of(look, account, name)?;
+        if public::is_public(name) {
+            found.present = public::find(look, name);
+        }
+        Ok(found)
+    }
+
+    /// The same to change it, which nobody may do to public parameters.
+    pub(crate) fn own(look: &mut Look<'_>, name: &str) -> Result<Self> {
+        public::expect_own(name)?;
+        Self::exactly(look, name)
     }
 
     fn of(look: &mut Look<'_>, account: Arc<str>, name: &str) -> Result<Self> {
@@ -224,16 +240,25 @@ impl Named {
 
     /// An ARN does not tell whether the name begins with a slash.
     fn behind_arn(look: &mut Look<'_>, account: &str, bare: &str) -> Result<Self> {
+        let slashed = format!("/{bare}");
+        if account.is_empty() && public::is_public(&slashed) {
+            return Self::exactly(look, &slashed);
+        }
         let account: Arc<str> = if account == look.account() {
             look.account_shared()
         } else {
             account.into()
         };
-        let slashed = Self::of(look, Arc::clone(&account), &format!("/{bare}"))?;
+        let slashed = Self::of(look, Arc::clone(&account), &slashed)?;
         if slashed.present.is_some() || bare.contains('/') {
             return Ok(slashed);
         }
         Self::of(look, account, bare)
+    }
+
+    /// Whether it is one of AWS's own, which has no rows.
+    pub(crate) fn is_public(&self) -> bool {
+        public::is_public(&self.name)
     }
 
     /// The key of the parameter's rows; there is a parameter behind `existing`.

@@ -11,7 +11,7 @@ use crate::ssm::filter::{self, Filters};
 use crate::ssm::page::Page;
 use crate::ssm::parameter::{Named, Parameter};
 use crate::ssm::scan::{Step, scan};
-use crate::ssm::{name, read};
+use crate::ssm::{name, public, read};
 
 /// Parameters on a page, at most and unless told.
 const PAGE: usize = 10;
@@ -59,7 +59,11 @@ impl Operation for GetParametersByPath {
             _ if filters.match_all(parameter) => Step::Take,
             _ => Step::Pass,
         };
-        let (found, next_token) = scan(call, &prefix, &page, choose)?;
+        let (found, next_token) = if public::is_public(&input.path) {
+            public::scan(call, &prefix, &page, choose)?
+        } else {
+            scan(call, &prefix, &page, choose)?
+        };
         let mut parameters = Vec::new();
         for parameter in found {
             let arn = name::arn(call.region(), call.account(), &parameter.name);

@@ -10,7 +10,7 @@ use crate::ssm::page::Page;
 use crate::ssm::parameter::{PARAMETERS, Parameter};
 
 /// Rows that one call looks at.
-const ROWS_MAX: usize = 4096;
+pub(crate) const ROWS_MAX: usize = 4096;
 /// Rows that are read at once.
 const ROWS: usize = 128;
 

@@ -112,12 +112,17 @@ fn find(look: &mut Look<'_>, arn: &str) -> Result<Found<Named>> {
             "The ResourceArn is not the ARN of a parameter of this Region.",
         ));
     }
-    Ok(match Named::read(look, arn)?.existing() {
+    let absent = |arn: String| Found::Absent {
+        arn,
+        fault: resource_not_found_exception("The specified parameter to be shared could not be found."),
+    };
+    let named = Named::read(look, arn)?;
+    if named.is_public() {
+        return Ok(absent(named.arn()));
+    }
+    Ok(match named.existing() {
         Found::Here(named) => Found::Here(named),
-        Found::Absent { arn, .. } => Found::Absent {
-            arn,
-            fault: resource_not_found_exception("The specified parameter to be shared could not be found."),
-        },
+        Found::Absent { arn, .. } => absent(arn),
     })
 }
 

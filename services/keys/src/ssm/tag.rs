@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use api::ssm as model;
 use api::ssm::fault::{invalid_resource_id, too_many_tags_error};
 use model::ResourceTypeForTagging as Kind;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
 use wire::Fault;
 
 use crate::ssm::parameter::Named;
+use crate::ssm::public;
 
 /// What it takes to tag a parameter, at its making or later.
 pub(crate) const TAG: Access = Access::tagging("ssm:AddTagsToResource");
@@ -73,8 +74,11 @@ fn find(look: &mut Look<'_>, kind: Kind, id: &str) -> Result<Found<Named>> {
     };
     let place = match kind {
         Kind::Parameter => {
-            let found = Named::exactly(look, id)?.existing();
-            return Ok(match found {
+            let named = Named::exactly(look, id)?;
+            if named.is_public() {
+                return Ok(absent(named.arn()));
+            }
+            return Ok(match named.existing() {
                 Found::Absent { arn, .. } => absent(arn),
                 here @ Found::Here(_) => here,
             });
@@ -104,6 +108,7 @@ impl Operation for AddTagsToResource {
     const CONDITIONS: &'static [&'static str] = &["aws:RequestTag/${TagKey}", "aws:TagKeys"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
+        public::expect_own(&input.resource_id)?;
         find(look, input.resource_type, &input.resource_id)
     }
 
@@ -131,6 +136,7 @@ impl Operation for RemoveTagsFromResource {
     const CONDITIONS: &'static [&'static str] = &["aws:TagKeys"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Named>> {
+        public::expect_own(&input.resource_id)?;
         find(look, input.resource_type, &input.resource_id)
     }
 

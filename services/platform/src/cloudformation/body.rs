@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use api::cloudformation as model;
 use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
 
 use super::change_set;
+use super::condition::sees_template;
 use super::describe::{Stacks, capabilities};
 use super::fault::{absent, expect_none, invalid};
 use super::resource_type;
@@ -67,7 +67,8 @@ impl Operation for GetTemplateSummary {
     type Output = model::GetTemplateSummaryOutput;
     type Target = Stacks;
     const ACCESS: Access = Access::read("cloudformation:GetTemplateSummary");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:TemplateUrl"];
+
+    sees_template!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Stacks>> {
         let Some(name) = &input.stack_name else {
@@ -78,12 +79,6 @@ impl Operation for GetTemplateSummary {
             Found::Here(stack) => Found::Here(Stacks::One(stack)),
             Found::Absent { arn, fault } => Found::Absent { arn, fault },
         })
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(url) = &input.template_url {
-            context.insert("cloudformation:TemplateUrl", url.clone());
-        }
     }
 
     fn handle(call: &mut Call<'_>, stacks: Authorized<Stacks>, input: Self::Input) -> Result<Self::Output> {
@@ -159,16 +154,11 @@ impl Operation for ValidateTemplate {
     type Output = model::ValidateTemplateOutput;
     type Target = AccountScope;
     const ACCESS: Access = Access::read("cloudformation:ValidateTemplate");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:TemplateUrl"];
+
+    sees_template!();
 
     fn target(look: &mut Look<'_>, _input: &Self::Input) -> Result<Found<AccountScope>> {
         Ok(AccountScope::of(look))
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(url) = &input.template_url {
-            context.insert("cloudformation:TemplateUrl", url.clone());
-        }
     }
 
     fn handle(

@@ -5,10 +5,10 @@
 use api::cloudformation as model;
 use model::StackStatus;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
 use wire::typed::Empty;
 
 use super::actor::Actor;
+use super::condition::sees_role;
 use super::fault::{absent_to_change, expect_none, invalid};
 use super::stack::{StackTarget, resolve_living};
 use super::submission::ALSO;
@@ -55,17 +55,12 @@ impl Operation for ContinueUpdateRollback {
     type Output = model::ContinueUpdateRollbackOutput;
     type Target = StackTarget;
     const ACCESS: Access = Access::write("cloudformation:ContinueUpdateRollback");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:RoleArn"];
     const ALSO: &'static [Access] = ALSO;
+
+    sees_role!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
         resolve_living(look, &input.stack_name, absent_to_change)
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(role) = &input.role_arn {
-            context.insert("cloudformation:RoleArn", role.clone());
-        }
     }
 
     fn handle(

@@ -8,18 +8,15 @@ use api::cloudformation as model;
 use model::fault::already_exists_exception;
 use model::{OnFailure, StackStatus};
 use pipeline::{Access, Authorized, Call, Denoted, Found, Look, Operation, Resource, Result};
-use policy::Context;
 
 use super::actor::Actor;
-use super::evaluation::facts;
+use super::condition::sees_submission;
 use super::event;
 use super::fault::{expect_none, invalid};
 use super::stack::{self, Inner, Stack};
 use super::submission::{
-    ALSO, CURRENT, Prepared, Terms, expect_plain, keep_body, policy_source, requested, requested_tags,
-    source, tags,
+    ALSO, CURRENT, Prepared, Terms, expect_plain, keep_body, policy_source, source, tags,
 };
-use super::template::Evaluation;
 use super::work::{self, Kind, Work};
 
 const OPERATION: &str = "CreateStack";
@@ -33,30 +30,14 @@ impl Operation for CreateStack {
     type Output = model::CreateStackOutput;
     type Target = Denoted;
     const ACCESS: Access = Access::write("cloudformation:CreateStack");
-    const CONDITIONS: &'static [&'static str] = &[
-        "aws:RequestTag/${TagKey}",
-        "aws:TagKeys",
-        "cloudformation:ResourceTypes",
-        "cloudformation:RoleArn",
-        "cloudformation:StackPolicyUrl",
-        "cloudformation:TemplateUrl",
-    ];
     const ALSO: &'static [Access] = ALSO;
+
+    sees_submission!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Denoted>> {
         stack::expect_name(&input.stack_name)?;
         let arn = stack::denoted(look, &input.stack_name);
         Ok(Denoted::new(look, arn))
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        let named = (
-            input.template_url.as_deref(),
-            input.role_arn.as_deref(),
-            input.stack_policy_url.as_deref(),
-        );
-        requested(named, input.resource_types.as_deref(), context);
-        requested_tags(input.tags.as_deref(), context);
     }
 
     fn handle(
@@ -132,14 +113,8 @@ pub(crate) fn begin(
     prepared: Prepared,
     token: Option<&str>,
 ) -> Result<String> {
-    let facts = facts(stack);
-    let evaluation = Evaluation::new(&prepared.template, &prepared.settings, &facts)?;
     let mut work = Work::new(call, Kind::Create, actor, token)?;
-    work.queue = evaluation
-        .order()?
-        .into_iter()
-        .map(|resource| resource.logical_id.clone())
-        .collect();
+    work.queue = prepared.order(stack)?;
     work.disable_rollback = stack.disable_rollback;
     work.retain_except_on_create = stack.retain_except_on_create;
     let minutes = stack.timeout_minutes.map(i64::from);

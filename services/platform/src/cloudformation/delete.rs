@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 
 use api::cloudformation as model;
 use model::StackStatus;
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
-use policy::Context;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::typed::Empty;
 
 use super::actor::Actor;
+use super::condition::sees_role;
 use super::export::expect_unused;
 use super::fault::{expect_none, invalid};
-use super::stack::{self, Stack, StackTarget};
+use super::stack::{self, Perhaps, Stack, StackTarget};
 use super::submission::{ALSO, PREVIOUS, expect_plain, forget_body};
 use super::work::removal::backwards;
 use super::work::{self, Garbage, Kind, Work};
@@ -21,66 +21,31 @@ use super::{change_set, event, resource};
 
 const OPERATION: &str = "DeleteStack";
 
-/// A stack, or the name of one that is gone already: its deletion succeeds.
-pub enum Perhaps {
-    Stack(StackTarget),
-    Gone { arn: String, account: String },
-}
-
-impl Resource for Perhaps {
-    const TYPE: &'static str = StackTarget::TYPE;
-
-    fn arn(&self) -> String {
-        match self {
-            Self::Stack(stack) => Resource::arn(stack),
-            Self::Gone { arn, .. } => arn.clone(),
-        }
-    }
-
-    fn account(&self) -> &str {
-        match self {
-            Self::Stack(stack) => Resource::account(stack),
-            Self::Gone { account, .. } => account,
-        }
-    }
-
-    fn conditions(&self, context: &mut Context) {
-        if let Self::Stack(stack) = self {
-            stack.conditions(context);
-        }
-    }
-}
-
 /// Deletes a stack with its resources.
 pub struct DeleteStack;
 
 impl Operation for DeleteStack {
     type Input = model::DeleteStackInput;
     type Output = Empty;
-    type Target = Perhaps;
+    type Target = Perhaps<true>;
     const ACCESS: Access = Access::write("cloudformation:DeleteStack");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:RoleArn"];
     const ALSO: &'static [Access] = ALSO;
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Perhaps>> {
+    sees_role!();
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Self::Target>> {
         let named = &input.stack_name;
         let found = stack::find(look, named)?;
         Ok(Found::Here(match found {
             Some(stack) => Perhaps::Stack(StackTarget(stack)),
-            None => Perhaps::Gone {
+            None => Perhaps::Denoted {
                 arn: stack::denoted(look, named),
                 account: look.account().to_owned(),
             },
         }))
     }
 
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        if let Some(role) = &input.role_arn {
-            context.insert("cloudformation:RoleArn", role.clone());
-        }
-    }
-
-    fn handle(call: &mut Call<'_>, target: Authorized<Perhaps>, input: Self::Input) -> Result<Empty> {
+    fn handle(call: &mut Call<'_>, target: Authorized<Self::Target>, input: Self::Input) -> Result<Empty> {
         let Perhaps::Stack(target) = target.into_inner() else {
             return Ok(Empty {});
         };
@@ -138,7 +103,8 @@ fn expect_retainable(call: &mut Call<'_>, stack: &Stack, retain: &BTreeSet<Strin
         )));
     }
     for id in retain {
-        if resource::find(call, stack, id)?.is_none() {
+        let left = stack.leftover.iter().any(|row| row.logical_id == *id);
+        if !left && resource::find(call, stack, id)?.is_none() {
             return Err(invalid(format!(
                 "The specified resources to retain must be in a valid state: [{id}] does not exist"
             )));

@@ -9,9 +9,9 @@ use model::StackStatus;
 use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
 
-use super::evaluation::MASK;
 use super::page;
 use super::stack::{BY_AGE, STACKS, Stack, StackTarget, moment, resolve_described};
+use super::template::MASK;
 use super::template::Setting;
 
 const LIST: Access = Access::list("cloudformation:ListStacks");

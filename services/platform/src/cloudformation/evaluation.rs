@@ -14,10 +14,8 @@ use super::fault::invalid;
 use super::resource;
 use super::resource_type::{Services, is_absence};
 use super::stack::Stack;
-use super::template::{Asks, Facts, Setting, Sources, Value};
+use super::template::{Asks, Facts, MASK, Setting, Sources, Value};
 
-/// What is shown in place of what must not be.
-pub(crate) const MASK: &str = "****";
 /// What change sets show of values that only the execution brings.
 pub(crate) const KNOWN_AFTER: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
 /// Attributes that are secrets.

@@ -14,6 +14,7 @@ pub mod body;
 pub mod cancel;
 mod change;
 pub mod change_set;
+mod condition;
 pub mod create;
 pub mod delete;
 pub mod describe;

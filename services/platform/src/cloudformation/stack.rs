@@ -68,7 +68,8 @@ pub struct Stack {
     pub last_event: i64,
     /// Client request tokens with the operation that each came with, the oldest first.
     pub tokens: Vec<(String, String)>,
-    /// Resources that no template names any more and that were not removed, since their update was left as it failed.
+    /// Resources that no template names any more and that were not removed, since their update was left as it failed or their removal
+    /// broke: the next operation removes them.
     #[serde(default)]
     pub leftover: Vec<StackResource>,
     /// `Inner`, sealed.
@@ -315,6 +316,37 @@ impl Resource for StackTarget {
     fn conditions(&self, context: &mut Context) {
         for (key, value) in &self.0.tags {
             context.insert(format!("aws:ResourceTag/{key}"), value.clone());
+        }
+    }
+}
+
+/// A stack, or the name of one that there is not, which is judged by the ARN that it denotes. The record of a call tells of it if `TOLD`;
+/// where the call makes the stack, the handler does.
+pub enum Perhaps<const TOLD: bool> {
+    Stack(StackTarget),
+    Denoted { arn: String, account: String },
+}
+
+impl<const TOLD: bool> Resource for Perhaps<TOLD> {
+    const TYPE: &'static str = if TOLD { StackTarget::TYPE } else { "" };
+
+    fn arn(&self) -> String {
+        match self {
+            Self::Stack(stack) => Resource::arn(stack),
+            Self::Denoted { arn, .. } => arn.clone(),
+        }
+    }
+
+    fn account(&self) -> &str {
+        match self {
+            Self::Stack(stack) => Resource::account(stack),
+            Self::Denoted { account, .. } => account,
+        }
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        if let Self::Stack(stack) = self {
+            stack.conditions(context);
         }
     }
 }

@@ -198,6 +198,16 @@ pub(crate) struct Prepared {
     pub capabilities: Vec<String>,
 }
 
+impl Prepared {
+    /// The logical ids of the resources, each behind what it needs.
+    pub(crate) fn order(&self, stack: &Stack) -> Result<Vec<String>> {
+        let facts = facts(stack);
+        let evaluation = Evaluation::new(&self.template, &self.settings, &facts)?;
+        let order = evaluation.order()?.into_iter();
+        Ok(order.map(|resource| resource.logical_id.clone()).collect())
+    }
+}
+
 /// What a request says beside its template.
 pub(crate) struct Terms<'i> {
     pub parameters: Option<&'i [model::Parameter]>,

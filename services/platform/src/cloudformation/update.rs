@@ -7,23 +7,21 @@ use std::collections::BTreeMap;
 use api::cloudformation as model;
 use model::StackStatus;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
 
 use super::actor::Actor;
 use super::change::{compare, lives};
 use super::change_set;
+use super::condition::sees_submission;
 use super::create::tags_or;
-use super::evaluation::facts;
 use super::event;
 use super::fault::{absent_to_change, expect_none, invalid};
 use super::resource;
 use super::stack::{Inner, Stack, StackTarget, refuse, resolve_living};
 use super::stack_policy::expect_settable;
 use super::submission::{
-    ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source,
-    requested, requested_tags, source,
+    ALSO_TO_UPDATE, CURRENT, PREVIOUS, Prepared, Terms, body, expect_plain, keep_body, policy_source, source,
 };
-use super::template::{Evaluation, Setting};
+use super::template::Setting;
 use super::work::{self, Before, Garbage, Kind, Work};
 
 const OPERATION: &str = "UpdateStack";
@@ -36,28 +34,12 @@ impl Operation for UpdateStack {
     type Output = model::UpdateStackOutput;
     type Target = StackTarget;
     const ACCESS: Access = Access::write("cloudformation:UpdateStack");
-    const CONDITIONS: &'static [&'static str] = &[
-        "aws:RequestTag/${TagKey}",
-        "aws:TagKeys",
-        "cloudformation:ResourceTypes",
-        "cloudformation:RoleArn",
-        "cloudformation:StackPolicyUrl",
-        "cloudformation:TemplateUrl",
-    ];
     const ALSO: &'static [Access] = ALSO_TO_UPDATE;
+
+    sees_submission!();
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
         resolve_living(look, &input.stack_name, absent_to_change)
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        let named = (
-            input.template_url.as_deref(),
-            input.role_arn.as_deref(),
-            input.stack_policy_url.as_deref(),
-        );
-        requested(named, input.resource_types.as_deref(), context);
-        requested_tags(input.tags.as_deref(), context);
     }
 
     fn handle(
@@ -203,14 +185,8 @@ pub(crate) fn begin(
     prepared: Prepared,
     asked: Asked,
 ) -> Result<String> {
-    let facts = facts(stack);
-    let evaluation = Evaluation::new(&prepared.template, &prepared.settings, &facts)?;
     let mut work = Work::new(call, Kind::Update, actor, token)?;
-    work.queue = evaluation
-        .order()?
-        .into_iter()
-        .map(|resource| resource.logical_id.clone())
-        .collect();
+    work.queue = prepared.order(stack)?;
     work.policy = asked.policy;
     work.disable_rollback = asked.disable_rollback;
     work.retain_except_on_create = asked.retain_except_on_create;

@@ -1,4 +1,4 @@
-//! The code of functions: zips, sealed in pieces, one copy for all versions of a function that share it.
+//! The code of functions and layers: zips, sealed in pieces, one copy for all versions of a function that share it.
 //!
 //! Source: Lambda Developer Guide, "Lambda quotas" (50 MB zipped, 250 MB unzipped).
 //!
@@ -8,7 +8,7 @@ use api::lambda as model;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use pipeline::{Call, Look, Result};
+use pipeline::{Call, Look, Resource as _, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::fault::{Code, Common};
@@ -17,13 +17,14 @@ use wire::zip::{Archive, Kind};
 use wire::{Document, Fault, Timestamp};
 
 use super::fault::{expect_none, invalid};
-use super::function::{FUNCTIONS, Function, PRINCIPAL};
+use super::function::{FUNCTIONS, Function, PRINCIPAL, Place};
+use super::layer::{LAYER_VERSIONS, LayerVersion};
 use super::usage;
 
 /// Bytes of a zip that comes with a request.
 const ZIP_MAX: usize = 50 << 20;
 /// Bytes of all that a zip holds.
-const UNZIPPED_MAX: u64 = 250 << 20;
+pub(crate) const UNZIPPED_MAX: u64 = 250 << 20;
 /// Entries of a zip, as many as are unpacked.
 const ENTRIES_MAX: usize = 100_000;
 /// Bytes of a piece.
@@ -55,7 +56,7 @@ impl store::Record for Piece {
     }
 }
 
-/// By account, region, name of the function, SHA-256 of the zip, and the piece's number.
+/// By account, region, name of the function (`layer:NAME:NUMBER` for a layer), SHA-256 of the zip, and the piece's number.
 pub static CODE: Table<(String, String, String, String, u32), Piece> = Table::new(0x0604, NAME);
 
 /// A zip that a request brought.
@@ -63,6 +64,32 @@ pub(crate) struct Zip {
     pub(crate) bytes: Bytes,
     /// SHA-256 in base64.
     pub(crate) sha256: String,
+    /// Bytes of what it holds, as it says itself.
+    pub(crate) unzipped: u64,
+}
+
+/// Whose zip it is, and where it lies.
+pub(crate) struct Home {
+    place: Place,
+    arn: String,
+}
+
+impl Home {
+    pub(crate) fn of(function: &Function) -> Self {
+        Self {
+            place: function.place(),
+            arn: function.arn(None),
+        }
+    }
+
+    /// No function has a colon in its name.
+    pub(crate) fn of_layer(version: &LayerVersion) -> Self {
+        let name = format!("layer:{}:{}", version.name, version.number);
+        Self {
+            place: (version.account.clone(), version.region.clone(), name),
+            arn: version.arn(),
+        }
+    }
 }
 
 impl Zip {
@@ -108,9 +135,13 @@ pub(crate) fn read(call: &mut Call<'_>, given: Given) -> Result<Zip> {
         (None, None, None) => return Err(invalid("Please provide a source for function code.")),
         (None, ..) => return Err(invalid("Please provide both S3Bucket and S3Key.")),
     };
-    check(&bytes)?;
+    let unzipped = check(&bytes)?;
     let sha256 = STANDARD.encode(crypto::digest::sha256(&bytes));
-    Ok(Zip { bytes, sha256 })
+    Ok(Zip {
+        bytes,
+        sha256,
+        unzipped,
+    })
 }
 
 /// An object with a zip, read as the caller.
@@ -151,7 +182,7 @@ fn unread(fault: Fault, object: &str) -> Fault {
 }
 
 /// Looks at the zip's directory: whether it is a zip at all, and how much it says that it holds. Who unpacks it trusts nothing of this.
-fn check(zip: &[u8]) -> Result<()> {
+fn check(zip: &[u8]) -> Result<u64> {
     if zip.is_empty() {
         return Err(invalid("Uploaded file must be a non-empty zip"));
     }
@@ -163,12 +194,12 @@ fn check(zip: &[u8]) -> Result<()> {
         bytes if bytes > UNZIPPED_MAX => Err(invalid(format!(
             "Unzipped size must be smaller than {UNZIPPED_MAX} bytes"
         ))),
-        _ => Ok(()),
+        bytes => Ok(bytes),
     }
 }
 
 /// The bytes that a zip says to hold, by its directory; empty files count one byte.
-fn unzipped(zip: &[u8]) -> Option<u64> {
+pub(crate) fn unzipped(zip: &[u8]) -> Option<u64> {
     let archive = Archive::read(zip, ENTRIES_MAX).ok()?;
     let files = archive
         .entries()
@@ -178,8 +209,8 @@ fn unzipped(zip: &[u8]) -> Option<u64> {
 }
 
 /// What a piece is bound to.
-fn bond(function: &Function, sha256: &str, number: u32) -> Vec<u8> {
-    format!("{}\n{sha256}\n{number}", function.arn(None)).into_bytes()
+fn bond(home: &Home, sha256: &str, number: u32) -> Vec<u8> {
+    format!("{}\n{sha256}\n{number}", home.arn).into_bytes()
 }
 
 /// Stores a zip for one more version of a function.
@@ -191,9 +222,14 @@ pub(crate) fn keep(call: &mut Call<'_>, function: &mut Function, zip: &Zip) -> R
     if *count > 1 {
         return Ok(());
     }
-    let (account, region, name) = function.place();
+    store(call, &Home::of(function), zip)
+}
+
+/// Stores a zip.
+pub(crate) fn store(call: &mut Call<'_>, home: &Home, zip: &Zip) -> Result<()> {
+    let (account, region, name) = home.place.clone();
     for (number, piece) in (0_u32..).zip(zip.bytes.chunks(PIECE)) {
-        let sealed = call.seal(NAME, &bond(function, &zip.sha256, number), piece)?;
+        let sealed = call.seal(NAME, &bond(home, &zip.sha256, number), piece)?;
         let place = (
             account.clone(),
             region.clone(),
@@ -222,17 +258,23 @@ pub(crate) fn release(call: &mut Call<'_>, function: &mut Function, sha256: &str
     });
     if left == Some(0) {
         function.codes.remove(sha256);
-        for place in pieces(call, function, sha256)? {
-            call.delete(&CODE, &place)?;
-        }
+        remove(call, &Home::of(function), sha256)?;
+    }
+    Ok(())
+}
+
+/// Removes a zip.
+pub(crate) fn remove(call: &mut Call<'_>, home: &Home, sha256: &str) -> Result<()> {
+    for place in pieces(call, home, sha256)? {
+        call.delete(&CODE, &place)?;
     }
     Ok(())
 }
 
 type At = (String, String, String, String, u32);
 
-fn pieces(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Vec<At>> {
-    let (account, region, name) = function.place();
+fn pieces(look: &mut Look<'_>, home: &Home, sha256: &str) -> Result<Vec<At>> {
+    let (account, region, name) = &home.place;
     let prefix = (account.as_str(), region.as_str(), name.as_str(), sha256);
     let limit = PIECES_MAX;
     let rows = look.range(&CODE, &prefix, None, limit)?;
@@ -240,13 +282,13 @@ fn pieces(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Vec<
 }
 
 /// A zip in clear.
-pub(crate) fn open(look: &mut Look<'_>, function: &Function, sha256: &str) -> Result<Bytes> {
+pub(crate) fn open(look: &mut Look<'_>, home: &Home, sha256: &str) -> Result<Bytes> {
     let mut zip = Vec::new();
-    for place in pieces(look, function, sha256)? {
+    for place in pieces(look, home, sha256)? {
         let Some(piece) = look.get(&CODE, &place)? else {
             continue;
         };
-        let clear = look.open(NAME, &bond(function, sha256, place.4), &piece.0)?;
+        let clear = look.open(NAME, &bond(home, sha256, place.4), &piece.0)?;
         zip.extend_from_slice(clear.expose());
     }
     if zip.is_empty() {
@@ -264,18 +306,26 @@ struct Located {
     sha256: String,
     /// Milliseconds since the epoch.
     expires: i64,
+    /// The number of a layer's version, if the name is a layer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layer: Option<u64>,
 }
 
 /// An address at which the zip of a version can be fetched for ten minutes by whoever has it.
-pub(crate) fn location(call: &Call<'_>, function: &Function, sha256: &str) -> Result<Option<String>> {
+pub(crate) fn location(call: &Call<'_>, home: &Home, sha256: &str) -> Result<Option<String>> {
     let Some(host) = &call.request.host else {
         return Ok(None);
     };
-    let (account, region, name) = function.place();
+    let (account, region, name) = home.place.clone();
+    let (name, layer) = match name.split(':').collect::<Vec<_>>().as_slice() {
+        ["layer", layer, number] => ((*layer).to_owned(), number.parse().ok()),
+        _ => (name, None),
+    };
     let located = Located {
         account,
         region,
         name,
+        layer,
         sha256: sha256.to_owned(),
         expires: call.now.0.saturating_add(LOCATION_MILLIS),
     };
@@ -295,6 +345,14 @@ pub fn located(look: &mut Look<'_>, token: &str, now: Timestamp) -> Result<Optio
     let Some(located) = located.filter(|located| now.0 < located.expires) else {
         return Ok(None);
     };
+    if let Some(number) = located.layer {
+        let place = (located.account, located.region, located.name, number);
+        let version = look.get(&LAYER_VERSIONS, &place)?;
+        return match version.filter(|version| !version.deleted) {
+            Some(version) => open(look, &Home::of_layer(&version), &located.sha256).map(Some),
+            None => Ok(None),
+        };
+    }
     let place = (located.account, located.region, located.name);
     let Some(function) = look.get(&FUNCTIONS, &place)? else {
         return Ok(None);
@@ -302,7 +360,7 @@ pub fn located(look: &mut Look<'_>, token: &str, now: Timestamp) -> Result<Optio
     if !function.codes.contains_key(&located.sha256) {
         return Ok(None);
     }
-    open(look, &function, &located.sha256).map(Some)
+    open(look, &Home::of(&function), &located.sha256).map(Some)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use policy::Context;
 use super::code::{self, Given};
 use super::fault::conflict;
 use super::function::{self, Configuration, FUNCTIONS, Function, FunctionTarget};
+use super::layer::{self, used};
 use super::settings::{self, Settings};
 use super::{environment, naming, role, tag, usage, version};
 
@@ -25,7 +26,7 @@ impl Operation for CreateFunction {
     type Output = model::FunctionConfiguration;
     type Target = Denoted;
     const ACCESS: Access = Access::write("lambda:CreateFunction");
-    const ALSO: &'static [Access] = &[role::PASS, tag::TAG];
+    const ALSO: &'static [Access] = &[role::PASS, tag::TAG, layer::GET];
     const CONDITIONS: &'static [&'static str] = &[
         "aws:RequestTag/${TagKey}",
         "aws:TagKeys",
@@ -112,6 +113,9 @@ impl Operation for CreateFunction {
             }
             None => None,
         };
+        latest.layers = used::choose(call, settings.layers.as_deref().unwrap_or_default())?;
+        used::expect_room(zip.unzipped, &latest.layers)?;
+        used::hold(call, &latest.layers)?;
         latest.code_sha256.clone_from(&zip.sha256);
         latest.code_bytes = zip.size();
         latest.modified = call.now.0;
@@ -159,6 +163,7 @@ fn configuration(call: &Call<'_>, name: &str, settings: &Settings) -> Result<Con
         logging,
         code_sha256: String::new(),
         code_bytes: 0,
+        layers: Vec::new(),
         modified: call.now.0,
         revision: String::new(),
     };

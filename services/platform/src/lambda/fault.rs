@@ -46,7 +46,7 @@ pub(crate) fn unreadable(message: impl Into<String>) -> Fault {
 /// An invocation that would go on with a loop.
 pub(crate) fn recursive() -> Fault {
     typed(model::recursive_invocation_exception(
-        "Lambda has detected your function being invoked in a recursive loop, and stopped your function's invocation.",
+        "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your function's invocation.",
     ))
 }
 

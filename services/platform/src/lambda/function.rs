@@ -18,6 +18,7 @@ use store::Table;
 use wire::Fault;
 
 use super::environment::{Granted, Sealed};
+use super::layer::used::UsedLayer;
 
 /// The version that can be changed.
 pub(crate) const LATEST: &str = "$LATEST";
@@ -59,6 +60,9 @@ pub struct Configuration {
     pub code_sha256: String,
     /// Bytes of the zip.
     pub code_bytes: i64,
+    /// In the order in which they are laid over each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<UsedLayer>,
     /// Milliseconds since the epoch.
     pub modified: i64,
     pub revision: String,
@@ -247,6 +251,8 @@ impl Configuration {
             handler: Some(self.handler.clone()),
             kms_key_arn: self.kms_key.clone(),
             last_modified: Some(modified(self.modified)),
+            layers: Some(self.layers.iter().map(UsedLayer::shown).collect())
+                .filter(|_| !self.layers.is_empty()),
             last_update_status: Some(model::LastUpdateStatus::Successful).filter(|_| self.version == 0),
             logging_config: Some(model::LoggingConfig {
                 application_log_level: level(
@@ -282,7 +288,7 @@ fn level<T>(text: Option<&str>, parse: fn(&str) -> Option<T>) -> Option<T> {
 }
 
 /// `2026-11-22T10:00:00.000+0000`.
-fn modified(millis: i64) -> String {
+pub(crate) fn modified(millis: i64) -> String {
     let text = wire::Timestamp::from_seconds(millis.div_euclid(1000)).iso8601();
     let whole = text.trim_end_matches('Z');
     format!("{whole}.{:03}+0000", millis.rem_euclid(1000))

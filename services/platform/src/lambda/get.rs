@@ -43,7 +43,7 @@ impl Operation for GetFunction {
         };
         Ok(model::GetFunctionResponse {
             code: Some(model::FunctionCodeLocation {
-                location: code::location(call, &target, &configuration.code_sha256)?,
+                location: code::location(call, &code::Home::of(&target), &configuration.code_sha256)?,
                 repository_type: Some("S3".to_owned()),
                 ..model::FunctionCodeLocation::default()
             }),

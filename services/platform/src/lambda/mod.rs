@@ -25,6 +25,7 @@ pub mod function;
 pub mod get;
 pub mod inventory;
 pub mod invoke;
+pub mod layer;
 pub mod list;
 mod naming;
 mod page;
@@ -49,22 +50,34 @@ pub static TRAIL: TrailRules = TrailRules {
         "LogResult",
     ],
     event_names: &[
+        ("AddLayerVersionPermission", "AddLayerVersionPermission20181031"),
         ("AddPermission", "AddPermission20150331v2"),
         ("CreateAlias", "CreateAlias20150331"),
         ("CreateFunction", "CreateFunction20150331"),
         ("DeleteAlias", "DeleteAlias20150331"),
         ("DeleteFunction", "DeleteFunction20150331"),
         ("DeleteFunctionConcurrency", "DeleteFunctionConcurrency20171031"),
+        ("DeleteLayerVersion", "DeleteLayerVersion20181031"),
         ("GetAlias", "GetAlias20150331"),
         ("GetFunction", "GetFunction20150331v2"),
         ("GetFunctionConfiguration", "GetFunctionConfiguration20150331v2"),
+        ("GetLayerVersion", "GetLayerVersion20181031"),
+        ("GetLayerVersionByArn", "GetLayerVersionByArn20181031"),
+        ("GetLayerVersionPolicy", "GetLayerVersionPolicy20181031"),
         ("GetPolicy", "GetPolicy20150331v2"),
         ("ListAliases", "ListAliases20150331"),
         ("ListFunctions", "ListFunctions20150331"),
+        ("ListLayerVersions", "ListLayerVersions20181031"),
+        ("ListLayers", "ListLayers20181031"),
         ("ListTags", "ListTags20170331"),
         ("ListVersionsByFunction", "ListVersionsByFunction20150331"),
+        ("PublishLayerVersion", "PublishLayerVersion20181031"),
         ("PublishVersion", "PublishVersion20150331"),
         ("PutFunctionConcurrency", "PutFunctionConcurrency20171031"),
+        (
+            "RemoveLayerVersionPermission",
+            "RemoveLayerVersionPermission20181031",
+        ),
         ("RemovePermission", "RemovePermission20150331v2"),
         ("TagResource", "TagResource20170331v2"),
         ("UntagResource", "UntagResource20170331v2"),
@@ -99,6 +112,10 @@ pub static OPERATIONS: &[Endpoint] = operations!["lambda";
     account::{GetAccountSettings},
     tag::{ListTags, TagResource, UntagResource},
     invoke::{Invoke},
+    layer::{
+        AddLayerVersionPermission, DeleteLayerVersion, GetLayerVersion, GetLayerVersionByArn, GetLayerVersionPolicy, ListLayerVersions,
+        ListLayers, PublishLayerVersion, RemoveLayerVersionPermission,
+    },
     recursion::{GetFunctionRecursionConfig, PutFunctionRecursionConfig},
 ];
 

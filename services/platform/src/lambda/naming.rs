@@ -139,6 +139,7 @@ fn ghost() -> Configuration {
         },
         code_sha256: String::new(),
         code_bytes: 0,
+        layers: Vec::new(),
         modified: 0,
         revision: String::new(),
     }

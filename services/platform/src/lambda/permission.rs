@@ -16,7 +16,7 @@ use super::function::{FunctionTarget, LATEST, Permissions, to_change};
 use super::naming::{meant, resolve};
 
 /// Bytes of a policy (Lambda Developer Guide, "Lambda quotas").
-const BYTES_MAX: usize = 20_480;
+pub(crate) const BYTES_MAX: usize = 20_480;
 
 /// Adds a statement.
 pub struct AddPermission;
@@ -90,7 +90,7 @@ fn expect_revision(held: Option<&Permissions>, revision: Option<&str>) -> Result
     }
 }
 
-fn sid(statement: &Value) -> &str {
+pub(crate) fn sid(statement: &Value) -> &str {
     statement.get("Sid").and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     /// Empty for AWS's own key.
     pub(crate) kms_key: Option<String>,
     pub(crate) logging: Option<model::LoggingConfig>,
+    /// ARNs of versions.
+    pub(crate) layers: Option<Vec<String>>,
 }
 
 /// What only some functions of AWS have.
@@ -61,7 +63,6 @@ struct Elsewhere {
     dead_letter: Option<model::DeadLetterConfig>,
     vpc: Option<model::VpcConfig>,
     tracing: Option<model::TracingConfig>,
-    layers: Option<Vec<String>>,
     files: Option<Vec<model::FileSystemConfig>>,
     image: Option<model::ImageConfig>,
     snap_start: Option<model::SnapStart>,
@@ -81,7 +82,6 @@ impl Elsewhere {
         expect_none("VpcConfig", vpc)?;
         let traced = self.tracing.and_then(|tracing| tracing.mode);
         expect_none("TracingConfig", traced == Some(model::TracingMode::Active))?;
-        expect_none("Layers", filled(&self.layers))?;
         expect_none(
             "FileSystemConfigs",
             self.files.is_some_and(|files| !files.is_empty()),
@@ -112,7 +112,6 @@ pub(crate) fn of_creation(input: &mut model::CreateFunctionRequest) -> Result<Se
         dead_letter: input.dead_letter_config.take(),
         vpc: input.vpc_config.take(),
         tracing: input.tracing_config.take(),
-        layers: input.layers.take(),
         files: input.file_system_configs.take(),
         image: input.image_config.take(),
         snap_start: input.snap_start.take(),
@@ -137,6 +136,7 @@ pub(crate) fn of_creation(input: &mut model::CreateFunctionRequest) -> Result<Se
         environment: input.environment.take().and_then(|given| given.variables),
         kms_key: input.kms_key_arn.take(),
         logging: input.logging_config.take(),
+        layers: input.layers.take(),
     })
 }
 
@@ -146,7 +146,6 @@ pub(crate) fn of_update(input: &mut model::UpdateFunctionConfigurationRequest) -
         dead_letter: input.dead_letter_config.take(),
         vpc: input.vpc_config.take(),
         tracing: input.tracing_config.take(),
-        layers: input.layers.take(),
         files: input.file_system_configs.take(),
         image: input.image_config.take(),
         snap_start: input.snap_start.take(),
@@ -169,6 +168,7 @@ pub(crate) fn of_update(input: &mut model::UpdateFunctionConfigurationRequest) -
             .map(|given| given.variables.unwrap_or_default()),
         kms_key: input.kms_key_arn.take(),
         logging: input.logging_config.take(),
+        layers: input.layers.take(),
     })
 }
 

@@ -34,13 +34,18 @@ pub(crate) fn requested(tags: Option<&BTreeMap<String, String>>, context: &mut C
     context.insert_many("aws:TagKeys", tags.keys().cloned().collect::<Vec<_>>());
 }
 
+/// AWS keeps names that begin with `aws:` for itself, and for services such as CloudFormation.
+fn expect_own(call: &Call<'_>, key: &str) -> Result<()> {
+    if key.to_ascii_lowercase().starts_with("aws:") && call.made_by().is_none() {
+        return Err(invalid("Tag keys that begin with aws: are reserved for AWS."));
+    }
+    Ok(())
+}
+
 /// Checks the tags of a request.
 pub(crate) fn read(call: &Call<'_>, tags: BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     for (key, value) in &tags {
-        // But for services such as CloudFormation.
-        if key.to_ascii_lowercase().starts_with("aws:") && call.made_by().is_none() {
-            return Err(invalid("Tag keys that begin with aws: are reserved for AWS."));
-        }
+        expect_own(call, key)?;
         if key.is_empty() || key.chars().count() > KEY_MAX || value.chars().count() > VALUE_MAX {
             return Err(Fault::validation(format!(
                 "1 validation error detected: Value at 'tags' failed to satisfy constraint: Map keys must have length between 1 and \
@@ -118,6 +123,9 @@ impl Operation for UntagResource {
     fn handle(call: &mut Call<'_>, target: Authorized<FunctionTarget>, input: Self::Input) -> Result<Empty> {
         call.share_with(&target.account);
         meant(call, &target)?;
+        for key in &input.tag_keys {
+            expect_own(call, key)?;
+        }
         let mut function = to_change(&target);
         function.tags.retain(|key, _| !input.tag_keys.contains(key));
         function.keep(call)?;

@@ -4,9 +4,10 @@ use api::lambda as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
-use super::code::{self, Given};
+use super::code::{self, Given, Home};
 use super::fault::{expect_none, stale};
 use super::function::{Function, FunctionTarget, to_change};
+use super::layer::{self, used};
 use super::naming::resolve_whole;
 use super::{environment, role, settings, version};
 
@@ -51,6 +52,7 @@ impl Operation for UpdateFunctionCode {
                 mode: input.s3_object_storage_mode,
             },
         )?;
+        used::expect_room(zip.unzipped, &function.latest.layers)?;
         let (old, size) = (function.latest.code_sha256.clone(), function.latest.code_bytes);
         let dry = input.dry_run == Some(true);
         if !dry {
@@ -82,7 +84,7 @@ impl Operation for UpdateFunctionConfiguration {
     type Output = model::FunctionConfiguration;
     type Target = FunctionTarget;
     const ACCESS: Access = Access::write("lambda:UpdateFunctionConfiguration");
-    const ALSO: &'static [Access] = &[role::PASS];
+    const ALSO: &'static [Access] = &[role::PASS, layer::GET];
     const CONDITIONS: &'static [&'static str] =
         &["lambda:Layer", "lambda:SecurityGroupIds", "lambda:SubnetIds"];
 
@@ -117,6 +119,16 @@ impl Operation for UpdateFunctionConfiguration {
         let before = function.latest.clone();
         if let Some(role) = settings.role.as_ref().filter(|role| **role != before.role) {
             role::pass(call, &arn, &function.name, role)?;
+        }
+        if let Some(arns) = &settings.layers {
+            let chosen = used::choose(call, arns)?;
+            if !chosen.is_empty() {
+                let zip = code::open(call, &Home::of(&function), &before.code_sha256)?;
+                used::expect_room(code::unzipped(&zip).unwrap_or(0), &chosen)?;
+            }
+            used::hold(call, &chosen)?;
+            used::release(call, &before.layers)?;
+            function.latest.layers = chosen;
         }
         let name = function.name.clone();
         settings.apply(&name, &mut function.latest);

@@ -45,8 +45,17 @@ pub(crate) fn change(
     function: &Function,
     change: impl FnOnce(&mut Usage),
 ) -> Result<()> {
-    let (account, region) = (function.account.clone(), function.region.clone());
-    let mut usage = of(call, &account, &region)?;
+    change_of(call, &function.account, &function.region, change)
+}
+
+/// Changes what an account uses in a region.
+pub(crate) fn change_of(
+    call: &mut Call<'_>,
+    account: &str,
+    region: &str,
+    change: impl FnOnce(&mut Usage),
+) -> Result<()> {
+    let mut usage = of(call, account, region)?;
     change(&mut usage);
     if usage.code_bytes > CODE_BYTES_MAX {
         return Err(code_storage_exceeded_exception("Code storage limit exceeded."));

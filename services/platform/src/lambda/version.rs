@@ -5,6 +5,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 
 use super::fault::{expect_none, invalid, stale};
 use super::function::{Configuration, Function, FunctionTarget, LATEST, VERSIONS, to_change};
+use super::layer::used;
 use super::naming::{missing, resolve, resolve_whole};
 use super::{code, environment, page};
 
@@ -38,6 +39,7 @@ pub(crate) fn publish(
     }
     let (sha256, size) = (version.code_sha256.clone(), version.code_bytes);
     code::share(call, function, &sha256, size)?;
+    used::hold(call, &version.layers)?;
     call.put(
         &VERSIONS,
         &(account, region, name, function.published),

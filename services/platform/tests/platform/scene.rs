@@ -28,6 +28,7 @@ pub(crate) struct Seen {
     pub(crate) token: String,
     pub(crate) limits: Vec<(String, usize)>,
     pub(crate) zip: Option<Bytes>,
+    pub(crate) layers: Vec<Bytes>,
     pub(crate) trace: String,
     pub(crate) warm: bool,
 }
@@ -78,6 +79,11 @@ impl Functions for Notes {
                 .map(|one| (one.of.clone(), one.limit))
                 .collect(),
             zip: invocation.zip.clone(),
+            layers: invocation
+                .layers
+                .as_ref()
+                .map(|layers| layers.zips.clone())
+                .unwrap_or_default(),
             trace: invocation.trace_id.clone().unwrap_or_default(),
             warm: invocation.warm,
         });
@@ -149,6 +155,8 @@ impl Scene {
             operations: vec![
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
+                identity::organizations::OPERATIONS,
+                identity::accessanalyzer::OPERATIONS,
                 keys::kms::OPERATIONS,
                 keys::secretsmanager::OPERATIONS,
                 keys::ssm::OPERATIONS,
@@ -157,7 +165,10 @@ impl Scene {
                 more,
             ],
             jobs: vec![
+                identity::organizations::JOBS,
+                identity::accessanalyzer::JOBS,
                 keys::kms::JOBS,
+                keys::secretsmanager::JOBS,
                 platform::lambda::JOBS,
                 platform::cloudformation::JOBS,
             ],

@@ -1,6 +1,6 @@
 //! Stacks that change: in place, by replacement, back again, by change sets; and what they export to each other.
 
-use pipeline::testing::ACCOUNT;
+use pipeline::testing::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -16,6 +16,29 @@ impl Scene {
         self.cfn("UpdateStack", input);
         self.settle();
         self.stack(name)
+    }
+}
+
+impl Scene {
+    /// A function that may rotate secrets. It takes no step, so that a rotation at once would not end.
+    pub(crate) fn rotates(&self) -> String {
+        self.function("rotates", &json!({}));
+        let permission = json!({
+            "FunctionName": "rotates", "StatementId": "s", "Action": "lambda:InvokeFunction",
+            "Principal": "secretsmanager.amazonaws.com",
+        });
+        self.lambda("AddPermission", permission);
+        crate::scene::arn("rotates")
+    }
+
+    /// A secret is rotated every week, by somebody else than a stack.
+    fn rotated(&self, secret: &str) {
+        let input = json!({
+            "SecretId": secret, "RotationLambdaARN": self.rotates(), "RotateImmediately": false,
+            "ClientRequestToken": "11111111-2222-4333-8444-555555555555",
+            "RotationRules": { "AutomaticallyAfterDays": 7 },
+        });
+        self.ok("secretsmanager", "RotateSecret", input);
     }
 }
 
@@ -269,6 +292,41 @@ fn a_change_set_tells_and_then_does() {
     assert_eq!(listed["Summaries"][0]["ExecutionStatus"], "EXECUTE_COMPLETE");
 }
 
+/// ListStacks tells of a deleted stack for ninety days; of one that a change set made there is nothing left then either.
+#[test]
+fn a_stack_that_a_change_set_made_is_forgotten_whole() {
+    let scene = Scene::new();
+    let template = with(&json!({ "A": named("/a", "one") }));
+    let input = json!({
+        "StackName": "one", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateBody": template.to_string(),
+    });
+    scene.cfn("CreateChangeSet", input);
+    let created = scene.stack("one")["CreationTime"].clone();
+    scene.cloud.advance(60_000);
+    let named = json!({ "ChangeSetName": "first", "StackName": "one" });
+    scene.cfn("ExecuteChangeSet", named);
+    scene.settle();
+    let stack = scene.stack("one");
+    assert_eq!(stack["CreationTime"], created);
+    assert!(stack["LastUpdatedTime"].is_number(), "{stack}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    let kept = || {
+        let read = scene.cloud.gateway.system(REGION, |call| {
+            call.range(
+                &platform::cloudformation::stack::BY_AGE,
+                &(ACCOUNT, REGION),
+                None,
+                9,
+            )
+        });
+        read.map(|rows| rows.len()).map_err(|fault| fault.message)
+    };
+    assert_eq!(kept(), Ok(1));
+    scene.cloud.advance(91 * 86_400_000);
+    assert_eq!(kept(), Ok(0));
+}
+
 /// What others made is not a stack's: it is neither written over nor removed with what is taken back.
 #[test]
 fn what_is_there_already_is_not_taken_over() {
@@ -290,7 +348,26 @@ fn what_is_there_already_is_not_taken_over() {
     scene.ok("iam", "PutRolePolicy", put);
     scene.function("f", &json!({}));
     scene.lambda("PublishVersion", json!({ "FunctionName": "f" }));
+    let put = json!({ "FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": 1 });
+    scene.lambda("PutFunctionEventInvokeConfig", put);
+    scene.ok("iam", "CreateGroup", json!({ "GroupName": "g" }));
+    scene.user(
+        "u",
+        &json!({ "Effect": "Deny", "Action": "s3:*", "Resource": "*" }),
+    );
+    scene.ok(
+        "iam",
+        "AddUserToGroup",
+        json!({ "GroupName": "g", "UserName": "u" }),
+    );
+    scene.rotated("s");
     for resource in [
+        json!({ "Type": "AWS::Lambda::EventInvokeConfig", "Properties": {
+            "FunctionName": "f", "Qualifier": "$LATEST", "MaximumRetryAttempts": 0 } }),
+        json!({ "Type": "AWS::IAM::UserToGroupAddition", "Properties": { "GroupName": "g", "Users": ["u"] } }),
+        json!({ "Type": "AWS::SecretsManager::RotationSchedule", "Properties": {
+            "SecretId": arn, "RotationLambdaARN": crate::scene::arn("rotates"), "RotateImmediatelyOnUpdate": false,
+            "RotationRules": { "AutomaticallyAfterDays": 9 } } }),
         json!({ "Type": "AWS::SecretsManager::ResourcePolicy", "Properties": {
             "SecretId": arn, "ResourcePolicy": document("Allow", "secretsmanager:GetSecretValue", true) } }),
         json!({ "Type": "AWS::IAM::RolePolicy", "Properties": {
@@ -316,6 +393,14 @@ fn what_is_there_already_is_not_taken_over() {
         json!({ "RoleName": "runs", "PolicyName": "p" }),
     );
     assert!(kept["PolicyDocument"].as_str().unwrap().contains("Deny"));
+    let config = json!({ "FunctionName": "f", "Qualifier": "$LATEST" });
+    let kept = scene.lambda("GetFunctionEventInvokeConfig", config);
+    assert_eq!(kept["MaximumRetryAttempts"], 1);
+    let kept = scene.ok("iam", "ListGroupsForUser", json!({ "UserName": "u" }));
+    assert_eq!(kept["Groups"][0]["GroupName"], "g");
+    let kept = scene.ok("secretsmanager", "DescribeSecret", json!({ "SecretId": arn }));
+    assert_eq!(kept["RotationEnabled"], true);
+    assert_eq!(kept["RotationRules"]["AutomaticallyAfterDays"], 7);
     let versions = scene.lambda("ListVersionsByFunction", json!({ "FunctionName": "f" }));
     assert_eq!(versions["Versions"].as_array().unwrap().len(), 2);
 }

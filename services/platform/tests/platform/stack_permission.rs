@@ -268,6 +268,31 @@ fn a_stack_policy_is_set_aside_by_those_alone_who_may_set_it() {
     assert_eq!(kept["StackPolicyBody"], json!(deny.to_string()));
 }
 
+/// CloudFormation User Guide, "Get values stored in other services using dynamic references": what is secret is never shown.
+#[test]
+fn an_attribute_that_a_reference_was_opened_for_is_not_shown() {
+    let scene = Scene::new();
+    let secret = json!({
+        "Name": "s", "SecretString": "hunter2-hunter2", "ClientRequestToken": "11111111-2222-4333-8444-555555555555",
+    });
+    scene.ok("secretsmanager", "CreateSecret", secret);
+    let value = json!({ "Fn::GetAtt": "A.Value" });
+    let template = json!({
+        "Resources": { "A": named("/a", "{{resolve:secretsmanager:s}}"), "B": crate::stack::parameter(&value) },
+        "Outputs": { "Out": { "Value": value } },
+    });
+    let stack = scene.made("one", &template);
+    assert_eq!(stack["StackStatus"], "CREATE_COMPLETE", "{stack}");
+    assert_eq!(scene.parameter("/a").as_deref(), Some("hunter2-hunter2"));
+    let second = scene.physical("one", "B");
+    assert_eq!(scene.parameter(&second).as_deref(), Some("hunter2-hunter2"));
+    let told = scene.cfn("DescribeStackEvents", json!({ "StackName": "one" }));
+    for shown in [&told, &stack] {
+        assert!(!shown.to_string().contains("hunter2"), "{shown}");
+    }
+    assert_eq!(stack["Outputs"][0]["OutputValue"], "{{resolve:secretsmanager:s}}");
+}
+
 #[test]
 fn a_template_cannot_say_of_which_stack_a_resource_is() {
     let scene = Scene::new();

@@ -54,6 +54,8 @@ struct Event<'a> {
     event_category: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_details: Option<TlsDetails<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_credential_from_console: Option<&'static str>,
 }
 
 #[derive(Serialize, Default)]
@@ -180,14 +182,14 @@ fn event(record: &Record) -> Event<'_> {
         request_parameters: record.request.as_ref(),
         response_elements: record.response.as_ref(),
         additional_event_data: additional.filter(|_| !internal),
-        request_id: Some(record.id.as_str()).filter(|_| !service_event),
+        request_id: Some(record.id.as_str()).filter(|_| record.kind == EventKind::AwsApiCall),
         event_id: &record.event,
         read_only: record.read_only,
         resources: named.iter().map(resource).collect(),
-        event_type: if service_event {
-            "AwsServiceEvent"
-        } else {
-            "AwsApiCall"
+        event_type: match record.kind {
+            EventKind::AwsApiCall => "AwsApiCall",
+            EventKind::AwsServiceEvent => "AwsServiceEvent",
+            EventKind::AwsConsoleSignIn => "AwsConsoleSignIn",
         },
         management_event: !record.data,
         recipient_account_id: &record.account,
@@ -195,7 +197,19 @@ fn event(record: &Record) -> Event<'_> {
         shared_event_id: record.shared.as_deref(),
         event_category: if record.data { "Data" } else { "Management" },
         tls_details: record.tls.as_ref().map(tls_details),
+        session_credential_from_console: from_console(record).then_some("true"),
     }
+}
+
+/// Whether the call was made in a session of the console.
+fn from_console(record: &Record) -> bool {
+    record
+        .caller
+        .session
+        .as_ref()
+        .is_some_and(|session| session.console)
+        && record.kind == EventKind::AwsApiCall
+        && !record.foreign()
 }
 
 fn user_identity(record: &Record) -> UserIdentity<'_> {
@@ -239,7 +253,7 @@ fn user_identity(record: &Record) -> UserIdentity<'_> {
             principal_id,
             arn: present(&caller.arn),
             account_id,
-            access_key_id: present(&caller.access_key_id),
+            access_key_id: access_key_id(record),
             user_name: user_name(caller),
             identity_provider: None,
             session_context: caller
@@ -249,6 +263,12 @@ fn user_identity(record: &Record) -> UserIdentity<'_> {
             invoked_by: caller.invoked_by.as_deref(),
         },
     }
+}
+
+/// Who failed to sign in has an empty one, as on AWS.
+fn access_key_id(record: &Record) -> Option<&str> {
+    let failed = record.kind == EventKind::AwsConsoleSignIn && record.error.is_some();
+    Some(record.caller.access_key_id.as_str()).filter(|id| failed || !id.is_empty())
 }
 
 /// Sessions of roles and federated users have their name in `sessionIssuer` alone.

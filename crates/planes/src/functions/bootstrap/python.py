@@ -10,6 +10,7 @@ import importlib
 import json
 import logging
 import os
+import site
 import sys
 import time
 import traceback
@@ -173,6 +174,14 @@ def init(client):
 def main():
     # In the place of this file's own folder.
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
+    # Where the layers are, if there are any.
+    for layers in sys.argv[1:2]:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        packages = os.path.join(layers, "python", "lib", version, "site-packages")
+        if os.path.isdir(packages):
+            site.addsitedir(packages)
+            sys.path.remove(packages)
+        sys.path[1:1] = [packages, os.path.join(layers, "python")]
     sys.argv = [__file__]
     lines = Lines()
     logging.root.addHandler(lines)

@@ -2,6 +2,7 @@
 
 mod endings;
 mod isolation;
+mod layers;
 mod node;
 mod python;
 mod warm;
@@ -21,7 +22,7 @@ use wire::Timestamp;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::ground::{self, Confinement, Ground};
+use super::ground::{Confinement, Ground};
 use super::{Endpoint, Sandboxes};
 
 const ARN: &str = "arn:aws:lambda:eu-central-1:111122223333:function";
@@ -55,7 +56,7 @@ impl Place {
             let users = Self::new();
             std::fs::set_permissions(users.folder.path(), Permissions::from_mode(0o711)).unwrap();
             users.lay(Confinement::Users {
-                first: ground::users(users.folder.path()),
+                first: crate::jail::users::first(crate::jail::users::FUNCTIONS, users.folder.path()),
                 lacking: String::new(),
             });
             all.push(users);
@@ -104,6 +105,7 @@ fn invocation(name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) 
         configuration: "1".to_owned(),
         code_sha256: crypto::digest::hex(&crypto::digest::sha256(&zip)),
         zip: Some(zip),
+        layers: None,
         runtime: runtime.to_owned(),
         handler: handler.to_owned(),
         memory_mb: 256,

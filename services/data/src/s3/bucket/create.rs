@@ -16,6 +16,7 @@ use crate::s3::access_point;
 use crate::s3::acl::{Acl, Permission};
 use crate::s3::acl_request::Asked;
 use crate::s3::fault::text;
+use crate::s3::metrics::storage;
 
 const LOCK: Access = Access::write("s3:PutBucketObjectLockConfiguration");
 const VERSIONING: Access = Access::write("s3:PutBucketVersioning");
@@ -139,6 +140,7 @@ impl Operation for CreateBucket {
         };
         call.put(&OWNED, &(account.as_str(), input.bucket.as_str()), owned)?;
         bucket.keep(call)?;
+        storage::plan(call)?;
         Ok(made(&input.bucket, &region))
     }
 }

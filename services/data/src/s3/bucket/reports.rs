@@ -1,9 +1,9 @@
 //! What a bucket is asked to report of itself, each by an id: inventories, analyses of storage classes, metrics, and the tiers that
 //! objects move between.
 //!
-//! Invariant: a configuration stands under the id that it names, and only what is done is taken. Inventories are made (`report`).
-//! Nothing analyzes storage classes, publishes request metrics or moves objects between tiers, so `PutBucketAnalyticsConfiguration`,
-//! `PutBucketMetricsConfiguration` and `PutBucketIntelligentTieringConfiguration` are not built; reads say truly that there is none.
+//! Invariant: a configuration stands under the id that it names, and only what is done is taken. Inventories are made (`report`), and
+//! request metrics published (`metrics`). Nothing analyzes storage classes or moves objects between tiers, so
+//! `PutBucketAnalyticsConfiguration` and `PutBucketIntelligentTieringConfiguration` are not built; reads say truly that there is none.
 
 use api::s3 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
@@ -29,7 +29,7 @@ fn missing(id: &str) -> Fault {
     .with("ConfigurationId", text(id))
 }
 
-fn different(id: &str) -> Fault {
+pub(super) fn different(id: &str) -> Fault {
     invalid_argument(
         "The id in the query and the id in the body must be the same.",
         "Id",

@@ -1,11 +1,12 @@
 //! Tags of buckets.
 //!
-//! Invariant: a bucket has at most fifty tags, none of which AWS keeps for itself.
+//! Invariant: a bucket has at most fifty tags of its owner's. Those that AWS keeps for itself (`aws:cloudformation:stack-name`) are set and
+//! taken away by services alone.
 
 use std::collections::BTreeMap;
 
 use api::s3 as model;
-use pipeline::{Access, Result};
+use pipeline::{Access, Call, Result};
 use wire::Fault;
 use wire::typed::Empty;
 
@@ -14,11 +15,41 @@ use crate::s3::fault::text;
 
 const PUT: Access = Access::tagging("s3:PutBucketTagging");
 
+fn invalid<T>(message: &str, key: &str) -> Result<T> {
+    Err(Fault::plain("InvalidTag", 400, message).with("TagKey", text(key)))
+}
+
+/// Whether AWS keeps a key for itself.
+fn is_system(key: &str) -> bool {
+    key.get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+}
+
 /// Checks tags that are about to be a resource's: at most `most` of them.
 pub fn collect(tags: &[model::Tag], most: usize) -> Result<BTreeMap<String, String>> {
-    let invalid =
-        |message: &str, key: &str| Err(Fault::plain("InvalidTag", 400, message).with("TagKey", text(key)));
-    if tags.len() > most {
+    collect_beside(tags, most, |_| false)
+}
+
+/// Refuses to take a system's tag away, but to services.
+pub(crate) fn expect_kept<'t>(
+    call: &Call<'_>,
+    held: &BTreeMap<String, String>,
+    mut gone: impl Iterator<Item = &'t str>,
+) -> Result<()> {
+    let system = |key: &&str| is_system(key) && held.contains_key(*key);
+    match gone.find(system) {
+        Some(key) if call.made_by().is_none() => invalid("System tags cannot be removed by requester", key),
+        _ => Ok(()),
+    }
+}
+
+/// The same, where those system's tags may be among them that are `known`.
+fn collect_beside(
+    tags: &[model::Tag],
+    most: usize,
+    known: impl Fn(&model::Tag) -> bool,
+) -> Result<BTreeMap<String, String>> {
+    if tags.iter().filter(|tag| !is_system(&tag.key)).count() > most {
         return Err(Fault::plain(
             "BadRequest",
             400,
@@ -40,7 +71,7 @@ pub fn collect(tags: &[model::Tag], most: usize) -> Result<BTreeMap<String, Stri
         if value.chars().count() > 256 || !fits(value) {
             return invalid("The TagValue you have provided is invalid", key);
         }
-        if key.to_ascii_lowercase().starts_with("aws:") {
+        if is_system(key) && !known(tag) {
             return invalid("System tags cannot be added/updated by requester", key);
         }
         if collected.insert(key.to_owned(), value.to_owned()).is_some() {
@@ -78,7 +109,12 @@ on_bucket! {
     /// Gives a bucket tags in place of those that it has.
     PutBucketTagging(model::PutBucketTaggingRequest) -> Empty, PUT;
     |call, bucket, input| {
-        let tags = collect(&input.tagging.tag_set, 50)?;
+        let by_service = call.made_by().is_some();
+        // Whoever reads a bucket's tags and puts them again with another puts the system's again too.
+        let known = |tag: &model::Tag| by_service || bucket.tags.get(&tag.key) == Some(&tag.value);
+        let tags = collect_beside(&input.tagging.tag_set, 50, known)?;
+        let gone = bucket.tags.keys().filter(|key| !tags.contains_key(*key));
+        expect_kept(call, &bucket.tags, gone.map(String::as_str))?;
         let mut bucket = to_change(&bucket);
         bucket.tags = tags;
         bucket.keep(call)?;
@@ -90,6 +126,7 @@ on_bucket! {
     /// Takes a bucket's tags away.
     DeleteBucketTagging(model::DeleteBucketTaggingRequest) -> Empty, PUT;
     |call, bucket, _input| {
+        expect_kept(call, &bucket.tags, bucket.tags.keys().map(String::as_str))?;
         let mut bucket = to_change(&bucket);
         bucket.tags.clear();
         bucket.keep(call)?;

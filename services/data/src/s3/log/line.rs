@@ -15,20 +15,21 @@ use wire::Timestamp;
 use super::Done;
 use crate::s3::bucket::Bucket;
 use crate::s3::canonical;
+use crate::s3::ended::Reached;
 
 /// Bytes of a field that the client chose.
 const FIELD_BYTES_MAX: usize = 8 << 10;
 const NONE: &str = "-";
 
-/// Writes the line, without its end. `through` is the access point that the request came through, and its key.
+/// Writes the line, without its end.
 pub(super) fn of(
     bucket: &Bucket,
     identity: &Identity,
     facts: &RequestFacts,
     at: Timestamp,
-    (ended, through): (&Ended<'_>, Option<(String, String)>),
+    (ended, reached): (&Ended<'_>, &Reached),
 ) -> String {
-    fields(bucket, identity, facts, at, (ended, through)).join(" ")
+    fields(bucket, identity, facts, at, (ended, reached)).join(" ")
 }
 
 /// The line of what a copy read, in the log of its source's bucket.
@@ -39,7 +40,7 @@ pub(super) fn of_source(
     at: Timestamp,
     (ended, source, key, operation): (&Ended<'_>, &EndedPart, &str, &str),
 ) -> String {
-    let mut fields = fields(bucket, identity, facts, at, (ended, None));
+    let mut fields = fields(bucket, identity, facts, at, (ended, &Reached::default()));
     fields[6] = operation.to_owned();
     fields[7] = plain(Some(&encoded(key)));
     fields[9] = source.status.to_string();
@@ -58,20 +59,16 @@ fn fields(
     identity: &Identity,
     facts: &RequestFacts,
     at: Timestamp,
-    (ended, through): (&Ended<'_>, Option<(String, String)>),
+    (ended, reached): (&Ended<'_>, &Reached),
 ) -> [String; 27] {
     let header = |name: &str| text(ended.headers, name);
     let number = |value: Option<u64>| value.map_or_else(|| NONE.to_owned(), |value| value.to_string());
     let sent = Some(ended.sent).filter(|sent| *sent > 0 && ended.method != "HEAD");
     let (signed, how) = authentication(ended);
     let tls = facts.tls.as_ref();
-    let (point, behind) = through.unzip();
     let posted = ended.parts.first().filter(|_| facts.posted);
     let of_form = posted.map(|object| encoded(&object.name));
-    let key = match of_form.as_ref().or(behind.as_ref()) {
-        Some(key) => Some(key.as_str()).filter(|key| !key.is_empty()),
-        None => key(&bucket.name, facts.host.as_deref(), ended.path),
-    };
+    let key = of_form.as_deref().or(reached.key.as_deref());
     let size = if facts.posted {
         posted.and_then(|object| object.size)
     } else {
@@ -106,7 +103,7 @@ fn fields(
         how.to_owned(),
         plain(facts.host.as_deref()),
         tls.map_or(NONE, |tls| tls.version).to_owned(),
-        plain(point.as_deref()),
+        plain(reached.point.as_deref()),
         // Whether a list of grants decided, and the region that the request came from.
         NONE.to_owned(),
         NONE.to_owned(),
@@ -233,21 +230,6 @@ fn bounded(value: &str) -> &str {
         .rev()
         .find(|end| value.is_char_boundary(*end));
     value.get(..end.unwrap_or(0)).unwrap_or_default()
-}
-
-/// The key as the client wrote it, in the path or behind the bucket's own host name.
-fn key<'a>(bucket: &str, host: Option<&str>, path: &'a str) -> Option<&'a str> {
-    let of_host = host.is_some_and(|host| {
-        host.strip_prefix(bucket)
-            .is_some_and(|rest| rest.starts_with('.'))
-    });
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let key = if of_host {
-        path
-    } else {
-        path.strip_prefix(bucket)?.strip_prefix('/')?
-    };
-    Some(key).filter(|key| !key.is_empty())
 }
 
 /// Path and query. What would let a reader of the log send the request again, act by its session or open the object is left out: the
@@ -383,14 +365,6 @@ mod tests {
     #[test]
     fn the_time_is_written_as_the_format_has_it() {
         assert_eq!(moment(Timestamp(1_795_305_600_000)), "22/Nov/2026:00:00:00 +0000");
-    }
-
-    #[test]
-    fn the_key_is_found_in_path_and_host_style() {
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/a%20k/x"), Some("a%20k/x"));
-        assert_eq!(key("b", Some("b.localhost:1"), "/a"), Some("a"));
-        assert_eq!(key("b", Some("127.0.0.1"), "/b"), None);
-        assert_eq!(key("b", Some("127.0.0.1"), "/b/"), None);
     }
 
     #[test]

@@ -6,14 +6,13 @@
 //!
 //! Source: S3 User Guide, "Logging requests with server access logging".
 
-use pipeline::gateway::Follower;
 use pipeline::{Call, Ended, EndedPart, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
-use super::access_point;
 use super::bucket::{BUCKETS, Bucket, Logging};
+use super::ended::Reached;
 
 mod deliver;
 mod line;
@@ -45,52 +44,46 @@ pub(crate) static PLANNED: Table<String, Planned> = Table::new(0x0381, "s3.acces
 /// Milliseconds from a bucket's first undelivered line to the delivery, and from one that failed to the next.
 const DELAY: i64 = 60 * 60 * 1000;
 
-/// Who notes the requests.
-pub(crate) const FOLLOWER: Follower = note;
-
-/// Keeps the line of a request, and plans its delivery.
-fn note(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
-    let name = ended.subject;
-    let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
-    if let Some(operation) = reading(ended.operation) {
-        for source in ended.parts {
-            note_source(call, at, (ended, source), operation)?;
-        }
-    }
-    let Some(bucket) = call.get(&BUCKETS, name)? else {
-        // The request that deleted it.
-        return Ok(());
-    };
+/// Keeps the line of a request to a bucket that is logged, and plans its delivery.
+pub(super) fn note(
+    call: &mut Call<'_>,
+    bucket: &Bucket,
+    (ended, reached): (&Ended<'_>, &Reached),
+) -> Result<()> {
     let Some(logging) = &bucket.logging else {
         return Ok(());
     };
-    let through = point(call, &bucket, ended)?;
-    let text = line::of(&bucket, call.identity, call.request, at, (ended, through));
+    let at = at(call, ended);
+    let text = line::of(bucket, call.identity, call.request, at, (ended, reached));
     let id = call.request.id.clone();
-    keep(call, &bucket, (at, &id), text)?;
+    keep(call, bucket, (at, &id), text)?;
     let deleted = if ended.operation == "DeleteObjects" {
         ended.parts
     } else {
         &[]
     };
     for (number, part) in deleted.iter().enumerate() {
-        let text = line::of_part(&bucket, call.identity, call.request, at, (ended, part));
-        keep(call, &bucket, (at, &format!("{id}.{number:04}")), text)?;
+        let text = line::of_part(bucket, call.identity, call.request, at, (ended, part));
+        keep(call, bucket, (at, &format!("{id}.{number:04}")), text)?;
     }
-    plan(call, &bucket, logging)
+    plan(call, bucket, logging)
 }
 
-/// The access point that a request came through, by its ARN, and the key behind it as the client wrote it.
-fn point(call: &mut Call<'_>, bucket: &Bucket, ended: &Ended<'_>) -> Result<Option<(String, String)>> {
-    let path = wire::route::path_style(ended.path, ended.headers);
-    let path = path.strip_prefix('/').unwrap_or(&path);
-    let (name, key) = path.split_once('/').unwrap_or((path, ""));
-    let name = wire::sigv4::percent_decode(name);
-    if name == bucket.name {
-        return Ok(None);
+/// When a request arrived.
+fn at(call: &Call<'_>, ended: &Ended<'_>) -> Timestamp {
+    Timestamp(call.now.0.saturating_sub(ended.took.max(0)))
+}
+
+/// Keeps the lines of what a copy read, whether or not the bucket that it wrote to is logged.
+pub(super) fn note_sources(call: &mut Call<'_>, ended: &Ended<'_>) -> Result<()> {
+    let Some(operation) = reading(ended.operation) else {
+        return Ok(());
+    };
+    let at = at(call, ended);
+    for source in ended.parts {
+        note_source(call, at, (ended, source), operation)?;
     }
-    let found = access_point::denoted(call, &name)?;
-    Ok(found.map(|arn| (arn, key.to_owned())))
+    Ok(())
 }
 
 /// The name of a copy's reading part.

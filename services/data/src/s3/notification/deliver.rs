@@ -37,6 +37,10 @@ struct Due {
     /// When it happened, in milliseconds since the epoch.
     since: i64,
     tries: u32,
+    /// The chain of requests that it belongs to: a function that writes where it is told of ends like any other loop (Lambda Developer
+    /// Guide, "Use Lambda recursive loop detection to prevent infinite loops").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
 }
 
 /// Plans a delivery that is due at once.
@@ -47,6 +51,7 @@ pub(super) fn plan(call: &mut Call<'_>, bucket: &Bucket, function: &str, message
         message,
         since: call.now.0,
         tries: 0,
+        trace: call.trace().map(str::to_owned),
     };
     let payload = serde_json::to_value(due).map_err(Fault::internal)?;
     let now = call.now;
@@ -66,6 +71,7 @@ fn deliver(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         ("Payload", Document::Blob(message)),
     ]);
     let cause = bucket::arn(&due.bucket);
+    call.continue_trace(due.trace.clone());
     let invoked = call.deliver_as_service(BY, (&cause, &account), "lambda", "Invoke", (input, Bytes::new()));
     // Whether the store asks for another run is known to the pipeline; what is planned here is then thrown away.
     if invoked.is_ok() || call.now.0 - due.since >= AGE_MAX {

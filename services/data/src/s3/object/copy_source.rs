@@ -15,6 +15,7 @@ use super::{Version, refusal};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
 use crate::s3::log;
+use crate::s3::metrics;
 use crate::s3::payer;
 
 /// What a request says of its source, beside the name.
@@ -118,6 +119,7 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         object.key(),
         &asked.customer,
     )?;
+    metrics::note_source(call, object.bucket(), object.key())?;
     if object.bucket().logging.is_some() {
         log::read_by_copy(call, object.bucket(), object.key(), (name.version, version.size));
     }

@@ -39,7 +39,7 @@ fn turn(look: &mut Look<'_>, visit: &Visit<'_>, past: &[Past]) -> Result<Course>
             turn: Turn::Refuse(no_such_bucket(visit.bucket)),
         });
     };
-    if bucket.logging.is_some() {
+    if bucket.is_followed() {
         look.follow(&bucket.name);
     }
     let turn = next(look, &bucket, visit, past)?;

@@ -61,7 +61,7 @@ impl Operation for CreateAnalyzer {
             return Err(quota(&message, "Analyzer", &input.analyzer_name));
         }
         let mut tags = BTreeMap::new();
-        tag::merge(&mut tags, input.tags.unwrap_or_default())?;
+        tag::merge(call, &mut tags, input.tags.unwrap_or_default())?;
         let analyzer = Analyzer {
             account,
             region: call.region().to_owned(),

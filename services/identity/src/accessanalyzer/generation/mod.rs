@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
-use super::activity::{self, Activity};
+use super::activity::{self, Activity, Cursor, Span};
 use super::fault::invalid;
 use crate::iam::directory::described;
 
@@ -55,6 +55,9 @@ pub struct Generation {
     trails: Option<Vec<NamedTrail>>,
     token: Option<String>,
     activity: Activity,
+    /// Where the reading of the ledger goes on, while it runs.
+    #[serde(default)]
+    cursor: Option<Cursor>,
     /// Why it failed: the code and the message.
     error: Option<(String, String)>,
 }
@@ -142,7 +145,7 @@ impl Generation {
     }
 }
 
-/// Makes the policy of a request that was not canceled.
+/// Reads on for the policy of a request that was not canceled, and makes it when all is read.
 pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
     let id = payload
         .as_str()
@@ -155,14 +158,23 @@ pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()
         return Ok(());
     }
     let mut generation = (*held).clone();
-    generation.completed = Some(call.now.0);
     if described::identity(call, &generation.principal)?.is_some() {
-        generation.activity = activity::of(call, &generation.principal, generation.from, generation.to)?;
+        let span = Span {
+            from: generation.from,
+            to: generation.to,
+        };
+        let (cursor, activity) = (generation.cursor.take(), &mut generation.activity);
+        generation.cursor = activity::note(call, &generation.principal, span, cursor, activity)?;
+        if generation.cursor.is_some() {
+            call.schedule(JOB, call.now, id.into())?;
+            return call.put(&GENERATIONS, &key, generation);
+        }
         generation.state = State::Succeeded;
     } else {
         let message = format!("The principal {} was not found.", generation.principal);
         generation.error = Some(("RESOURCE_NOT_FOUND_ERROR".to_owned(), message));
         generation.state = State::Failed;
     }
+    generation.completed = Some(call.now.0);
     call.put(&GENERATIONS, &key, generation)
 }

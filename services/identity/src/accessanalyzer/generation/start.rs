@@ -81,6 +81,7 @@ impl Operation for StartPolicyGeneration {
             trails,
             token,
             activity: Activity::new(),
+            cursor: None,
             error: None,
         };
         let due = Timestamp(call.now.0.saturating_add(DELAY));

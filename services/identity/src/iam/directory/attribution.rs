@@ -13,7 +13,7 @@ use crate::sts::role::session_arn;
 use crate::sts::token::{Holder, Issued};
 
 /// A user, by a long-term key or a session of its own.
-pub(super) fn user_identity(user: &User, key_id: &str, session: Option<Arc<Session>>) -> Identity {
+pub(crate) fn user_identity(user: &User, key_id: &str, session: Option<Arc<Session>>) -> Identity {
     let arn = user.arn();
     Identity {
         kind: IdentityType::IamUser,

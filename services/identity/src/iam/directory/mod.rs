@@ -3,7 +3,7 @@
 //! Invariant: what is remembered here is good only while the rows that it was made of are the very same; a changed key, user or
 //! role is read anew. Remembering saves opening the seal, never a check.
 
-mod attribution;
+pub(crate) mod attribution;
 pub mod described;
 mod permissions;
 
@@ -11,8 +11,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use pipeline::identity::{Credential, Identity, PrincipalPolicies, Refusal, Session};
+use pipeline::identity::{Credential, Identity, InstanceProfile, PrincipalPolicies, Refusal, Session};
 use pipeline::organization::OrganizationFacts;
+use pipeline::signin::{ConsoleSession, Step, Stepped};
 use pipeline::{Call, Directory, Look, Result};
 use policy::{Attached, Principal};
 
@@ -20,11 +21,13 @@ use attribution::{session_identity, user_identity};
 
 use crate::iam::access_key::{ACCESS_KEYS, AccessKey, LastUsed};
 use crate::iam::account::{self, ACCOUNTS};
+use crate::iam::instance_profile;
 use crate::iam::last_accessed;
 use crate::iam::mfa;
 use crate::iam::role::{ROLES, Role, trust};
 use crate::iam::user::{USERS, User};
 use crate::organizations;
+use crate::signin;
 use crate::sts::token::{Holder, Issued};
 
 /// Credentials that are remembered; one more clears them all.
@@ -158,6 +161,15 @@ impl Directory for IdentityDirectory {
         Ok(policies)
     }
 
+    fn instance_profile(
+        &self,
+        look: &mut Look<'_>,
+        account: &str,
+        name: &str,
+    ) -> Result<Option<InstanceProfile>> {
+        instance_profile::facts(look, account, name)
+    }
+
     fn resource_control(
         &self,
         look: &mut Look<'_>,
@@ -200,6 +212,24 @@ impl Directory for IdentityDirectory {
         }
     }
 
+    fn lasts(&self, look: &mut Look<'_>, identity: &Identity) -> Refused<()> {
+        if account::is_closed(look, &identity.account).map_err(Refusal::Fault)? {
+            return Err(Refusal::Unknown);
+        }
+        let good = match &identity.session {
+            None => key_lasts(look, identity),
+            Some(session) => issuer_lasts(look, identity, session),
+        };
+        if good.map_err(Refusal::Fault)? {
+            return Ok(());
+        }
+        Err(Refusal::Unknown)
+    }
+
+    fn account_closed(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
+        account::is_closed(look, account)
+    }
+
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
         Ok(look.get(&ACCOUNTS, &account.to_owned())?.is_some())
     }
@@ -221,6 +251,14 @@ impl Directory for IdentityDirectory {
             Some(shown) => shown.spend(call),
             None => Ok(()),
         }
+    }
+
+    fn sign_in(&self, call: &mut Call<'_>, source: &str, step: &Step) -> Result<Stepped> {
+        signin::step(call, source, step)
+    }
+
+    fn console_session(&self, look: &mut Look<'_>, cookie: &str) -> Result<Option<ConsoleSession>> {
+        signin::session::shown(look, cookie)
     }
 }
 
@@ -355,6 +393,37 @@ fn standing(look: &mut Look<'_>, issued: &Issued) -> Refused<Standing> {
             .map(Standing::Role),
     };
     row.ok_or(Refusal::Unknown)
+}
+
+/// Whether the access key of an identity is still turned on, and still its own. What the installation does itself in root's name needs
+/// no key.
+fn key_lasts(look: &mut Look<'_>, identity: &Identity) -> Result<bool> {
+    if identity.access_key_id.is_empty() {
+        return Ok(true);
+    }
+    let key = look.get(&ACCESS_KEYS, &identity.access_key_id.to_string())?;
+    let owner = identity.user_name.as_deref().map(str::to_lowercase);
+    Ok(key.is_some_and(|key| {
+        key.active && *key.account == *identity.account && key.owner_name() == owner.as_deref()
+    }))
+}
+
+/// Whether the user is still there who issued the session of a federated user. Users and roles that are principals themselves are looked
+/// for by the pipeline.
+fn issuer_lasts(look: &mut Look<'_>, identity: &Identity, session: &Session) -> Result<bool> {
+    let issuer = session.issuer.as_ref().filter(|issuer| issuer.kind != "Root");
+    match (&identity.principal, issuer) {
+        (Principal::FederatedUser { account, .. }, Some(issuer)) => {
+            let user = user_of(
+                look,
+                account,
+                &issuer.user_name.to_lowercase(),
+                &issuer.principal_id,
+            )?;
+            Ok(user.is_some())
+        }
+        _ => Ok(true),
+    }
 }
 
 fn note_key(call: &mut Call<'_>, id: &str) -> Result<()> {

@@ -139,6 +139,8 @@ pub(super) fn of_session(
                 PolicyKind::Session,
             )?);
         }
+        // Users of the console do there what they may do.
+        IdentityType::IamUser if session.console => return Ok(None),
         IdentityType::IamUser | IdentityType::Root => {
             layer.push(synthetic(
                 &OWN_SESSION,

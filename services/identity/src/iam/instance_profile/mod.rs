@@ -112,6 +112,28 @@ pub(crate) fn find(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<Instanc
     look.get(&INSTANCE_PROFILES, &key)
 }
 
+/// What EC2 needs to know of a profile, in any account.
+pub(crate) fn facts(
+    look: &mut Look<'_>,
+    account: &str,
+    name: &str,
+) -> Result<Option<pipeline::identity::InstanceProfile>> {
+    let key = (account.to_owned(), name.to_lowercase());
+    let Some(profile) = look.get(&INSTANCE_PROFILES, &key)? else {
+        return Ok(None);
+    };
+    let role = match &profile.role {
+        Some(role) => look.get(&role::ROLES, &(account.to_owned(), role.clone()))?,
+        None => None,
+    };
+    Ok(Some(pipeline::identity::InstanceProfile {
+        arn: profile.arn(),
+        id: profile.id.clone(),
+        name: profile.name.clone(),
+        role: role.map(|role| (role.name.clone(), role.arn())),
+    }))
+}
+
 fn named(look: &mut Look<'_>, name: &str) -> Result<Found<InstanceProfile>> {
     let found = find(look, name)?.map(|profile| (*profile).clone());
     let account = look.account();

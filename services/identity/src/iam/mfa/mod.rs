@@ -12,7 +12,7 @@ mod tags;
 
 pub use create::{CreateVirtualMFADevice, DeleteVirtualMFADevice};
 pub use device::MfaDevice;
-pub(crate) use device::{Shown, present, rename_owner, show};
+pub(crate) use device::{Shown, present, prove, rename_owner, show};
 pub use enable::{DeactivateMFADevice, EnableMFADevice, ResyncMFADevice};
 pub use list::{GetMFADevice, ListMFADevices, ListVirtualMFADevices};
 pub use tags::{ListMFADeviceTags, TagMFADevice, UntagMFADevice};

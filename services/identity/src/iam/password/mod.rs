@@ -13,5 +13,5 @@ pub use change::ChangePassword;
 pub use profile::{
     CreateLoginProfile, DeleteLoginProfile, GetLoginProfile, LoginProfile, UpdateLoginProfile,
 };
-pub(crate) use profile::{of_user, rename_owner, root_has_profile};
+pub(crate) use profile::{is_of, of_user, rename_owner, root_has_profile};
 pub use rules::PasswordPolicy;

@@ -51,6 +51,20 @@ pub(crate) fn of_user(look: &mut Look<'_>, account: &str, lower: &str) -> Result
     look.get(&PROFILES, &(account.to_owned(), lower.to_owned()))
 }
 
+/// Whether `given` is the password of a profile. Without one it takes as long, so that nobody learns from the time who has one.
+pub(crate) fn is_of(profile: Option<&LoginProfile>, given: &Secret) -> Result<bool> {
+    /// Of the cost that `crypto::password` hashes with, and of no password.
+    const NOBODYS: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    match profile.filter(|profile| !profile.hashes.is_empty()) {
+        Some(profile) => profile.is(given),
+        None => {
+            password::verify(NOBODYS, given).map_err(Fault::internal)?;
+            Ok(false)
+        }
+    }
+}
+
 /// Moves the password along with its user's name.
 pub(crate) fn rename_owner(call: &mut Call<'_>, account: &str, old: &str, new: &str) -> Result<()> {
     let Some(profile) = of_user(call, account, old)? else {

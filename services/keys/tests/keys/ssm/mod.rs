@@ -4,6 +4,7 @@ mod access;
 mod label;
 mod list;
 mod policy;
+mod public;
 mod put;
 mod secure;
 mod setting;

@@ -37,7 +37,7 @@ pub(super) fn of(
     let text = body(call, stack, CURRENT)?;
     let old = changes.iter().filter(|change| change.action != ChangeAction::Add);
     if !text.is_empty() {
-        let template = Template::read(&text)?;
+        let template = Template::stored(&text)?;
         let settings: Vec<Setting> = stack.inner(call)?.settings.into_iter().map(Into::into).collect();
         let ids = old.map(|change| change.logical_id.as_str());
         for (id, properties) in shown(call, stack, (&template, &settings), ids, &BTreeSet::new())? {

@@ -5,7 +5,7 @@
 use api::cloudformation as model;
 use model::fault::already_exists_exception;
 use model::{ChangeSetStatus, ChangeSetType, ExecutionStatus, StackStatus};
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource as _, Result};
 use policy::Context;
 use wire::{Fault, IntoDocument as _, protocol};
 
@@ -16,7 +16,7 @@ use crate::cloudformation::create::tags_or;
 use crate::cloudformation::event::{self, By};
 use crate::cloudformation::fault::{absent_to_change, expect_none, invalid};
 use crate::cloudformation::hidden::Hidden;
-use crate::cloudformation::stack::{self, Stack, StackTarget};
+use crate::cloudformation::stack::{self, Perhaps, Stack, StackTarget};
 use crate::cloudformation::submission::{
     ALSO, Terms, expect_plain, keep_body, requested, requested_tags, source,
 };
@@ -26,43 +26,13 @@ use crate::cloudformation::update::{expect_types, expect_updatable, template_or_
 const UNCHANGED: &str =
     "The submitted information didn't contain changes. Submit different information to create a change set.";
 
-/// A stack, or one to come.
-pub enum Subject {
-    Stack(StackTarget),
-    ToCome { arn: String, account: String },
-}
-
-impl Resource for Subject {
-    const TYPE: &'static str = "";
-
-    fn arn(&self) -> String {
-        match self {
-            Self::Stack(stack) => Resource::arn(stack),
-            Self::ToCome { arn, .. } => arn.clone(),
-        }
-    }
-
-    fn account(&self) -> &str {
-        match self {
-            Self::Stack(stack) => Resource::account(stack),
-            Self::ToCome { account, .. } => account,
-        }
-    }
-
-    fn conditions(&self, context: &mut Context) {
-        if let Self::Stack(stack) = self {
-            stack.conditions(context);
-        }
-    }
-}
-
 /// Makes a change set.
 pub struct CreateChangeSet;
 
 impl Operation for CreateChangeSet {
     type Input = model::CreateChangeSetInput;
     type Output = model::CreateChangeSetOutput;
-    type Target = Subject;
+    type Target = Perhaps<false>;
     const ACCESS: Access = Access::write("cloudformation:CreateChangeSet");
     const CONDITIONS: &'static [&'static str] = &[
         "aws:RequestTag/${TagKey}",
@@ -75,17 +45,17 @@ impl Operation for CreateChangeSet {
     ];
     const ALSO: &'static [Access] = ALSO;
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Subject>> {
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Self::Target>> {
         let named = &input.stack_name;
         let found = stack::find(look, named)?.filter(|stack| !stack.is_deleted());
         if let Some(stack) = found {
-            return Ok(Found::Here(Subject::Stack(StackTarget(stack))));
+            return Ok(Found::Here(Perhaps::Stack(StackTarget(stack))));
         }
         let arn = stack::denoted(look, named);
         if input.change_set_type == Some(ChangeSetType::Create) {
             stack::expect_name(named)?;
             let account = look.account().to_owned();
-            return Ok(Found::Here(Subject::ToCome { arn, account }));
+            return Ok(Found::Here(Perhaps::Denoted { arn, account }));
         }
         let fault = absent_to_change(named);
         Ok(Found::Absent { arn, fault })
@@ -103,7 +73,11 @@ impl Operation for CreateChangeSet {
         }
     }
 
-    fn handle(call: &mut Call<'_>, subject: Authorized<Subject>, input: Self::Input) -> Result<Self::Output> {
+    fn handle(
+        call: &mut Call<'_>,
+        subject: Authorized<Self::Target>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
         expect_built(&input)?;
         let kind = input.change_set_type.unwrap_or(ChangeSetType::Update);
         let mut stack = subject_stack(call, subject.into_inner(), kind, &input)?;
@@ -186,16 +160,16 @@ fn expect_built(input: &model::CreateChangeSetInput) -> std::result::Result<(), 
 /// The stack of the change set: a new one, or one whose state lets it change.
 fn subject_stack(
     call: &Call<'_>,
-    subject: Subject,
+    subject: Perhaps<false>,
     kind: ChangeSetType,
     input: &model::CreateChangeSetInput,
 ) -> Result<Stack> {
     match subject {
-        Subject::ToCome { .. } => {
+        Perhaps::Denoted { .. } => {
             let uuid = call.uuid()?;
             Ok(Stack::new(call, &input.stack_name, uuid))
         }
-        Subject::Stack(stack) => {
+        Perhaps::Stack(stack) => {
             let stack = (*stack.0).clone();
             let review = stack.status() == StackStatus::ReviewInProgress;
             match kind {

@@ -4,11 +4,11 @@
 
 use api::cloudformation as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
 use wire::{FromDocument as _, protocol};
 
 use super::context::{self, Contexts};
-use super::{ChangeSet, Settings, all, expect, target};
+use super::{ChangeSet, Settings, all, expect};
+use crate::cloudformation::condition::sees_change_set;
 use crate::cloudformation::describe::{capabilities, parameters, tags};
 use crate::cloudformation::fault::absent_to_change;
 use crate::cloudformation::page;
@@ -21,17 +21,9 @@ pub struct DescribeChangeSet;
 impl Operation for DescribeChangeSet {
     type Input = model::DescribeChangeSetInput;
     type Output = model::DescribeChangeSetOutput;
-    type Target = StackTarget;
     const ACCESS: Access = Access::read("cloudformation:DescribeChangeSet");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:ChangeSetName"];
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
-        target(look, &input.change_set_name, input.stack_name.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        context.insert("cloudformation:ChangeSetName", input.change_set_name.clone());
-    }
+    sees_change_set!();
 
     fn handle(
         call: &mut Call<'_>,

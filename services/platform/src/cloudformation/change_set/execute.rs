@@ -5,11 +5,11 @@
 use api::cloudformation as model;
 use model::fault::invalid_change_set_status_exception;
 use model::{ChangeSetStatus, ExecutionStatus, OnFailure, StackStatus};
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
-use policy::Context;
+use pipeline::{Access, Authorized, Call, Operation, Result};
 
-use super::{Settings, all, expect, find, forget, target};
+use super::{Settings, all, expect, find, forget};
 use crate::cloudformation::actor::Actor;
+use crate::cloudformation::condition::sees_change_set;
 use crate::cloudformation::create;
 use crate::cloudformation::stack::StackTarget;
 use crate::cloudformation::submission::{Prepared, body};
@@ -22,17 +22,9 @@ pub struct ExecuteChangeSet;
 impl Operation for ExecuteChangeSet {
     type Input = model::ExecuteChangeSetInput;
     type Output = model::ExecuteChangeSetOutput;
-    type Target = StackTarget;
     const ACCESS: Access = Access::write("cloudformation:ExecuteChangeSet");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:ChangeSetName"];
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
-        target(look, &input.change_set_name, input.stack_name.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        context.insert("cloudformation:ChangeSetName", input.change_set_name.clone());
-    }
+    sees_change_set!();
 
     fn handle(
         call: &mut Call<'_>,
@@ -59,7 +51,7 @@ impl Operation for ExecuteChangeSet {
         let text = body(call, &stack, &set.uuid)?;
         let settings: Settings = set.hidden.open(call, stack.bond())?;
         let prepared = Prepared {
-            template: Template::read(&text)?,
+            template: Template::stored(&text)?,
             text,
             settings: settings.into_iter().map(Into::into).collect(),
             capabilities: set.capabilities.clone(),
@@ -79,7 +71,8 @@ impl Operation for ExecuteChangeSet {
             || set.on_failure.as_deref() == Some(OnFailure::DoNothing.as_str());
         if review {
             stack.tags = set.tags.clone();
-            stack.created = call.now.0.max(stack.created);
+            // The stack was made when its change set was; by this one it becomes what that said.
+            stack.updated = Some(call.now.0);
             stack.disable_rollback = disable_rollback;
             stack.on_failure = set
                 .on_failure
@@ -112,17 +105,9 @@ pub struct DeleteChangeSet;
 impl Operation for DeleteChangeSet {
     type Input = model::DeleteChangeSetInput;
     type Output = model::DeleteChangeSetOutput;
-    type Target = StackTarget;
     const ACCESS: Access = Access::write("cloudformation:DeleteChangeSet");
-    const CONDITIONS: &'static [&'static str] = &["cloudformation:ChangeSetName"];
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<StackTarget>> {
-        target(look, &input.change_set_name, input.stack_name.as_deref())
-    }
-
-    fn conditions(input: &Self::Input, context: &mut Context) {
-        context.insert("cloudformation:ChangeSetName", input.change_set_name.clone());
-    }
+    sees_change_set!();
 
     fn handle(
         call: &mut Call<'_>,

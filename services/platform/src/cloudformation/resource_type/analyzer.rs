@@ -21,6 +21,10 @@ impl ResourceType for Analyzer {
         "AWS::AccessAnalyzer::Analyzer"
     }
 
+    fn system_tags(&self) -> bool {
+        true
+    }
+
     fn properties(&self) -> &'static [Property] {
         const PROPERTIES: &[Property] = &[
             Property::new("AnalyzerConfiguration"),

@@ -201,7 +201,8 @@ impl ResourceType for Policy {
     }
 }
 
-/// Gives the policy to all who shall have it, and takes it from those who had it and shall not.
+/// Gives the policy to all who shall have it, and takes it from those who had it and shall not. A policy of this name that somebody has
+/// already is written over: the type “adds or updates” one (CloudFormation Template Reference, `AWS::IAM::Policy`).
 fn give(services: &mut Services<'_, '_>, before: &Map<String, Value>, wanted: &Wanted<'_>) -> Result<()> {
     let name = wanted.text("PolicyName").unwrap_or_default();
     let renamed = before

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{added, differs, gone, same, short_name, texts, truth};
 use super::iam_identity::{GROUP, SERVICE, USER};
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, tag_list};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, tag_list, taken};
 
 /// Bytes of a user's name.
 const USER_NAME_MAX: usize = 64;
@@ -204,6 +204,24 @@ impl ResourceType for Group {
 
 pub(crate) struct UserToGroupAddition;
 
+impl UserToGroupAddition {
+    /// Adds users to a group, unless one is in it already: it would leave the group with a stack that did not put it there.
+    fn join(&self, services: &mut Services<'_, '_>, users: &[String], group: &str) -> Result<()> {
+        for user in users {
+            let listed = services.invoke(SERVICE, "ListGroupsForUser", json!({ "UserName": user }))?;
+            let groups = listed.get("Groups").and_then(Value::as_array);
+            let there = |held: &Value| {
+                let name = held.get("GroupName").and_then(Value::as_str);
+                name.is_some_and(|name| name.eq_ignore_ascii_case(group))
+            };
+            if groups.is_some_and(|groups| groups.iter().any(there)) {
+                return Err(taken(self.name(), &format!("{group}|{user}")));
+            }
+        }
+        users.iter().try_for_each(|user| join(services, user, group))
+    }
+}
+
 impl ResourceType for UserToGroupAddition {
     fn name(&self) -> &'static str {
         "AWS::IAM::UserToGroupAddition"
@@ -223,9 +241,7 @@ impl ResourceType for UserToGroupAddition {
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let group = wanted.text("GroupName").unwrap_or_default();
-        for user in texts(wanted.properties, "Users") {
-            join(services, &user, &group)?;
-        }
+        self.join(services, &texts(wanted.properties, "Users"), &group)?;
         let name = short_name(wanted);
         Ok(Made::new(name.clone()).with("Id", name))
     }
@@ -249,9 +265,8 @@ impl ResourceType for UserToGroupAddition {
         for user in before.iter().filter(|user| group != held || !now.contains(user)) {
             leave(services, user, held)?;
         }
-        for user in now.iter().filter(|user| group != held || !before.contains(user)) {
-            join(services, user, &group)?;
-        }
+        let joining = if group == held { added(&before, &now) } else { now };
+        self.join(services, &joining, &group)?;
         Ok(same(existing))
     }
 

@@ -8,7 +8,7 @@ use pipeline::Result;
 use serde_json::{Map, Value, json};
 
 use super::difference::{gone, same};
-use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, invalid};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, expect_new, invalid};
 
 const SERVICE: &str = "lambda";
 /// Bytes of a statement's id.
@@ -226,14 +226,14 @@ impl ResourceType for EventInvokeConfig {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let text = |name| wanted.text(name).unwrap_or_default();
+        let id = format!("{}|{}", text("FunctionName"), text("Qualifier"));
+        let named = Value::Object(wanted.pick(&["FunctionName", "Qualifier"]));
+        let there = services.invoke(SERVICE, "GetFunctionEventInvokeConfig", named);
+        expect_new(self.name(), &id, there)?;
         let input = Value::Object(wanted.properties.clone());
         services.invoke(SERVICE, "PutFunctionEventInvokeConfig", input)?;
-        let text = |name| wanted.text(name).unwrap_or_default();
-        Ok(Made::new(format!(
-            "{}|{}",
-            text("FunctionName"),
-            text("Qualifier")
-        )))
+        Ok(Made::new(id))
     }
 
     fn update(

@@ -281,7 +281,8 @@ pub(crate) trait ResourceType: Sync {
         property.change
     }
 
-    /// Whether its resources bear the system's own tags (`aws:cloudformation:stack-name`).
+    /// Whether its resources bear the system's own tags (`aws:cloudformation:stack-name`): `tagging.cloudFormationSystemTags` of the type's
+    /// schema on AWS. Keys of KMS, identities of IAM and what is of Organizations bear the stack's tags alone.
     fn system_tags(&self) -> bool {
         false
     }
@@ -339,14 +340,19 @@ pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     Fault::validation(message)
 }
 
-/// Refuses to make what is there already, of which `asked` tells: it would be written over, and removed with the stack.
+/// Refuses to make what is there already: it would be written over, and removed with the stack.
+pub(crate) fn taken(kind: &str, id: &str) -> Fault {
+    invalid(format!(
+        "Resource of type '{kind}' with identifier '{id}' already exists."
+    ))
+}
+
+/// The same for what `asked` tells of, if it is there.
 pub(crate) fn expect_new(kind: &str, id: &str, asked: Result<Value>) -> Result<()> {
     match asked {
         Err(fault) if is_absence(&fault) => Ok(()),
         Err(fault) => Err(fault),
-        Ok(_) => Err(invalid(format!(
-            "Resource of type '{kind}' with identifier '{id}' already exists."
-        ))),
+        Ok(_) => Err(taken(kind, id)),
     }
 }
 

@@ -126,6 +126,10 @@ impl ResourceType for Bucket {
         "AWS::S3::Bucket"
     }
 
+    fn system_tags(&self) -> bool {
+        true
+    }
+
     fn properties(&self) -> &'static [Property] {
         const PROPERTIES: &[Property] = &[
             Property::new("AccelerateConfiguration"),

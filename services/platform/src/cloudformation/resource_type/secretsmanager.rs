@@ -9,9 +9,7 @@ use pipeline::Result;
 use serde_json::{Map, Value, json};
 
 use super::difference::{differs, gone, policy, same, tags, truth};
-use super::{
-    Existing, Made, Property, ResourceType, Services, Wanted, answered, expect_new, invalid, tag_list,
-};
+use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, invalid, tag_list, taken};
 
 const SERVICE: &str = "secretsmanager";
 
@@ -215,7 +213,7 @@ impl ResourceType for ResourcePolicy {
             .is_some_and(|policy| !policy.is_null())
         {
             let id = wanted.text("SecretId").unwrap_or_default();
-            expect_new(self.name(), &id, Ok(there))?;
+            return Err(taken(self.name(), &id));
         }
         let arn = put_policy(services, wanted)?;
         Ok(Made::new(arn.clone()).with("Id", arn))
@@ -267,6 +265,12 @@ impl ResourceType for RotationSchedule {
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
+        let input = Value::Object(wanted.pick(&["SecretId"]));
+        let there = services.invoke(SERVICE, "DescribeSecret", input)?;
+        if truth(there.get("RotationEnabled")) {
+            let id = wanted.text("SecretId").unwrap_or_default();
+            return Err(taken(self.name(), &id));
+        }
         let arn = rotate(services, wanted)?;
         Ok(Made::new(arn.clone()).with("Id", arn))
     }

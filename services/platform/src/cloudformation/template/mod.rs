@@ -28,6 +28,9 @@ pub mod yaml;
 pub use evaluate::Evaluation;
 pub use value::Value;
 
+/// What is shown in place of what must not be.
+pub const MASK: &str = "****";
+
 /// A template that was read and found well formed.
 #[derive(Clone, Debug)]
 pub struct Template {

@@ -10,7 +10,7 @@ use wire::Fault;
 
 use super::read::malformed;
 use super::value::Value;
-use super::{Given, Parameter, Setting, Sources, Template, yaml};
+use super::{Given, MASK, Parameter, Setting, Sources, Template, yaml};
 
 /// The most octets of a parameter's value.
 const VALUE_BYTES_MAX: usize = 4096;
@@ -129,24 +129,31 @@ pub fn declared(parameter: &Parameter) -> Result<()> {
             "Template error: Parameter '{key}' MinValue must be less than MaxValue."
         )));
     }
-    if let Some(pattern) = &parameter.allowed_pattern {
-        compiled(key, pattern)?;
-    }
+    let pattern = compiled(parameter)?;
     // What a default is for a parameter of Systems Manager is its name, which no constraint is about.
     match &parameter.default {
-        Some(default) if !parameter.kind.starts_with("AWS::SSM::") => fits(parameter, default)
-            .map_err(|fault| Fault::validation(format!("Template format error: {}", fault.message))),
+        Some(default) if !parameter.kind.starts_with("AWS::SSM::") => {
+            fits(parameter, default, pattern.as_ref())
+                .map_err(|fault| Fault::validation(format!("Template format error: {}", fault.message)))
+        }
         _ => Ok(()),
     }
 }
 
-fn compiled(key: &str, pattern: &str) -> Result<Regex> {
+/// The pattern of a parameter that has one, which may be as costly as a pattern can be: it is compiled where a template is handed in, and
+/// where a value is set.
+fn compiled(parameter: &Parameter) -> Result<Option<Regex>> {
+    let Some(pattern) = &parameter.allowed_pattern else {
+        return Ok(None);
+    };
     // The whole value must match, as in Java's `matches`.
-    Regex::new(&format!("^(?:{pattern})$")).map_err(|_| {
+    let compiled = Regex::new(&format!("^(?:{pattern})$")).map_err(|_| {
         Fault::validation(format!(
-            "Template error: Parameter '{key}' AllowedPattern must be a valid regular expression."
+            "Template error: Parameter '{}' AllowedPattern must be a valid regular expression.",
+            parameter.key
         ))
-    })
+    })?;
+    Ok(Some(compiled))
 }
 
 fn number(text: &str) -> Option<f64> {
@@ -165,7 +172,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// Whether a value keeps the constraints.
-fn fits(parameter: &Parameter, value: &str) -> Result<()> {
+fn fits(parameter: &Parameter, value: &str, pattern: Option<&Regex>) -> Result<()> {
     let key = &parameter.key;
     let refuse = |rule: String| {
         Err(Fault::validation(match &parameter.constraint_description {
@@ -178,11 +185,6 @@ fn fits(parameter: &Parameter, value: &str) -> Result<()> {
             "Parameter '{key}' must be no longer than {VALUE_BYTES_MAX} bytes"
         )));
     }
-    // Once for all items: it may be as costly as a pattern can be.
-    let pattern = match &parameter.allowed_pattern {
-        Some(pattern) => Some((pattern, compiled(key, pattern)?)),
-        None => None,
-    };
     let items: Vec<&str> = if is_list(&parameter.kind) {
         value.split(',').map(str::trim).collect()
     } else {
@@ -194,7 +196,7 @@ fn fits(parameter: &Parameter, value: &str) -> Result<()> {
         {
             return refuse("must be one of AllowedValues".to_owned());
         }
-        if let Some((pattern, compiled)) = &pattern
+        if let (Some(compiled), Some(pattern)) = (pattern, &parameter.allowed_pattern)
             && !compiled.is_match(item)
         {
             return refuse(format!("must match pattern {pattern}"));
@@ -260,7 +262,7 @@ pub fn settle(
             return Err(Fault::validation(format!("Duplicate parameter key {key}")));
         }
         // What was given as a secret stays one, whatever another template says of it.
-        let mut secret = false;
+        let mut secret = parameter.no_echo;
         let value = match first {
             Some(given) if given.use_previous => {
                 if given.value.is_some() {
@@ -276,7 +278,16 @@ pub fn settle(
                          parameter key not in the previous template"
                     ))
                 })?;
-                secret = before.no_echo;
+                secret |= before.no_echo;
+                let name = parameter.kind.starts_with(SSM_VALUE);
+                if before.no_echo && name && before.resolved.is_none() {
+                    // It would be asked for by name, and stand in what is said and recorded of that.
+                    return Err(Fault::validation(format!(
+                        "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter whose \
+                         type changed to {} and whose previous value is not shown",
+                        parameter.kind
+                    )));
+                }
                 Some(before.value.clone())
             }
             Some(Given {
@@ -286,8 +297,8 @@ pub fn settle(
         };
         match value {
             Some(value) => {
-                let mut setting = setting(parameter, value, sources)?;
-                setting.no_echo |= secret;
+                let mut setting = setting(parameter, value, secret, sources)?;
+                setting.no_echo = secret;
                 settings.push(setting);
             }
             None => missing.push(key.as_str()),
@@ -302,7 +313,7 @@ pub fn settle(
     Ok(settings)
 }
 
-fn setting(parameter: &Parameter, value: String, sources: &mut dyn Sources) -> Result<Setting> {
+fn setting(parameter: &Parameter, value: String, secret: bool, sources: &mut dyn Sources) -> Result<Setting> {
     let mut resolved = None;
     if parameter.kind.starts_with(SSM_VALUE) {
         if value.len() > VALUE_BYTES_MAX {
@@ -311,9 +322,17 @@ fn setting(parameter: &Parameter, value: String, sources: &mut dyn Sources) -> R
                 parameter.key
             )));
         }
-        resolved = Some(sources.parameter(&value)?);
+        let found = sources.parameter(&value).map_err(|mut fault| {
+            if secret && !value.is_empty() {
+                // Systems Manager's words name what was asked for.
+                fault.message = fault.message.replace(&value, MASK);
+                fault.source = None;
+            }
+            fault
+        });
+        resolved = Some(found?);
     } else {
-        fits(parameter, &value)?;
+        fits(parameter, &value, compiled(parameter)?.as_ref())?;
     }
     Ok(Setting {
         key: parameter.key.clone(),

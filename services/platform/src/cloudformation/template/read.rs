@@ -8,7 +8,7 @@ use pipeline::operation::Result;
 use wire::Fault;
 
 use super::value::{DEPTH_MAX, Value};
-use super::{Output, Parameter, Resource, Template, check, yaml};
+use super::{Output, Parameter, Resource, Template, check, parameter, yaml};
 
 /// The most octets that a template given as `TemplateBody` may have; CloudFormation's model says so too.
 pub const BODY_BYTES_MAX: usize = 51_200;
@@ -33,6 +33,21 @@ impl Template {
     /// # Errors
     /// `ValidationError` in CloudFormation's words.
     pub fn read(body: &str) -> Result<Self> {
+        let template = Self::parsed(body, parameter::declared)?;
+        check::check(&template)?;
+        Ok(template)
+    }
+
+    /// Reads a template that was checked when it was handed in: each step of an operation reads it again.
+    ///
+    /// # Errors
+    /// As `read`, for what is no template at all.
+    pub fn stored(body: &str) -> Result<Self> {
+        Self::parsed(body, |_| Ok(()))
+    }
+
+    /// Reads the sections; `expect` looks at each parameter.
+    fn parsed(body: &str, expect: fn(&Parameter) -> Result<()>) -> Result<Self> {
         let whole = value(body)?;
         let Value::Map(sections) = &whole else {
             return Err(malformed("unsupported structure."));
@@ -46,12 +61,15 @@ impl Template {
             return Err(malformed("unsupported value for AWSTemplateFormatVersion."));
         }
         let transforms = transforms(section("Transform"))?;
-        let template = Self {
+        Ok(Self {
             description: text(section("Description"), "Description")?,
             metadata: section("Metadata").cloned(),
             parameters: named(section("Parameters"), "Parameters", SECTION_MAX)?
                 .iter()
-                .map(|(key, value)| parameter(key, value))
+                .map(|(key, value)| {
+                    let parameter = declaration(key, value)?;
+                    expect(&parameter).map(|()| parameter)
+                })
                 .collect::<Result<_>>()?,
             mappings: mappings(
                 section("Mappings"),
@@ -65,9 +83,7 @@ impl Template {
                 .map(|(key, value)| output(key, value))
                 .collect::<Result<_>>()?,
             transforms,
-        };
-        check::check(&template)?;
-        Ok(template)
+        })
     }
 
     /// The resource of the name.
@@ -281,7 +297,7 @@ fn named<'a>(value: Option<&'a Value>, section: &str, max: usize) -> Result<&'a 
     Ok(members)
 }
 
-fn parameter(key: &str, value: &Value) -> Result<Parameter> {
+fn declaration(key: &str, value: &Value) -> Result<Parameter> {
     let place = format!("[/Parameters/{key}]");
     let members = value
         .as_map()
@@ -324,7 +340,7 @@ fn parameter(key: &str, value: &Value) -> Result<Parameter> {
             "{place} Every Parameters object must contain a Type member."
         ))
     })?;
-    if !super::parameter::known(&kind) {
+    if !parameter::known(&kind) {
         return Err(malformed(format!("Unrecognized parameter type: {kind}")));
     }
     let allowed_values = match value.get("AllowedValues") {
@@ -338,7 +354,7 @@ fn parameter(key: &str, value: &Value) -> Result<Parameter> {
             .collect::<Result<_>>()?,
         Some(_) => return Err(malformed(format!("{place} AllowedValues must be a list"))),
     };
-    let parameter = Parameter {
+    Ok(Parameter {
         key: key.to_owned(),
         kind,
         default: scalar("Default")?,
@@ -351,9 +367,7 @@ fn parameter(key: &str, value: &Value) -> Result<Parameter> {
         max_length: count("MaxLength")?,
         min_value: scalar("MinValue")?,
         max_value: scalar("MaxValue")?,
-    };
-    super::parameter::declared(&parameter)?;
-    Ok(parameter)
+    })
 }
 
 fn mappings(value: Option<&Value>, extended: bool) -> Result<Vec<(String, Value)>> {

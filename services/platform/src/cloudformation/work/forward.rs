@@ -32,7 +32,7 @@ impl Run {
         let text = body(call, &self.stack, CURRENT)?;
         let inner = self.stack.inner(call)?;
         let plan = Plan {
-            template: Template::read(&text)?,
+            template: Template::stored(&text)?,
             settings: inner.settings.into_iter().map(Into::into).collect(),
             facts: facts(&self.stack),
         };
@@ -129,7 +129,7 @@ impl Run {
     }
 
     /// Something failed: back, away with it, or stay as it is, as the caller wished.
-    fn give_up(&mut self, call: &mut Call<'_>, reason: &str) -> Result<Next> {
+    pub(super) fn give_up(&mut self, call: &mut Call<'_>, reason: &str) -> Result<Next> {
         self.work.queue.clear();
         let delete = self.stack.on_failure == model::OnFailure::Delete.as_str();
         let stay = self.work.disable_rollback && !self.work.cancelled;

@@ -299,7 +299,7 @@ impl Run {
                 None => kind.create(&mut services, &wanted),
             };
             failed_at = services.failed;
-            made
+            made.map(|made| veiled(made, properties, &opened, &secrets))
         })?;
         let reason = match (made, failed_at) {
             (Ok(made), _) => return Ok(Ok(made)),
@@ -309,6 +309,28 @@ impl Run {
         let secrets = secrets.iter().map(String::as_str);
         Ok(Err(Failure(without(reason, secrets))))
     }
+}
+
+/// The attributes that are a property again (the `Value` of a parameter) are kept and shown as that is, with the references to secrets in it
+/// unopened: whatever refers to the attribute opens them anew.
+fn veiled(mut made: Made, kept: &Map<String, Json>, opened: &Map<String, Json>, secrets: &[String]) -> Made {
+    let secret = |value: &Json| {
+        let text = value.as_str().unwrap_or_default();
+        secrets.iter().any(|secret| text.contains(secret.as_str()))
+    };
+    for (name, value) in opened.iter().filter(|(_, value)| secret(value)) {
+        let Some(reference) = kept.get(name).filter(|kept| *kept != value) else {
+            continue;
+        };
+        for attribute in made
+            .attributes
+            .values_mut()
+            .filter(|attribute| *attribute == value)
+        {
+            attribute.clone_from(reference);
+        }
+    }
+    made
 }
 
 /// What brings a resource from its properties to those that it shall have.

@@ -1,7 +1,8 @@
 //! Work: an operation of a stack on its way, one resource to a job.
 //!
 //! `forward` makes and changes resources in the order of their needs, `making` is one of these; `rollback` undoes an update; `removal`
-//! deletes, whether for a deletion, for what a failed creation left, or for what an update replaced. Each step is one transaction with its
+//! deletes, whether for a deletion, for what a failed creation left, or for what an update replaced; `broken` goes on after a step that
+//! could not be taken. Each step is one transaction with its
 //! events, its rows, what the resource's service wrote, and the job of the next step.
 //!
 //! Invariant: a server that stops between two steps goes on with the second; one that stops within a step does that step again, of which
@@ -25,10 +26,14 @@ use super::resource::StackResource;
 use super::resource_type::{self, code, is_absence};
 use super::stack::{Place, STACKS, Stack};
 
+mod broken;
 mod forward;
 mod making;
 pub(crate) mod removal;
 mod rollback;
+
+#[cfg(test)]
+mod tests;
 
 /// The job that takes a step.
 pub(crate) const JOB: &str = "cloudformation.Step";
@@ -201,26 +206,29 @@ pub(crate) fn step(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     if work.id != text("operation") {
         return Ok(());
     }
+    let run = || Run {
+        stack: (*stack).clone(),
+        work: (*work).clone(),
+    };
     let taken = call.attempt(|call| {
-        let mut run = Run {
-            stack: (*stack).clone(),
-            work: (*work).clone(),
-        };
+        let mut run = run();
         let next = run.advance(call)?;
         run.keep(call, next)
     })?;
     let Err(fault) = taken else {
         return Ok(());
     };
-    // What is wrong here is wrong with the stack's own rows: the operation ends, and says so.
-    let mut run = Run {
-        stack: (*stack).clone(),
-        work: (*work).clone(),
-    };
-    let status = run.broken();
-    let reason = words(&fault);
-    event::turn(call, &mut run.stack, &run.work.by(), status, Some(&reason))?;
-    run.keep(call, Next::End)
+    let gone_on = call.attempt(|call| {
+        let mut run = run();
+        let next = run.go_on(call, &fault)?;
+        run.keep(call, next)
+    })?;
+    if gone_on.is_ok() {
+        return Ok(());
+    }
+    let mut run = run();
+    let next = run.rest(call, &fault)?;
+    run.keep(call, next)
 }
 
 impl Run {
@@ -240,26 +248,22 @@ impl Run {
                 plan(call, &self.stack, &self.work)?;
                 call.put(&WORK, &place, self.work)?;
             }
-            Next::Rest => call.put(&WORK, &place, self.work)?,
+            Next::Rest => {
+                self.hold();
+                call.put(&WORK, &place, self.work)?;
+            }
             Next::End => {
-                // What is held for a stack that did not come to its end is let go of with the stack.
-                let held: BTreeSet<String> = std::mem::take(&mut self.stack.imports).into_iter().collect();
-                self.stack.imports = held.union(&self.work.imports).cloned().collect();
+                self.hold();
                 call.delete(&WORK, &place)?;
             }
         }
         self.stack.keep(call)
     }
 
-    /// The state of a stack whose operation cannot go on.
-    const fn broken(&self) -> StackStatus {
-        match (self.work.kind, self.work.phase) {
-            (Kind::Create, Phase::Forward) => StackStatus::CreateFailed,
-            (Kind::Create, _) => StackStatus::RollbackFailed,
-            (Kind::Update, Phase::Forward) => StackStatus::UpdateFailed,
-            (Kind::Update, _) => StackStatus::UpdateRollbackFailed,
-            (Kind::Delete, _) => StackStatus::DeleteFailed,
-        }
+    /// Notes what is held for a stack that did not come to its end, which is let go of with the stack.
+    fn hold(&mut self) {
+        let held: BTreeSet<String> = std::mem::take(&mut self.stack.imports).into_iter().collect();
+        self.stack.imports = held.union(&self.work.imports).cloned().collect();
     }
 
     /// Takes on the one in whose name the operation acts.

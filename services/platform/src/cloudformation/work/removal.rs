@@ -35,7 +35,7 @@ impl Run {
     /// One step of removing everything.
     pub(super) fn remove(&mut self, call: &mut Call<'_>) -> Result<Next> {
         if let Some(garbage) = self.work.garbage.pop() {
-            let retained = garbage.retained;
+            let retained = garbage.retained || self.work.retain.contains(&garbage.row.logical_id);
             self.sweep(call, garbage.row, retained)?;
             return Ok(Next::Step);
         }
@@ -69,13 +69,22 @@ impl Run {
                 self.tell(call, &mut row, "DELETE_COMPLETE", None, None)?;
                 resource::keep_gone(call, &self.stack, row)?;
             }
-            Err(reason) => {
-                self.work.failed.push(("delete".to_owned(), id));
-                self.tell(call, &mut row, "DELETE_FAILED", Some(&reason), None)?;
-                resource::keep(call, &self.stack, row)?;
-            }
+            Err(reason) => self.fail_removal(call, row, &reason)?,
         }
         Ok(Next::Step)
+    }
+
+    /// Notes that a resource could not be removed.
+    pub(super) fn fail_removal(
+        &mut self,
+        call: &mut Call<'_>,
+        mut row: StackResource,
+        reason: &str,
+    ) -> Result<()> {
+        let failed = ("delete".to_owned(), row.logical_id.clone());
+        self.work.failed.push(failed);
+        self.tell(call, &mut row, "DELETE_FAILED", Some(reason), None)?;
+        resource::keep(call, &self.stack, row)
     }
 
     /// Whether a resource that could not be removed needs this one, directly or not: then it stays.

@@ -68,7 +68,7 @@ impl Run {
         call: &mut Call<'_>,
         undo: Undo,
         mut before: StackResource,
-        mut now: StackResource,
+        now: StackResource,
     ) -> Result<()> {
         let Some(kind) = resource_type::find(&before.kind) else {
             return self.restore(call, before);
@@ -94,16 +94,24 @@ impl Run {
                 before.hidden = Hidden::seal(call, self.stack.bond(), &contents)?;
                 self.restore(call, before)
             }
-            Err(Failure(reason)) => {
-                let id = undo.logical_id.clone();
-                self.tell(call, &mut now, "UPDATE_FAILED", Some(&reason), None)?;
-                resource::keep(call, &self.stack, now)?;
-                self.work.failed.push(("update".to_owned(), id));
-                // `ContinueUpdateRollback` tries it again.
-                self.work.deferred.push(undo);
-                Ok(())
-            }
+            Err(Failure(reason)) => self.defer(call, undo, now, &reason),
         }
+    }
+
+    /// Notes that a resource could not be changed back; `ContinueUpdateRollback` tries it again.
+    pub(super) fn defer(
+        &mut self,
+        call: &mut Call<'_>,
+        undo: Undo,
+        mut now: StackResource,
+        reason: &str,
+    ) -> Result<()> {
+        self.tell(call, &mut now, "UPDATE_FAILED", Some(reason), None)?;
+        resource::keep(call, &self.stack, now)?;
+        let failed = ("update".to_owned(), undo.logical_id.clone());
+        self.work.failed.push(failed);
+        self.work.deferred.push(undo);
+        Ok(())
     }
 
     /// Everything is undone that could be.

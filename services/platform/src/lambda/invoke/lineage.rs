@@ -1,7 +1,8 @@
 //! The lineage of invocations: which functions a chain of requests has invoked, and how often. A loop ends.
 //!
-//! The chain is told by `X-Amzn-Trace-Id`: a function gets it with its event, the AWS SDKs send it on with what the function asks, and a
-//! destination gets it with the record. What a function does not send on cannot be counted.
+//! The chain is told by `X-Amzn-Trace-Id`: a function gets it with its event, the AWS SDKs send it on with what the function asks, a
+//! destination gets it with the record, and S3 hands it on to the functions that it tells of what was written. What a function does not
+//! send on cannot be counted.
 //!
 //! Invariant: a chain that Lambda itself makes (destinations) ends, whatever the functions do, unless a function allows recursion.
 //!

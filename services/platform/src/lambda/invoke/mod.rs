@@ -85,7 +85,11 @@ impl Operation for Invoke {
                     tail: input.log_type == Some(model::LogType::Tail),
                 };
                 let outcome = run::run(call, &asked)?;
-                let Outcome::Invoked(ended) = &*outcome;
+                let Outcome::Invoked(ended) = &*outcome else {
+                    return Err(wire::Fault::internal(
+                        "a function was asked for, and something else was done",
+                    ));
+                };
                 let ran = ended.as_ref().map_err(|why| run::not_run(&target, why))?;
                 Ok(answer(ran, version))
             }

@@ -14,6 +14,7 @@ use wire::{Fault, Timestamp};
 
 use crate::lambda::fault::throttled;
 use crate::lambda::function::{Configuration, Function, FunctionTarget};
+use crate::lambda::layer::used;
 use crate::lambda::naming::{self, Meant, missing};
 use crate::lambda::usage::{self, CONCURRENT_MAX};
 use crate::lambda::{code, environment, role};
@@ -72,7 +73,7 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
     let account = asked.function.account.clone();
     call.within(&account, |call| {
         let outcome = call.run_function(&name, |call| {
-            if waits(call, asked) {
+            if waits(call, asked)? {
                 bare(call, asked)
             } else {
                 whole(call, asked)
@@ -81,13 +82,13 @@ pub(crate) fn run(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Arc<Outcome>
         match &*outcome {
             // Another run took the process that waited.
             Outcome::Invoked(Err(NotRun::Cold)) => call.run_function(&name, |call| whole(call, asked)),
-            Outcome::Invoked(_) => Ok(outcome),
+            _ => Ok(outcome),
         }
     })
 }
 
 /// Whether a process waits for the run, with credentials that last for it.
-fn waits(call: &Call<'_>, asked: &Asked<'_>) -> bool {
+fn waits(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<bool> {
     let (function, configuration) = (asked.function, asked.configuration);
     let lasts = i64::from(configuration.timeout_seconds) * 1000;
     let until = Timestamp(call.now.0.saturating_add(lasts));
@@ -108,10 +109,16 @@ fn whole(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
     let zip = if call.holds_code(&configuration.code_sha256) {
         None
     } else {
-        Some(code::open(call, function, &configuration.code_sha256)?)
+        Some(code::open(
+            call,
+            &code::Home::of(function),
+            &configuration.code_sha256,
+        )?)
     };
+    let layers = used::of_run(call, &configuration.layers, true)?;
     Ok(Invocation {
         zip,
+        layers,
         environment,
         credentials: Some(session.into_credentials()),
         warm: false,
@@ -120,7 +127,7 @@ fn whole(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
 }
 
 /// A run in a process that waits.
-fn bare(look: &mut Look<'_>, asked: &Asked<'_>) -> Result<Invocation> {
+fn bare(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
     let (function, configuration) = (asked.function, asked.configuration);
     let unsigned = |number: i32| u32::try_from(number).unwrap_or_default();
     Ok(Invocation {
@@ -129,6 +136,7 @@ fn bare(look: &mut Look<'_>, asked: &Asked<'_>) -> Result<Invocation> {
         configuration: configuration.revision.clone(),
         code_sha256: configuration.code_sha256.clone(),
         zip: None,
+        layers: used::of_run(call, &configuration.layers, false)?,
         runtime: configuration.runtime.clone(),
         handler: configuration.handler.clone(),
         memory_mb: unsigned(configuration.memory_mb),
@@ -143,8 +151,8 @@ fn bare(look: &mut Look<'_>, asked: &Asked<'_>) -> Result<Invocation> {
         request_id: asked.request_id.clone(),
         trace_id: asked.trace.clone(),
         log_tail: asked.tail,
-        concurrency: limits(look, function)?,
-        now: look.now,
+        concurrency: limits(call, function)?,
+        now: call.now,
         warm: true,
     })
 }

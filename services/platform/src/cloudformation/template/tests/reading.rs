@@ -333,6 +333,61 @@ fn what_was_given_without_echo_stays_so() {
     assert!(!settle(&loud, &[("A", "is")]).unwrap()[0].no_echo);
 }
 
+/// Nor by asking Systems Manager for a parameter of that name, which would tell what was asked for.
+#[test]
+fn what_was_given_without_echo_is_no_name_to_ask_for() {
+    let silent = read(&format!(
+        "Parameters:\n  A: {{Type: String, NoEcho: true}}\n{BUCKET}"
+    ));
+    let named = read(&format!(
+        "Parameters:\n  A: {{Type: 'AWS::SSM::Parameter::Value<String>'}}\n{BUCKET}"
+    ));
+    let before = settle(&silent, &[("A", "s3cr3t")]).unwrap();
+    let again = [Given {
+        key: "A".to_owned(),
+        value: None,
+        use_previous: true,
+    }];
+    let mut world = World::default();
+    let refused = parameter::settle(&named, &again, &before, &mut world).unwrap_err();
+    assert!(refused.message.starts_with("Invalid input for parameter key A."));
+    assert!(!refused.message.contains("s3cr3t"), "{}", refused.message);
+    assert_eq!(world.asked, Vec::<String>::new());
+}
+
+/// A name that is not to be shown is not shown in what Systems Manager says of it.
+#[test]
+fn a_silent_name_stands_in_no_refusal() {
+    struct Nothing;
+    impl Sources for Nothing {
+        fn parameter(&mut self, name: &str) -> Result<String> {
+            Err(wire::Fault::validation(format!(
+                "Unable to fetch parameters [{name}]"
+            )))
+        }
+        fn secure_parameter(&mut self, name: &str) -> Result<String> {
+            self.parameter(name)
+        }
+        fn secret(&mut self, id: &str, _: Option<&str>, _: Option<&str>) -> Result<String> {
+            self.parameter(id)
+        }
+    }
+    let template = read(&format!(
+        "Parameters:\n  A: {{Type: 'AWS::SSM::Parameter::Value<String>', NoEcho: true}}\n{BUCKET}"
+    ));
+    let refused = parameter::settle(&template, &given(&[("A", "/n")]), &[], &mut Nothing);
+    assert_eq!(refused.unwrap_err().message, "Unable to fetch parameters [****]");
+}
+
+/// A step reads a template whose patterns were compiled when it was handed in, and compiles none.
+#[test]
+fn a_stored_template_compiles_no_pattern() {
+    let text = format!("Parameters:\n  A: {{Type: String, AllowedPattern: '('}}\n{BUCKET}");
+    assert!(refusal(&text).contains("must be a valid regular expression"));
+    let stored = Template::stored(&text).map_err(|fault| fault.message).unwrap();
+    assert_eq!(stored.parameters[0].allowed_pattern.as_deref(), Some("("));
+}
+
 /// Parameters of Systems Manager are looked up when the stack's parameters are settled (S10.10).
 #[test]
 fn parameters_of_systems_manager_are_resolved_by_their_kind() {

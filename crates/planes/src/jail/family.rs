@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The variable that tells the processes which build a sandbox; the function does not see it.
-pub(super) const MARK: &str = "RINGWORK_SANDBOX";
+pub(crate) const MARK: &str = "RINGWORK_SANDBOX";
 
 /// A process and its descendants. Those that were left by their parents are not among them.
 fn members(first: Pid) -> BTreeSet<i32> {
@@ -38,22 +38,31 @@ fn members(first: Pid) -> BTreeSet<i32> {
 }
 
 /// Bytes of memory that a sandbox has in use.
-pub(super) fn resident(first: Pid) -> u64 {
+pub(crate) fn resident(first: Pid) -> u64 {
+    members(first).into_iter().filter_map(own).sum()
+}
+
+/// The process that has most in use, and how many bytes.
+pub(crate) fn heaviest(first: Pid) -> Option<(Pid, u64)> {
+    let all = members(first).into_iter();
+    let heaviest = all.filter_map(|pid| Some((own(pid)?, pid))).max()?;
+    Some((Pid::from_raw(heaviest.1)?, heaviest.0))
+}
+
+/// Bytes of memory that a process has for itself.
+fn own(pid: i32) -> Option<u64> {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
-    let pages = |pid: i32| -> Option<u64> {
-        let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-        let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
-        let resident = numbers.nth(1)?.ok()?;
-        let shared = numbers.next()?.ok()?;
-        // Pages of files are the system's to take back.
-        Some(resident.saturating_sub(shared))
-    };
-    members(first).into_iter().filter_map(pages).sum::<u64>() * page
+    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);
+    let resident = numbers.nth(1)?.ok()?;
+    let shared = numbers.next()?.ok()?;
+    // Pages of files are the system's to take back.
+    Some(resident.saturating_sub(shared).saturating_mul(page))
 }
 
 /// Whether a sandbox holds the other end of a connection to `to`: its user, if it has one of its own, or else one of its processes.
 /// `None` if the system does not tell.
-pub(super) fn holds_connection(first: Pid, user: Option<u32>, from: u16, to: u16) -> Option<bool> {
+pub(crate) fn holds_connection(first: Pid, user: Option<u32>, from: u16, to: u16) -> Option<bool> {
     const LOOPBACK: &str = "0100007F";
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let (from, to) = (format!("{LOOPBACK}:{from:04X}"), format!("{LOOPBACK}:{to:04X}"));
@@ -83,7 +92,7 @@ pub(super) fn holds_connection(first: Pid, user: Option<u32>, from: u16, to: u16
 
 /// Kills a sandbox: its group, its descendants, all of its user if it has one of its own, and whatever left these but still carries
 /// `folder` in its environment.
-pub(super) fn kill(first: Pid, user: Option<u32>, folder: &Path) {
+pub(crate) fn kill(first: Pid, user: Option<u32>, folder: &Path) {
     for pid in stopped(first).into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(pid, Signal::KILL);
     }
@@ -123,7 +132,7 @@ fn processes() -> impl Iterator<Item = (Pid, fs::DirEntry)> {
 }
 
 /// Kills every process of these users.
-pub(super) fn sweep_users(users: Range<u32>) {
+pub(crate) fn sweep_users(users: Range<u32>) {
     for (pid, process) in processes() {
         if process.metadata().is_ok_and(|facts| users.contains(&facts.uid())) {
             let _ = kill_process(pid, Signal::KILL);
@@ -132,7 +141,7 @@ pub(super) fn sweep_users(users: Range<u32>) {
 }
 
 /// Kills every process that was started for a sandbox in `folder`, by the variables that it was started with.
-pub(super) fn sweep(folder: &Path) {
+pub(crate) fn sweep(folder: &Path) {
     let marks = [MARK, "TMPDIR"].map(|name| {
         let mut mark = format!("{name}=").into_bytes();
         mark.extend_from_slice(folder.as_os_str().as_bytes());

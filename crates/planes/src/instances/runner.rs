@@ -1,0 +1,371 @@
+//! The instances that there are, and what is done with them.
+//!
+//! Invariant: a disk that was given to whoever keeps it stays for a moment, so that a crash on their side loses nothing; one that was not
+//! given stays until its instance is terminated or forgotten.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use pipeline::instances::{Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task};
+use tokio::time::{sleep, timeout};
+use wire::Timestamp;
+
+use super::console::Console;
+use super::machine::{Machine, Order, is_id, unable};
+use super::view::View;
+use super::{Agent, disk};
+use crate::functions::Endpoint;
+use crate::jail::{self, family, users};
+use crate::origins::Origins;
+
+/// Instances that run at a time.
+const RUNNING_MAX: usize = 64;
+/// How long a disk stays that was given away.
+const GIVEN_KEPT: Duration = Duration::from_secs(60);
+/// Time for all instances to shut down.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// The runner's own state.
+pub(super) struct Runner {
+    pub(super) folder: PathBuf,
+    agent: Agent,
+    view: OnceLock<Result<View, String>>,
+    pub(super) endpoint: Mutex<Option<Endpoint>>,
+    pub(super) origins: Origins,
+    pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
+    machines: Mutex<HashMap<String, Arc<Machine>>>,
+    stopping: Mutex<bool>,
+}
+
+impl Runner {
+    pub(super) fn open(folder: &Path, agent: Agent) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+        let folder = folder.canonicalize()?;
+        family::sweep(&folder);
+        let root = users::is_root_of_the_host();
+        if root {
+            let first = users::first(users::INSTANCES, &folder);
+            family::sweep_users(first..first + users::BLOCK);
+        }
+        let mut machines = HashMap::new();
+        for entry in fs::read_dir(&folder)? {
+            let Ok(name) = entry?.file_name().into_string() else {
+                continue;
+            };
+            if !is_id(&name) {
+                continue;
+            }
+            let mut machine = Machine::new(&folder, &name, None);
+            machine.user = machine.places.owner().filter(|_| root);
+            machines.insert(name, Arc::new(machine));
+        }
+        let given: Vec<Arc<Machine>> = machines.values().map(Arc::clone).collect();
+        let runner = Self {
+            folder,
+            agent,
+            view: OnceLock::new(),
+            endpoint: Mutex::default(),
+            origins: Origins::default(),
+            attendant: OnceLock::new(),
+            machines: Mutex::new(machines),
+            stopping: Mutex::new(false),
+        };
+        for machine in given.into_iter().filter(|machine| machine.places.is_given()) {
+            remove_given(machine);
+        }
+        Ok(runner)
+    }
+
+    pub(super) fn serve_at(&self, endpoint: Endpoint) {
+        *self.endpoint.lock() = Some(endpoint);
+    }
+
+    pub(super) fn attend(&self, attendant: Arc<dyn Attendant>) {
+        let _ = self.attendant.set(attendant);
+    }
+
+    /// Found out when it is asked for first: a server that runs no instances spends nothing on it.
+    pub(super) fn view(&self) -> Result<&View, String> {
+        let found = self
+            .view
+            .get_or_init(|| View::found(&self.folder, self.agent.clone()));
+        found.as_ref().map_err(|lacking| format!("{lacking}."))
+    }
+
+    pub(super) fn lacks(&self) -> Option<String> {
+        self.view().err()
+    }
+
+    pub(super) fn console(&self, instance_id: &str) -> Option<(Bytes, Timestamp)> {
+        let machine = self.known(instance_id)?;
+        let console = machine.console.lock();
+        console.as_ref().map(Console::read)
+    }
+
+    pub(super) fn update(&self, instance: &InstanceRef, metadata: Metadata) {
+        let service = self.known(&instance.instance_id);
+        let service = service.and_then(|machine| machine.service.lock().clone());
+        if let Some(service) = service {
+            service.update(metadata);
+        }
+    }
+
+    pub(super) fn forget(self: &Arc<Self>, instance_id: &str) {
+        let Some(machine) = self.machines.lock().remove(instance_id) else {
+            return;
+        };
+        tokio::spawn(async move {
+            let mut turn = machine.turn.lock().await;
+            if let Some(mut run) = turn.take() {
+                run.end(Order::Kill).await;
+            }
+            remove(&machine).await
+        });
+    }
+
+    pub(super) fn settled(&self, instance: &InstanceRef) {
+        let Some(machine) = self.known(&instance.instance_id) else {
+            return;
+        };
+        tokio::spawn(async move { remove_if_given(&machine).await });
+    }
+
+    fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
+        self.machines.lock().get(instance_id).map(Arc::clone)
+    }
+
+    fn known_or_new(&self, instance_id: &str) -> Result<Arc<Machine>, Failure> {
+        if !is_id(instance_id) {
+            return Err(Failure::Unknown);
+        }
+        let view = self.view().map_err(unable)?;
+        let mut machines = self.machines.lock();
+        if let Some(known) = machines.get(instance_id) {
+            return Ok(Arc::clone(known));
+        }
+        let running = |machine: &Arc<Machine>| machine.service.lock().is_some();
+        if machines.values().filter(|machine| running(machine)).count() >= RUNNING_MAX {
+            let what =
+                format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
+            return Err(unable(what));
+        }
+        let taken: HashSet<Option<u32>> = machines.values().map(|machine| machine.user).collect();
+        let mut users = (1..users::BLOCK).map(|number| view.user(number));
+        let user = users
+            .find(|user| user.is_none() || !taken.contains(user))
+            .flatten();
+        let machine = Arc::new(Machine::new(&self.folder, instance_id, user));
+        machines.insert(instance_id.to_owned(), Arc::clone(&machine));
+        Ok(machine)
+    }
+
+    pub(super) async fn perform(self: &Arc<Self>, task: &Task) -> Outturn {
+        if *self.stopping.lock() {
+            return Err(Failure::Refused);
+        }
+        match task {
+            Task::Start(launch) => self.start(launch).await,
+            Task::Stop { instance, force } => self.stop_one(instance, *force).await,
+            Task::Terminate { instance } => self.terminate(instance).await,
+            Task::Reboot { instance } => self.reboot(instance).await,
+            Task::Snapshot { instance, still } => self.snapshot(instance, *still).await,
+        }
+    }
+
+    async fn start(self: &Arc<Self>, launch: &Launch) -> Outturn {
+        let runner = Arc::clone(self);
+        // Trying a view blocks, once.
+        let tried = tokio::task::spawn_blocking(move || runner.lacks()).await;
+        if let Some(what) = tried.map_err(|_| Failure::Refused)? {
+            return Err(unable(what));
+        }
+        let machine = self.known_or_new(&launch.instance.instance_id)?;
+        let mut turn = machine.turn.lock().await;
+        if let Some(run) = turn.as_mut() {
+            if run.is_of(&launch.instance) && !run.has_ended() {
+                return Ok(Done::Well);
+            }
+            run.end(Order::Kill).await;
+        }
+        *turn = None;
+        *machine.console.lock() = Some(Console::new(launch.now));
+        self.lay(&machine, launch).await?;
+        let launch = Arc::new(Launch {
+            disk: None,
+            ..launch.clone()
+        });
+        // Only once for a disk, though the task may be done again after a crash.
+        let first = launch.first && !machine.places.is_begun();
+        *turn = Some(self.boot(&machine, &launch, first).await?);
+        machine.places.set_begun().map_err(|error| disk::failed(&error))?;
+        Ok(Done::Well)
+    }
+
+    /// Makes the disk, unless the one that is there is to be used.
+    async fn lay(&self, machine: &Machine, launch: &Launch) -> Result<(), Failure> {
+        let failed = |error: io::Error| disk::failed(&error);
+        let view = self.view().map_err(unable)?;
+        let places = &machine.places;
+        // What was never given to anybody is all that there is of it, `launch.resume` or not.
+        if places.owner().is_some() && !places.is_given() {
+            return Ok(());
+        }
+        remove(machine).await.map_err(failed)?;
+        places.make(machine.user).map_err(failed)?;
+        let Some(tar) = launch.disk.as_ref().filter(|tar| !tar.is_empty()) else {
+            return Ok(());
+        };
+        // Until it is whole, it is not what there is of it.
+        places.set_given(true).map_err(failed)?;
+        disk::fill(view, places, machine.user, tar).await?;
+        places.set_given(false).map_err(failed)
+    }
+
+    /// The instance, if it has a disk here.
+    fn present(&self, instance: &InstanceRef) -> Result<Arc<Machine>, Failure> {
+        let machine = self.known(&instance.instance_id);
+        machine
+            .filter(|machine| machine.places.owner().is_some())
+            .ok_or(Failure::Unknown)
+    }
+
+    async fn stop_one(self: &Arc<Self>, instance: &InstanceRef, force: bool) -> Outturn {
+        let machine = self.present(instance)?;
+        let mut turn = machine.turn.lock().await;
+        if let Some(mut run) = turn.take() {
+            run.end(if force { Order::Kill } else { Order::Stop }).await;
+        }
+        let view = self.view().map_err(unable)?;
+        let taken = disk::take(view, &machine.places, machine.user).await?;
+        machine
+            .places
+            .set_given(true)
+            .map_err(|error| disk::failed(&error))?;
+        remove_given(Arc::clone(&machine));
+        Ok(Done::Disk(taken))
+    }
+
+    async fn terminate(&self, instance: &InstanceRef) -> Outturn {
+        // What is not here any more is gone, which is what was asked for.
+        let Some(machine) = self.known(&instance.instance_id) else {
+            return Ok(Done::Well);
+        };
+        let mut turn = machine.turn.lock().await;
+        if let Some(mut run) = turn.take() {
+            run.end(Order::Stop).await;
+        }
+        remove(&machine).await.map_err(|error| disk::failed(&error))?;
+        Ok(Done::Well)
+    }
+
+    async fn reboot(self: &Arc<Self>, instance: &InstanceRef) -> Outturn {
+        let machine = self.present(instance)?;
+        let mut turn = machine.turn.lock().await;
+        let mut run = turn.take().ok_or(Failure::Unknown)?;
+        run.end(Order::Stop).await;
+        *turn = Some(self.boot(&machine, &run.launch, false).await?);
+        Ok(Done::Well)
+    }
+
+    async fn snapshot(self: &Arc<Self>, instance: &InstanceRef, still: bool) -> Outturn {
+        let machine = self.present(instance)?;
+        let view = self.view().map_err(unable)?;
+        let mut turn = machine.turn.lock().await;
+        let still = still && turn.as_ref().is_some_and(|run| !run.has_ended());
+        let mut stopped = None;
+        if still && let Some(mut run) = turn.take() {
+            run.end(Order::Stop).await;
+            stopped = Some(run);
+        }
+        let taken = disk::take(view, &machine.places, machine.user).await;
+        if let Some(run) = stopped {
+            *turn = Some(self.boot(&machine, &run.launch, false).await?);
+        }
+        taken.map(Done::Disk)
+    }
+
+    /// A run ended without having been told to.
+    pub(super) async fn ended_by_itself(
+        self: Arc<Self>,
+        machine: Arc<Machine>,
+        launch: Arc<Launch>,
+        ending: Ended,
+    ) {
+        let mut turn = machine.turn.lock().await;
+        // Somebody else may have begun another one meanwhile.
+        if !turn
+            .as_ref()
+            .is_some_and(|run| Arc::ptr_eq(&run.launch, &launch) && run.has_ended())
+        {
+            return;
+        }
+        let ending = match ending {
+            Ended::Rebooting => match self.boot(&machine, &launch, false).await {
+                Ok(run) => {
+                    *turn = Some(run);
+                    return;
+                }
+                Err(failure) => Ending::Failed {
+                    reason: format!("The instance could not be started again: {failure:?}."),
+                },
+            },
+            Ended::ShutDown => Ending::ShutDown,
+            Ended::Failed(reason) => Ending::Failed { reason },
+        };
+        drop(turn);
+        if let Some(attendant) = self.attendant.get() {
+            attendant.ended(&launch.instance, ending).await;
+        }
+    }
+
+    pub(super) async fn stop(&self) {
+        *self.stopping.lock() = true;
+        let machines: Vec<Arc<Machine>> = self.machines.lock().values().map(Arc::clone).collect();
+        let ends = machines.into_iter().map(|machine| async move {
+            let mut turn = machine.turn.lock().await;
+            let Some(mut run) = turn.take() else { return };
+            if timeout(STOP_TIME, run.end(Order::Stop)).await.is_err() {
+                run.end(Order::Kill).await;
+            }
+        });
+        futures_util::future::join_all(ends).await;
+    }
+}
+
+/// How a run ended by itself.
+pub(super) enum Ended {
+    Rebooting,
+    ShutDown,
+    Failed(String),
+}
+
+/// Removes an instance's files, none of which is in use.
+async fn remove(machine: &Machine) -> io::Result<()> {
+    let folder = machine.places.folder.clone();
+    let removed = tokio::task::spawn_blocking(move || jail::remove(&folder)).await;
+    removed.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Removes the files of an instance after a moment, unless they are used again.
+fn remove_given(machine: Arc<Machine>) {
+    tokio::spawn(async move {
+        sleep(GIVEN_KEPT).await;
+        remove_if_given(&machine).await;
+    });
+}
+
+async fn remove_if_given(machine: &Machine) {
+    let turn = machine.turn.lock().await;
+    if turn.is_none() && machine.places.is_given() {
+        let _ = remove(machine).await;
+    }
+    drop(turn);
+}

@@ -1,0 +1,721 @@
+//! `RunInstances`: what is asked for, what it takes, and the rows that come of it.
+//!
+//! Source: Amazon EC2 API Reference, `RunInstances`; Amazon EC2 User Guide, "Ensuring idempotency in Amazon EC2 API requests".
+//!
+//! Invariant: what a request asks for is done or refused by name; nothing of it is passed over.
+
+use std::net::Ipv4Addr;
+
+use api::ec2 as model;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crypto::digest::Sha256;
+use pipeline::instances::USER_DATA_BYTES_MAX;
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
+use policy::Context;
+use serde::{Deserialize, Serialize};
+use store::Table;
+use wire::{Document, Fault, IntoDocument as _};
+
+use super::defaults;
+use super::disk;
+use super::fault::{self, combination, expect_none, invalid, invalid_value, missing, unsupported};
+use super::image::{self, Image, ImageTarget};
+use super::instance::{ADDRESSES, Association, Held, INSTANCES, Instance, Options, State};
+use super::key_pair::{self, KeyPair};
+use super::tag::{self, Tags};
+use super::types::{self, Type};
+use super::{naming, place, profile, work};
+
+/// vCPUs of the instances of an account and region that are not stopped (Service Quotas, "Running On-Demand Standard instances").
+const VCPUS_MAX: u32 = 32;
+/// Instances of one request.
+const COUNT_MAX: i32 = 100;
+
+/// What came of a request with a token.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Launched {
+    /// SHA-256 of the request, in hexadecimal.
+    digest: String,
+    instances: Vec<String>,
+}
+
+store::record!(Launched, 1);
+
+/// By account, region and token; they go with the last of their instances.
+pub static TOKENS: Table<(String, String, String), Launched> = Table::new(0x0402, "ec2.launch_tokens");
+
+/// Launches instances.
+pub struct RunInstances;
+
+impl Operation for RunInstances {
+    type Input = model::RunInstancesRequest;
+    type Output = model::Reservation;
+    type Target = ImageTarget;
+    const ACCESS: Access = Access::write("ec2:RunInstances");
+    const ALSO: &'static [Access] = &[tag::CREATE, profile::PASS];
+
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ImageTarget>> {
+        expect_none("LaunchTemplate", input.launch_template.is_some())?;
+        let id = input.image_id.as_deref().ok_or_else(|| missing("ImageId"))?;
+        image::named(look, id, false)
+    }
+
+    fn handle(
+        call: &mut Call<'_>,
+        target: Authorized<ImageTarget>,
+        input: Self::Input,
+    ) -> Result<Self::Output> {
+        let digest = digest(&input);
+        let image = (*target.image).clone();
+        let plan = Plan::read(call, &image, &input)?;
+        let launching = plan.launching(call);
+        let arn = launching.arn();
+        call.authorize(Self::ACCESS, Found::Here(launching), Context::new())?;
+        if let Some(pair) = &plan.key {
+            call.authorize(Self::ACCESS, Found::Here(pair.clone()), Context::new())?;
+        }
+        if let Some(profile) = &plan.profile {
+            profile::pass(call, profile, &arn)?;
+        }
+        tag::at_creation(call, "RunInstances", &arn, &plan.tags)?;
+        fault::dry_run(input.dry_run)?;
+        if let Some(token) = input.client_token.as_deref().filter(|token| !token.is_empty()) {
+            let key = (
+                call.account().to_owned(),
+                call.region().to_owned(),
+                token.to_owned(),
+            );
+            if let Some(launched) = call.get(&TOKENS, &key)? {
+                return again(call, &launched, &digest);
+            }
+        }
+        if let Some(what) = call.instances()?.lacks() {
+            return Err(Fault::plain(
+                "Unsupported",
+                400,
+                format!("This host cannot run instances: {what}"),
+            ));
+        }
+        let count = plan.count(call, &input)?;
+        plan.launch(call, image, count, digest, input.client_token)
+    }
+}
+
+/// The answer to a request that was answered before.
+fn again(call: &mut Call<'_>, launched: &Launched, digest: &str) -> Result<model::Reservation> {
+    if launched.digest != digest {
+        return Err(fault::mismatch());
+    }
+    let mut instances = Vec::new();
+    for id in &launched.instances {
+        if let Some(instance) = super::instance::find(call, id)? {
+            instances.push((*instance).clone());
+        }
+    }
+    Ok(reservation(&instances))
+}
+
+/// What makes one request another.
+fn digest(input: &model::RunInstancesRequest) -> String {
+    let mut input = input.clone();
+    input.dry_run = None;
+    let mut sum = Sha256::new();
+    feed(&mut sum, &input.into_document());
+    crypto::digest::hex(&sum.finish())
+}
+
+/// Feeds a document, each value with its kind, so that no two documents feed alike.
+fn feed(sum: &mut Sha256, document: &Document) {
+    let mut leaf = |kind: u8, bytes: &[u8]| {
+        sum.update(&[kind]);
+        sum.update(&bytes.len().to_be_bytes());
+        sum.update(bytes);
+    };
+    match document {
+        Document::Boolean(value) => leaf(1, &[u8::from(*value)]),
+        Document::Integer(value) => leaf(2, &value.to_be_bytes()),
+        Document::Float(value) => leaf(3, &value.to_be_bytes()),
+        Document::String(text) => leaf(4, text.as_bytes()),
+        Document::Blob(bytes) => leaf(5, bytes),
+        Document::Timestamp(at) => leaf(6, &at.0.to_be_bytes()),
+        Document::Null => leaf(7, b""),
+        Document::Stream => leaf(8, b""),
+        Document::List(items) => {
+            leaf(9, &items.len().to_be_bytes());
+            items.iter().for_each(|item| feed(sum, item));
+        }
+        Document::Map(entries) => {
+            leaf(10, &entries.len().to_be_bytes());
+            for (key, value) in entries {
+                feed(sum, &Document::String(key.clone()));
+                feed(sum, value);
+            }
+        }
+        Document::Structure(members) => {
+            leaf(11, &members.len().to_be_bytes());
+            for (name, value) in members {
+                feed(sum, &Document::String((*name).to_owned()));
+                feed(sum, value);
+            }
+        }
+    }
+}
+
+/// Instances of one launch, as lists show them.
+pub(super) fn reservation(instances: &[Instance]) -> model::Reservation {
+    let first = instances.first();
+    model::Reservation {
+        groups: Some(Vec::new()),
+        instances: Some(instances.iter().map(Instance::shown).collect()),
+        owner_id: first.map(|instance| instance.account.clone()),
+        reservation_id: first.map(|instance| instance.reservation.clone()),
+        ..model::Reservation::default()
+    }
+}
+
+/// An instance that is about to be made, as policies see it.
+struct Launching {
+    account: String,
+    region: String,
+    zone: String,
+    of: &'static Type,
+    options: Options,
+    profile: Option<String>,
+    tags: Tags,
+}
+
+impl Resource for Launching {
+    const TYPE: &'static str = "";
+
+    fn arn(&self) -> String {
+        naming::arn(&self.region, &self.account, "instance", "*")
+    }
+
+    fn account(&self) -> &str {
+        &self.account
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        context.insert("ec2:Region", self.region.clone());
+        context.insert("ec2:AvailabilityZone", self.zone.clone());
+        context.insert("ec2:AvailabilityZoneId", place::zone_id(&self.region, &self.zone));
+        context.insert("ec2:InstanceType", self.of.name);
+        context.insert("ec2:EbsOptimized", "false");
+        context.insert("ec2:InstanceMarketType", "on-demand");
+        context.insert("ec2:IsLaunchTemplateResource", "false");
+        context.insert("ec2:RootDeviceType", "ebs");
+        context.insert("ec2:Tenancy", "default");
+        if let Some(profile) = &self.profile {
+            context.insert("ec2:InstanceProfile", profile.clone());
+        }
+        self.options.conditions(context);
+        tag::given_conditions(&self.tags, context);
+    }
+}
+
+/// A request that was understood.
+struct Plan {
+    of: &'static Type,
+    zone: String,
+    options: Options,
+    key: Option<KeyPair>,
+    profile: Option<pipeline::identity::InstanceProfile>,
+    tags: Tags,
+    user_data: Option<Vec<u8>>,
+    private_ip: Option<Ipv4Addr>,
+    terminates_on_shutdown: bool,
+    disable_api_termination: bool,
+    disable_api_stop: bool,
+}
+
+impl Plan {
+    fn read(call: &mut Call<'_>, image: &Image, input: &model::RunInstancesRequest) -> Result<Self> {
+        refuse(input)?;
+        refuse_networks(input)?;
+        let of = match input.instance_type {
+            Some(name) => types::launchable(name)?,
+            // AWS's default is an old type that no current image runs on.
+            None => return Err(missing("InstanceType")),
+        };
+        if of.architecture != image.architecture {
+            return Err(invalid(format!(
+                "The architecture '{}' of the specified instance type does not match the architecture '{}' of the specified AMI. \
+                 Specify an instance type and an AMI that have matching architectures, and try again. You can use \
+                 'describe-instance-types' or 'describe-images' to discover the architecture of the instance type or AMI.",
+                of.architecture, image.architecture
+            )));
+        }
+        if image.state != image::State::Available {
+            return Err(Fault::plain(
+                "InvalidAMIID.Unavailable",
+                400,
+                format!("The image ID '{}' is not available", image.id),
+            ));
+        }
+        let placed = input.placement.clone().unwrap_or_default();
+        let zone = place::chosen(
+            call.region(),
+            placed.availability_zone.as_deref(),
+            placed.availability_zone_id.as_deref(),
+        )?;
+        if let Some(credits) = &input.credit_specification {
+            credit(of, &credits.cpu_credits)?;
+        }
+        let private_ip = match input.private_ip_address.as_deref() {
+            None => None,
+            Some(text) => Some(address(call, &zone, text)?),
+        };
+        let key = match input.key_name.as_deref() {
+            None => None,
+            Some(name) => Some(key_pair::expect(call, name)?),
+        };
+        let given = input.iam_instance_profile.as_ref();
+        let profile = match given.filter(|given| given.arn.is_some() || given.name.is_some()) {
+            None => None,
+            Some(given) => Some(profile::resolve(call, given)?),
+        };
+        let by_service = call.made_by().is_some();
+        Ok(Self {
+            of,
+            zone,
+            options: defaults::at_launch(call, input.metadata_options.as_ref())?,
+            key,
+            profile,
+            tags: tag::specified(
+                call,
+                input.tag_specifications.as_ref(),
+                model::ResourceType::Instance,
+                by_service,
+            )?,
+            user_data: input.user_data.as_deref().map(user_data).transpose()?,
+            private_ip,
+            terminates_on_shutdown: input.instance_initiated_shutdown_behavior
+                == Some(model::ShutdownBehavior::Terminate),
+            disable_api_termination: input.disable_api_termination == Some(true),
+            disable_api_stop: input.disable_api_stop == Some(true),
+        })
+    }
+
+    fn launching(&self, call: &Call<'_>) -> Launching {
+        Launching {
+            account: call.account().to_owned(),
+            region: call.region().to_owned(),
+            zone: self.zone.clone(),
+            of: self.of,
+            options: self.options,
+            profile: self.profile.as_ref().map(|profile| profile.arn.clone()),
+            tags: self.tags.clone(),
+        }
+    }
+
+    /// As many as there may be, of those that are asked for.
+    fn count(&self, call: &mut Call<'_>, input: &model::RunInstancesRequest) -> Result<u32> {
+        let (least, most) = (input.min_count, input.max_count);
+        if least < 1 {
+            return Err(invalid_value(
+                &least.to_string(),
+                "minCount",
+                "Expecting a number greater than or equal to 1.",
+            ));
+        }
+        if most < least {
+            return Err(invalid_value(
+                &most.to_string(),
+                "maxCount",
+                "It must be greater than or equal to minCount.",
+            ));
+        }
+        if self.private_ip.is_some() && most > 1 {
+            return Err(combination(
+                "A private IP address can be given to one instance only",
+            ));
+        }
+        let most = most.min(COUNT_MAX);
+        let used: u32 = super::instance::all(call)?
+            .iter()
+            .filter(|instance| !instance.state.is_gone() && instance.state != State::Stopped)
+            .filter_map(|instance| types::find(&instance.instance_type))
+            .map(|of| of.vcpus)
+            .sum();
+        let fits = VCPUS_MAX.saturating_sub(used) / self.of.vcpus;
+        let count = u32::try_from(most).unwrap_or(0).min(fits);
+        if count < u32::try_from(least).unwrap_or(u32::MAX) {
+            return Err(Fault::plain(
+                "VcpuLimitExceeded",
+                400,
+                format!(
+                    "You have requested more vCPU capacity than your current vCPU limit of {VCPUS_MAX} allows for the instance \
+                     bucket that the specified instance type belongs to. Please visit \
+                     http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+                ),
+            ));
+        }
+        Ok(count)
+    }
+
+    /// Makes the rows, and plans the starts.
+    fn launch(
+        self,
+        call: &mut Call<'_>,
+        mut image: Image,
+        count: u32,
+        digest: String,
+        token: Option<String>,
+    ) -> Result<model::Reservation> {
+        let token = token.filter(|token| !token.is_empty());
+        let reservation_id = naming::draw(call, "r")?;
+        let mut made = Vec::new();
+        for index in 0..count {
+            let disk = match &image.disk {
+                None => None,
+                Some(held) => {
+                    let shared = disk::share(call, held)?;
+                    image.disk = Some(shared.clone());
+                    Some(shared)
+                }
+            };
+            let instance = self.instance(call, &image, (&reservation_id, index), &token)?;
+            let instance = Instance { disk, ..instance };
+            work::plan(call, work::START, &instance)?;
+            made.push(instance.clone());
+            instance.keep(call)?;
+        }
+        if !image.is_built_in() {
+            image.last_launched = Some(call.now.0);
+            image.keep(call)?;
+        }
+        if let Some(token) = token {
+            let key = (call.account().to_owned(), call.region().to_owned(), token);
+            let instances = made.iter().map(|instance| instance.id.clone()).collect();
+            call.put(&TOKENS, &key, Launched { digest, instances })?;
+        }
+        Ok(reservation(&made))
+    }
+
+    fn instance(
+        &self,
+        call: &mut Call<'_>,
+        image: &Image,
+        (reservation, launch_index): (&str, u32),
+        token: &Option<String>,
+    ) -> Result<Instance> {
+        let id = naming::draw(call, "i")?;
+        let (account, region) = (call.account().to_owned(), call.region().to_owned());
+        let private_ip = match self.private_ip {
+            Some(address) => address,
+            None => free_address(call, &self.zone)?,
+        };
+        let held = (account.clone(), region.clone(), private_ip.to_string());
+        call.put(&ADDRESSES, &held, Held(id.clone()))?;
+        let user_data = match &self.user_data {
+            None => None,
+            Some(bytes) => Some(seal_user_data(call, &id, bytes)?),
+        };
+        let profile = match &self.profile {
+            None => None,
+            Some(profile) => Some(Association::new(call, profile)?),
+        };
+        let digits = crypto::random::hex(call.random(), 5).map_err(Fault::internal)?;
+        let mac: Vec<&str> = (0..5).filter_map(|at| digits.get(at * 2..at * 2 + 2)).collect();
+        Ok(Instance {
+            account,
+            region,
+            id,
+            reservation: reservation.to_owned(),
+            launch_index,
+            image: image.id.clone(),
+            instance_type: self.of.name.to_owned(),
+            architecture: image.architecture.clone(),
+            zone: self.zone.clone(),
+            key: self.key.as_ref().map(|pair| (pair.name.clone(), pair.line())),
+            profile,
+            private_ip,
+            mac: format!("02:{}", mac.join(":")),
+            user_data,
+            options: self.options,
+            client_token: token.clone(),
+            launched: call.now.seconds() * 1000,
+            state: State::Pending,
+            state_reason: Some(("pending".to_owned(), "pending".to_owned())),
+            transition_reason: String::new(),
+            terminates_on_shutdown: self.terminates_on_shutdown,
+            disable_api_termination: self.disable_api_termination,
+            disable_api_stop: self.disable_api_stop,
+            tags: self.tags.clone(),
+            boot: 1,
+            disk: None,
+        })
+    }
+}
+
+/// What user data is bound to.
+const USER_DATA: &str = "ec2.user_data";
+
+/// Seals user data for an instance.
+pub(super) fn seal_user_data(call: &Call<'_>, id: &str, bytes: &[u8]) -> Result<String> {
+    call.seal(USER_DATA, id.as_bytes(), bytes)
+        .map(|sealed| STANDARD.encode(sealed))
+}
+
+/// User data in clear.
+pub(super) fn open_user_data(look: &Look<'_>, instance: &Instance) -> Result<Option<crypto::Secret>> {
+    let Some(sealed) = &instance.user_data else {
+        return Ok(None);
+    };
+    let sealed = STANDARD.decode(sealed).map_err(Fault::internal)?;
+    look.open(USER_DATA, instance.id.as_bytes(), &sealed).map(Some)
+}
+
+/// Reads user data as requests carry it.
+pub(super) fn user_data(text: &str) -> Result<Vec<u8>> {
+    // Clients wrap lines at will.
+    let packed: String = text.split_ascii_whitespace().collect();
+    let bytes = STANDARD.decode(packed).map_err(|_| {
+        Fault::plain(
+            "InvalidUserData.Malformed",
+            400,
+            "Invalid BASE64 encoding of user data.",
+        )
+    })?;
+    size_fits(&bytes)?;
+    Ok(bytes)
+}
+
+/// Refuses user data that is too large.
+pub(super) fn size_fits(bytes: &[u8]) -> Result<()> {
+    if bytes.len() > USER_DATA_BYTES_MAX {
+        return Err(invalid(format!(
+            "User data is limited to {USER_DATA_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// Where a zone's addresses begin: each has a twentieth bit's worth of them, as the zones of a default VPC do.
+fn subnet(call: &Call<'_>, zone: &str) -> u8 {
+    let zones = place::zones(call.region());
+    let at = zones.iter().position(|(name, _)| name == zone).unwrap_or(0);
+    u8::try_from(at).unwrap_or(0).saturating_mul(16)
+}
+
+/// An address of the zone that nobody has. AWS keeps the first four and the last of a subnet.
+fn free_address(call: &mut Call<'_>, zone: &str) -> Result<Ipv4Addr> {
+    const TRIES: usize = 64;
+    let begin = subnet(call, zone);
+    for _ in 0..TRIES {
+        let drawn = crypto::random::below(call.random(), 4095 - 4).map_err(Fault::internal)? + 4;
+        let (high, low) = (drawn / 256, drawn % 256);
+        let (Ok(high), Ok(low)) = (u8::try_from(high), u8::try_from(low)) else {
+            continue;
+        };
+        let address = Ipv4Addr::new(172, 31, begin + high, low);
+        if is_free(call, address)? {
+            return Ok(address);
+        }
+    }
+    Err(Fault::plain(
+        "InsufficientFreeAddressesInSubnet",
+        400,
+        "There are not enough free addresses in the zone to satisfy the requested number of instances.",
+    ))
+}
+
+fn is_free(call: &mut Call<'_>, address: Ipv4Addr) -> Result<bool> {
+    let key = (
+        call.account().to_owned(),
+        call.region().to_owned(),
+        address.to_string(),
+    );
+    Ok(call.get(&ADDRESSES, &key)?.is_none())
+}
+
+/// An address that a request asks for.
+fn address(call: &mut Call<'_>, zone: &str, text: &str) -> Result<Ipv4Addr> {
+    let address: Ipv4Addr = text
+        .parse()
+        .map_err(|_| invalid_value(text, "privateIpAddress", "Invalid IPv4 address."))?;
+    let begin = subnet(call, zone);
+    let [a, b, c, d] = address.octets();
+    let kept = (c == begin && d < 4) || (c == begin + 15 && d == 255);
+    if (a, b) != (172, 31) || !(begin..begin + 16).contains(&c) || kept {
+        return Err(invalid(format!(
+            "Address {address} does not fall within the zone's address range"
+        )));
+    }
+    if !is_free(call, address)? {
+        return Err(Fault::plain(
+            "InvalidIPAddress.InUse",
+            400,
+            format!("Address {address} is in use."),
+        ));
+    }
+    Ok(address)
+}
+
+/// No credits are counted, so that no instance is slowed down for want of them.
+fn credit(of: &Type, asked: &str) -> Result<()> {
+    if !of.burstable {
+        return Err(combination(format!(
+            "CPU credits cannot be specified for the instance type {}",
+            of.name
+        )));
+    }
+    match asked {
+        "unlimited" => Ok(()),
+        "standard" => Err(unsupported(
+            "The CPU credit option standard is not supported by this version of Ringwork, which counts no credits.",
+        )),
+        other => Err(invalid_value(
+            other,
+            "cpuCredits",
+            "It must be standard or unlimited.",
+        )),
+    }
+}
+
+/// Refuses what instances here do not have.
+fn refuse(input: &model::RunInstancesRequest) -> Result<()> {
+    fn any<T>(list: &Option<Vec<T>>) -> bool {
+        list.as_ref().is_some_and(|list| !list.is_empty())
+    }
+    let on = |flag: Option<bool>| flag == Some(true);
+    let placed = input.placement.as_ref();
+    let reserved = input.capacity_reservation_specification.as_ref();
+    let dns = input.private_dns_name_options.as_ref();
+    let market = input.instance_market_options.as_ref();
+    let recovery = input
+        .maintenance_options
+        .as_ref()
+        .and_then(|options| options.auto_recovery);
+    for (parameter, given) in [
+        ("AdditionalInfo", input.additional_info.is_some()),
+        ("BlockDeviceMappings", any(&input.block_device_mappings)),
+        (
+            "CapacityReservationSpecification",
+            reserved.is_some_and(|given| given.capacity_reservation_target.is_some()),
+        ),
+        ("CpuOptions", input.cpu_options.is_some()),
+        ("EbsOptimized", on(input.ebs_optimized)),
+        ("ElasticGpuSpecification", any(&input.elastic_gpu_specification)),
+        (
+            "ElasticInferenceAccelerators",
+            any(&input.elastic_inference_accelerators),
+        ),
+        ("EnablePrimaryIpv6", on(input.enable_primary_ipv6)),
+        (
+            "EnclaveOptions",
+            input
+                .enclave_options
+                .as_ref()
+                .is_some_and(|given| on(given.enabled)),
+        ),
+        (
+            "HibernationOptions",
+            input
+                .hibernation_options
+                .as_ref()
+                .is_some_and(|given| on(given.configured)),
+        ),
+        (
+            "InstanceMarketOptions",
+            market.is_some_and(|given| given.market_type != Some(model::MarketType::OnDemand)),
+        ),
+        (
+            "Ipv6AddressCount",
+            input.ipv6_address_count.is_some_and(|count| count != 0),
+        ),
+        ("Ipv6Addresses", any(&input.ipv6_addresses)),
+        ("KernelId", input.kernel_id.is_some()),
+        ("LicenseSpecifications", any(&input.license_specifications)),
+        (
+            "MaintenanceOptions",
+            recovery.is_some_and(|given| given != model::InstanceAutoRecoveryState::Default),
+        ),
+        (
+            "Monitoring",
+            input.monitoring.as_ref().is_some_and(|given| given.enabled),
+        ),
+        (
+            "NetworkPerformanceOptions",
+            input.network_performance_options.is_some(),
+        ),
+        ("Operator", input.operator.is_some()),
+        (
+            "Placement",
+            placed.is_some_and(|given| {
+                given.affinity.is_some()
+                    || given.group_id.is_some()
+                    || given.group_name.as_deref().is_some_and(|name| !name.is_empty())
+                    || given.host_id.is_some()
+                    || given.host_resource_group_arn.is_some()
+                    || given.partition_number.is_some()
+                    || given.spread_domain.is_some()
+                    || given
+                        .tenancy
+                        .is_some_and(|tenancy| tenancy != model::Tenancy::Default)
+            }),
+        ),
+        (
+            "PrivateDnsNameOptions",
+            dns.is_some_and(|given| {
+                given
+                    .hostname_type
+                    .is_some_and(|kind| kind != model::HostnameType::IpName)
+                    || on(given.enable_resource_name_dns_a_record)
+                    || on(given.enable_resource_name_dns_aaaa_record)
+            }),
+        ),
+        ("RamdiskId", input.ramdisk_id.is_some()),
+        ("SecondaryInterfaces", any(&input.secondary_interfaces)),
+    ] {
+        expect_none(parameter, given)?;
+    }
+    Ok(())
+}
+
+/// Subnets, groups and interfaces are not built: none that a request names is there.
+fn refuse_networks(input: &model::RunInstancesRequest) -> Result<()> {
+    let interfaces = || input.network_interfaces.iter().flatten();
+    let subnets = interfaces().filter_map(|interface| interface.subnet_id.as_ref());
+    if let Some(subnet) = input.subnet_id.iter().chain(subnets).next() {
+        return Err(Fault::plain(
+            "InvalidSubnetID.NotFound",
+            400,
+            format!("The subnet ID '{subnet}' does not exist"),
+        ));
+    }
+    let groups = interfaces().flat_map(|interface| interface.groups.iter().flatten());
+    let named = input.security_group_ids.iter().flatten();
+    let named = named.chain(input.security_groups.iter().flatten());
+    if let Some(group) = named.chain(groups).next() {
+        return Err(Fault::plain(
+            "InvalidGroup.NotFound",
+            400,
+            format!("The security group '{group}' does not exist"),
+        ));
+    }
+    if let Some(interface) = interfaces().find_map(|interface| interface.network_interface_id.as_ref()) {
+        return Err(Fault::plain(
+            "InvalidNetworkInterfaceID.NotFound",
+            400,
+            format!("The networkInterface ID '{interface}' does not exist"),
+        ));
+    }
+    expect_none("NetworkInterfaces", interfaces().next().is_some())
+}
+
+/// Gives an instance's address back.
+pub(super) fn free(call: &mut Call<'_>, instance: &Instance) -> Result<()> {
+    let (account, region) = (instance.account.clone(), instance.region.clone());
+    call.delete(&ADDRESSES, &(account, region, instance.private_ip.to_string()))
+}
+
+/// Removes what is left of an instance that ended long ago.
+pub(super) fn forget(call: &mut Call<'_>, instance: &Instance) -> Result<()> {
+    if let Some(token) = &instance.client_token {
+        let key = (instance.account.clone(), instance.region.clone(), token.clone());
+        call.delete(&TOKENS, &key)?;
+    }
+    call.delete(&INSTANCES, &instance.key())
+}

@@ -1,0 +1,271 @@
+//! Launching: what comes of a request, what is refused, and what a second one with the same token gets.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use crate::scene::{BUILT_IN, Scene, TYPE, whole};
+
+#[test]
+fn an_instance_is_pending_until_the_plane_has_started_it() {
+    let scene = Scene::new();
+    let data = STANDARD.encode("#!/bin/sh\necho hello\n");
+    let id = scene.launching(&json!({ "UserData": data }));
+    assert_eq!(scene.state(&id), "pending");
+    scene.cloud.advance(0);
+    assert_eq!(scene.state(&id), "running");
+    let asked = scene.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!((asked[0].task, asked[0].boot, &asked[0].id), ("start", 1, &id));
+    let more = &asked[0].more;
+    assert_eq!(more["data"], "#!/bin/sh\necho hello\n");
+    assert_eq!(
+        (&more["first"], &more["vcpus"], &more["memory"]),
+        (&json!(true), &json!(2), &json!(1024))
+    );
+    let shown = scene.shown(&id);
+    assert_eq!(shown["ImageId"], BUILT_IN);
+    assert_eq!(shown["MetadataOptions"]["HttpTokens"], "required");
+    assert_eq!(shown["MetadataOptions"]["HttpPutResponseHopLimit"], 2);
+    let metadata = scene.plane.metadata.lock()[&id].clone();
+    assert_eq!(
+        metadata.private_ip.to_string(),
+        shown["PrivateIpAddress"].as_str().unwrap()
+    );
+    assert!(metadata.options.tokens_required);
+    let document: serde_json::Value = serde_json::from_str(&metadata.identity_document).unwrap();
+    assert_eq!(document["instanceId"], json!(id));
+    assert_eq!(id.len(), 19);
+}
+
+#[test]
+fn a_launch_with_a_token_is_done_once() {
+    let scene = Scene::new();
+    let asked = whole(&json!({ "ClientToken": "once", "MaxCount": 2 }));
+    let first = scene.ok("RunInstances", &asked);
+    let second = scene.ok("RunInstances", &asked);
+    assert_eq!(first["ReservationId"], second["ReservationId"]);
+    assert_eq!(first["Instances"].as_array().unwrap().len(), 2);
+    let listed = scene.ok("DescribeInstances", &json!({}));
+    assert_eq!(listed["Reservations"].as_array().unwrap().len(), 1);
+    let other = whole(&json!({ "ClientToken": "once", "MaxCount": 1 }));
+    assert_eq!(
+        scene.refused("RunInstances", &other).0,
+        "IdempotentParameterMismatch"
+    );
+}
+
+#[test]
+fn what_is_not_built_is_refused_by_name() {
+    let scene = Scene::new();
+    for (more, code, word) in [
+        (
+            json!({ "SubnetId": "subnet-0123456789abcdef0" }),
+            "InvalidSubnetID.NotFound",
+            "subnet-0123456789abcdef0",
+        ),
+        (
+            json!({ "SecurityGroupIds": ["sg-1"] }),
+            "InvalidGroup.NotFound",
+            "sg-1",
+        ),
+        (
+            json!({ "SecurityGroups": ["web"] }),
+            "InvalidGroup.NotFound",
+            "web",
+        ),
+        (json!({ "KeyName": "none" }), "InvalidKeyPair.NotFound", "none"),
+        (
+            json!({ "EbsOptimized": true }),
+            "UnsupportedOperation",
+            "EbsOptimized",
+        ),
+        (
+            json!({ "BlockDeviceMappings": [{ "DeviceName": "/dev/sdb" }] }),
+            "UnsupportedOperation",
+            "BlockDeviceMappings",
+        ),
+        (
+            json!({ "Monitoring": { "Enabled": true } }),
+            "UnsupportedOperation",
+            "Monitoring",
+        ),
+        (
+            json!({ "Placement": { "Tenancy": "dedicated" } }),
+            "UnsupportedOperation",
+            "Placement",
+        ),
+        (
+            json!({ "Placement": { "AvailabilityZone": "mars-1a" } }),
+            "InvalidParameterValue",
+            "mars-1a",
+        ),
+        (
+            json!({ "InstanceType": "u-24tb1.112xlarge" }),
+            "UnsupportedOperation",
+            "u-24tb1.112xlarge",
+        ),
+        (
+            json!({ "InstanceType": if TYPE == "t3.micro" { "t4g.micro" } else { "t3.micro" } }),
+            "InvalidParameterValue",
+            "architecture",
+        ),
+        (
+            json!({ "IamInstanceProfile": { "Name": "none" } }),
+            "InvalidParameterValue",
+            "Invalid IAM Instance Profile name",
+        ),
+        (
+            json!({ "UserData": "not base64!" }),
+            "InvalidUserData.Malformed",
+            "BASE64",
+        ),
+        (
+            json!({ "UserData": STANDARD.encode(vec![b'a'; 16_385]) }),
+            "InvalidParameterValue",
+            "16384",
+        ),
+        (json!({ "MinCount": 2 }), "InvalidParameterValue", "maxCount"),
+        (
+            json!({ "MinCount": 17, "MaxCount": 17 }),
+            "VcpuLimitExceeded",
+            "32",
+        ),
+        (
+            json!({ "ImageId": "ami-0123456789abcdef0" }),
+            "InvalidAMIID.NotFound",
+            "ami-0123456789abcdef0",
+        ),
+        (json!({ "ImageId": "none" }), "InvalidAMIID.Malformed", "none"),
+        (
+            json!({ "TagSpecifications": [{ "ResourceType": "volume", "Tags": [{ "Key": "a", "Value": "b" }] }] }),
+            "UnsupportedOperation",
+            "volume",
+        ),
+        (
+            json!({ "TagSpecifications": [{ "ResourceType": "instance", "Tags": [{ "Key": "aws:a", "Value": "b" }] }] }),
+            "InvalidParameterValue",
+            "reserved",
+        ),
+        (
+            json!({ "PrivateIpAddress": "10.0.0.9" }),
+            "InvalidParameterValue",
+            "10.0.0.9",
+        ),
+    ] {
+        let (got, message) = scene.refused("RunInstances", &whole(&more));
+        assert_eq!(got, code, "{more}: {message}");
+        assert!(message.contains(word), "{more}: {message}");
+    }
+    assert!(
+        scene.ok("DescribeInstances", &json!({}))["Reservations"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert!(scene.asked().is_empty());
+}
+
+#[test]
+fn a_dry_run_says_that_it_would_be_allowed_and_does_nothing() {
+    let scene = Scene::new();
+    assert_eq!(
+        scene
+            .refused("RunInstances", &whole(&json!({ "DryRun": true })))
+            .0,
+        "DryRunOperation"
+    );
+    let id = scene.launch(&json!({}));
+    scene.asked();
+    for (operation, ids) in [
+        ("StopInstances", "InstanceIds"),
+        ("TerminateInstances", "InstanceIds"),
+    ] {
+        let (code, _) = scene.refused(operation, &json!({ ids: [id], "DryRun": true }));
+        assert_eq!(code, "DryRunOperation");
+    }
+    scene.cloud.advance(0);
+    assert!(scene.asked().is_empty());
+    let nobody = scene.user(
+        "nobody",
+        &json!({ "Effect": "Deny", "Action": "*", "Resource": "*" }),
+    );
+    let asked = whole(&json!({ "DryRun": true }));
+    assert_eq!(
+        scene.refused_to(&nobody, "RunInstances", &asked).0,
+        "UnauthorizedOperation"
+    );
+}
+
+#[test]
+fn an_address_that_is_asked_for_is_given_once() {
+    let scene = Scene::new();
+    let more = json!({ "PrivateIpAddress": "172.31.3.7" });
+    let id = scene.launch(&more);
+    assert_eq!(scene.shown(&id)["PrivateIpAddress"], "172.31.3.7");
+    assert_eq!(
+        scene.refused("RunInstances", &whole(&more)).0,
+        "InvalidIPAddress.InUse"
+    );
+    scene.ok("TerminateInstances", &json!({ "InstanceIds": [id] }));
+    scene.cloud.advance(0);
+    scene.launch(&more);
+}
+
+#[test]
+fn a_host_that_cannot_run_instances_says_what_it_lacks() {
+    let scene = Scene::new();
+    *scene.plane.lacking.lock() = Some("user namespaces are switched off".to_owned());
+    let (code, message) = scene.refused("RunInstances", &whole(&json!({})));
+    assert_eq!(code, "Unsupported");
+    assert!(message.contains("user namespaces are switched off"), "{message}");
+}
+
+#[test]
+fn lists_are_filtered_and_come_in_pages() {
+    let scene = Scene::new();
+    let tag = |value: &str| json!({ "TagSpecifications": [{ "ResourceType": "instance", "Tags": [{ "Key": "Name", "Value": value }] }] });
+    let mut ids: Vec<String> = (0..6)
+        .map(|at| scene.launch(&tag(&format!("web-{at}"))))
+        .collect();
+    scene.ok("TerminateInstances", &json!({ "InstanceIds": [ids[5]] }));
+    scene.cloud.advance(0);
+    let count = |filters: serde_json::Value| {
+        let shown = scene.ok("DescribeInstances", &json!({ "Filters": filters }));
+        shown["Reservations"].as_array().unwrap().len()
+    };
+    assert_eq!(
+        count(json!([{ "Name": "instance-state-name", "Values": ["running"] }])),
+        5
+    );
+    assert_eq!(count(json!([{ "Name": "tag:Name", "Values": ["web-?"] }])), 6);
+    assert_eq!(
+        count(
+            json!([{ "Name": "tag:Name", "Values": ["web-1", "web-2"] }, { "Name": "image-id", "Values": ["ami-*"] }])
+        ),
+        2
+    );
+    assert_eq!(count(json!([{ "Name": "vpc-id", "Values": ["*"] }])), 0);
+    let unknown = json!({ "Filters": [{ "Name": "colour", "Values": ["red"] }] });
+    assert_eq!(
+        scene.refused("DescribeInstances", &unknown).0,
+        "InvalidParameterValue"
+    );
+    let page = scene.ok("DescribeInstances", &json!({ "MaxResults": 5 }));
+    let next = page["NextToken"].as_str().unwrap();
+    let rest = scene.ok(
+        "DescribeInstances",
+        &json!({ "MaxResults": 5, "NextToken": next }),
+    );
+    assert!(rest["NextToken"].is_null());
+    let mut listed: Vec<String> = [page, rest]
+        .iter()
+        .flat_map(|page| page["Reservations"].as_array().unwrap().clone())
+        .map(|one| one["Instances"][0]["InstanceId"].as_str().unwrap().to_owned())
+        .collect();
+    listed.sort();
+    ids.sort();
+    assert_eq!(listed, ids);
+    let (code, _) = scene.refused("DescribeInstances", &json!({ "NextToken": "forged" }));
+    assert_eq!(code, "InvalidPaginationToken");
+}

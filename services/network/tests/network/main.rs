@@ -1,0 +1,16 @@
+//! EC2 through the pipeline, with the real directory, and a plane that notes what it is asked for and runs nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod credentials;
+mod image;
+mod key_pair;
+mod launch;
+mod life;
+mod permission;
+mod scene;

@@ -46,6 +46,7 @@ pub mod site;
 pub mod strangers;
 pub mod testing;
 mod trail;
+mod whole;
 pub mod why;
 
 pub use blobs::{Checksum, ChecksumSet, Checksums, Content, ContentId, Intake, Received, Segment, Source};

@@ -161,22 +161,24 @@ impl Sampler<'_> {
             name
         };
         let known = self.known(name).filter(fits);
-        known.or_else(|| self.layered(name).filter(fits)).unwrap_or_else(|| {
-            let canned = [
-                "a",
-                "A",
-                "0",
-                "alias/a",
-                "arn:aws:iam::111122223333:role/a",
-                "arn:aws:s3:::missing",
-                "123456789012",
-                "AKIAIOSFODNN7EXAMPLE",
-            ];
-            let mut texts = canned
-                .iter()
-                .flat_map(|text| [(*text).to_owned(), text.repeat(least.div_ceil(text.len()))]);
-            texts.find(fits).unwrap_or_else(|| "a".repeat(least))
-        })
+        known
+            .or_else(|| self.layered(name).filter(fits))
+            .unwrap_or_else(|| {
+                let canned = [
+                    "a",
+                    "A",
+                    "0",
+                    "alias/a",
+                    "arn:aws:iam::111122223333:role/a",
+                    "arn:aws:s3:::missing",
+                    "123456789012",
+                    "AKIAIOSFODNN7EXAMPLE",
+                ];
+                let mut texts = canned
+                    .iter()
+                    .flat_map(|text| [(*text).to_owned(), text.repeat(least.div_ceil(text.len()))]);
+                texts.find(fits).unwrap_or_else(|| "a".repeat(least))
+            })
     }
 
     /// Well-formed values of members that name things.

@@ -64,16 +64,14 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
-    let console = endpoints.first().filter(|_| settings.console);
-    let console = console.map(|endpoint| format!("{endpoint}{}/", console::PATH));
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
         account: settings.account.clone(),
         data: settings.folder.path().to_owned(),
         seal: seal_words,
+        console: console_at(&endpoints, &settings),
         endpoints,
-        console,
         root,
         memory_locked,
     };
@@ -412,6 +410,12 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
         certificate_chain_der: certificate.chain_der().to_vec(),
         private_key_der: zeroize::Zeroizing::new(certificate.key_der().expose().to_vec()),
     })
+}
+
+/// The console's address, unless it is left out.
+fn console_at(endpoints: &[String], settings: &Settings) -> Option<String> {
+    let first = endpoints.first().filter(|_| settings.console)?;
+    Some(format!("{first}{}/", console::PATH))
 }
 
 fn banner(posture: &Posture, replaced: &[String]) {

@@ -67,8 +67,6 @@ pub(crate) fn decoded(key: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_key_is_found_in_path_and_host_style() {
         let key = |bucket, host, path| super::key(bucket, None, Some(host), path);

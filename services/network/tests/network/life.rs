@@ -267,3 +267,20 @@ fn attributes_are_changed_one_at_a_time_and_some_at_rest_only() {
     let told = scene.ok("GetConsoleOutput", &json!({ "InstanceId": id }));
     assert_eq!(told["Output"], "aXQgaXMgdXA=");
 }
+
+#[test]
+fn nothing_runs_on_for_an_account_that_is_wiped_away() {
+    let scene = Scene::new();
+    let id = scene.launch(&json!({}));
+    let abandon = |account| {
+        let done = scene
+            .cloud
+            .gateway
+            .system("us-east-1", |call| work::abandon(call, account));
+        assert!(done.is_ok());
+    };
+    abandon(Some("444455556666"));
+    assert!(scene.plane.forgotten.lock().is_empty());
+    abandon(Some(ACCOUNT));
+    assert_eq!(*scene.plane.forgotten.lock(), [id]);
+}

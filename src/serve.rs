@@ -70,11 +70,12 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         account: settings.account.clone(),
         data: settings.folder.path().to_owned(),
         seal: seal_words,
+        console: console_at(&endpoints, &settings),
         endpoints,
         root,
         memory_locked,
     };
-    banner(&posture, settings.console, &replaced);
+    banner(&posture, &replaced);
     let front = Arc::new(Front {
         gateway: Arc::clone(&gateway),
         console: settings
@@ -411,7 +412,13 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
     })
 }
 
-fn banner(posture: &Posture, console: bool, replaced: &[String]) {
+/// The console's address, unless it is left out.
+fn console_at(endpoints: &[String], settings: &Settings) -> Option<String> {
+    let first = endpoints.first().filter(|_| settings.console)?;
+    Some(format!("{first}{}/", console::PATH))
+}
+
+fn banner(posture: &Posture, replaced: &[String]) {
     let engine = if posture.memory {
         "memory (forgotten at the end)"
     } else {
@@ -428,8 +435,8 @@ fn banner(posture: &Posture, console: bool, replaced: &[String]) {
         "  endpoint  {}  (HTTPS on the same port)",
         posture.endpoints.join(", ")
     );
-    if let Some(first) = posture.endpoints.first().filter(|_| console) {
-        println!("  console   {first}{}/", console::PATH);
+    if let Some(console) = &posture.console {
+        println!("  console   {console}");
     }
     println!("  data      {data}");
     println!("  account   {}", posture.account);

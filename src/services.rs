@@ -49,6 +49,7 @@ pub(crate) fn tables() -> Tables {
             &platform::cloudformation::TRAIL,
             &data::s3::TRAIL,
             &data::s3control::TRAIL,
+            &watch::cloudwatch::TRAIL,
         ],
         inventories: vec![
             &identity::accessanalyzer::inventory::ROLES,

@@ -197,8 +197,8 @@ fn codecs(criterion: &mut Criterion) {
     }
 }
 
-/// A cloud with an administrator's key and a KMS key.
-fn cloud() -> (Cloud, String, String, String) {
+/// A cloud with an administrator's key, a symmetric KMS key and a key pair of KMS.
+fn cloud() -> (Cloud, String, String, [String; 2]) {
     let tables = Tables {
         operations: vec![
             identity::iam::OPERATIONS,
@@ -231,13 +231,18 @@ fn cloud() -> (Cloud, String, String, String) {
         text(&key, "/AccessKey/AccessKeyId"),
         text(&key, "/AccessKey/SecretAccessKey"),
     );
-    let key = text(&call("kms", "CreateKey", json!({})), "/KeyMetadata/KeyId");
-    (cloud, id, secret, key)
+    let made = [
+        json!({}),
+        json!({ "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY" }),
+    ];
+    let keys = made.map(|input| text(&call("kms", "CreateKey", input), "/KeyMetadata/KeyId"));
+    (cloud, id, secret, keys)
 }
 
 fn calls(criterion: &mut Criterion) {
-    let (cloud, id, secret, key) = cloud();
+    let (cloud, id, secret, [key, pair]) = cloud();
     let encrypt = format!(r#"{{"KeyId":"{key}","Plaintext":"{}"}}"#, plaintext());
+    let sign = format!(r#"{{"KeyId":"{pair}","Message":"AAAA","SigningAlgorithm":"ECDSA_SHA_256"}}"#);
     let requests = [
         (
             "GetCallerIdentity",
@@ -257,6 +262,7 @@ fn calls(criterion: &mut Criterion) {
             Some("TrentService.Encrypt"),
             encrypt.as_str(),
         ),
+        ("Sign P-256", "kms", Some("TrentService.Sign"), sign.as_str()),
     ];
     for (name, service, target, body) in requests {
         let request = Signed::new(&id, &secret, service, target, body);

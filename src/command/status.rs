@@ -17,6 +17,9 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
     }
     println!("Ringwork {} is running", report.version);
     println!("  endpoint    {}", report.endpoints.join(", "));
+    if let Some(console) = &report.console {
+        println!("  console     {console}");
+    }
     println!("  data        {}", report.data);
     println!("  account     {}", report.account);
     println!("  engine      {}", report.engine);

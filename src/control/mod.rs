@@ -40,6 +40,8 @@ pub(crate) struct Posture {
     /// No page of the process is ever swapped out.
     pub(crate) memory_locked: bool,
     pub(crate) endpoints: Vec<String>,
+    /// Where the console is, unless it is left out.
+    pub(crate) console: Option<String>,
     /// Root's credentials as they were at the start, which a reset gives back.
     pub(crate) root: (String, crypto::Secret),
 }

@@ -28,6 +28,7 @@ impl Control {
         let swept = self.gateway.sweep();
         swept.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         self.gateway.forget();
+        self.gateway.forget_telemetry(account);
         let (id, secret) = &self.posture.root;
         crate::serve::bootstrap(&self.gateway, &self.posture.account, Some((id, secret)))?;
         Ok(json!({ "reset": account.unwrap_or("everything") }))

@@ -10,6 +10,8 @@ pub(crate) struct StatusReport {
     pub(crate) version: String,
     pub(crate) account: String,
     pub(crate) endpoints: Vec<String>,
+    /// Where the console is, unless it is left out.
+    pub(crate) console: Option<String>,
     pub(crate) data: String,
     /// `memory` or `disk`
     pub(crate) engine: String,
@@ -31,6 +33,7 @@ impl Control {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             account: self.posture.account.clone(),
             endpoints: self.posture.endpoints.clone(),
+            console: self.posture.console.clone(),
             data: self.posture.data.display().to_string(),
             engine: if self.posture.memory { "memory" } else { "disk" }.to_owned(),
             seal: self.posture.seal.to_owned(),

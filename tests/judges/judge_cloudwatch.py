@@ -77,8 +77,8 @@ class Metrics(Judge):
             Namespace="three", MetricData=[{"MetricName": "m", "Dimensions": host, "Value": 1.0, "Unit": "Count", "Timestamp": at}]
         )
         datum = {"MetricName": "m", "Dimensions": host, "Value": 2.0, "Unit": "Count", "Timestamp": at.timestamp()}
-        status, _ = signed.json("PutMetricData", Namespace="three", MetricData=[datum])
-        self.assertEqual(status, 200)
+        status, answer = signed.json("PutMetricData", Namespace="three", MetricData=[datum])
+        self.assertEqual((status, answer), (200, {}))
         form = {
             "MetricData__member__1__MetricName": "m", "MetricData__member__1__Value": "4", "MetricData__member__1__Unit": "Count",
             "MetricData__member__1__Dimensions__member__1__Name": "Host", "MetricData__member__1__Dimensions__member__1__Value": "a",
@@ -174,7 +174,7 @@ class Metrics(Judge):
         iam = self.server.client("iam")
         allowed = policy(statement("cloudwatch:ListMetrics"))
         iam.put_user_policy(UserName="nobody", PolicyName="own", PolicyDocument=allowed)
-        self.assertIn("mine", {metric["Namespace"] for metric in nobody.list_metrics()["Metrics"]})
+        self.assertIn("mine", {metric["Namespace"] for metric in nobody.list_metrics(Namespace="mine")["Metrics"]})
         # A signature by another secret, and none at all.
         forged = type(mine)(mine.key, "x" * 40)
         forged = self.server.client("cloudwatch", forged)
@@ -183,16 +183,13 @@ class Metrics(Judge):
         status, _, answer = Signed(self.server).send(b"Action=ListMetrics&Version=2010-08-01", headers, signed=False)
         self.assertEqual(status, 403)
         self.assertIn(b"MissingAuthenticationToken", answer)
-        (event,) = self.events("ListMetrics", errorCode="AccessDenied")[:1]
-        self.assertEqual(event["eventSource"], "monitoring.amazonaws.com")
+        # What is done with metrics are data events, which the event history does not show.
+        self.assertEqual(self.events("ListMetrics") + self.events("PutMetricData"), [])
 
     def test_it_is_spoken_over_tls(self):
         """The same over HTTPS, with the installation's own certificate."""
         client = self.server.client("cloudwatch", endpoint=self.server.https, verify=self.server.authority)
         client.put_metric_data(Namespace="tls", MetricData=[{"MetricName": "m", "Value": 1.0}])
-        (event,) = self.events("PutMetricData")[:1] or [{}]
-        if event:
-            self.assertEqual(event["tlsDetails"]["tlsVersion"], "TLSv1.3")
         self.assertEqual(len(client.list_metrics(Namespace="tls")["Metrics"]), 1)
 
 
@@ -212,13 +209,12 @@ class Kept(Judge):
 class OfS3(Judge):
     OPTIONS = ("--clock-control",)
 
-    def told(self, name, stat="Sum", period=3600, **dimensions):
-        """The values of a metric of S3 since yesterday, added up."""
-        clock = json.loads(self.server.ringwork("clock", "--json"))["now"]
-        now = datetime.datetime.fromisoformat(clock)
+    def told(self, name, stat="Sum", **dimensions):
+        """A statistic of a metric of S3 since yesterday."""
+        now = datetime.datetime.fromisoformat(self.server.ringwork("clock").split()[0])
         found = self.server.client("cloudwatch").get_metric_data(
             StartTime=now - 2000 * MINUTE, EndTime=now + 60 * MINUTE,
-            MetricDataQueries=[{"Id": "m", "MetricStat": {"Period": period, "Stat": stat, "Metric": {
+            MetricDataQueries=[{"Id": "m", "MetricStat": {"Period": 2060 * 60, "Stat": stat, "Metric": {
                 "Namespace": "AWS/S3", "MetricName": name,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
             }}}],
@@ -276,9 +272,9 @@ class OfS3(Judge):
         s3.put_object(Bucket="held", Key="a", Body=b"12345")
         s3.put_object(Bucket="held", Key="b", Body=b"12", StorageClass="STANDARD_IA")
         self.server.ringwork("clock", "advance", "1d")
-        self.assertEqual(self.told("NumberOfObjects", "Average", 86_400, BucketName="held", StorageType="AllStorageTypes"), [2.0])
-        self.assertEqual(self.told("BucketSizeBytes", "Average", 86_400, BucketName="held", StorageType="StandardStorage"), [5.0])
-        self.assertEqual(self.told("BucketSizeBytes", "Average", 86_400, BucketName="held", StorageType="StandardIAStorage"), [2.0])
+        self.assertEqual(self.told("NumberOfObjects", "Average", BucketName="held", StorageType="AllStorageTypes"), [2.0])
+        self.assertEqual(self.told("BucketSizeBytes", "Average", BucketName="held", StorageType="StandardStorage"), [5.0])
+        self.assertEqual(self.told("BucketSizeBytes", "Average", BucketName="held", StorageType="StandardIAStorage"), [2.0])
 
 
 if __name__ == "__main__":

@@ -152,10 +152,12 @@ class Wizard(Console):
         self.refused("AccessDenied", sts.assume_role, **role, **shown(), status=403)
         self.refused("AccessDenied", sts.assume_role, **role, **shown(), ExternalId="vendor-2027", status=403)
         lent = sts.assume_role(**role, **shown(), ExternalId="vendor-2026")
-        self.assertTrue(self.server.client("iam", Credentials.of(lent)).list_roles()["Roles"])
+        iam = self.server.client("iam", Credentials.of(lent))
+        self.assertTrue(iam.list_roles()["Roles"])
+        self.refused("AccessDenied", iam.create_user, UserName="more", status=403)
 
     def test_roles_for_a_service_and_of_ones_own_policy_are_created(self):
-        """S1: the other trusted entities that the wizard offers."""
+        """The other trusted entities that the wizard offers."""
         self.person("sam", statement("*"))
         browser = self.browser("sam")
         wizard = "/iam/create-role"
@@ -188,7 +190,7 @@ class Wizard(Console):
         self.refused("NoSuchEntity", iam.get_instance_profile, InstanceProfileName="server")
 
     def test_roles_for_identity_providers_are_created(self):
-        """S6.2, S6.3, S6.4: the trust policy names the provider and the audience."""
+        """S6.4: the trust policy names the provider and the audience."""
         self.person("fay", statement("*"))
         iam, browser, wizard = self.server.client("iam"), self.browser("fay"), "/iam/create-role"
         oidc = iam.create_open_id_connect_provider(Url="https://id.example.com", ClientIDList=["app"], ThumbprintList=["0" * 40])
@@ -215,7 +217,7 @@ class Wizard(Console):
         self.assertEqual(made["Condition"], {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}})
 
     def test_what_is_denied_is_denied_here_too_and_explained_to_those_who_may_know(self):
-        """S1: a page is authorized as the call is that it makes."""
+        """A page is authorized as the call is that it makes."""
         self.person("dan", statement("iam:ListRoles"))
         self.person("eve", statement("iam:ListRoles"), statement("sts:DecodeAuthorizationMessage"))
         for name, told in [("dan", False), ("eve", True)]:
@@ -230,7 +232,7 @@ class Wizard(Console):
             self.assertEqual("no identity-based policy" in page.text.split("Request ID")[0].split("Why")[-1], told) if told else None
 
     def test_a_role_is_switched_to_and_left(self):
-        """S6.5, S6.7: the console uses a role of an account as any client assumes it."""
+        """The console uses a role of an account as any client assumes it."""
         self.person("rob", statement("sts:AssumeRole"))
         iam = self.server.client("iam")
         user = f"arn:aws:iam::{self.server.account}:user/rob"

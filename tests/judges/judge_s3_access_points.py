@@ -68,12 +68,13 @@ class AccessPoints(Judge):
     def test_a_client_that_cannot_find_the_host_leaves_it_to_its_proxy(self):
         """The CLI puts the account before an address, which is no host; as its own proxy the server is found all the same."""
         self.point("proxied")
-        listed = self.server.aws(
-            "s3control", "list-access-points", "--account-id", self.account, HTTP_PROXY=self.server.endpoint, NO_PROXY=""
-        )
-        self.assertIn("proxied", [one["Name"] for one in listed["AccessPointList"]])
+        named = f"http://localhost:{self.server.address[1]}"
+        proxied = {"HTTP_PROXY": self.server.endpoint, "NO_PROXY": ""}
+        for endpoint in self.server.endpoint, named:
+            listed = self.server.aws("s3control", "list-access-points", "--account-id", self.account, "--endpoint-url", endpoint, **proxied)
+            self.assertIn("proxied", [one["Name"] for one in listed["AccessPointList"]])
         arn = f"arn:aws:s3:{REGION}:{self.account}:accesspoint/proxied"
-        found = self.server.aws("s3api", "list-objects-v2", "--bucket", arn, HTTP_PROXY=self.server.endpoint, NO_PROXY="")
+        found = self.server.aws("s3api", "list-objects-v2", "--bucket", arn, "--endpoint-url", named, **proxied)
         self.assertEqual([one["Key"] for one in found["Contents"]], ["a/k"])
 
     def test_uploads_in_parts_go_through(self):

@@ -49,6 +49,7 @@ pub fn jobs() -> Vec<&'static [JobKind]> {
         identity::iam::JOBS,
         identity::organizations::JOBS,
         identity::accessanalyzer::JOBS,
+        identity::signin::JOBS,
         keys::kms::JOBS,
         keys::secretsmanager::JOBS,
         keys::ssm::JOBS,
@@ -75,6 +76,7 @@ pub fn trails() -> Vec<&'static TrailRules> {
         &platform::cloudformation::TRAIL,
         &data::s3::TRAIL,
         &data::s3control::TRAIL,
+        &watch::cloudwatch::TRAIL,
     ]
 }
 

@@ -50,6 +50,7 @@ pub mod strangers;
 pub mod telemetry;
 pub mod testing;
 mod trail;
+mod whole;
 pub mod why;
 
 pub use blobs::{

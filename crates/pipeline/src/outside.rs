@@ -406,10 +406,10 @@ mod tests {
         // The cloud's clock stands still, and the place may come back all the same.
         clock.put(Timestamp(5), 0.0);
         let silence = Arc::new(Silence::default());
-        let mut outdoors = Outdoors::by(clock);
+        let outdoors = Outdoors::by(clock);
         outdoors.open(Arc::clone(&silence) as Arc<dyn Outside>);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let mut ask = |url: &str, at: i64, age_max: Option<i64>| {
+        let ask = |url: &str, at: i64, age_max: Option<i64>| {
             wall.store(1_000_000 + at, Ordering::Relaxed);
             let page = runtime.block_on(outdoors.go(&wanted(url, age_max), Timestamp(5)));
             (page.is_ok(), silence.asked.load(Ordering::Relaxed))

@@ -54,7 +54,12 @@ impl Scene {
                 watch::cloudwatch::OPERATIONS,
             ],
             jobs: vec![keys::kms::JOBS, watch::cloudwatch::JOBS],
-            trails: vec![&identity::iam::TRAIL, &identity::sts::TRAIL, &keys::kms::TRAIL],
+            trails: vec![
+                &identity::iam::TRAIL,
+                &identity::sts::TRAIL,
+                &keys::kms::TRAIL,
+                &watch::cloudwatch::TRAIL,
+            ],
             telemetry: Some(&watch::cloudwatch::SINK),
             ..Tables::default()
         };

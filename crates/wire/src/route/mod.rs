@@ -6,8 +6,12 @@
 //! Source: Smithy specification, "AWS protocols"; IAM User Guide, "Making HTTP query requests".
 
 use std::borrow::Cow;
+use std::io::Read;
 
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
+use flate2::read::GzDecoder;
+use http::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName,
+};
 
 use crate::fault::Common;
 use crate::model::{Operation, Protocol, Service};
@@ -423,11 +427,16 @@ impl<'a> QueryCall<'a> {
             kind.trim()
                 .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
-        let body = if form && parts.method == "POST" {
-            std::str::from_utf8(parts.body).ok()
-        } else {
-            None
-        };
+        let form = form && parts.method == "POST";
+        let gzip = parts.headers.get(CONTENT_ENCODING);
+        if form && gzip.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"gzip")) {
+            let text = unfolded(parts.body);
+            return QueryCall::scan(&text).map(|found| QueryCall {
+                action: Cow::Owned(found.action.into_owned()),
+                version: found.version.map(|version| Cow::Owned(version.into_owned())),
+            });
+        }
+        let body = form.then(|| std::str::from_utf8(parts.body).ok()).flatten();
         body.and_then(Self::scan).or_else(|| Self::scan(parts.query))
     }
 
@@ -446,6 +455,16 @@ impl<'a> QueryCall<'a> {
         }
         action.map(|action| Self { action, version })
     }
+}
+
+/// How a compressed form begins. Clients write `Action` and `Version` first; nobody's body is unfolded further before it is known whose
+/// it is.
+fn unfolded(body: &[u8]) -> String {
+    const BYTES_MAX: u64 = 4096;
+    let mut begin = Vec::new();
+    // What came before an error is read all the same; whoever decodes the body finds the error.
+    let _read = GzDecoder::new(body).take(BYTES_MAX).read_to_end(&mut begin);
+    String::from_utf8_lossy(&begin).into_owned()
 }
 
 /// Candidates that speak a query protocol in the version that the call names, best first.

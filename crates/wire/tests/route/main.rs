@@ -332,3 +332,33 @@ proptest! {
         let _ = ask(&method, &uri, &pairs, &body, scope.as_deref());
     }
 }
+
+#[test]
+fn a_compressed_form_names_its_operation() {
+    let named = |bytes: &[u8]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [FORM, ("content-encoding", "gzip")] {
+            headers.insert(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_static(value),
+            );
+        }
+        let parts = Parts {
+            method: "POST",
+            path: "/",
+            query: "",
+            headers: &headers,
+            body: bytes,
+        };
+        route(&parts, Some("monitoring"), &catalog()).map(|route| route.operation.name)
+    };
+    let form = format!(
+        "Action=PutMetricData&Version=2010-08-01&Rest={}",
+        "x".repeat(100_000)
+    );
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, form.as_bytes()).unwrap();
+    assert_eq!(named(&packed.finish().unwrap()).ok(), Some("PutMetricData"));
+    assert!(named(form.as_bytes()).is_err());
+    assert!(named(b"").is_err());
+}

@@ -17,13 +17,12 @@ pub(super) fn cut<T>(
     token: Option<&str>,
     most: Option<i32>,
 ) -> Result<(Vec<T>, Option<String>)> {
-    let purpose = format!("{}/{}/{list}", look.account(), look.region());
+    let list = format!("{}/{}/{list}", look.account(), look.region());
     let start = token.map_or(Ok(0), |token| {
-        let payload = look.open_token(PURPOSE, token);
-        let payload = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-        let start =
-            payload.and_then(|payload| payload.strip_prefix(&purpose)?.strip_prefix('\n')?.parse().ok());
-        start.ok_or_else(|| invalid("The nextToken is not valid."))
+        let start = look.open_place(PURPOSE, &list, token);
+        start
+            .and_then(|start| start.parse().ok())
+            .ok_or_else(|| invalid("The nextToken is not valid."))
     })?;
     let limit = match most {
         None => RESULTS_DEFAULT,
@@ -35,7 +34,6 @@ pub(super) fn cut<T>(
     let all = items.len();
     let page: Vec<T> = items.into_iter().skip(start).take(limit).collect();
     let end = start.saturating_add(page.len());
-    let next = (end < all && !page.is_empty())
-        .then(|| look.issue_token(PURPOSE, format!("{purpose}\n{end}").as_bytes()));
+    let next = (end < all && !page.is_empty()).then(|| look.issue_place(PURPOSE, &list, &end.to_string()));
     Ok((page, next.transpose()?))
 }

@@ -38,9 +38,6 @@ store::record!(Analyzed, 1);
 pub(super) static RESOURCES: Table<(String, String, String, String), Analyzed> =
     Table::new(0x0153, "accessanalyzer.resources");
 
-/// Rows read in one step.
-const STRIDE: usize = 1000;
-
 impl Analyzed {
     pub(super) fn new(sight: &Sight<'_>, now: i64) -> Self {
         Self {
@@ -68,18 +65,8 @@ pub(super) fn row(analyzer: &Analyzer, arn: &str) -> (String, String, String, St
 
 /// All resources that an analyzer looked at.
 pub(super) fn of_analyzer(look: &mut Look<'_>, analyzer: &Analyzer) -> Result<Vec<Arc<Analyzed>>> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let rows = look.range(&RESOURCES, &analyzer.key(), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, analyzed) in rows {
-            found.push(analyzed);
-            after = Some(key);
-        }
-        if !full {
-            return Ok(found);
-        }
-    }
+    let rows = look.every(&RESOURCES, &analyzer.key())?;
+    Ok(rows.into_iter().map(|(_, analyzed)| analyzed).collect())
 }
 
 /// Lists the resources that an analyzer of external access looked at.

@@ -23,9 +23,6 @@ use crate::iam::role::{ROLES, Role};
 use crate::iam::tag;
 use crate::iam::user::{USERS, User};
 
-/// Rows read at a time.
-const STRIDE: usize = 512;
-
 /// One entry of a page.
 enum Entity {
     User(Arc<User>),
@@ -118,18 +115,9 @@ fn rows<V: Record, T>(
     entities: &mut Vec<(String, T)>,
 ) -> Result<()> {
     let account = look.account().to_owned();
-    let mut after = None;
-    loop {
-        let rows = look.range(table, &(account.as_str(),), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, row) in rows {
-            entities.push((format!("{kind}{}", key.1), entity(row)));
-            after = Some(key);
-        }
-        if !full {
-            return Ok(());
-        }
-    }
+    let rows = look.every(table, &(account.as_str(),))?.into_iter();
+    entities.extend(rows.map(|((_, name), row)| (format!("{kind}{name}"), entity(row))));
+    Ok(())
 }
 
 fn inline(policies: &BTreeMap<String, StoredPolicy>) -> Option<Vec<model::PolicyDetail>> {

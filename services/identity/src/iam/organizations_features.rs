@@ -93,15 +93,18 @@ fn expect_managed(call: &mut Call<'_>) -> Result<Arc<Organization>> {
     Ok(organization)
 }
 
+/// What is turned on after a turn, and the organization's id.
+type Turned = (Option<Vec<model::FeatureType>>, Option<String>);
+
 fn turn(
     call: &mut Call<'_>,
     organization: &Organization,
     turn: impl FnOnce(&mut Features),
-) -> Result<Vec<model::FeatureType>> {
+) -> Result<Turned> {
     let mut features = of_organization(call, organization)?;
     turn(&mut features);
     call.put(&FEATURES, &organization.management, features)?;
-    Ok(shown(features))
+    Ok((Some(shown(features)), Some(organization.id.clone())))
 }
 
 fn shown(features: Features) -> Vec<model::FeatureType> {
@@ -131,12 +134,12 @@ impl Operation for EnableOrganizationsRootCredentialsManagement {
         _input: Self::Input,
     ) -> Result<Self::Output> {
         let organization = expect_managed(call)?;
-        let enabled = turn(call, &organization, |features| {
+        let (enabled_features, organization_id) = turn(call, &organization, |features| {
             features.credentials_management = true;
         })?;
         Ok(model::EnableOrganizationsRootCredentialsManagementResponse {
-            enabled_features: Some(enabled),
-            organization_id: Some(organization.id.clone()),
+            enabled_features,
+            organization_id,
         })
     }
 }
@@ -160,12 +163,12 @@ impl Operation for DisableOrganizationsRootCredentialsManagement {
         _input: Self::Input,
     ) -> Result<Self::Output> {
         let organization = expect_administered(call)?;
-        let enabled = turn(call, &organization, |features| {
+        let (enabled_features, organization_id) = turn(call, &organization, |features| {
             features.credentials_management = false;
         })?;
         Ok(model::DisableOrganizationsRootCredentialsManagementResponse {
-            enabled_features: Some(enabled),
-            organization_id: Some(organization.id.clone()),
+            enabled_features,
+            organization_id,
         })
     }
 }
@@ -189,10 +192,11 @@ impl Operation for EnableOrganizationsRootSessions {
         _input: Self::Input,
     ) -> Result<Self::Output> {
         let organization = expect_managed(call)?;
-        let enabled = turn(call, &organization, |features| features.sessions = true)?;
+        let (enabled_features, organization_id) =
+            turn(call, &organization, |features| features.sessions = true)?;
         Ok(model::EnableOrganizationsRootSessionsResponse {
-            enabled_features: Some(enabled),
-            organization_id: Some(organization.id.clone()),
+            enabled_features,
+            organization_id,
         })
     }
 }
@@ -216,10 +220,11 @@ impl Operation for DisableOrganizationsRootSessions {
         _input: Self::Input,
     ) -> Result<Self::Output> {
         let organization = expect_administered(call)?;
-        let enabled = turn(call, &organization, |features| features.sessions = false)?;
+        let (enabled_features, organization_id) =
+            turn(call, &organization, |features| features.sessions = false)?;
         Ok(model::DisableOrganizationsRootSessionsResponse {
-            enabled_features: Some(enabled),
-            organization_id: Some(organization.id.clone()),
+            enabled_features,
+            organization_id,
         })
     }
 }

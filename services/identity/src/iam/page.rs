@@ -8,13 +8,14 @@ use pipeline::{Look, Result};
 use store::{Record, Table};
 use wire::Fault;
 
+const PURPOSE: &str = "iam.page";
 const ITEMS_DEFAULT: usize = 100;
 /// Rows read at a time while a filter passes most of them over.
 const STRIDE: usize = 256;
 
 /// Where a page begins and how long it may be.
 pub(crate) struct Page {
-    purpose: String,
+    list: String,
     after: Option<String>,
     limit: usize,
 }
@@ -40,27 +41,20 @@ impl Page {
         marker: Option<&str>,
         max_items: Option<i32>,
     ) -> Result<Self> {
-        let purpose = format!("iam.page/{}/{list}", look.account());
+        let list = format!("iam.page/{}/{list}", look.account());
         let after = match marker {
             None => None,
             Some(marker) => {
-                // The purpose is one for all lists, so that the keys of tokens stay few; the list stands in the payload.
-                let payload = look.open_token("iam.page", marker);
-                let payload = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-                let name = payload.and_then(|payload| payload.strip_prefix(&purpose)?.strip_prefix('\n'));
-                let name = name.ok_or_else(|| Fault::validation("Invalid Marker."))?;
-                Some(name.to_owned())
+                // The purpose is one for all lists, so that the keys of tokens stay few.
+                let name = look.open_place(PURPOSE, &list, marker);
+                Some(name.ok_or_else(|| Fault::validation("Invalid Marker."))?)
             }
         };
         let limit = max_items
             .and_then(|items| usize::try_from(items).ok())
             .unwrap_or(ITEMS_DEFAULT)
             .max(1);
-        Ok(Self {
-            purpose,
-            after,
-            limit,
-        })
+        Ok(Self { list, after, limit })
     }
 
     /// A page of the rows of the caller's account that `keep` keeps, in the order of their names.
@@ -113,8 +107,7 @@ impl Page {
     }
 
     fn close<T>(&self, look: &Look<'_>, items: Vec<T>, last: Option<String>) -> Result<Paged<T>> {
-        let marker =
-            last.map(|name| look.issue_token("iam.page", format!("{}\n{name}", self.purpose).as_bytes()));
+        let marker = last.map(|name| look.issue_place(PURPOSE, &self.list, &name));
         Ok(Paged {
             items,
             marker: marker.transpose()?,

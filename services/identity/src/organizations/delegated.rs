@@ -32,9 +32,6 @@ store::record!(Delegation, 1);
 /// Management account, member, service principal.
 pub(super) static DELEGATED: Table<(String, String, String), Delegation> =
     Table::new(0x0136, "organizations.delegated_administrators");
-/// Delegations read at a time.
-const STRIDE: usize = 256;
-
 /// Whether a member administers any service.
 pub(crate) fn is_administrator(look: &mut Look<'_>, member: &Membership) -> Result<bool> {
     let prefix = (member.management.as_str(), member.account.as_str());
@@ -188,19 +185,10 @@ impl Operation for ListDelegatedAdministrators {
         let page = Page::read(call, &list, input.next_token.as_deref(), input.max_results)?;
         let management = reached.organization().management.as_str();
         let mut since: BTreeMap<String, i64> = BTreeMap::new();
-        let mut after = None;
-        loop {
-            let rows = call.range(&DELEGATED, &(management,), after.as_ref(), STRIDE)?;
-            let full = rows.len() == STRIDE;
-            for (key, row) in rows {
-                if wanted.as_ref().is_none_or(|service| *service == key.2) {
-                    let first = since.entry(key.1.clone()).or_insert(row.since);
-                    *first = row.since.min(*first);
-                }
-                after = Some(key);
-            }
-            if !full {
-                break;
+        for ((_, member, service), row) in call.every(&DELEGATED, &(management,))? {
+            if wanted.as_ref().is_none_or(|wanted| *wanted == service) {
+                let first = since.entry(member).or_insert(row.since);
+                *first = row.since.min(*first);
             }
         }
         let mut administrators = Vec::new();

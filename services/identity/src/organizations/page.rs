@@ -28,12 +28,8 @@ impl Page {
         let after = match token {
             None => None,
             Some(token) => {
-                let payload = look.open_token(PURPOSE, token);
-                let payload = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-                let name = payload.and_then(|payload| payload.strip_prefix(&list)?.strip_prefix('\n'));
-                let name =
-                    name.ok_or_else(|| refusal::invalid("INVALID_NEXT_TOKEN", "Invalid pagination token."))?;
-                Some(name.to_owned())
+                let name = look.open_place(PURPOSE, &list, token);
+                Some(name.ok_or_else(|| refusal::invalid("INVALID_NEXT_TOKEN", "Invalid pagination token."))?)
             }
         };
         let limit = max_results
@@ -59,9 +55,7 @@ impl Page {
         let behind = |name: &String| self.after.as_ref().is_none_or(|after| name > after);
         for (name, item) in sorted.into_iter().filter(|(name, _)| behind(name)) {
             if items.len() == self.limit {
-                let next = last.map(|name: String| {
-                    look.issue_token(PURPOSE, format!("{}\n{name}", self.list).as_bytes())
-                });
+                let next = last.map(|name: String| look.issue_place(PURPOSE, &self.list, &name));
                 return Ok((items, next.transpose()?));
             }
             items.push(item);

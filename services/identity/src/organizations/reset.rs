@@ -21,7 +21,7 @@ pub fn forget(call: &mut Call<'_>, account: &str) -> Result<()> {
         return leave(call, &member);
     }
     let prefix = (account, member.organization.as_str(), ChildKind::Account.name());
-    for ((.., id), _) in policy::every(call, &CHILDREN, &prefix)? {
+    for ((.., id), _) in call.every(&CHILDREN, &prefix)? {
         if let Some(member) = membership(call, &id)? {
             leave(call, &member)?;
         }

@@ -158,28 +158,20 @@ pub(crate) fn remove(call: &mut Call<'_>, key: &Key, material: &str) -> Result<(
 /// Gives another key of the same set every generation that it lacks.
 pub(crate) fn copy(call: &mut Call<'_>, from: &Key, to: &Key) -> Result<()> {
     let prefix = (from.account.as_str(), from.region.as_str(), from.id.as_str());
-    let mut after = None;
-    loop {
-        let rows = call.range(&MATERIAL, &prefix, after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (row, sealed) in rows {
-            let at = (
-                to.account.as_str(),
-                to.region.as_str(),
-                to.id.as_str(),
-                row.3.as_str(),
-            );
-            if call.get(&MATERIAL, &at)?.is_none() {
-                let place = place(&from.account, &from.region, &from.id, &row.3);
-                let bytes = call.open(MATERIAL.name(), &place, &sealed.0)?;
-                store(call, to, &row.3, &bytes)?;
-            }
-            after = Some(row);
-        }
-        if !full {
-            return Ok(());
+    for (row, sealed) in call.every(&MATERIAL, &prefix)? {
+        let at = (
+            to.account.as_str(),
+            to.region.as_str(),
+            to.id.as_str(),
+            row.3.as_str(),
+        );
+        if call.get(&MATERIAL, &at)?.is_none() {
+            let place = place(&from.account, &from.region, &from.id, &row.3);
+            let bytes = call.open(MATERIAL.name(), &place, &sealed.0)?;
+            store(call, to, &row.3, &bytes)?;
         }
     }
+    Ok(())
 }
 
 /// Destroys every generation of a key's material.

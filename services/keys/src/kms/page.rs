@@ -31,17 +31,12 @@ impl Page {
         limit: Option<i32>,
         sizes: (usize, usize),
     ) -> Result<Self> {
-        let list = format!("{list}\n{}\n{}\n", look.account(), look.region());
+        let list = format!("{list}\n{}\n{}", look.account(), look.region());
         let after = match marker {
             None => None,
             Some(marker) => {
-                let payload = look.open_token(PURPOSE, marker);
-                let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-                let name = text.and_then(|text| text.strip_prefix(&list));
-                Some(
-                    name.ok_or_else(|| invalid_marker_exception("Marker is invalid."))?
-                        .to_owned(),
-                )
+                let name = look.open_place(PURPOSE, &list, marker);
+                Some(name.ok_or_else(|| invalid_marker_exception("Marker is invalid."))?)
             }
         };
         let (usual, most) = sizes;
@@ -59,13 +54,13 @@ impl Page {
         items: impl Iterator<Item = (String, T)>,
     ) -> Result<Paged<T>> {
         let mut kept = Vec::new();
-        let mut last = None;
+        let mut last: Option<String> = None;
         for (name, item) in items {
             if kept.len() == self.limit {
-                let payload = format!("{}{}", self.list, last.unwrap_or_default());
+                let last = last.unwrap_or_default();
                 return Ok(Paged {
                     items: kept,
-                    next: Some(look.issue_token(PURPOSE, payload.as_bytes())?),
+                    next: Some(look.issue_place(PURPOSE, &self.list, &last)?),
                 });
             }
             kept.push(item);

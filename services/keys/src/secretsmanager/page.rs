@@ -23,15 +23,13 @@ pub(crate) fn take<T>(
     order: Order,
     mut items: Vec<(String, T)>,
 ) -> Result<(Vec<T>, Option<String>)> {
-    let list = format!("{list}\n{}\n{}\n", look.account(), look.region());
+    let list = format!("{list}\n{}\n{}", look.account(), look.region());
     if let Some(token) = token {
-        let payload = look.open_token(PURPOSE, token);
-        let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-        let last = text.and_then(|text| text.strip_prefix(&list));
+        let last = look.open_place(PURPOSE, &list, token);
         let last = last.ok_or_else(|| invalid_next_token_exception("Invalid token"))?;
         items.retain(|(place, _)| match order {
-            Order::Ascending => place.as_str() > last,
-            Order::Descending => place.as_str() < last,
+            Order::Ascending => *place > last,
+            Order::Descending => *place < last,
         });
     }
     items.sort_by(|(one, _), (two, _)| match order {
@@ -41,7 +39,7 @@ pub(crate) fn take<T>(
     let more = items.len() > limit;
     items.truncate(limit);
     let next = match items.last().filter(|_| more) {
-        Some((place, _)) => Some(look.issue_token(PURPOSE, format!("{list}{place}").as_bytes())?),
+        Some((place, _)) => Some(look.issue_place(PURPOSE, &list, place)?),
         None => None,
     };
     Ok((items.into_iter().map(|(_, item)| item).collect(), next))

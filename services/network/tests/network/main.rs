@@ -9,6 +9,7 @@
 
 mod credentials;
 mod image;
+mod image_content;
 mod key_pair;
 mod launch;
 mod life;

@@ -16,9 +16,6 @@ use super::function::{Function, FunctionTarget, LATEST, to_change};
 use super::naming::{self, missing, resolve_whole};
 use super::page;
 
-/// Rows read at a time.
-const STRETCH: usize = 500;
-
 /// An alias.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Alias {
@@ -81,16 +78,8 @@ pub(crate) fn find(look: &mut Look<'_>, function: &Function, name: &str) -> Resu
 pub(crate) fn all(look: &mut Look<'_>, function: &Function) -> Result<Vec<Arc<Alias>>> {
     let (account, region, name) = function.place();
     let prefix = (account.as_str(), region.as_str(), name.as_str());
-    let (mut all, mut after) = (Vec::new(), None);
-    loop {
-        let rows = look.range(&ALIASES, &prefix, after.as_ref(), STRETCH)?;
-        let more = rows.len() == STRETCH;
-        after = rows.last().map(|(place, _)| place.clone());
-        all.extend(rows.into_iter().map(|(_, alias)| alias));
-        if !more {
-            return Ok(all);
-        }
-    }
+    let rows = look.every(&ALIASES, &prefix)?;
+    Ok(rows.into_iter().map(|(_, alias)| alias).collect())
 }
 
 /// Removes all aliases of a function.

@@ -11,7 +11,7 @@ const PURPOSE: &str = "lambda.page";
 pub(crate) const ITEMS_MAX: usize = 50;
 
 fn bound(look: &Look<'_>, list: &str) -> String {
-    format!("{list}\n{}\n{}\n", look.account(), look.region())
+    format!("{list}\n{}\n{}", look.account(), look.region())
 }
 
 /// The place behind which a page begins.
@@ -19,16 +19,14 @@ pub(crate) fn after(look: &Look<'_>, list: &str, marker: Option<&str>) -> Result
     let Some(marker) = marker.filter(|marker| !marker.is_empty()) else {
         return Ok(None);
     };
-    let payload = look.open_token(PURPOSE, marker);
-    let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-    let place = text.and_then(|text| text.strip_prefix(&bound(look, list)));
+    let place = look.open_place(PURPOSE, &bound(look, list), marker);
     let place = place.ok_or_else(|| invalid("Invalid Pagination Token"))?;
-    Ok(Some(place.to_owned()))
+    Ok(Some(place))
 }
 
 /// The marker of the page behind `place`.
 pub(crate) fn marker(look: &Look<'_>, list: &str, place: &str) -> Result<String> {
-    look.issue_token(PURPOSE, format!("{}{place}", bound(look, list)).as_bytes())
+    look.issue_place(PURPOSE, &bound(look, list), place)
 }
 
 /// The size of a page.

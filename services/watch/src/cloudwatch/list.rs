@@ -64,6 +64,7 @@ impl Operation for ListMetrics {
             let ended = rows.len() < STEP;
             looked += rows.len();
             let mut full = None;
+            let last = rows.last().map(|(key, _)| key.clone());
             for (key, metric) in rows {
                 if fits(call, &input, &key, &metric) {
                     metrics.push(api::cloudwatch::Metric {
@@ -78,11 +79,11 @@ impl Operation for ListMetrics {
                     break;
                 }
             }
+            if ended && after == last {
+                break None;
+            }
             if full.is_some() {
                 break full;
-            }
-            if ended {
-                break None;
             }
             if looked >= ROWS_MAX {
                 break after;

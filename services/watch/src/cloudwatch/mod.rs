@@ -9,7 +9,7 @@
 
 use pipeline::jobs::JobKind;
 use pipeline::telemetry::Sink;
-use pipeline::{Endpoint, operations};
+use pipeline::{Endpoint, TrailRules, operations};
 
 mod datum;
 mod fault;
@@ -23,6 +23,18 @@ mod retention;
 mod span;
 mod statistic;
 pub mod statistics;
+
+/// How CloudWatch's calls look in the trail: those on metrics are data events (CloudWatch User Guide, "CloudWatch data events in
+/// CloudTrail").
+pub static TRAIL: TrailRules = TrailRules {
+    data_events: &[
+        "GetMetricData",
+        "GetMetricStatistics",
+        "ListMetrics",
+        "PutMetricData",
+    ],
+    ..TrailRules::new("cloudwatch")
+};
 
 /// CloudWatch's operations.
 pub static OPERATIONS: &[Endpoint] = operations!["cloudwatch";

@@ -91,23 +91,10 @@ store::record!(Finding, 1);
 pub static FINDINGS: Table<(String, String, String, String), Finding> =
     Table::new(0x0152, "accessanalyzer.findings");
 
-/// Rows read in one step.
-const STRIDE: usize = 1000;
-
 /// All findings of an analyzer.
 pub(super) fn of_analyzer(look: &mut Look<'_>, analyzer: &Analyzer) -> Result<Vec<Arc<Finding>>> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let rows = look.range(&FINDINGS, &analyzer.key(), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, finding) in rows {
-            found.push(finding);
-            after = Some(key);
-        }
-        if !full {
-            return Ok(found);
-        }
-    }
+    let rows = look.every(&FINDINGS, &analyzer.key())?;
+    Ok(rows.into_iter().map(|(_, finding)| finding).collect())
 }
 
 /// The finding of an id.

@@ -12,24 +12,12 @@ use crate::accessanalyzer::filter::Filter;
 use crate::accessanalyzer::finding::What;
 use crate::accessanalyzer::page;
 
-/// Rows read in one step.
-const STRIDE: usize = 1000;
-
 /// All previews of an analyzer, the newest first.
 pub(super) fn all(look: &mut Look<'_>, analyzer: &Analyzer) -> Result<Vec<Arc<Preview>>> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let rows = look.range(&PREVIEWS, &analyzer.key(), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, preview) in rows {
-            found.push(preview);
-            after = Some(key);
-        }
-        if !full {
-            found.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
-            return Ok(found);
-        }
-    }
+    let rows = look.every(&PREVIEWS, &analyzer.key())?;
+    let mut found: Vec<_> = rows.into_iter().map(|(_, preview)| preview).collect();
+    found.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
+    Ok(found)
 }
 
 /// Shows a preview.

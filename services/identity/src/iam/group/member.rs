@@ -12,20 +12,9 @@ use crate::iam::user::{self, USERS, User};
 
 /// Lower-case names of the group's members, sorted.
 pub(crate) fn members(look: &mut Look<'_>, group: &Group) -> Result<Vec<String>> {
-    const STRIDE: usize = 512;
     let lower = group.lower();
-    let mut names = Vec::new();
-    let mut after = None;
-    loop {
-        let prefix = (group.account.as_str(), lower.as_str());
-        let rows = look.range(&MEMBERS, &prefix, after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        names.extend(rows.iter().map(|((_, _, user), _)| user.clone()));
-        after = rows.into_iter().next_back().map(|(key, _)| key);
-        if !full {
-            return Ok(names);
-        }
-    }
+    let rows = look.every(&MEMBERS, &(group.account.as_str(), lower.as_str()))?;
+    Ok(rows.into_iter().map(|((_, _, user), _)| user).collect())
 }
 
 /// Puts a user into a group; once more is no error.

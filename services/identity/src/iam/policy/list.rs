@@ -10,9 +10,6 @@ use crate::iam::binding::{USAGE, Usage};
 use crate::iam::managed::catalogue;
 use crate::iam::page::{Page, path_fits};
 
-/// Rows read at a time.
-const STRIDE: usize = 256;
-
 /// Lists the account's own policies and AWS's (S1.16).
 pub struct ListPolicies;
 
@@ -78,17 +75,8 @@ fn wanted(usage: Usage, input: &model::ListPoliciesRequest) -> bool {
 /// How often the account uses each policy that it uses at all.
 fn usages(call: &mut Call<'_>) -> Result<BTreeMap<String, Usage>> {
     let account = call.account().to_owned();
-    let mut used = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let rows = call.range(&USAGE, &(account.as_str(),), after.as_ref(), STRIDE)?;
-        after = rows.last().map(|(key, _)| key.clone());
-        let full = rows.len() == STRIDE;
-        used.extend(rows.into_iter().map(|((_, arn), usage)| (arn, *usage)));
-        if !full {
-            return Ok(used);
-        }
-    }
+    let rows = call.every(&USAGE, &(account.as_str(),))?;
+    Ok(rows.into_iter().map(|((_, arn), usage)| (arn, *usage)).collect())
 }
 
 /// The account's own policies that `show` shows, with the mark that a page may end at.
@@ -97,17 +85,9 @@ fn own_policies(
     show: impl Fn(&super::ManagedPolicy) -> Option<model::Policy>,
 ) -> Result<Vec<(String, model::Policy)>> {
     let account = call.account().to_owned();
-    let mut own = Vec::new();
-    let mut after = None;
-    loop {
-        let rows = call.range(&POLICIES, &(account.as_str(),), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, policy) in rows {
-            own.extend(show(&policy).map(|shown| (format!("0/{}", key.1), shown)));
-            after = Some(key);
-        }
-        if !full {
-            return Ok(own);
-        }
-    }
+    let rows = call.every(&POLICIES, &(account.as_str(),))?;
+    let shown = rows
+        .into_iter()
+        .filter_map(|((_, name), policy)| show(&policy).map(|shown| (format!("0/{name}"), shown)));
+    Ok(shown.collect())
 }

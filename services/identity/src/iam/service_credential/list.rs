@@ -11,9 +11,6 @@ use crate::iam::owned;
 use crate::iam::page::Page;
 use crate::iam::user::{self, Holder, holder};
 
-/// Rows read at a time.
-const STRIDE: usize = 256;
-
 /// A user, or all users of the account.
 pub enum Users {
     One(Holder),
@@ -106,18 +103,11 @@ type Rows = Vec<(String, std::sync::Arc<super::ServiceCredential>)>;
 
 /// The credentials of all users, by user and id.
 fn everybodys(call: &mut Call<'_>, account: &str) -> Result<Rows> {
-    let (mut all, mut after) = (Rows::new(), None);
-    loop {
-        let rows = call.range(&SERVICE_CREDENTIALS, &(account,), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (place, row) in rows {
-            all.push((format!("{}/{}", place.1, place.2), row));
-            after = Some(place);
-        }
-        if !full {
-            // Names sort otherwise as parts of one text than as parts of a key.
-            all.sort_by(|one, other| one.0.cmp(&other.0));
-            return Ok(all);
-        }
-    }
+    let rows = call.every(&SERVICE_CREDENTIALS, &(account,))?.into_iter();
+    let mut all: Rows = rows
+        .map(|((_, user, id), row)| (format!("{user}/{id}"), row))
+        .collect();
+    // Names sort otherwise as parts of one text than as parts of a key.
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    Ok(all)
 }

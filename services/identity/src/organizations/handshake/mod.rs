@@ -36,9 +36,6 @@ pub(super) const FEATURES: i64 = 90 * DAY;
 const INVITATIONS_MAX: usize = 20;
 /// How long an answered handshake is shown.
 const SHOWN: i64 = 30 * DAY;
-/// Rows read at a time.
-const STRIDE: usize = 256;
-
 /// What is asked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Action {
@@ -311,19 +308,8 @@ fn missing() -> Fault {
 
 /// Every handshake that an account is a party to.
 pub(super) fn of_account(look: &mut Look<'_>, account: &str) -> Result<Vec<Arc<Handshake>>> {
-    let mut found = Vec::new();
-    let mut after = None;
-    loop {
-        let rows = look.range(&HANDSHAKES, &(account,), after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        for (key, row) in rows {
-            found.push(row);
-            after = Some(key);
-        }
-        if !full {
-            return Ok(found);
-        }
-    }
+    let rows = look.every(&HANDSHAKES, &(account,))?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 /// Handshakes that an organization sent.

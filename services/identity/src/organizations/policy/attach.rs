@@ -11,7 +11,7 @@ use wire::typed::Empty;
 
 use super::{
     ATTACHMENTS, Attachments, FULL_ACCESS, NAMES, POLICIES, RESOURCE_FULL_ACCESS, ReachedPolicy, TARGETS,
-    attachments, every, kind, named, types,
+    attachments, kind, named, types,
 };
 use crate::iam::index::Present;
 use crate::organizations::organization::Organization;
@@ -160,7 +160,7 @@ fn unlink(call: &mut Call<'_>, management: &str, target: &str, ids: &[String]) -
 
 /// Detaches every policy of a type from everything in an organization.
 pub(super) fn forget_type(call: &mut Call<'_>, management: &str, kind: PolicyType) -> Result<()> {
-    for (key, row) in every(call, &ATTACHMENTS, &(management,))? {
+    for (key, row) in call.every(&ATTACHMENTS, &(management,))? {
         let Some(ids) = row.by_type.get(kind.as_str()) else {
             continue;
         };
@@ -193,13 +193,13 @@ pub(crate) fn forget_target(call: &mut Call<'_>, management: &str, target: &str)
 /// # Errors
 /// The store's.
 pub(crate) fn forget_organization(call: &mut Call<'_>, management: &str) -> Result<()> {
-    for (key, _) in every(call, &ATTACHMENTS, &(management,))? {
+    for (key, _) in call.every(&ATTACHMENTS, &(management,))? {
         forget_target(call, management, &key.1)?;
     }
-    for (key, _) in every(call, &NAMES, &(management,))? {
+    for (key, _) in call.every(&NAMES, &(management,))? {
         call.delete(&NAMES, &key)?;
     }
-    for (key, _) in every(call, &POLICIES, &(management,))? {
+    for (key, _) in call.every(&POLICIES, &(management,))? {
         call.delete(&POLICIES, &key)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use wire::Fault;
 use wire::typed::Empty;
 
 use super::{
-    NAMES, NamedPolicy, OrganizationPolicy, POLICIES, ReachedPolicy, TARGETS, document, every, kind, named,
+    NAMES, NamedPolicy, OrganizationPolicy, POLICIES, ReachedPolicy, TARGETS, document, kind, named,
     type_condition, types,
 };
 use crate::organizations::organization::Organization;
@@ -72,7 +72,7 @@ impl Operation for CreatePolicy {
         let content = document::read(kind, &input.content)?;
         expect_free(call, organization, kind, &input.name)?;
         let prefix = (organization.management.as_str(), kind.as_str());
-        if every(call, &NAMES, &prefix)?.len() >= kind::rules(kind).policies_max {
+        if call.every(&NAMES, &prefix)?.len() >= kind::rules(kind).policies_max {
             return Err(refusal::constraint(
                 "POLICY_NUMBER_LIMIT_EXCEEDED",
                 "You have exceeded the number of policies that you can have in an organization.",

@@ -5,7 +5,7 @@ use api::organizations::TargetType;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
-use super::{NAMES, ReachedPolicy, TARGETS, attachments, every, find, managed_of, named, type_condition};
+use super::{NAMES, ReachedPolicy, TARGETS, attachments, find, managed_of, named, type_condition};
 use crate::iam::account::ACCOUNTS;
 use crate::organizations::membership::{CHILDREN, ChildKind};
 use crate::organizations::organization::Organization;
@@ -35,7 +35,7 @@ impl Operation for ListPolicies {
         let page = Page::read(call, &list, input.next_token.as_deref(), input.max_results)?;
         let management = reached.organization().management.as_str();
         let managed = managed_of(input.filter)?.map(|managed| ("0".to_owned(), managed.id.clone()));
-        let own = every(call, &NAMES, &(management, input.filter.as_str()))?;
+        let own = call.every(&NAMES, &(management, input.filter.as_str()))?;
         let own = own
             .into_iter()
             .map(|((.., name), named)| (format!("1/{name}"), named.id.clone()));
@@ -121,7 +121,7 @@ impl Operation for ListTargetsForPolicy {
             }
         } else {
             let prefix = (organization.management.as_str(), reached.policy.id.as_str());
-            let rows = every(call, &TARGETS, &prefix)?;
+            let rows = call.every(&TARGETS, &prefix)?;
             ids.extend(rows.into_iter().map(|((.., target), _)| target));
         }
         ids.sort();
@@ -141,7 +141,7 @@ impl Operation for ListTargetsForPolicy {
 /// The ids of the root, every unit and every account.
 pub(super) fn everything(call: &mut Call<'_>, organization: &Organization) -> Result<Vec<String>> {
     let mut ids = vec![organization.root_id.clone()];
-    let children = every(call, &CHILDREN, &(organization.management.as_str(),))?;
+    let children = call.every(&CHILDREN, &(organization.management.as_str(),))?;
     let known = [ChildKind::Account.name(), ChildKind::Unit.name()];
     let children = children
         .into_iter()

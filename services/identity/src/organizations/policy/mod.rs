@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use api::organizations as model;
 use api::organizations::PolicyType;
 use api::organizations::fault::policy_not_found_exception;
-use pipeline::{Call, Found, Look, Resource, ResourcePolicies, Result};
+use pipeline::{Found, Look, Resource, ResourcePolicies, Result};
 use policy::{Attached, Context, PolicyKind};
 use serde::{Deserialize, Serialize};
 use store::Table;
@@ -275,23 +275,4 @@ fn no_policy() -> Fault {
 /// Sets the condition key of a request that names a type.
 fn type_condition(kind: PolicyType, context: &mut Context) {
     context.insert("organizations:PolicyType", kind.as_str());
-}
-
-/// Every key of a prefix's rows, read in strides.
-pub(super) fn every<K: store::Key + Clone, V: store::Record>(
-    call: &mut Call<'_>,
-    table: &Table<K, V>,
-    prefix: &impl store::Prefix<K>,
-) -> Result<Vec<(K, Arc<V>)>> {
-    const STRIDE: usize = 256;
-    let mut all: Vec<(K, Arc<V>)> = Vec::new();
-    loop {
-        let after = all.last().map(|(key, _)| key.clone());
-        let rows = call.range(table, prefix, after.as_ref(), STRIDE)?;
-        let full = rows.len() == STRIDE;
-        all.extend(rows);
-        if !full {
-            return Ok(all);
-        }
-    }
 }

@@ -400,10 +400,11 @@ async fn connections_to_the_servers_address_reach_the_server() {
     let script = "#!/usr/bin/python3\nimport os, urllib.request\nprint(urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL']).read())\n\
                   print(open('/etc/environment').read(), flush=True)\n";
     place.start(1, script, |_| {}).await;
-    let (mut stream, _) = tokio::time::timeout(Duration::from_secs(30), server.accept())
+    let (mut stream, peer) = tokio::time::timeout(Duration::from_secs(30), server.accept())
         .await
         .unwrap()
         .unwrap();
+    assert_eq!(place.machines.origins().of(peer).ip().to_string(), "172.31.0.5");
     let mut buffer = [0; 1024];
     assert!(stream.read(&mut buffer).await.unwrap() > 0);
     stream
@@ -469,4 +470,34 @@ async fn a_disk_that_was_given_is_given_again_until_it_is_kept() {
     third.says("is up.").await;
     third.machines.stop().await;
     assert!(!third.console().contains("looked"), "{}", third.console());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_comes_after_the_end_comes_too_late() {
+    let Some(place) = Place::new() else { return };
+    let end = Task::Terminate {
+        instance: instance(1),
+    };
+    assert!(place.machines.perform(&end).await.is_ok());
+    let start = Task::Start(Box::new(launch(1, "#!/bin/sh\n")));
+    assert_eq!(
+        place.machines.perform(&start).await.unwrap_err(),
+        Failure::Unknown
+    );
+    assert_eq!(place.processes(), 0);
+}
+
+/// A crash in the midst of making or removing a disk leaves none.
+#[test]
+fn a_part_of_a_disk_is_none() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = whole.path().join("instances");
+    let at = |name: &str| folder.join(name);
+    std::fs::create_dir_all(at("i-0123456789abcdef1/disk/etc")).unwrap();
+    std::fs::create_dir_all(at("going-0-i-0123456789abcdef2/disk/root")).unwrap();
+    std::fs::create_dir_all(at("i-0123456789abcdef3/disk/root")).unwrap();
+    let _place = Place::at(folder.clone());
+    assert!(!at("i-0123456789abcdef1").exists());
+    assert!(!at("going-0-i-0123456789abcdef2").exists());
+    assert!(at("i-0123456789abcdef3").exists());
 }

@@ -12,9 +12,12 @@ use parking_lot::RwLock;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 
-/// The connections that are somebody else's, by this end of them, each with what the listener notes that it was told.
+/// The connections that are somebody else's, by this end of them.
 #[derive(Clone, Default)]
-pub struct Origins(Arc<RwLock<HashMap<SocketAddr, (IpAddr, Arc<Notify>)>>>);
+pub struct Origins(Arc<RwLock<HashMap<SocketAddr, Origin>>>);
+
+/// Whose a connection is, and what the listener notes that it was told.
+type Origin = (IpAddr, Arc<Notify>);
 
 /// A connection that is somebody else's, until this is dropped.
 pub(crate) struct Lent {

@@ -381,10 +381,19 @@ async fn an_instance_shuts_itself_down_and_reboots_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_much_memory_is_killed() {
     let Some(place) = Place::new() else { return };
-    let script = "#!/bin/sh\npython3 -c 'import time; held = bytearray(b\"x\" * (300 << 20)); time.sleep(600)'\necho \"ended: $?\"\n";
-    place.start(1, script, |launch| launch.memory_mib = 128).await;
-    place.says("ended: 137").await;
-    assert!(place.console().contains("Out of memory"), "{}", place.console());
+    // What is shared with nobody is no less than what can't be shared.
+    for (boot, takes) in [(1, "bytearray"), (2, "shared")] {
+        let script = format!(
+            "#!/bin/sh\npython3 -c '\nimport mmap, time\ndef shared(_):\n  held = mmap.mmap(-1, 300 << 20)\n  \
+             for at in range(0, 300 << 20, 4096): held[at] = 1\n  return held\n\
+             held = {takes}(b\"x\" * (300 << 20) if \"{takes}\" == \"bytearray\" else b\"\")\ntime.sleep(600)'\necho \"ended: $?\"\n"
+        );
+        let small = |launch: &mut Launch| (launch.memory_mib, launch.first) = (128, true);
+        place.start(boot, &script, small).await;
+        place.says("ended: 137").await;
+        assert!(place.console().contains("Out of memory"), "{}", place.console());
+        place.stop(boot).await;
+    }
     place.machines.stop().await;
 }
 

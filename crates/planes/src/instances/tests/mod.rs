@@ -510,3 +510,57 @@ fn a_part_of_a_disk_is_none() {
     assert!(!at("going-0-i-0123456789abcdef2").exists());
     assert!(at("i-0123456789abcdef3").exists());
 }
+
+/// A program that builds or leaves the view may do more than the instance: it must not load what the disk's `/etc` names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_disk_has_programs_load_runs_with_the_instances_rights_alone() {
+    let Some(place) = Place::new() else { return };
+    if !std::process::Command::new("cc")
+        .arg("--version")
+        .output()
+        .is_ok_and(|told| told.status.success())
+    {
+        eprintln!("skipped: this host has no C compiler");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["etc", "srv", "opt"] {
+        std::fs::create_dir_all(at(name)).unwrap();
+    }
+    let code = r#"#include <stdio.h>
+__attribute__((constructor)) static void loaded(void) {
+  char line[256]; FILE *status = fopen("/proc/self/status", "r"), *out = fopen("/srv/loaded", "a");
+  if (!out) out = fopen("/disk/srv/loaded", "a");
+  while (status && out && fgets(line, sizeof line, status)) {
+    unsigned long long all; if (sscanf(line, "CapBnd: %llx", &all) == 1) fprintf(out, "%d\n", (int)(all >> 21 & 1));
+  }
+  if (out) fclose(out);
+}
+"#;
+    std::fs::write(at("opt/l.c"), code).unwrap();
+    let made = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([at("opt/l.so"), at("opt/l.c")])
+        .status();
+    assert!(made.unwrap().success());
+    std::fs::write(at("etc/ld.so.preload"), "/opt/l.so\n/disk/opt/l.so\n").unwrap();
+    let packed = std::process::Command::new("tar")
+        .arg("-C")
+        .arg(folder.path())
+        .args(["-c", "etc", "srv", "opt"])
+        .output();
+    let packed = packed.unwrap().stdout;
+    let script =
+        "#!/bin/sh\nsleep 0.1\necho \"with: $(sort -u /srv/loaded | tr '\\n' ' ')\"\necho finished\n";
+    let disk = Bytes::from(packed);
+    place.start(1, script, |launch| launch.disk = Some(disk)).await;
+    place.says("finished").await;
+    // It is loaded where it should be, and nowhere with the right to mount (`CAP_SYS_ADMIN`).
+    assert!(place.console().contains("with: 0 \n"), "{}", place.console());
+    let taken = place.stop(1).await;
+    let text = String::from_utf8_lossy(&taken);
+    assert!(text.contains("srv/loaded"));
+    let loaded = std::fs::read_to_string(place.folder.join(ID).join("disk/srv/loaded")).unwrap();
+    assert!(!loaded.contains('1'), "{loaded}");
+}

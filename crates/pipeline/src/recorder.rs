@@ -47,6 +47,14 @@ pub(crate) fn shown_input(
     input: &Document,
 ) -> Option<Value> {
     let mut request = shown(rules, service, operation.input, input);
+    let withheld = rules.withheld.iter().filter(|(of, ..)| *of == operation.name);
+    for (_, member, (other, value)) in withheld {
+        let members = request.as_mut().and_then(Value::as_object_mut);
+        if let Some(members) = members.filter(|members| members.get(*other).is_some_and(|held| held == value))
+        {
+            members.remove(*member);
+        }
+    }
     let defaults = rules.defaults.iter().filter(|(of, ..)| *of == operation.name);
     for (_, member, value) in defaults {
         let members = request

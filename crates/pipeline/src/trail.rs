@@ -29,6 +29,9 @@ pub struct TrailRules {
     pub subject: Option<&'static str>,
     /// What `requestParameters` say where a request does not: the operation, the member as records spell it, the value.
     pub defaults: &'static [(&'static str, &'static str, &'static str)],
+    /// Members of `requestParameters` that are left out where another says that they hold a secret: the operation, the member, the
+    /// other and its value, as records spell them (`value` of user data, where `attribute` is `userData`).
+    pub withheld: &'static [(&'static str, &'static str, (&'static str, &'static str))],
     /// Operations whose `eventName` is another than their name (`CreateFunction20150331`).
     pub event_names: &'static [(&'static str, &'static str)],
     /// Operations, and events of jobs, that are data events: what is done in or with a resource (`Invoke`). The event history does not
@@ -63,6 +66,7 @@ impl TrailRules {
             names_resources: false,
             subject: None,
             defaults: &[],
+            withheld: &[],
             event_names: &[],
             data_events: &[],
             follower: None,

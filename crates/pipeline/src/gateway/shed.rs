@@ -255,8 +255,9 @@ mod tests {
         let strangers = &cloud.gateway.strangers;
         let peer = IpAddr::from([192, 0, 2, 1]);
         let all: Vec<_> = std::iter::from_fn(|| strangers.enter(peer)).collect();
+        let sending: Vec<_> = std::iter::from_fn(|| strangers.enter_sending(peer)).collect();
         assert_eq!(ask(), [503; 5]);
-        drop(all);
+        drop((all, sending));
         assert!(ask().iter().all(|status| *status < 500));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pipeline::instances::{Doing, Failure, Launch};
 use rustix::process::{Pid, Resource};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{Child, Command};
@@ -35,6 +35,8 @@ use crate::jail::{self, WAIT, tools_path};
 
 /// Time for the first process to say that it is ready.
 const BOOT_TIME: Duration = Duration::from_secs(30);
+/// Bytes of what the first process says once it is ready, and more.
+const ANSWER_BYTES_MAX: u64 = 64;
 /// Bytes of private memory that a process may map beyond what its instance has: what is reserved and hardly used.
 const MAPPED_EXTRA: u64 = 512 << 20;
 const DESCRIPTORS_MAX: u64 = 4096;
@@ -210,7 +212,9 @@ impl Begun {
             }
             let mut read = BufReader::new(read);
             let mut line = String::new();
-            read.read_line(&mut line).await?;
+            // What is on the disk may have a say in what answers.
+            let mut answer = (&mut read).take(ANSWER_BYTES_MAX);
+            answer.read_line(&mut line).await?;
             if line.trim_end() != READY {
                 return Err(io::Error::other("its first process ended before it was ready"));
             }
@@ -243,7 +247,6 @@ pub(super) async fn read_some(
     out: Option<&mut tokio::process::ChildStdout>,
     buffer: &mut [u8],
 ) -> Option<usize> {
-    use tokio::io::AsyncReadExt as _;
     out?.read(buffer).await.ok().filter(|count| *count > 0)
 }
 

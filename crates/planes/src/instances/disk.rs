@@ -1,7 +1,7 @@
 //! The disk of an instance: a few folders, in clear while it runs, a tar of them when it does not.
 //!
 //! Both directions are done by the system's `tar` inside a view of the disk, as the instance's own user: what the instance left there
-//! (links, odd names, folders that become links meanwhile) can lead nowhere else.
+//! (links, odd names, folders that become links meanwhile) can lead nowhere else, and nothing of it is loaded or run.
 //!
 //! Invariant: a tar that is taken is no longer than `DISK_BYTES_MAX`; nobody but the server's user and the instance's reads a disk.
 
@@ -123,7 +123,7 @@ pub(super) async fn take(view: &View, places: &Places, user: Option<u32>) -> Res
         "--numeric-owner",
         "--one-file-system",
         "--warning=no-file-ignored",
-        "--directory=/",
+        "--directory=/disk",
         "--",
     ]
     .map(OsString::from)
@@ -161,7 +161,7 @@ pub(super) async fn fill(
         "--no-overwrite-dir",
         "--delay-directory-restore",
         "--warning=no-timestamp",
-        "--directory=/",
+        "--directory=/disk",
     ];
     let mut child =
         run(view, places, user, words.map(OsString::from).to_vec()).map_err(|error| failed(&error))?;

@@ -1,20 +1,22 @@
 //! The instances that there are, and what is done with them.
 //!
-//! Invariant: a disk that was given to whoever keeps it stays for a moment, so that a crash on their side loses nothing; one that was not
-//! given stays until its instance is terminated or forgotten.
+//! Invariants: a disk stays until whoever keeps it says that it is kept, or its instance is terminated or forgotten; it goes at once, so
+//! that nobody takes a part of one for the whole. What was told to end does not start.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pipeline::instances::{Attendant, Done, Ending, Failure, InstanceRef, Launch, Metadata, Outturn, Task};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use wire::Timestamp;
 
 use super::console::Console;
@@ -27,8 +29,8 @@ use crate::origins::Origins;
 
 /// Instances that run at a time.
 const RUNNING_MAX: usize = 64;
-/// How long a disk stays that was given away.
-const GIVEN_KEPT: Duration = Duration::from_secs(60);
+/// What the names of folders begin with that are being removed.
+const GOING: &str = "going-";
 /// Time for all instances to shut down.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
@@ -41,6 +43,8 @@ pub(super) struct Runner {
     pub(super) origins: Origins,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
+    /// Instances that were told to end, until they are forgotten: a start that was on its way comes too late.
+    terminated: Mutex<HashSet<String>>,
     stopping: Mutex<bool>,
 }
 
@@ -60,15 +64,23 @@ impl Runner {
             let Ok(name) = entry?.file_name().into_string() else {
                 continue;
             };
+            if name.starts_with(GOING) {
+                jail::remove(&folder.join(name))?;
+                continue;
+            }
             if !is_id(&name) {
                 continue;
             }
             let mut machine = Machine::new(&folder, &name, None);
-            machine.user = machine.places.owner().filter(|_| root);
+            let Some(owner) = machine.places.owner() else {
+                // A disk that was never finished. It tells no user, and without one it would be the server's.
+                jail::remove(&machine.places.folder)?;
+                continue;
+            };
+            machine.user = root.then_some(owner);
             machines.insert(name, Arc::new(machine));
         }
-        let given: Vec<Arc<Machine>> = machines.values().map(Arc::clone).collect();
-        let runner = Self {
+        Ok(Self {
             folder,
             agent,
             view: OnceLock::new(),
@@ -76,12 +88,9 @@ impl Runner {
             origins: Origins::default(),
             attendant: OnceLock::new(),
             machines: Mutex::new(machines),
+            terminated: Mutex::default(),
             stopping: Mutex::new(false),
-        };
-        for machine in given.into_iter().filter(|machine| machine.places.is_given()) {
-            remove_given(machine);
-        }
-        Ok(runner)
+        })
     }
 
     pub(super) fn serve_at(&self, endpoint: Endpoint) {
@@ -119,6 +128,7 @@ impl Runner {
     }
 
     pub(super) fn forget(self: &Arc<Self>, instance_id: &str) {
+        self.terminated.lock().remove(instance_id);
         let Some(machine) = self.machines.lock().remove(instance_id) else {
             return;
         };
@@ -135,7 +145,14 @@ impl Runner {
         let Some(machine) = self.known(&instance.instance_id) else {
             return;
         };
-        tokio::spawn(async move { remove_if_given(&machine).await });
+        // Who has the turn starts it anew or ends it, and sees to its files.
+        if let Ok(turn) = machine.turn.try_lock()
+            && turn.is_none()
+            && machine.places.is_given()
+            && let Ok(Some(going)) = put_aside(&machine)
+        {
+            tokio::task::spawn_blocking(move || jail::remove(&going));
+        }
     }
 
     fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
@@ -151,20 +168,25 @@ impl Runner {
         if let Some(known) = machines.get(instance_id) {
             return Ok(Arc::clone(known));
         }
-        let running = |machine: &Arc<Machine>| machine.service.lock().is_some();
-        if machines.values().filter(|machine| running(machine)).count() >= RUNNING_MAX {
-            let what =
-                format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
-            return Err(unable(what));
-        }
         let taken: HashSet<Option<u32>> = machines.values().map(|machine| machine.user).collect();
         let mut users = (1..users::BLOCK).map(|number| view.user(number));
-        let user = users
-            .find(|user| user.is_none() || !taken.contains(user))
-            .flatten();
+        let user = users.find(|user| user.is_none() || !taken.contains(user));
+        let user =
+            user.ok_or_else(|| unable("This host has no user left for another instance.".to_owned()))?;
         let machine = Arc::new(Machine::new(&self.folder, instance_id, user));
         machines.insert(instance_id.to_owned(), Arc::clone(&machine));
         Ok(machine)
+    }
+
+    /// Refuses one instance more than this host takes.
+    fn expect_room(&self) -> Result<(), Failure> {
+        let machines = self.machines.lock();
+        let running = |machine: &&Arc<Machine>| machine.service.lock().is_some();
+        if machines.values().filter(running).count() < RUNNING_MAX {
+            return Ok(());
+        }
+        let what = format!("This host runs {RUNNING_MAX} instances already, which is as many as it takes.");
+        Err(unable(what))
     }
 
     pub(super) async fn perform(self: &Arc<Self>, task: &Task) -> Outturn {
@@ -189,6 +211,9 @@ impl Runner {
         }
         let machine = self.known_or_new(&launch.instance.instance_id)?;
         let mut turn = machine.turn.lock().await;
+        if self.terminated.lock().contains(&launch.instance.instance_id) {
+            return Err(Failure::Unknown);
+        }
         if let Some(run) = turn.as_mut() {
             if run.is_of(&launch.instance) && !run.has_ended() {
                 return Ok(Done::Well);
@@ -196,6 +221,7 @@ impl Runner {
             run.end(Order::Kill).await;
         }
         *turn = None;
+        self.expect_room()?;
         *machine.console.lock() = Some(Console::new(launch.now));
         self.lay(&machine, launch).await?;
         let launch = Arc::new(Launch {
@@ -249,11 +275,11 @@ impl Runner {
             .places
             .set_given(true)
             .map_err(|error| disk::failed(&error))?;
-        remove_given(Arc::clone(&machine));
         Ok(Done::Disk(taken))
     }
 
     async fn terminate(&self, instance: &InstanceRef) -> Outturn {
+        self.terminated.lock().insert(instance.instance_id.clone());
         // What is not here any more is gone, which is what was asked for.
         let Some(machine) = self.known(&instance.instance_id) else {
             return Ok(Done::Well);
@@ -287,9 +313,23 @@ impl Runner {
         }
         let taken = disk::take(view, &machine.places, machine.user).await;
         if let Some(run) = stopped {
-            *turn = Some(self.boot(&machine, &run.launch, false).await?);
+            match self.boot(&machine, &run.launch, false).await {
+                Ok(run) => *turn = Some(run),
+                Err(failure) => {
+                    drop(turn);
+                    self.not_again(&run.launch.instance, &failure).await;
+                }
+            }
         }
         taken.map(Done::Disk)
+    }
+
+    /// Tells that an instance that was to go on could not be started again.
+    async fn not_again(&self, instance: &InstanceRef, failure: &Failure) {
+        let reason = format!("The instance could not be started again: {failure:?}.");
+        if let Some(attendant) = self.attendant.get() {
+            attendant.ended(instance, Ending::Failed { reason }).await;
+        }
     }
 
     /// A run ended without having been told to.
@@ -349,23 +389,26 @@ pub(super) enum Ended {
 
 /// Removes an instance's files, none of which is in use.
 async fn remove(machine: &Machine) -> io::Result<()> {
-    let folder = machine.places.folder.clone();
-    let removed = tokio::task::spawn_blocking(move || jail::remove(&folder)).await;
+    let Some(going) = put_aside(machine)? else {
+        return Ok(());
+    };
+    let removed = tokio::task::spawn_blocking(move || jail::remove(&going)).await;
     removed.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// Removes the files of an instance after a moment, unless they are used again.
-fn remove_given(machine: Arc<Machine>) {
-    tokio::spawn(async move {
-        sleep(GIVEN_KEPT).await;
-        remove_if_given(&machine).await;
-    });
-}
-
-async fn remove_if_given(machine: &Machine) {
-    let turn = machine.turn.lock().await;
-    if turn.is_none() && machine.places.is_given() {
-        let _ = remove(machine).await;
+/// Gives an instance's folder another name under which it is gone, also for a server that comes after a crash: a folder of which a part
+/// was removed looks like a whole one.
+fn put_aside(machine: &Machine) -> io::Result<Option<PathBuf>> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let folder = &machine.places.folder;
+    let mut name = OsString::from(GOING);
+    name.push(COUNT.fetch_add(1, Ordering::Relaxed).to_string());
+    name.push("-");
+    name.push(folder.file_name().unwrap_or_default());
+    let going = folder.with_file_name(name);
+    match fs::rename(folder, &going) {
+        Ok(()) => Ok(Some(going)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    drop(turn);
 }

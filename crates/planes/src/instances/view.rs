@@ -3,7 +3,8 @@
 //! A server that is root runs each instance as a user of its own, whom nothing on the host belongs to and who is called root inside. Any
 //! other server needs a namespace of users to build the view in; the instance's root is the server's user outside.
 //!
-//! Invariant: what an instance left on its disk is looked at only from inside the view, so that no link on it leads anywhere else.
+//! Invariants: what an instance left on its disk is looked at only from inside the view, so that no link on it leads anywhere else. No
+//! program that may do more than the instance's own sees the disk's `/etc`, which could have it load a library of the instance's.
 //!
 //! Source: namespaces(7), unshare(1), pivot_root(8), setpriv(1), ip-address(8).
 

@@ -22,11 +22,19 @@ mkfifo -m 0666 dev/console
 mkdir dev/shm
 mount -t tmpfs -o mode=1777,size=64m shm dev/shm
 mount -t tmpfs -o "mode=0755,size=64m${user:+,uid=$user,gid=$user}" run run
-# Folders of the disk itself: what lies in them is not looked at before this is the only view that there is.
+# Folders of the disk itself: what lies in them is not looked at before this is the only view that there is. The disk's /etc says which
+# libraries programs load, so that no program that has any power may see it there: it is put in place last of all, and not at all where
+# there is no network, since that view is for reading and writing the disk alone.
+mkdir etc
+[ ! -e .instance/etc/ld.so.cache ] || ln -s /.instance/etc/ld.so.cache etc/ld.so.cache
+base=.
+[ "$address" != off ] || base=disk
 for folder in etc home opt root srv tmp var; do
-    mkdir "$folder"
-    mount --bind "$disk/$folder" "$folder"
-    mount -o remount,bind,nosuid,nodev "$folder" || true
+    place=$base/$folder
+    [ "$place" != ./etc ] || place=.instance/own
+    mkdir -p "$place"
+    mount --bind "$disk/$folder" "$place"
+    mount -o remount,bind,nosuid,nodev "$place" || true
 done
 # Sockets are spoken to all the same; nothing in their folder can be put in place of anything.
 read_only "$link" .instance/link
@@ -58,6 +66,7 @@ processes
 # The agent serves port 80 and is nobody special to this namespace of networks.
 [ "$address" = off ] || echo 0 >proc/sys/net/ipv4/ip_unprivileged_port_start
 close_processes
+mkfifo -m 0600 .instance/ready .instance/go
 mount -o remount,bind,ro . 2>/dev/null || true
 hostname "$name" 2>/dev/null || true
 pivot_root . old
@@ -71,6 +80,15 @@ if [ "$address" != off ]; then
         *) ip address add "$own/32" dev lo ;;
         esac
     done
+fi
+if [ "$address" != off ]; then
+    # By now the programs that give up all power are loaded: another process, which has it still, lets them see the disk's /etc.
+    exec 8<>/.instance/ready 9<>/.instance/go
+    (
+        read -r ready <&8
+        mount --move /.instance/own /etc && echo go >&9 || echo no >&9
+    ) </dev/null &
+    set -- /bin/sh -c 'echo ready >&8; read -r go <&9; exec 8>&- 9>&-; [ "$go" = go ] || exit 1; exec "$@"' view "$@"
 fi
 capabilities=-all,+chown,+dac_override,+dac_read_search,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service
 set -- setpriv --no-new-privs --inh-caps=-all --bounding-set="$capabilities" -- "$@"

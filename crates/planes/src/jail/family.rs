@@ -49,8 +49,28 @@ pub(crate) fn heaviest(first: Pid) -> Option<(Pid, u64)> {
     Some((Pid::from_raw(heaviest.1)?, heaviest.0))
 }
 
-/// Bytes of memory that a process has for itself.
+/// Bytes of memory that a process has for itself, with its part of what it shares with others of no file: that is nobody's to take back.
 fn own(pid: i32) -> Option<u64> {
+    private(pid).map(|bytes| bytes.saturating_add(shared(pid)))
+}
+
+/// A process's part of the memory that it shares with others, of no file on a disk.
+fn shared(pid: i32) -> u64 {
+    let told = |file: &str, name: &str| {
+        let text = fs::read_to_string(format!("/proc/{pid}/{file}")).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        let kilobytes: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+        Some(kilobytes.saturating_mul(1024))
+    };
+    match told("status", "RssShmem:") {
+        None | Some(0) => 0,
+        // What is its part takes longer to find out.
+        Some(all) => told("smaps_rollup", "Pss_Shmem:").unwrap_or(all),
+    }
+}
+
+/// Bytes of memory that no other process has.
+fn private(pid: i32) -> Option<u64> {
     let page = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
     let mut numbers = text.split_ascii_whitespace().map(str::parse::<u64>);

@@ -152,7 +152,9 @@ fn with_password(
         Some(user) => password::of_user(call, &user.account, &user.lower())?,
         None => None,
     };
-    let whom = [account, lower.as_str(), source];
+    // An account's id and its alias are one account.
+    let counted = named.as_ref().map_or(account, |account| account.id.as_str());
+    let whom = [counted, lower.as_str(), source];
     let spent = call.exhausted(OF_USER, &whom) || call.exhausted(OF_SOURCE, &[source]);
     // A hash is made in every case, so that none is told from another by its time, and none costs less.
     let right = password::is_of(profile.as_deref(), password)? && !spent;

@@ -206,8 +206,9 @@ impl Image {
         Ok(organization || unit)
     }
 
-    /// The condition keys that tell of it.
-    pub(super) fn context(&self, context: &mut Context) {
+    /// The condition keys that tell of it to an account. Its tags are its owner's: nobody admits an image of theirs to the launches of
+    /// others by tagging it as those others tag their own (Amazon EC2 User Guide, "Tag your Amazon EC2 resources").
+    pub(super) fn context(&self, caller: &str, context: &mut Context) {
         context.insert("ec2:Region", self.region.clone());
         context.insert("ec2:ImageID", self.id.clone());
         context.insert("ec2:ImageType", "machine");
@@ -217,7 +218,9 @@ impl Image {
         );
         context.insert("ec2:Public", self.permissions.all.to_string());
         context.insert("ec2:RootDeviceType", "ebs");
-        tag::resource_conditions(&self.tags, context);
+        if self.owner == caller {
+            tag::resource_conditions(&self.tags, context);
+        }
     }
 }
 
@@ -270,7 +273,7 @@ impl Resource for ImageTarget {
     }
 
     fn conditions(&self, context: &mut Context) {
-        self.image.context(context);
+        self.image.context(&self.caller, context);
     }
 }
 
@@ -340,7 +343,7 @@ impl Operation for DescribeImages {
             let wanted = ids.is_empty() || ids.contains(&image.id);
             let by_owner = owners.is_empty() || owners.iter().any(|owner| owned(&image, owner, &account));
             let by_user = users.is_empty() || users.iter().any(|user| executable(&image, user, &account));
-            if wanted && by_owner && by_user && filters.pass(|name| value(&image, name))? {
+            if wanted && by_owner && by_user && filters.pass(|name| value(&image, name, &account))? {
                 found.push((image.id.clone(), image.shown(&account)));
             }
         }
@@ -368,17 +371,20 @@ fn owned(image: &Image, owner: &str, account: &str) -> bool {
     }
 }
 
-/// Whether a launch permission names a user: `self`, `all` or an account.
+/// Whether a launch permission names a user: `self`, `all` or an account. Which others it names is the owner's matter.
 fn executable(image: &Image, user: &str, account: &str) -> bool {
+    let users = &image.permissions.users;
     match user {
         "all" => image.permissions.all,
-        "self" => image.permissions.users.contains(account),
-        id => image.permissions.users.contains(id),
+        "self" => users.contains(account),
+        id => (image.owner == account || id == account) && users.contains(id),
     }
 }
 
-fn value(image: &Image, name: &str) -> Values {
+/// What an image has under a filter's name, as far as it is shown to the account.
+fn value(image: &Image, name: &str, account: &str) -> Values {
     let one = |text: &str| Some(vec![text.to_owned()]);
+    let own = image.owner == account;
     let maybe = |text: &Option<String>| Some(text.iter().cloned().collect());
     match name {
         "architecture" => one(&image.architecture),
@@ -392,13 +398,14 @@ fn value(image: &Image, name: &str) -> Values {
         "owner-alias" => maybe(&image.owner_alias()),
         "owner-id" => one(&image.owner),
         "root-device-type" => one("ebs"),
-        "source-instance-id" => maybe(&image.source_instance),
-        "source-image-id" => maybe(&image.source_image),
+        "source-instance-id" => maybe(&image.source_instance.clone().filter(|_| own)),
+        "source-image-id" => maybe(&image.source_image.clone().filter(|_| own)),
         "state" => one(image.state.shown().as_str()),
         "virtualization-type" => one("hvm"),
         "manifest-location" => one(&format!("{}/{}", image.owner, image.name)),
         "platform" | "kernel-id" | "ramdisk-id" | "product-code" => Some(Vec::new()),
-        other => filter::of_tags(other, &image.tags),
+        other if own => filter::of_tags(other, &image.tags),
+        other => filter::of_tags(other, &Tags::new()),
     }
 }
 

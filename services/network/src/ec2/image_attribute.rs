@@ -141,7 +141,11 @@ impl Operation for ModifyImageAttribute {
 
     fn conditions(input: &Self::Input, context: &mut Context) {
         let mut names = Vec::new();
-        if let Some(value) = input.description.as_ref().and_then(|given| given.value.clone()) {
+        let by_name = (input.attribute.as_deref() == Some("description"))
+            .then(|| input.value.clone())
+            .flatten();
+        let given = input.description.as_ref().and_then(|given| given.value.clone());
+        if let Some(value) = given.or(by_name) {
             context.insert("ec2:Attribute/Description", value);
             names.push("Description");
         }

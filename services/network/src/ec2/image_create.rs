@@ -87,6 +87,16 @@ impl Operation for CreateImage {
         if !matches!(instance.state, State::Running | State::Stopped) {
             return Err(wrong_state(&instance.id, "imaged"));
         }
+        if instance.state == State::Stopped && instance.disk_is_old {
+            return Err(Fault::plain(
+                "IncorrectInstanceState",
+                400,
+                format!(
+                    "The disk of the instance '{}' could not be kept when it stopped. Start it to make an image of what it holds.",
+                    instance.id
+                ),
+            ));
+        }
         let name = (
             instance.account.clone(),
             instance.region.clone(),

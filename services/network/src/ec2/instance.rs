@@ -179,6 +179,9 @@ pub struct Instance {
     pub boot: u64,
     /// The image's at first, its own once it was stopped; none if there is nothing over the built-in image.
     pub disk: Option<Disk>,
+    /// The machine has a newer disk than `disk`: it could not be kept when the instance stopped. The next start goes on with that one.
+    #[serde(default)]
+    pub disk_is_old: bool,
 }
 
 store::record!(Instance, 1);

@@ -211,6 +211,42 @@ impl Resource for Launching {
     }
 }
 
+/// vCPUs that the account may still start in the region.
+fn vcpus_left(call: &mut Call<'_>) -> Result<u32> {
+    let used: u32 = super::instance::all(call)?
+        .iter()
+        .filter(|instance| !instance.state.is_gone() && instance.state != State::Stopped)
+        .filter_map(|instance| types::find(&instance.instance_type))
+        .map(|of| of.vcpus)
+        .sum();
+    Ok(VCPUS_MAX.saturating_sub(used))
+}
+
+fn too_many_vcpus() -> Fault {
+    Fault::plain(
+        "VcpuLimitExceeded",
+        400,
+        format!(
+            "You have requested more vCPU capacity than your current vCPU limit of {VCPUS_MAX} allows for the instance bucket that the \
+             specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request an adjustment to \
+             this limit."
+        ),
+    )
+}
+
+/// Refuses to start stopped instances beyond the account's vCPUs, which those do not count against.
+pub(super) fn expect_room(call: &mut Call<'_>, starting: &[Instance]) -> Result<()> {
+    let stopped = starting
+        .iter()
+        .filter(|instance| instance.state == State::Stopped);
+    let types = stopped.filter_map(|instance| types::find(&instance.instance_type));
+    let wanted: u32 = types.map(|of| of.vcpus).sum();
+    if wanted > 0 && wanted > vcpus_left(call)? {
+        return Err(too_many_vcpus());
+    }
+    Ok(())
+}
+
 /// A request that was understood.
 struct Plan {
     of: &'static Type,
@@ -328,24 +364,10 @@ impl Plan {
             ));
         }
         let most = most.min(COUNT_MAX);
-        let used: u32 = super::instance::all(call)?
-            .iter()
-            .filter(|instance| !instance.state.is_gone() && instance.state != State::Stopped)
-            .filter_map(|instance| types::find(&instance.instance_type))
-            .map(|of| of.vcpus)
-            .sum();
-        let fits = VCPUS_MAX.saturating_sub(used) / self.of.vcpus;
+        let fits = vcpus_left(call)? / self.of.vcpus;
         let count = u32::try_from(most).unwrap_or(0).min(fits);
         if count < u32::try_from(least).unwrap_or(u32::MAX) {
-            return Err(Fault::plain(
-                "VcpuLimitExceeded",
-                400,
-                format!(
-                    "You have requested more vCPU capacity than your current vCPU limit of {VCPUS_MAX} allows for the instance \
-                     bucket that the specified instance type belongs to. Please visit \
-                     http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
-                ),
-            ));
+            return Err(too_many_vcpus());
         }
         Ok(count)
     }
@@ -440,6 +462,7 @@ impl Plan {
             tags: self.tags.clone(),
             boot: 1,
             disk: None,
+            disk_is_old: false,
         })
     }
 }
@@ -448,7 +471,18 @@ impl Plan {
 pub(super) fn forget(call: &mut Call<'_>, instance: &Instance) -> Result<()> {
     if let Some(token) = &instance.client_token {
         let key = (instance.account.clone(), instance.region.clone(), token.clone());
-        call.delete(&TOKENS, &key)?;
+        let mut others = call
+            .get(&TOKENS, &key)?
+            .map_or_else(Vec::new, |held| held.instances.clone());
+        // A later launch may have come to the token.
+        let mut last = others.contains(&instance.id);
+        others.retain(|id| *id != instance.id);
+        for id in &others {
+            last &= super::instance::find(call, id)?.is_none();
+        }
+        if last {
+            call.delete(&TOKENS, &key)?;
+        }
     }
     call.delete(&INSTANCES, &instance.key())
 }

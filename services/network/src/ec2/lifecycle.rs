@@ -11,7 +11,7 @@ use wire::typed::Empty;
 
 use super::fault::{self, expect_none, not_permitted, unsupported, wrong_state};
 use super::instance::{self, Instance, State};
-use super::work;
+use super::{launch, work};
 
 /// `User initiated (2026-11-22 10:00:00 GMT)`
 fn user_initiated(call: &Call<'_>) -> String {
@@ -53,6 +53,7 @@ impl Operation for StartInstances {
                 format!("This host cannot run instances: {what}"),
             ));
         }
+        launch::expect_room(call, &all)?;
         let mut changes = Vec::new();
         for mut instance in all {
             let before = instance.state;

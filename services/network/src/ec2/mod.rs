@@ -45,6 +45,7 @@ pub mod work;
 /// How EC2's calls look in the trail. User data may hold secrets, and AWS's records leave it out too.
 pub static TRAIL: TrailRules = TrailRules {
     drop: &["UserData", "KeyMaterial", "Output"],
+    withheld: &[("ModifyInstanceAttribute", "value", ("attribute", "userData"))],
     ..TrailRules::new("ec2")
 };
 

@@ -159,6 +159,7 @@ fn start(call: &mut Call<'_>, payload: &Value) -> Result<()> {
             instance.transition_reason = code.clone();
             instance.state_reason = Some((code, message));
             instance.state = State::Stopped;
+            instance.disk_is_old |= resume;
             instance.keep(call)
         }
     }
@@ -237,9 +238,13 @@ fn stop(call: &mut Call<'_>, payload: &Value) -> Result<()> {
             if let Some(before) = instance.disk.replace(kept) {
                 disk::release(call, &before)?;
             }
+            instance.disk_is_old = false;
         }
-        Ok(_) => {}
-        Err(failure) => instance.state_reason = Some(reason(&failure)),
+        Ok(_) => instance.disk_is_old = false,
+        Err(failure) => {
+            instance.state_reason = Some(reason(&failure));
+            instance.disk_is_old = true;
+        }
     }
     instance.state = State::Stopped;
     // Only once this has committed may the plane let go of the files.

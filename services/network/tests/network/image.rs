@@ -169,3 +169,48 @@ fn an_image_whose_disk_could_not_be_read_is_failed() {
     let (code, _) = scene.refused("RunInstances", &whole(&json!({ "ImageId": image })));
     assert_eq!(code, "InvalidAMIID.Unavailable");
 }
+
+#[test]
+fn an_image_s_tags_are_its_owners_alone() {
+    let scene = Scene::new();
+    let other = other(&scene);
+    let id = scene.launch(&json!({}));
+    let image = image_of(&scene, &id, "shared");
+    let everybody = json!({ "ImageId": image, "LaunchPermission": { "Add": [{ "Group": "all" }] } });
+    scene.ok("ModifyImageAttribute", &everybody);
+    let tags = json!([{ "Key": "approved", "Value": "yes" }]);
+    scene.ok("CreateTags", &json!({ "Resources": [image], "Tags": tags }));
+    // Whoever launches it elsewhere is judged without them, and learns nothing of them or of where it came from by filters.
+    let approved = json!([{ "Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*",
+        "Condition": { "StringEquals": { "aws:ResourceTag/approved": "yes" } } },
+        { "Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:*:*:instance/*" }]);
+    let launch = whole(&json!({ "ImageId": image }));
+    let own = scene.user("own", &approved);
+    assert!(scene.call(&own, "RunInstances", &launch).is_ok());
+    let iam = |operation: &str, input: Value| scene.cloud.call(&other, "iam", operation, input).unwrap();
+    iam("CreateUser", json!({ "UserName": "theirs" }));
+    let document = crate::scene::policy(&approved);
+    let input = json!({ "UserName": "theirs", "PolicyName": "own", "PolicyDocument": document });
+    iam("PutUserPolicy", input);
+    let key = iam("CreateAccessKey", json!({ "UserName": "theirs" }));
+    let theirs = key["AccessKey"]["AccessKeyId"].as_str().unwrap();
+    let theirs = scene.cloud.caller(theirs, None).unwrap();
+    assert_eq!(
+        scene.refused_to(&theirs, "RunInstances", &launch).0,
+        "UnauthorizedOperation"
+    );
+    for (filter, value) in [
+        ("tag:approved", "yes"),
+        ("tag-key", "*"),
+        ("source-instance-id", "i-*"),
+    ] {
+        let asked = json!({ "Owners": [ACCOUNT], "Filters": [{ "Name": filter, "Values": [value] }] });
+        let count = |listed: Value| listed["Images"].as_array().map_or(0, Vec::len);
+        assert_eq!(count(scene.ok("DescribeImages", &asked)), 1, "{filter}");
+        assert_eq!(
+            count(scene.call(&other, "DescribeImages", &asked).unwrap()),
+            0,
+            "{filter}"
+        );
+    }
+}

@@ -5,9 +5,9 @@ use network::ec2::instance::PRINCIPAL;
 use network::ec2::work;
 use pipeline::instances::{Ending, Failure, InstanceRef};
 use pipeline::testing::{ACCOUNT, REGION};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, whole};
 
 fn run(id: &str, boot: u64) -> InstanceRef {
     InstanceRef {
@@ -283,4 +283,73 @@ fn nothing_runs_on_for_an_account_that_is_wiped_away() {
     assert!(scene.plane.forgotten.lock().is_empty());
     abandon(Some(ACCOUNT));
     assert_eq!(*scene.plane.forgotten.lock(), [id]);
+}
+
+#[test]
+fn stopped_instances_start_within_the_account_s_vcpus() {
+    let scene = Scene::new();
+    let all = whole(&json!({ "MinCount": 1, "MaxCount": 100 }));
+    let first = scene.ok("RunInstances", &all);
+    scene.cloud.advance(0);
+    let ids = |launched: &Value| -> Vec<Value> {
+        let instances = launched["Instances"].as_array().unwrap();
+        instances.iter().map(|one| one["InstanceId"].clone()).collect()
+    };
+    let first = json!({ "InstanceIds": ids(&first) });
+    scene.ok("StopInstances", &first);
+    scene.cloud.advance(0);
+    scene.ok("RunInstances", &all);
+    scene.cloud.advance(0);
+    assert_eq!(scene.refused("StartInstances", &first).0, "VcpuLimitExceeded");
+}
+
+#[test]
+fn a_disk_that_could_not_be_kept_is_not_imaged_as_an_older_one() {
+    let scene = Scene::new();
+    let id = scene.launch(&json!({}));
+    *scene.plane.failure.lock() = Some(Failure::DiskTooLarge);
+    scene.ok("StopInstances", &json!({ "InstanceIds": [id] }));
+    scene.cloud.advance(0);
+    *scene.plane.failure.lock() = None;
+    let image = json!({ "InstanceId": id, "Name": "stale" });
+    assert_eq!(scene.refused("CreateImage", &image).0, "IncorrectInstanceState");
+    scene.ok("StartInstances", &json!({ "InstanceIds": [id] }));
+    scene.cloud.advance(0);
+    scene.ok("StopInstances", &json!({ "InstanceIds": [id] }));
+    scene.cloud.advance(0);
+    scene.ok("CreateImage", &image);
+}
+
+#[test]
+fn a_token_stays_until_the_last_of_its_instances_is_forgotten() {
+    let scene = Scene::new();
+    let asked = whole(&json!({ "ClientToken": "once", "MaxCount": 2 }));
+    let first = scene.ok("RunInstances", &asked);
+    scene.cloud.advance(0);
+    let one = &first["Instances"][0]["InstanceId"];
+    scene.ok("TerminateInstances", &json!({ "InstanceIds": [one] }));
+    scene.cloud.advance(0);
+    scene.cloud.advance(61 * 60 * 1000);
+    let again = scene.ok("RunInstances", &asked);
+    assert_eq!(again["Instances"].as_array().unwrap().len(), 1, "{again}");
+    assert_eq!(
+        again["Instances"][0]["InstanceId"],
+        first["Instances"][1]["InstanceId"]
+    );
+}
+
+#[test]
+fn user_data_is_in_no_record_however_it_is_given() {
+    let scene = Scene::new();
+    let id = scene.launch(&json!({}));
+    scene.ok("StopInstances", &json!({ "InstanceIds": [id] }));
+    scene.cloud.advance(0);
+    let change = json!({ "InstanceId": id, "Attribute": "userData", "Value": "c2VjcmV0" });
+    scene.ok("ModifyInstanceAttribute", &change);
+    let records = scene.cloud.records(ACCOUNT, REGION);
+    let changed = records
+        .iter()
+        .find(|record| record.operation == "ModifyInstanceAttribute");
+    let told = changed.unwrap().request.as_ref().unwrap().to_string();
+    assert!(told.contains("userData") && !told.contains("c2VjcmV0"), "{told}");
 }

@@ -381,10 +381,19 @@ async fn an_instance_shuts_itself_down_and_reboots_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_much_memory_is_killed() {
     let Some(place) = Place::new() else { return };
-    let script = "#!/bin/sh\npython3 -c 'import time; held = bytearray(b\"x\" * (300 << 20)); time.sleep(600)'\necho \"ended: $?\"\n";
-    place.start(1, script, |launch| launch.memory_mib = 128).await;
-    place.says("ended: 137").await;
-    assert!(place.console().contains("Out of memory"), "{}", place.console());
+    // What is shared with nobody is no less than what can't be shared.
+    for (boot, takes) in [(1, "bytearray"), (2, "shared")] {
+        let script = format!(
+            "#!/bin/sh\npython3 -c '\nimport mmap, time\ndef shared(_):\n  held = mmap.mmap(-1, 300 << 20)\n  \
+             for at in range(0, 300 << 20, 4096): held[at] = 1\n  return held\n\
+             held = {takes}(b\"x\" * (300 << 20) if \"{takes}\" == \"bytearray\" else b\"\")\ntime.sleep(600)'\necho \"ended: $?\"\n"
+        );
+        let small = |launch: &mut Launch| (launch.memory_mib, launch.first) = (128, true);
+        place.start(boot, &script, small).await;
+        place.says("ended: 137").await;
+        assert!(place.console().contains("Out of memory"), "{}", place.console());
+        place.stop(boot).await;
+    }
     place.machines.stop().await;
 }
 
@@ -400,10 +409,11 @@ async fn connections_to_the_servers_address_reach_the_server() {
     let script = "#!/usr/bin/python3\nimport os, urllib.request\nprint(urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL']).read())\n\
                   print(open('/etc/environment').read(), flush=True)\n";
     place.start(1, script, |_| {}).await;
-    let (mut stream, _) = tokio::time::timeout(Duration::from_secs(30), server.accept())
+    let (mut stream, peer) = tokio::time::timeout(Duration::from_secs(30), server.accept())
         .await
         .unwrap()
         .unwrap();
+    assert_eq!(place.machines.origins().of(peer).ip().to_string(), "172.31.0.5");
     let mut buffer = [0; 1024];
     assert!(stream.read(&mut buffer).await.unwrap() > 0);
     stream
@@ -469,4 +479,88 @@ async fn a_disk_that_was_given_is_given_again_until_it_is_kept() {
     third.says("is up.").await;
     third.machines.stop().await;
     assert!(!third.console().contains("looked"), "{}", third.console());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_comes_after_the_end_comes_too_late() {
+    let Some(place) = Place::new() else { return };
+    let end = Task::Terminate {
+        instance: instance(1),
+    };
+    assert!(place.machines.perform(&end).await.is_ok());
+    let start = Task::Start(Box::new(launch(1, "#!/bin/sh\n")));
+    assert_eq!(
+        place.machines.perform(&start).await.unwrap_err(),
+        Failure::Unknown
+    );
+    assert_eq!(place.processes(), 0);
+}
+
+/// A crash in the midst of making or removing a disk leaves none.
+#[test]
+fn a_part_of_a_disk_is_none() {
+    let whole = tempfile::tempdir().unwrap();
+    let folder = whole.path().join("instances");
+    let at = |name: &str| folder.join(name);
+    std::fs::create_dir_all(at("i-0123456789abcdef1/disk/etc")).unwrap();
+    std::fs::create_dir_all(at("going-0-i-0123456789abcdef2/disk/root")).unwrap();
+    std::fs::create_dir_all(at("i-0123456789abcdef3/disk/root")).unwrap();
+    let _place = Place::at(folder.clone());
+    assert!(!at("i-0123456789abcdef1").exists());
+    assert!(!at("going-0-i-0123456789abcdef2").exists());
+    assert!(at("i-0123456789abcdef3").exists());
+}
+
+/// A program that builds or leaves the view may do more than the instance: it must not load what the disk's `/etc` names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_disk_has_programs_load_runs_with_the_instances_rights_alone() {
+    let Some(place) = Place::new() else { return };
+    if !std::process::Command::new("cc")
+        .arg("--version")
+        .output()
+        .is_ok_and(|told| told.status.success())
+    {
+        eprintln!("skipped: this host has no C compiler");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["etc", "srv", "opt"] {
+        std::fs::create_dir_all(at(name)).unwrap();
+    }
+    let code = r#"#include <stdio.h>
+__attribute__((constructor)) static void loaded(void) {
+  char line[256]; FILE *status = fopen("/proc/self/status", "r"), *out = fopen("/srv/loaded", "a");
+  if (!out) out = fopen("/disk/srv/loaded", "a");
+  while (status && out && fgets(line, sizeof line, status)) {
+    unsigned long long all; if (sscanf(line, "CapBnd: %llx", &all) == 1) fprintf(out, "%d\n", (int)(all >> 21 & 1));
+  }
+  if (out) fclose(out);
+}
+"#;
+    std::fs::write(at("opt/l.c"), code).unwrap();
+    let made = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([at("opt/l.so"), at("opt/l.c")])
+        .status();
+    assert!(made.unwrap().success());
+    std::fs::write(at("etc/ld.so.preload"), "/opt/l.so\n/disk/opt/l.so\n").unwrap();
+    let packed = std::process::Command::new("tar")
+        .arg("-C")
+        .arg(folder.path())
+        .args(["-c", "etc", "srv", "opt"])
+        .output();
+    let packed = packed.unwrap().stdout;
+    let script =
+        "#!/bin/sh\nsleep 0.1\necho \"with: $(sort -u /srv/loaded | tr '\\n' ' ')\"\necho finished\n";
+    let disk = Bytes::from(packed);
+    place.start(1, script, |launch| launch.disk = Some(disk)).await;
+    place.says("finished").await;
+    // It is loaded where it should be, and nowhere with the right to mount (`CAP_SYS_ADMIN`).
+    assert!(place.console().contains("with: 0 \n"), "{}", place.console());
+    let taken = place.stop(1).await;
+    let text = String::from_utf8_lossy(&taken);
+    assert!(text.contains("srv/loaded"));
+    let loaded = std::fs::read_to_string(place.folder.join(ID).join("disk/srv/loaded")).unwrap();
+    assert!(!loaded.contains('1'), "{loaded}");
 }

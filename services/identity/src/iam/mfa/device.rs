@@ -257,7 +257,9 @@ fn verified(look: &Look<'_>, device: &MfaDevice, code: &str) -> Result<Option<Sh
         return Ok(None);
     }
     let Some(step) = device.accepts(look, code)? else {
-        look.count_failure(WRONG_CODES, &whom, code);
+        // The same code is another guess in another step of time.
+        let once = format!("{code} {}", look.now.0.div_euclid(30_000));
+        look.count_failure(WRONG_CODES, &whom, &once);
         return Ok(None);
     };
     look.forgive(WRONG_CODES, &whom);

@@ -161,6 +161,7 @@ impl Telemetry {
 
     fn put_back(&self, summaries: &[Summary], wall: Timestamp) {
         let mut waiting = self.waiting.lock();
+        let over = waiting.over;
         for summary in summaries {
             let samples = [(summary.name, summary.unit, summary.samples.clone())];
             waiting.add(
@@ -170,6 +171,8 @@ impl Telemetry {
                 wall.0,
             );
         }
+        // Its minute is over already, and yet it is not to be tried again at once.
+        waiting.over = over;
     }
 }
 
@@ -184,7 +187,13 @@ impl Waiting {
         self.since.get_or_insert(wall);
         let over = minute + MINUTE;
         self.over = Some(self.over.map_or(over, |known| known.min(over)));
-        let series = self.series.entry((subject, minute)).or_default();
+        let key = (subject, minute);
+        if self.count >= SERIES_MAX && !self.series.contains_key(&key) {
+            // Not even its name is kept.
+            self.lost += summaries.count() as u64;
+            return;
+        }
+        let series = self.series.entry(key).or_default();
         for (name, unit, samples) in summaries {
             if let Some(known) = series.get_mut(&(name, unit)) {
                 known.merge(&samples);
@@ -237,15 +246,20 @@ impl Gateway {
     }
 
     /// Hands over what was measured, if it has waited for its time.
-    ///
-    /// # Errors
-    /// The fault of the service that keeps metrics, or of the store. What was not kept waits on.
-    pub(crate) async fn flush_due(&self, now: Timestamp) -> Result<()> {
+    pub(crate) async fn flush_due(&self, now: Timestamp) {
         let (telemetry, wall) = (&self.environment.telemetry, self.environment.clock.wall());
         if telemetry.is_due(now, wall) {
-            self.flush_telemetry().await?;
+            self.flush_or_tell().await;
         }
-        Ok(())
+    }
+
+    /// Hands over what was measured. A failure is told to the operator and stops nothing: jobs are not to wait for figures.
+    pub(crate) async fn flush_or_tell(&self) {
+        if let Err(fault) = self.flush_telemetry().await {
+            let source = fault.source.as_deref();
+            let why = source.map_or_else(|| fault.message.clone(), ToString::to_string);
+            eprintln!("ringwork: what was measured could not be kept yet: {why}");
+        }
     }
 
     /// Hands over all that was measured: at the end of the server, and before a snapshot.
@@ -264,16 +278,14 @@ impl Gateway {
                 "ringwork: {lost} measurements were lost: more than {SERIES_MAX} series were measured at a time"
             );
         }
-        let mut rest = summaries.as_slice();
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(BATCH.min(rest.len()));
+        let mut failed = None;
+        for batch in summaries.chunks(BATCH) {
             if let Err(fault) = self.hand_over(sink, batch).await {
-                telemetry.put_back(rest, self.environment.clock.wall());
-                return Err(fault);
+                telemetry.put_back(batch, self.environment.clock.wall());
+                failed = Some(fault);
             }
-            rest = others;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn hand_over(&self, sink: &Sink, batch: &[Summary]) -> Result<()> {
@@ -361,6 +373,9 @@ mod tests {
         telemetry.add(many.collect(), Timestamp(0));
         let (taken, lost) = telemetry.take();
         assert_eq!((taken.len(), lost), (SERIES_MAX, 1));
+        let many = (0..=SERIES_MAX).map(|number| measurement(0, &number.to_string(), 1.0));
+        telemetry.add(many.collect(), Timestamp(0));
+        assert_eq!(telemetry.waiting.lock().series.len(), SERIES_MAX);
     }
 
     #[test]
@@ -379,6 +394,8 @@ mod tests {
         telemetry.add(vec![measurement(0, "a", 1.0)], Timestamp(0));
         let (taken, _) = telemetry.take();
         telemetry.put_back(&taken, Timestamp(1));
+        let (much_later, minute) = (Timestamp(i64::MAX), Timestamp(1 + MINUTE));
+        assert!(!telemetry.is_due(much_later, Timestamp(2)) && telemetry.is_due(Timestamp(0), minute));
         telemetry.add(vec![measurement(0, "a", 2.0)], Timestamp(2));
         let (taken, _) = telemetry.take();
         assert_eq!(taken.first().map(|summary| summary.samples.sum), Some(3.0));

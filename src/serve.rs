@@ -91,12 +91,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let jobs = tokio::spawn(run_jobs(Arc::clone(&gateway)));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
-    if let Err(fault) = gateway.flush_telemetry().await {
-        eprintln!(
-            "ringwork: what was measured last is lost: {}",
-            Error::fault(&fault).chain()
-        );
-    }
+    keep_measured(&gateway).await;
     tending.abort();
     tokio::join!(sandboxes.stop(), machines.stop());
     println!(
@@ -104,6 +99,16 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         served.requests, served.cut_off
     );
     Ok(())
+}
+
+/// Writes what was measured and not yet written.
+async fn keep_measured(gateway: &Gateway) {
+    if let Err(fault) = gateway.flush_telemetry().await {
+        eprintln!(
+            "ringwork: what was measured last is lost: {}",
+            Error::fault(&fault).chain()
+        );
+    }
 }
 
 /// The pipeline, with its way out and the quotas that are asked for.

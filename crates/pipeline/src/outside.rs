@@ -406,7 +406,7 @@ mod tests {
         // The cloud's clock stands still, and the place may come back all the same.
         clock.put(Timestamp(5), 0.0);
         let silence = Arc::new(Silence::default());
-        let outdoors = Outdoors::by(clock);
+        let mut outdoors = Outdoors::by(clock);
         outdoors.open(Arc::clone(&silence) as Arc<dyn Outside>);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let ask = |url: &str, at: i64, age_max: Option<i64>| {

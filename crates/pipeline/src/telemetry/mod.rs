@@ -26,6 +26,8 @@ pub use samples::Samples;
 
 /// Series of one minute that wait to be handed over, at most.
 const SERIES_MAX: usize = 50_000;
+/// Series with which it is not waited for the minute's end.
+const CROWD: usize = SERIES_MAX / 2;
 /// Series that are handed over in one transaction.
 const BATCH: usize = 200;
 /// Milliseconds of the wall, and of the cloud, after which what waits is handed over.
@@ -82,6 +84,8 @@ struct Waiting {
     since: Option<i64>,
     /// When the first minute is over by the cloud's clock.
     over: Option<i64>,
+    /// The wall's time before which nothing is handed over early, since it failed.
+    held: i64,
     lost: u64,
 }
 
@@ -94,13 +98,14 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Adds what a committed run measured. Tells whether nothing waited before.
+    /// Adds what a committed run measured. Tells whether somebody is to look when that is handed over: nothing waited before, or so
+    /// much waits now that it is to go at once, before what one account measures leaves no room for others'.
     pub(crate) fn add(&self, measurements: Vec<Measurement>, wall: Timestamp) -> bool {
         if measurements.is_empty() {
             return false;
         }
         let mut waiting = self.waiting.lock();
-        let first = waiting.since.is_none();
+        let (first, before) = (waiting.since.is_none(), waiting.count);
         for Measurement { subject, at, values } in measurements {
             let minute = at.0.div_euclid(MINUTE) * MINUTE;
             let summaries = values
@@ -108,12 +113,12 @@ impl Telemetry {
                 .map(|(name, unit, value)| (name, unit, Samples::of(value)));
             waiting.add(subject, minute, summaries, wall.0);
         }
-        first
+        first || (before <= CROWD && waiting.count > CROWD)
     }
 
     /// Whether so much waits that a run of many jobs had better hand it over at once.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.waiting.lock().count > SERIES_MAX / 2
+        self.waiting.lock().count > CROWD
     }
 
     /// When the first minute that waits is over, in cloud milliseconds.
@@ -131,6 +136,7 @@ impl Telemetry {
         let waiting = self.waiting.lock();
         waiting.over.is_some_and(|over| over <= now.0)
             || waiting.since.is_some_and(|since| since + MINUTE <= wall.0)
+            || waiting.count > CROWD && waiting.held <= wall.0
     }
 
     fn take(&self) -> (Vec<Summary>, u64) {
@@ -173,6 +179,7 @@ impl Telemetry {
         }
         // Its minute is over already, and yet it is not to be tried again at once.
         waiting.over = over;
+        waiting.held = wall.0.saturating_add(MINUTE);
     }
 }
 
@@ -376,6 +383,23 @@ mod tests {
         let many = (0..=SERIES_MAX).map(|number| measurement(0, &number.to_string(), 1.0));
         telemetry.add(many.collect(), Timestamp(0));
         assert_eq!(telemetry.waiting.lock().series.len(), SERIES_MAX);
+    }
+
+    #[test]
+    fn a_crowd_is_handed_over_at_once() {
+        let telemetry = Telemetry::default();
+        let some = |from: usize, to: usize| {
+            let some = (from..to).map(|number| measurement(0, &number.to_string(), 1.0));
+            telemetry.add(some.collect(), Timestamp(0))
+        };
+        let is_due = |wall: i64| telemetry.is_due(Timestamp(0), Timestamp(wall));
+        assert!(some(0, CROWD) && !is_due(0));
+        assert!(some(CROWD, CROWD + 2) && is_due(0));
+        assert!(!some(CROWD, CROWD + 3), "it was told once");
+        let (taken, _) = telemetry.take();
+        assert!(!is_due(0));
+        telemetry.put_back(&taken, Timestamp(5));
+        assert!(!is_due(6) && is_due(5 + MINUTE));
     }
 
     #[test]

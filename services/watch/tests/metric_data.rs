@@ -243,3 +243,19 @@ fn a_request_makes_no_more_than_it_may_and_labels_do_not_grow() {
     let label = told["MetricDataResults"][0]["Label"].as_str().unwrap();
     assert!(label.len() < 16_000, "{}", label.len());
 }
+
+#[test]
+fn a_long_sum_is_a_sum() {
+    let scene = scene();
+    let sum = |terms: usize| vec!["m1"; terms].join("+");
+    assert_eq!(scene.math(&sum(600)).unwrap()[0][0], (0, 18_000.0));
+    // As deep as nesting and length allow.
+    let ones = "+1".repeat(900);
+    let deep = format!("{}m1{ones}{}", "(".repeat(60), ")".repeat(60));
+    assert_eq!(scene.math(&deep).unwrap()[0][0], (0, 930.0));
+    let each = "+1)".repeat(60);
+    let deep = format!("{}m1{each}{}", "(".repeat(60), "+1".repeat(850));
+    assert_eq!(scene.math(&deep).unwrap()[0][0], (0, 940.0));
+    let deep = format!("{}m1{}", "1&&1==1+0-1*(".repeat(60), ")".repeat(60));
+    assert_eq!(scene.math(&deep).unwrap()[0].len(), 4);
+}

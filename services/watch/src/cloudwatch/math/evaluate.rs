@@ -74,8 +74,31 @@ impl Evaluation<'_> {
         }
     }
 
+    /// The left side of an operator is walked and not descended, since a sum may have a thousand terms.
     pub(super) fn of(&mut self, expression: &Expression) -> Result<Value, String> {
-        let value = match expression {
+        let (mut first, mut chain) = (expression, Vec::new());
+        while let Expression::Binary(operator, left, right) = first {
+            chain.push((*operator, right));
+            first = left;
+        }
+        let mut value = self.operand(first)?;
+        self.work.spend(&value)?;
+        for (operator, right) in chain.into_iter().rev() {
+            let right = self.of(right)?;
+            // Each series of an array gets the times of the series that it is joined with.
+            if let (Value::Array(all), Value::Series(one)) | (Value::Series(one), Value::Array(all)) =
+                (&value, &right)
+            {
+                self.work.expect(all.len().saturating_mul(one.points.len()))?;
+            }
+            value = binary(operator, value, right)?;
+            self.work.spend(&value)?;
+        }
+        Ok(value)
+    }
+
+    fn operand(&mut self, expression: &Expression) -> Result<Value, String> {
+        Ok(match expression {
             Expression::Number(number) => Value::Scalar(*number),
             Expression::Text(_) => return Err("A text stands where a value should".to_owned()),
             Expression::Name(name) => {
@@ -92,20 +115,9 @@ impl Evaluation<'_> {
                     Value::Array(all.iter().map(|series| series.map(|value| -value)).collect())
                 }
             },
-            Expression::Binary(operator, left, right) => {
-                let (left, right) = (self.of(left)?, self.of(right)?);
-                // Each series of an array gets the times of the series that it is joined with.
-                if let (Value::Array(all), Value::Series(one)) | (Value::Series(one), Value::Array(all)) =
-                    (&left, &right)
-                {
-                    self.work.expect(all.len().saturating_mul(one.points.len()))?;
-                }
-                binary(*operator, left, right)?
-            }
+            Expression::Binary(..) => self.of(expression)?,
             Expression::Call(name, parts) => function::call(self, name, parts)?,
-        };
-        self.work.spend(&value)?;
-        Ok(value)
+        })
     }
 
     fn list(&mut self, parts: &[Expression]) -> Result<Vec<Series>, String> {

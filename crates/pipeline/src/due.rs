@@ -120,7 +120,7 @@ impl Gateway {
     /// The fault of the first job that fails; it stays planned, and the ones behind it wait.
     pub async fn run_due(self: &Arc<Self>, now: Timestamp) -> Result<usize> {
         let mut ran = 0;
-        self.flush_due(now).await?;
+        self.flush_due(now).await;
         loop {
             let mut ended = std::pin::pin!(self.underway.ended.notified());
             ended.as_mut().enable();
@@ -129,7 +129,7 @@ impl Gateway {
             if passed.done == 0 {
                 if passed.held.is_none() && !self.underway.state.lock().busy(now.0) {
                     // What the jobs measured.
-                    self.flush_due(now).await?;
+                    self.flush_due(now).await;
                     return Ok(ran);
                 }
                 ended.await;
@@ -143,7 +143,7 @@ impl Gateway {
     /// As `run_due`.
     pub async fn start_due(self: &Arc<Self>, now: Timestamp) -> Result<usize> {
         let mut ran = 0;
-        self.flush_due(now).await?;
+        self.flush_due(now).await;
         loop {
             let done = self.pass(now).await?.done;
             ran += done;
@@ -315,7 +315,7 @@ impl Gateway {
                     self.environment.yard.release(released, committed.version).await;
                     self.measured(measured);
                     if self.environment.telemetry.is_crowded() {
-                        self.flush_telemetry().await?;
+                        self.flush_or_tell().await;
                     }
                     return Ok(Run::Done(planned));
                 }

@@ -214,3 +214,48 @@ fn pages_divide_the_results() {
     let refused = scene.data(queries, json!({"NextToken": "x"})).err().unwrap();
     assert!(refused.starts_with("InvalidNextToken"), "{refused}");
 }
+
+#[test]
+fn a_request_makes_no_more_than_it_may_and_labels_do_not_grow() {
+    let scene = scene();
+    // Hundreds of thousands of series without a point, each of which would be filled with a hundred thousand.
+    let list = |id: &str| format!("[{}]", vec![id; 500].join(","));
+    let bomb = |last: &str| {
+        json!([
+            stat("m1", "none"),
+            {"Id": "e1", "Expression": list("m1"), "ReturnData": false},
+            {"Id": "e2", "Expression": list("e1"), "ReturnData": false},
+            {"Id": "e3", "Expression": last},
+        ])
+    };
+    let long = json!({"StartTime": at(-60 * 1440 * MINUTE)});
+    for last in ["FILL(e2, 0)", "e1 + TIME_SERIES(1)", "FILL(e1, 0)"] {
+        let refused = scene.data(bomb(last), long.clone()).err().unwrap();
+        assert!(refused.contains("too many datapoints"), "{last}: {refused}");
+    }
+    let mut labelled = stat("m1", "a");
+    labelled["Label"] = json!("x".repeat(2049));
+    let refused = scene.data(json!([labelled]), json!({})).err().unwrap();
+    assert!(refused.starts_with("ValidationError"), "{refused}");
+    labelled["Label"] = json!("${LABEL}".repeat(256));
+    labelled["ReturnData"] = json!(true);
+    let told = scene.data(json!([labelled]), json!({})).unwrap();
+    let label = told["MetricDataResults"][0]["Label"].as_str().unwrap();
+    assert!(label.len() < 16_000, "{}", label.len());
+}
+
+#[test]
+fn a_long_sum_is_a_sum() {
+    let scene = scene();
+    let sum = |terms: usize| vec!["m1"; terms].join("+");
+    assert_eq!(scene.math(&sum(600)).unwrap()[0][0], (0, 18_000.0));
+    // As deep as nesting and length allow.
+    let ones = "+1".repeat(900);
+    let deep = format!("{}m1{ones}{}", "(".repeat(60), ")".repeat(60));
+    assert_eq!(scene.math(&deep).unwrap()[0][0], (0, 930.0));
+    let each = "+1)".repeat(60);
+    let deep = format!("{}m1{each}{}", "(".repeat(60), "+1".repeat(850));
+    assert_eq!(scene.math(&deep).unwrap()[0][0], (0, 940.0));
+    let deep = format!("{}m1{}", "1&&1==1+0-1*(".repeat(60), ")".repeat(60));
+    assert_eq!(scene.math(&deep).unwrap()[0].len(), 4);
+}

@@ -331,3 +331,14 @@ fn who_may_put_into_which_namespace_is_a_matter_of_policy() {
     let listed = scene.cloud.call(&app, "cloudwatch", "ListMetrics", json!({}));
     assert!(listed.is_err());
 }
+
+#[test]
+fn a_list_ends_where_its_rows_end_whatever_the_filter_lets_through() {
+    let scene = Scene::new();
+    let data: Vec<Value> = (0..1000)
+        .map(|number| json!({"MetricName": format!("m{number}"), "Value": 1.0}))
+        .collect();
+    scene.put_data("many", json!(data));
+    let filter = json!({"Namespace": "many", "Dimensions": [{"Name": "none"}]});
+    assert_eq!(scene.names(filter), Vec::<String>::new());
+}

@@ -26,6 +26,8 @@ pub use samples::Samples;
 
 /// Series of one minute that wait to be handed over, at most.
 const SERIES_MAX: usize = 50_000;
+/// Series with which it is not waited for the minute's end.
+const CROWD: usize = SERIES_MAX / 2;
 /// Series that are handed over in one transaction.
 const BATCH: usize = 200;
 /// Milliseconds of the wall, and of the cloud, after which what waits is handed over.
@@ -82,6 +84,8 @@ struct Waiting {
     since: Option<i64>,
     /// When the first minute is over by the cloud's clock.
     over: Option<i64>,
+    /// The wall's time before which nothing is handed over early, since it failed.
+    held: i64,
     lost: u64,
 }
 
@@ -94,13 +98,14 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Adds what a committed run measured. Tells whether nothing waited before.
+    /// Adds what a committed run measured. Tells whether somebody is to look when that is handed over: nothing waited before, or so
+    /// much waits now that it is to go at once, before what one account measures leaves no room for others'.
     pub(crate) fn add(&self, measurements: Vec<Measurement>, wall: Timestamp) -> bool {
         if measurements.is_empty() {
             return false;
         }
         let mut waiting = self.waiting.lock();
-        let first = waiting.since.is_none();
+        let (first, before) = (waiting.since.is_none(), waiting.count);
         for Measurement { subject, at, values } in measurements {
             let minute = at.0.div_euclid(MINUTE) * MINUTE;
             let summaries = values
@@ -108,12 +113,12 @@ impl Telemetry {
                 .map(|(name, unit, value)| (name, unit, Samples::of(value)));
             waiting.add(subject, minute, summaries, wall.0);
         }
-        first
+        first || (before <= CROWD && waiting.count > CROWD)
     }
 
     /// Whether so much waits that a run of many jobs had better hand it over at once.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.waiting.lock().count > SERIES_MAX / 2
+        self.waiting.lock().count > CROWD
     }
 
     /// When the first minute that waits is over, in cloud milliseconds.
@@ -131,6 +136,7 @@ impl Telemetry {
         let waiting = self.waiting.lock();
         waiting.over.is_some_and(|over| over <= now.0)
             || waiting.since.is_some_and(|since| since + MINUTE <= wall.0)
+            || waiting.count > CROWD && waiting.held <= wall.0
     }
 
     fn take(&self) -> (Vec<Summary>, u64) {
@@ -161,6 +167,7 @@ impl Telemetry {
 
     fn put_back(&self, summaries: &[Summary], wall: Timestamp) {
         let mut waiting = self.waiting.lock();
+        let over = waiting.over;
         for summary in summaries {
             let samples = [(summary.name, summary.unit, summary.samples.clone())];
             waiting.add(
@@ -170,6 +177,9 @@ impl Telemetry {
                 wall.0,
             );
         }
+        // Its minute is over already, and yet it is not to be tried again at once.
+        waiting.over = over;
+        waiting.held = wall.0.saturating_add(MINUTE);
     }
 }
 
@@ -184,7 +194,13 @@ impl Waiting {
         self.since.get_or_insert(wall);
         let over = minute + MINUTE;
         self.over = Some(self.over.map_or(over, |known| known.min(over)));
-        let series = self.series.entry((subject, minute)).or_default();
+        let key = (subject, minute);
+        if self.count >= SERIES_MAX && !self.series.contains_key(&key) {
+            // Not even its name is kept.
+            self.lost += summaries.count() as u64;
+            return;
+        }
+        let series = self.series.entry(key).or_default();
         for (name, unit, samples) in summaries {
             if let Some(known) = series.get_mut(&(name, unit)) {
                 known.merge(&samples);
@@ -237,15 +253,20 @@ impl Gateway {
     }
 
     /// Hands over what was measured, if it has waited for its time.
-    ///
-    /// # Errors
-    /// The fault of the service that keeps metrics, or of the store. What was not kept waits on.
-    pub(crate) async fn flush_due(&self, now: Timestamp) -> Result<()> {
+    pub(crate) async fn flush_due(&self, now: Timestamp) {
         let (telemetry, wall) = (&self.environment.telemetry, self.environment.clock.wall());
         if telemetry.is_due(now, wall) {
-            self.flush_telemetry().await?;
+            self.flush_or_tell().await;
         }
-        Ok(())
+    }
+
+    /// Hands over what was measured. A failure is told to the operator and stops nothing: jobs are not to wait for figures.
+    pub(crate) async fn flush_or_tell(&self) {
+        if let Err(fault) = self.flush_telemetry().await {
+            let source = fault.source.as_deref();
+            let why = source.map_or_else(|| fault.message.clone(), ToString::to_string);
+            eprintln!("ringwork: what was measured could not be kept yet: {why}");
+        }
     }
 
     /// Hands over all that was measured: at the end of the server, and before a snapshot.
@@ -264,16 +285,14 @@ impl Gateway {
                 "ringwork: {lost} measurements were lost: more than {SERIES_MAX} series were measured at a time"
             );
         }
-        let mut rest = summaries.as_slice();
-        while !rest.is_empty() {
-            let (batch, others) = rest.split_at(BATCH.min(rest.len()));
+        let mut failed = None;
+        for batch in summaries.chunks(BATCH) {
             if let Err(fault) = self.hand_over(sink, batch).await {
-                telemetry.put_back(rest, self.environment.clock.wall());
-                return Err(fault);
+                telemetry.put_back(batch, self.environment.clock.wall());
+                failed = Some(fault);
             }
-            rest = others;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn hand_over(&self, sink: &Sink, batch: &[Summary]) -> Result<()> {
@@ -361,6 +380,26 @@ mod tests {
         telemetry.add(many.collect(), Timestamp(0));
         let (taken, lost) = telemetry.take();
         assert_eq!((taken.len(), lost), (SERIES_MAX, 1));
+        let many = (0..=SERIES_MAX).map(|number| measurement(0, &number.to_string(), 1.0));
+        telemetry.add(many.collect(), Timestamp(0));
+        assert_eq!(telemetry.waiting.lock().series.len(), SERIES_MAX);
+    }
+
+    #[test]
+    fn a_crowd_is_handed_over_at_once() {
+        let telemetry = Telemetry::default();
+        let some = |from: usize, to: usize| {
+            let some = (from..to).map(|number| measurement(0, &number.to_string(), 1.0));
+            telemetry.add(some.collect(), Timestamp(0))
+        };
+        let is_due = |wall: i64| telemetry.is_due(Timestamp(0), Timestamp(wall));
+        assert!(some(0, CROWD) && !is_due(0));
+        assert!(some(CROWD, CROWD + 2) && is_due(0));
+        assert!(!some(CROWD, CROWD + 3), "it was told once");
+        let (taken, _) = telemetry.take();
+        assert!(!is_due(0));
+        telemetry.put_back(&taken, Timestamp(5));
+        assert!(!is_due(6) && is_due(5 + MINUTE));
     }
 
     #[test]
@@ -379,6 +418,8 @@ mod tests {
         telemetry.add(vec![measurement(0, "a", 1.0)], Timestamp(0));
         let (taken, _) = telemetry.take();
         telemetry.put_back(&taken, Timestamp(1));
+        let (much_later, minute) = (Timestamp(i64::MAX), Timestamp(1 + MINUTE));
+        assert!(!telemetry.is_due(much_later, Timestamp(2)) && telemetry.is_due(Timestamp(0), minute));
         telemetry.add(vec![measurement(0, "a", 2.0)], Timestamp(2));
         let (taken, _) = telemetry.take();
         assert_eq!(taken.first().map(|summary| summary.samples.sum), Some(3.0));

@@ -107,6 +107,9 @@ fn requests_are_counted_by_what_they_are() {
     let nobody = here.user("nobody", &["s3:ListAllMyBuckets"], &["*"]);
     here.send_as(&nobody, "GET", "/bucket/big", "", &[], b"")
         .expect(403);
+    let said = [("x-amz-decoded-content-length", "18446744073709551615")];
+    here.send_as(&nobody, "GET", "/bucket/big", "", &said, b"")
+        .expect(403);
     let wrong = crate::client::Keys {
         secret: "x".repeat(40),
         ..here.root.clone()
@@ -116,22 +119,22 @@ fn requests_are_counted_by_what_they_are() {
     let all = published(&here, &of("all"));
     for (name, expected) in [
         // The request that configured it came before.
-        ("AllRequests", 11.0),
-        ("GetRequests", 5.0),
+        ("AllRequests", 12.0),
+        ("GetRequests", 6.0),
         ("PutRequests", 2.0),
         ("HeadRequests", 1.0),
         ("ListRequests", 1.0),
         ("PostRequests", 1.0),
         ("DeleteRequests", 1.0),
-        ("4xxErrors", 3.0),
+        ("4xxErrors", 4.0),
         ("5xxErrors", 0.0),
         ("BytesUploaded", 300_005.0),
     ] {
         assert_eq!(sum(&all, name), expected, "{name}: {all:?}");
     }
-    assert_eq!(all["4xxErrors"].0, 11.0);
-    assert_eq!(all["FirstByteLatency"].0, 11.0);
-    assert_eq!(all["TotalRequestLatency"].0, 11.0);
+    assert_eq!(all["4xxErrors"].0, 12.0);
+    assert_eq!(all["FirstByteLatency"].0, 12.0);
+    assert_eq!(all["TotalRequestLatency"].0, 12.0);
     assert!(sum(&all, "BytesDownloaded") > 300_005.0);
     assert!(!all.contains_key("SelectRequests"));
 }

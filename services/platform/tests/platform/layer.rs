@@ -332,4 +332,19 @@ fn naming_a_layer_takes_permission() {
     scene
         .call(&bound, "lambda", "CreateFunction", with("g", "good:1"))
         .unwrap();
+    let barred = json!([
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "lambda:CreateFunction", "Resource": "*",
+         "Condition": {"ForAnyValue:StringLike": {"lambda:Layer": arn(ACCOUNT, "bad:1")}}},
+    ]);
+    let barred = scene.user("barred", &barred);
+    for spelling in [
+        arn(ACCOUNT, "bad:01"),
+        arn(ACCOUNT, "bad:1").replace("arn:aws:", "arn:aws-cn:"),
+    ] {
+        let mut input = with("h", "bad:1");
+        input["Layers"] = json!([spelling]);
+        let refused = scene.refused_to(&barred, "CreateFunction", input);
+        assert_eq!(refused.code, "InvalidParameterValueException", "{spelling}");
+    }
 }

@@ -22,6 +22,8 @@ use super::{datum, label};
 /// Queries of a request, and datapoints of an answer.
 const QUERIES_MAX: usize = 500;
 const DATAPOINTS_MAX: usize = 100_800;
+/// Bytes of a label. It may show values, itself among them, so it must not be as long as a request.
+const LABEL_MAX: usize = 2048;
 const PURPOSE: &str = "cloudwatch.get-metric-data";
 
 /// Tells data of metrics.
@@ -122,6 +124,12 @@ fn check(call: &Call<'_>, input: &model::GetMetricDataInput) -> Result<BTreeMap<
         }
         if query.period.is_some_and(|period| !span::is_period(period)) {
             return Err(bad_period(query.period.unwrap_or_default(), &parameter("Period")));
+        }
+        if query.label.as_ref().is_some_and(|label| label.len() > LABEL_MAX) {
+            return Err(validation(format!(
+                "The parameter {} must not be longer than {LABEL_MAX} bytes.",
+                parameter("Label")
+            )));
         }
         match (&query.metric_stat, &query.expression) {
             (Some(stat), None) => check_stat(stat, &parameter)?,
@@ -225,6 +233,16 @@ fn evaluate(
     let longest = |query: &model::MetricDataQuery| query.metric_stat.as_ref().map(|stat| stat.period);
     let periods = input.metric_data_queries.iter().filter_map(longest);
     let common = periods.max().unwrap_or(60);
+    // The expressions that each one names.
+    let names: BTreeMap<&String, BTreeSet<String>> = expressions
+        .iter()
+        .map(|(id, expression)| {
+            let mut names = Vec::new();
+            expression.names(&mut names);
+            let named = names.into_iter().filter(|name| expressions.contains_key(name));
+            (id, named.collect())
+        })
+        .collect();
     let mut left: Vec<&model::MetricDataQuery> = input
         .metric_data_queries
         .iter()
@@ -237,10 +255,8 @@ fn evaluate(
             let Some(expression) = expressions.get(&query.id) else {
                 continue;
             };
-            let mut names = Vec::new();
-            expression.names(&mut names);
-            let waits = |name: &String| expressions.contains_key(name) && !results.known.contains_key(name);
-            if names.iter().any(waits) {
+            let waits = |name: &String| !results.known.contains_key(name);
+            if names.get(&query.id).is_some_and(|names| names.iter().any(waits)) {
                 waiting.push(query);
                 continue;
             }
@@ -252,8 +268,9 @@ fn evaluate(
                 span: (span.start, span.end, period),
             };
             let value = evaluation.result(expression);
+            let value = value.and_then(|value| labelled(query, value, &mut work));
             let value = value.map_err(|wrong| in_expression(&query.id, &wrong))?;
-            results.known.insert(query.id.clone(), labelled(query, value));
+            results.known.insert(query.id.clone(), value);
         }
         if waiting.len() == before {
             let id = waiting.first().map_or("", |query| query.id.as_str());
@@ -265,9 +282,16 @@ fn evaluate(
 }
 
 /// One series has the expression's label, several have theirs behind it.
-fn labelled(query: &model::MetricDataQuery, value: Value) -> Value {
+fn labelled(
+    query: &model::MetricDataQuery,
+    value: Value,
+    work: &mut Work,
+) -> std::result::Result<Value, String> {
     let own = query.label.as_ref().unwrap_or(&query.id);
-    match value {
+    if let Value::Array(all) = &value {
+        work.expect_label(all.len(), own)?;
+    }
+    let labelled = match value {
         Value::Scalar(number) => Value::Scalar(number),
         Value::Series(mut series) => {
             series.label.clone_from(own);
@@ -281,7 +305,9 @@ fn labelled(query: &model::MetricDataQuery, value: Value) -> Value {
             }
             Value::Array(all)
         }
-    }
+    };
+    work.spend(&labelled)?;
+    Ok(labelled)
 }
 
 /// The results of the queries that ask for them, as far as a page goes.

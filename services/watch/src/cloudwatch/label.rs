@@ -6,10 +6,18 @@
 
 use super::math::Series;
 
+/// Values that a label shows, and bytes after which it shows no more: each may be as long as the label, or cost a walk over all points.
+/// What is behind them stays as it was written.
+const SHOWN_MAX: usize = 16;
+const SHOWN_BYTES_MAX: usize = 4096;
+
 /// Writes a label for a series. `property` tells what `PROP` names.
 pub(super) fn written(label: &str, series: &Series, property: impl Fn(&str) -> Option<String>) -> String {
     let (mut out, mut rest) = (String::new(), label);
-    while let Some((before, inner)) = rest.split_once("${") {
+    for _ in 0..SHOWN_MAX {
+        let Some((before, inner)) = rest.split_once("${").filter(|_| out.len() <= SHOWN_BYTES_MAX) else {
+            break;
+        };
         out.push_str(before);
         let Some((name, after)) = inner.split_once('}') else {
             out.push_str("${");
@@ -74,5 +82,7 @@ mod tests {
             written("${WHAT} ${PROP('x')} ${MAX"),
             "${WHAT} ${PROP('x')} ${MAX"
         );
+        let many = written(&"${MAX}-".repeat(SHOWN_MAX + 1));
+        assert_eq!(many, format!("{}${{MAX}}-", "3-".repeat(SHOWN_MAX)));
     }
 }

@@ -79,7 +79,8 @@ impl Operation for ListMetrics {
                     break;
                 }
             }
-            if ended && after == last {
+            // What a token names may be the last, or gone since.
+            if ended && (last.is_none() || after == last) {
                 break None;
             }
             if full.is_some() {

@@ -103,10 +103,17 @@ fn values(ended: &Ended<'_>, keyed: bool) -> Vec<Measured> {
         }
     }
     let header = |name: &str| ended.headers.get(name)?.to_str().ok()?.parse().ok();
-    let uploaded: Option<u64> = header("x-amz-decoded-content-length").or_else(|| header("content-length"));
+    // Of what is refused nothing need have come, and without a body the header of its decoded length is anybody's word.
+    let (whole, decoded): (Option<u64>, Option<u64>) =
+        (header("content-length"), header("x-amz-decoded-content-length"));
+    let uploaded = match (whole, decoded) {
+        (Some(whole), Some(decoded)) => Some(whole.min(decoded)),
+        (None, decoded) if ended.method == "PUT" => decoded,
+        (whole, _) => whole,
+    };
     values.extend(
         uploaded
-            .filter(|bytes| *bytes > 0)
+            .filter(|bytes| *bytes > 0 && ended.status < 400)
             .map(|bytes| ("BytesUploaded", BYTES, number(bytes))),
     );
     values

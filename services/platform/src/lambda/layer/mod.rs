@@ -125,7 +125,8 @@ fn expect_here(look: &Look<'_>, region: &str) -> Result<()> {
     )))
 }
 
-/// Reads the ARN of a version.
+/// Reads the ARN of a version, which has one spelling: policies compare it as it was written (`lambda:Layer`), and one of another partition
+/// or with a zero before the number would pass them by.
 pub(crate) fn read_version(look: &Look<'_>, text: &str) -> Result<(Named, u64)> {
     let wrong = || invalid(format!("{text} is not the ARN of a layer version."));
     let (layer, number) = text.rsplit_once(':').ok_or_else(wrong)?;
@@ -133,7 +134,11 @@ pub(crate) fn read_version(look: &Look<'_>, text: &str) -> Result<(Named, u64)> 
     if !layer.starts_with("arn:") {
         return Err(wrong());
     }
-    Ok((read(look, layer)?, number))
+    let named = read(look, layer)?;
+    if text != format!("{}:{number}", arn(look.region(), &named.account, &named.name)) {
+        return Err(wrong());
+    }
+    Ok((named, number))
 }
 
 /// The number of a request.

@@ -6,6 +6,11 @@ use super::function;
 use super::parse::{Expression, Operator};
 use super::series::{Series, Value};
 
+/// Points that a series costs beside its own.
+const SERIES_COST: usize = 16;
+/// Bytes of a label that count as one point.
+const LABEL_PART: usize = 16;
+
 /// The points that the expressions of one request may make.
 pub(in super::super) struct Work(usize);
 
@@ -14,17 +19,30 @@ impl Work {
         Self(4_000_000)
     }
 
-    fn spend(&mut self, value: &Value) -> Result<(), String> {
+    pub(in super::super) fn spend(&mut self, value: &Value) -> Result<(), String> {
+        // A series takes room of its own, and so does its label.
+        let of = |series: &Series| SERIES_COST + series.points.len() + series.label.len() / LABEL_PART;
         let cost = match value {
             Value::Scalar(_) => 1,
-            Value::Series(series) => series.points.len() + 1,
-            Value::Array(all) => all.iter().map(|series| series.points.len() + 1).sum(),
+            Value::Series(series) => of(series),
+            Value::Array(all) => all.iter().map(of).sum(),
         };
-        self.0 = self
-            .0
-            .checked_sub(cost)
-            .ok_or_else(|| "It would take too many datapoints".to_owned())?;
+        self.expect(cost)?;
+        self.0 -= cost;
         Ok(())
+    }
+
+    /// Refuses a label for so many series that there is no room for it.
+    pub(in super::super) fn expect_label(&self, series: usize, label: &str) -> Result<(), String> {
+        self.expect(series.saturating_mul(label.len() / LABEL_PART))
+    }
+
+    /// Refuses what would make more points than may still be made, before any is made.
+    pub(super) fn expect(&self, points: usize) -> Result<(), String> {
+        if points <= self.0 {
+            return Ok(());
+        }
+        Err("It would take too many datapoints".to_owned())
     }
 }
 
@@ -56,8 +74,31 @@ impl Evaluation<'_> {
         }
     }
 
+    /// The left side of an operator is walked and not descended, since a sum may have a thousand terms.
     pub(super) fn of(&mut self, expression: &Expression) -> Result<Value, String> {
-        let value = match expression {
+        let (mut first, mut chain) = (expression, Vec::new());
+        while let Expression::Binary(operator, left, right) = first {
+            chain.push((*operator, right));
+            first = left;
+        }
+        let mut value = self.operand(first)?;
+        self.work.spend(&value)?;
+        for (operator, right) in chain.into_iter().rev() {
+            let right = self.of(right)?;
+            // Each series of an array gets the times of the series that it is joined with.
+            if let (Value::Array(all), Value::Series(one)) | (Value::Series(one), Value::Array(all)) =
+                (&value, &right)
+            {
+                self.work.expect(all.len().saturating_mul(one.points.len()))?;
+            }
+            value = binary(operator, value, right)?;
+            self.work.spend(&value)?;
+        }
+        Ok(value)
+    }
+
+    fn operand(&mut self, expression: &Expression) -> Result<Value, String> {
+        Ok(match expression {
             Expression::Number(number) => Value::Scalar(*number),
             Expression::Text(_) => return Err("A text stands where a value should".to_owned()),
             Expression::Name(name) => {
@@ -74,14 +115,9 @@ impl Evaluation<'_> {
                     Value::Array(all.iter().map(|series| series.map(|value| -value)).collect())
                 }
             },
-            Expression::Binary(operator, left, right) => {
-                let (left, right) = (self.of(left)?, self.of(right)?);
-                binary(*operator, left, right)?
-            }
+            Expression::Binary(..) => self.of(expression)?,
             Expression::Call(name, parts) => function::call(self, name, parts)?,
-        };
-        self.work.spend(&value)?;
-        Ok(value)
+        })
     }
 
     fn list(&mut self, parts: &[Expression]) -> Result<Vec<Series>, String> {

@@ -269,6 +269,10 @@ fn fill(evaluation: &mut Evaluation<'_>, parts: &[Expression]) -> Outcome {
         Value::Scalar(_) => Err("FILL does not take a single number".to_owned()),
         Value::Series(series) => filled(evaluation, &series, &with).map(Value::Series),
         Value::Array(all) => {
+            let made = all
+                .iter()
+                .map(|series| times(evaluation, series).size_hint().1.unwrap_or(0));
+            evaluation.work.expect(made.fold(0, usize::saturating_add))?;
             let all = all.iter().map(|series| filled(evaluation, series, &with));
             Ok(Value::Array(all.collect::<Result<_, _>>()?))
         }

@@ -1,9 +1,12 @@
 //! Reading an expression into a tree.
 //!
-//! Invariant: a tree is no deeper than `DEPTH_MAX`, so that nobody's expression exhausts the stack.
+//! Invariant: parentheses lie no deeper than `DEPTH_MAX`, and all operators together are no more than `OPERATORS_MAX`, so that nobody's
+//! expression exhausts the stack.
 
 /// How deep an expression may be nested.
 const DEPTH_MAX: usize = 64;
+/// As many as an expression of 2048 letters has room for: a long sum is a deep tree too.
+const OPERATORS_MAX: usize = 1024;
 
 /// An expression.
 #[derive(Clone, PartialEq, Debug)]
@@ -84,6 +87,7 @@ pub(in super::super) fn parse(text: &str) -> Result<Expression, String> {
     let mut parser = Parser {
         tokens: &tokens,
         depth: 0,
+        operators: 0,
     };
     let expression = parser.level(0)?;
     match parser.tokens.first() {
@@ -144,6 +148,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, String> {
 struct Parser<'t> {
     tokens: &'t [(usize, Token)],
     depth: usize,
+    operators: usize,
 }
 
 impl Parser<'_> {
@@ -180,12 +185,10 @@ impl Parser<'_> {
             return self.unary();
         };
         let mut left = self.level(level + 1)?;
-        let mut links = 0;
         while let Some((_, operator)) = operators.iter().find(|(sign, _)| self.takes(sign)) {
-            // A long chain is a deep tree too.
-            links += 1;
-            if links > DEPTH_MAX {
-                return Err(format!("More than {DEPTH_MAX} operators follow one another"));
+            self.operators += 1;
+            if self.operators > OPERATORS_MAX {
+                return Err(format!("It has more than {OPERATORS_MAX} operators"));
             }
             let right = self.level(level + 1)?;
             left = Expression::Binary(*operator, Box::new(left), Box::new(right));
@@ -299,6 +302,6 @@ mod tests {
         }
         assert!(parse(&"(".repeat(1000)).is_err());
         assert!(parse(&"-".repeat(1000)).is_err());
-        assert!(parse(&format!("1{}", "+1".repeat(1000))).is_err());
+        assert!(parse(&format!("1{}", "+1".repeat(OPERATORS_MAX + 1))).is_err());
     }
 }

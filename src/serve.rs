@@ -64,16 +64,14 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
-    let console = endpoints.first().filter(|_| settings.console);
-    let console = console.map(|endpoint| format!("{endpoint}{}/", console::PATH));
     let posture = Posture {
         memory: settings.memory,
         clock_control: settings.clock_control,
         account: settings.account.clone(),
         data: settings.folder.path().to_owned(),
         seal: seal_words,
+        console: console_at(&endpoints, &settings),
         endpoints,
-        console,
         root,
         memory_locked,
     };
@@ -93,12 +91,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let jobs = tokio::spawn(run_jobs(Arc::clone(&gateway)));
     let served = listener.serve(front, asked_to_stop()).await;
     jobs.abort();
-    if let Err(fault) = gateway.flush_telemetry().await {
-        eprintln!(
-            "ringwork: what was measured last is lost: {}",
-            Error::fault(&fault).chain()
-        );
-    }
+    keep_measured(&gateway).await;
     tending.abort();
     tokio::join!(sandboxes.stop(), machines.stop());
     println!(
@@ -106,6 +99,16 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         served.requests, served.cut_off
     );
     Ok(())
+}
+
+/// Writes what was measured and not yet written.
+async fn keep_measured(gateway: &Gateway) {
+    if let Err(fault) = gateway.flush_telemetry().await {
+        eprintln!(
+            "ringwork: what was measured last is lost: {}",
+            Error::fault(&fault).chain()
+        );
+    }
 }
 
 /// The pipeline, with its way out and the quotas that are asked for.
@@ -412,6 +415,12 @@ fn tls_material(gateway: &Gateway, settings: &Settings) -> Result<TlsMaterial, E
         certificate_chain_der: certificate.chain_der().to_vec(),
         private_key_der: zeroize::Zeroizing::new(certificate.key_der().expose().to_vec()),
     })
+}
+
+/// The console's address, unless it is left out.
+fn console_at(endpoints: &[String], settings: &Settings) -> Option<String> {
+    let first = endpoints.first().filter(|_| settings.console)?;
+    Some(format!("{first}{}/", console::PATH))
 }
 
 fn banner(posture: &Posture, replaced: &[String]) {

@@ -17,6 +17,8 @@ impl Control {
                 return Err(Refusal::bad("An account is twelve digits."));
             }
         }
+        self.gateway
+            .system("us-east-1", |call| network::ec2::work::abandon(call, account))?;
         if let Some(account) = account {
             self.wipe_rows_keyed_otherwise(account)?;
         }
@@ -26,17 +28,19 @@ impl Control {
         let swept = self.gateway.sweep();
         swept.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         self.gateway.forget();
+        self.gateway.forget_telemetry(account);
         let (id, secret) = &self.posture.root;
         crate::serve::bootstrap(&self.gateway, &self.posture.account, Some((id, secret)))?;
         Ok(json!({ "reset": account.unwrap_or("everything") }))
     }
 
-    /// Most rows begin their keys with the account; access keys, account aliases and jobs name it only inside.
+    /// Most rows begin their keys with the account; access keys, account aliases, jobs and EC2's images name it only inside.
     fn wipe_rows_keyed_otherwise(&self, account: &str) -> Result<()> {
         let tables = [
             identity::iam::access_key::ACCESS_KEYS.id(),
             identity::iam::account::ALIASES_TABLE,
             pipeline::jobs::TABLE,
+            network::ec2::image::IMAGES.id(),
         ];
         let left = self.gateway.system("us-east-1", |call| {
             identity::organizations::reset::forget(call, account)
@@ -54,7 +58,7 @@ impl Control {
                 .and_then(|text| serde_json::from_slice::<Value>(text).ok());
             let owner = row
                 .as_ref()
-                .and_then(|row| row.get("account"))
+                .and_then(|row| row.get("account").or_else(|| row.get("owner")))
                 .and_then(Value::as_str);
             table.is_some_and(|table| tables.contains(&table)) && owner == Some(account.as_str())
         });

@@ -82,7 +82,7 @@ class Layers(Judge):
         made = account.create_account(AccountName="other", Email="other@example.com")["CreateAccountStatus"]
         other = self.account_of(account, made["Id"])
         assumed = self.server.client("sts", self.user("goes", statement("sts:AssumeRole"))).assume_role(
-            RoleArn=f"arn:aws:iam::{other}:role/OrganizationAccountAccessRole", RoleSessionName="s")
+            RoleArn=f"arn:aws:iam::{other}:role/OrganizationAccountAccessRole", RoleSessionName="session")
         client = self.server.client("lambda", Credentials.of(assumed))
         arn = version["LayerVersionArn"]
         self.refused("AccessDeniedException", client.get_layer_version_by_arn, Arn=arn)

@@ -14,6 +14,7 @@
 
 pub mod client;
 pub mod engine;
+mod function;
 mod furnish;
 mod instance;
 pub mod plane;

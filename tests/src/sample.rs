@@ -452,6 +452,28 @@ fn with(base: &Document, name: &'static str, value: Document) -> Document {
 
 type Values = Vec<(String, Document)>;
 
+/// A structure without one of its members, if a form can say that it is there: it needs another one then.
+fn lacking(
+    sampler: &Sampler<'_>,
+    service: &Service,
+    structure: &Structure,
+    value: &Document,
+    member: &str,
+    depth: usize,
+) -> Option<Document> {
+    let mut rest = without(value, member);
+    if let (Document::Structure(members), true) = (&mut rest, depth > 0)
+        && members.is_empty()
+    {
+        let other = structure.members.iter().find(|other| other.name != member);
+        members.extend(other.map(|other| {
+            let value = sampler.value(service, other.name, other.shape, depth + 1);
+            (other.name, value)
+        }));
+    }
+    Some(rest).filter(|rest| service.name != "ec2" || *rest != Document::empty())
+}
+
 /// A member's value with one of its constraints, or of what it holds, broken.
 fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Document, depth: usize) -> Values {
     let shape = service.shape(id).unwrap();
@@ -509,27 +531,14 @@ fn broken(sampler: &Sampler<'_>, service: &Service, id: ShapeId, value: &Documen
         }
         Kind::Structure(structure) if depth < DEPTH_MAX && !structure.union => {
             for member in &structure.members {
-                if member.required {
-                    let mut rest = without(value, member.name);
-                    // Forms cannot say that an empty structure is there.
-                    if let (Document::Structure(members), true) = (&mut rest, depth > 0) {
-                        let others = structure.members.iter().filter(|other| other.name != member.name);
-                        let other = others.take(1).filter(|_| members.is_empty());
-                        let filled: Vec<_> = other
-                            .map(|other| {
-                                (
-                                    other.name,
-                                    sampler.value(service, other.name, other.shape, depth + 1),
-                                )
-                            })
-                            .collect();
-                        members.extend(filled);
-                    }
-                    // EC2's forms cannot say that one is there, and a structure of one member has no other to fill it.
-                    if service.name != "ec2" || rest != Document::empty() {
-                        all.push((format!("{} required", member.name), rest));
-                    }
-                }
+                let lacking = member
+                    .required
+                    .then(|| lacking(sampler, service, structure, value, member.name, depth));
+                all.extend(
+                    lacking
+                        .flatten()
+                        .map(|rest| (format!("{} required", member.name), rest)),
+                );
                 let held = value.member(member.name).cloned();
                 let held =
                     held.unwrap_or_else(|| sampler.value(service, member.name, member.shape, depth + 1));

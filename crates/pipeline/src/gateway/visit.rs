@@ -133,7 +133,7 @@ impl Gateway {
             return None;
         }
         let domain = route::domain(&incoming.headers)?;
-        if self.names.contains(&domain) {
+        if is_own(&self.names, &domain) {
             return None;
         }
         let (rules, _) = self.sites()?;
@@ -396,6 +396,14 @@ impl Going<'_> {
     }
 }
 
+/// Whether a domain is one of these names, of which one may stand for all below it (`*.example.com`).
+fn is_own(names: &[String], domain: &str) -> bool {
+    names.iter().any(|name| match name.strip_prefix('*') {
+        Some(below) => domain.ends_with(below),
+        None => name == domain,
+    })
+}
+
 /// A host as it may stand in a location: nothing but a name and the number of a port.
 fn plain_host(host: &str) -> &str {
     match host.split_once(':') {
@@ -502,6 +510,22 @@ mod tests {
         let location = location.and_then(|location| location.to_str().ok());
         assert_eq!((answer.status, location), (301, Some("/1")));
         assert_eq!(RUNS.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn the_servers_own_names_are_no_websites() {
+        let names = ["ring.example.com".to_owned(), "*.corp.example".to_owned()];
+        for own in ["ring.example.com", "a.corp.example", "a.b.corp.example"] {
+            assert!(is_own(&names, own), "{own}");
+        }
+        for other in [
+            "example.com",
+            "www.ring.example.com",
+            "corp.example",
+            "xcorp.example",
+        ] {
+            assert!(!is_own(&names, other), "{other}");
+        }
     }
 
     #[test]

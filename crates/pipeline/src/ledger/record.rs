@@ -111,6 +111,9 @@ pub struct SessionFacts {
     /// `sessionCredentialFromConsole`
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub console: bool,
+    /// `ec2RoleDelivery`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_delivery: Option<String>,
 }
 
 /// `tlsDetails`
@@ -203,6 +206,11 @@ impl Caller {
             federated_provider: session.federated_provider.clone(),
             assumed_root: session.assumed_root,
             console: session.console,
+            role_delivery: session
+                .provider_context
+                .iter()
+                .find(|(key, _)| key == "ec2:RoleDelivery")
+                .and_then(|(_, values)| values.first().cloned()),
         });
         Self {
             kind: identity.kind,

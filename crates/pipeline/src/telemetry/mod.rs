@@ -148,6 +148,17 @@ impl Telemetry {
         (taken, lost)
     }
 
+    fn forget(&self, account: Option<&str>) {
+        let mut waiting = self.waiting.lock();
+        waiting
+            .series
+            .retain(|(subject, _), _| account.is_some_and(|account| subject.account != account));
+        waiting.count = waiting.series.values().map(BTreeMap::len).sum();
+        if waiting.count == 0 {
+            (waiting.since, waiting.over) = (None, None);
+        }
+    }
+
     fn put_back(&self, summaries: &[Summary], wall: Timestamp) {
         let mut waiting = self.waiting.lock();
         for summary in summaries {
@@ -212,6 +223,11 @@ impl Gateway {
             // The hand-over is to be waited for.
             self.replanned.notify_one();
         }
+    }
+
+    /// Forgets what was measured and not handed over yet, of one account or of all: they are empty again.
+    pub fn forget_telemetry(&self, account: Option<&str>) {
+        self.environment.telemetry.forget(account);
     }
 
     /// How long `start_due` need not be called for the sake of what was measured; `None` if nothing waits.
@@ -345,6 +361,16 @@ mod tests {
         telemetry.add(many.collect(), Timestamp(0));
         let (taken, lost) = telemetry.take();
         assert_eq!((taken.len(), lost), (SERIES_MAX, 1));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_handed_over() {
+        let telemetry = Telemetry::default();
+        telemetry.add(vec![measurement(0, "a", 1.0)], Timestamp(0));
+        telemetry.forget(Some("111122223333"));
+        assert!(telemetry.over().is_some());
+        telemetry.forget(Some("000000000000"));
+        assert!(telemetry.over().is_none() && telemetry.take().0.is_empty());
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod listing;
 mod locking;
 #[cfg(test)]
 mod metrics;
+#[cfg(test)]
 mod multipart;
 #[cfg(test)]
 mod naive;

@@ -355,6 +355,24 @@ pub fn ended(call: &mut Call<'_>, ended: &InstanceRef, ending: &Ending) -> Resul
     instance.keep(call)
 }
 
+/// An account, or every one, is about to be wiped away for tests: what runs for it ends.
+///
+/// # Errors
+/// The store's, as a fault.
+pub fn abandon(call: &mut Call<'_>, account: Option<&str>) -> Result<()> {
+    let Ok(plane) = call.instances() else {
+        return Ok(());
+    };
+    let rows = match account {
+        Some(account) => call.range(&INSTANCES, &(account,), None, usize::MAX)?,
+        None => call.range(&INSTANCES, &(), None, usize::MAX)?,
+    };
+    for (_, instance) in rows {
+        plane.forget(&instance.id);
+    }
+    Ok(())
+}
+
 /// The server starts: instances that ran when the last one ended are started again, as after a failure of a host (Amazon EC2 User Guide,
 /// "Automatic instance recovery"). Tells how many.
 ///

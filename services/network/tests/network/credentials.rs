@@ -70,12 +70,15 @@ fn an_instance_acts_as_its_role_under_its_own_name() {
         scene.refused_to(&instance, "DescribeInstances", &json!({})).0,
         "UnauthorizedOperation"
     );
-    let assumed = scene.cloud.records(ACCOUNT, REGION);
-    let assumed = assumed
+    let records = scene.cloud.records(ACCOUNT, REGION);
+    let assumed = records.iter().filter(|record| record.operation == "AssumeRole");
+    assert_eq!(assumed.count(), 2);
+    let deliveries: Vec<_> = records
         .iter()
-        .filter(|record| record.operation == "AssumeRole")
-        .count();
-    assert_eq!(assumed, 2);
+        .filter(|record| record.operation == "DescribeInstances")
+        .filter_map(|record| record.caller.session.as_ref()?.role_delivery.clone())
+        .collect();
+    assert_eq!(deliveries, ["2.0", "1.0"]);
 }
 
 #[test]

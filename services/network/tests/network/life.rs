@@ -336,3 +336,20 @@ fn user_data_is_in_no_record_however_it_is_given() {
     let told = changed.unwrap().request.as_ref().unwrap().to_string();
     assert!(told.contains("userData") && !told.contains("c2VjcmV0"), "{told}");
 }
+
+#[test]
+fn nothing_runs_on_for_an_account_that_is_wiped_away() {
+    let scene = Scene::new();
+    let id = scene.launch(&json!({}));
+    let abandon = |account| {
+        let done = scene
+            .cloud
+            .gateway
+            .system("us-east-1", |call| work::abandon(call, account));
+        assert!(done.is_ok());
+    };
+    abandon(Some("444455556666"));
+    assert!(scene.plane.forgotten.lock().is_empty());
+    abandon(Some(ACCOUNT));
+    assert_eq!(*scene.plane.forgotten.lock(), [id]);
+}

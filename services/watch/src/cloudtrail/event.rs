@@ -93,6 +93,9 @@ struct SessionContext<'a> {
     attributes: SessionAttributes,
     #[serde(skip_serializing_if = "Option::is_none")]
     source_identity: Option<&'a str>,
+    /// Of sessions that an instance's metadata service gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ec2_role_delivery: Option<&'a str>,
     /// AWS writes it as text, and only if it is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     assumed_root: Option<&'static str>,
@@ -328,6 +331,7 @@ fn session_context(session: &SessionFacts, asks_for_root: bool) -> SessionContex
             mfa_authenticated: if session.mfa.is_some() { "true" } else { "false" },
         },
         source_identity: session.source_identity.as_deref(),
+        ec2_role_delivery: session.role_delivery.as_deref(),
         assumed_root: (session.assumed_root || asks_for_root).then_some("true"),
     }
 }

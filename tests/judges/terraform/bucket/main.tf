@@ -123,15 +123,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "records" {
   }
 }
 
-resource "aws_s3_bucket_metric" "records" {
-  bucket = aws_s3_bucket.records.id
-  name   = "daily"
-  filter {
-    prefix = "daily/"
-    tags   = { class = "audit" }
-  }
-}
-
 resource "aws_s3_bucket_cors_configuration" "records" {
   bucket = aws_s3_bucket.records.id
   cors_rule {

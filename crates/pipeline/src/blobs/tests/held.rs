@@ -58,7 +58,7 @@ impl Arriving for Reads {
     }
 }
 
-/// S3.6: of a body of any length, three batches and one buffer of the connection, whatever the size of the pieces in which it comes.
+/// Of a body of any length, three batches and one buffer of the connection, whatever the size of the pieces in which it comes.
 #[test]
 fn an_upload_holds_three_batches_and_one_piece() {
     let cloud = cloud();

@@ -41,9 +41,8 @@ pub(crate) struct Planned {}
 
 store::record!(Planned, 1);
 
-/// One row.
+/// By the management account, whose job it is: one row.
 static PLANNED: Table<String, Planned> = Table::new(0x03b4, "s3.storage-metrics");
-const ROW: &str = "planned";
 
 /// Where a run goes on.
 #[derive(Default, Serialize, Deserialize)]
@@ -78,11 +77,16 @@ enum Stage {
 
 /// Makes sure that buckets are counted from now on.
 pub(crate) fn plan(call: &mut Call<'_>) -> Result<()> {
-    if !call.is_measured() || call.get(&PLANNED, ROW)?.is_some() {
+    if !call.is_measured() {
         return Ok(());
     }
-    call.put(&PLANNED, ROW, Planned {})?;
-    schedule(call, midnight(call.now.0) + DAY, &From::default())
+    let owner = call.management_account().to_owned();
+    if call.get(&PLANNED, &owner)?.is_some() {
+        return Ok(());
+    }
+    call.put(&PLANNED, &owner, Planned {})?;
+    let due = midnight(call.now.0) + DAY;
+    call.within(&owner, |call| schedule(call, due, &From::default()))
 }
 
 fn schedule(call: &mut Call<'_>, due: i64, from: &From) -> Result<()> {
@@ -131,7 +135,8 @@ fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()> {
         from.after = Some(counting.bucket);
     }
     if from.after.is_none() {
-        return call.delete(&PLANNED, ROW);
+        let owner = call.management_account().to_owned();
+        return call.delete(&PLANNED, &owner);
     }
     schedule(call, midnight(call.now.0) + DAY, &From::default())
 }

@@ -16,9 +16,13 @@ use pipeline::Incoming;
 use pipeline::identity::IdentityType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use wire::Document;
 
 use super::{Control, Refusal, Result};
+
+/// Scans at a time: each reads a whole disk, and whoever may see an image may ask for one.
+static SCANS: Semaphore = Semaphore::const_new(2);
 
 /// Which image.
 #[derive(Serialize, Deserialize)]
@@ -58,6 +62,13 @@ impl Control {
             .call(&identity, &asked.region, "ec2", "DescribeImages", input)
             .await?;
         let root = identity.kind == IdentityType::Root && *identity.account == *self.posture.account;
+        let closed = |_| {
+            Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "No image is scanned any more.".to_owned(),
+            )
+        };
+        let _turn = SCANS.acquire().await.map_err(closed)?;
         // Many bytes are read: that must not hold up the calls of others on this thread.
         tokio::task::block_in_place(|| self.look_into(&asked, &identity.account, root))
     }

@@ -69,7 +69,9 @@ pub fn files(
                 let path = told.path.unwrap_or(header.path);
                 let mut more = header.extended;
                 while more {
-                    fill(&mut tar, &mut block)?;
+                    if !fill(&mut tar, &mut block)? {
+                        return Err(invalid("a tar breaks off in a map"));
+                    }
                     more = block.get(504).is_some_and(|flag| *flag != 0);
                 }
                 let map = if told.mapped { skip_map(&mut tar)? } else { 0 };

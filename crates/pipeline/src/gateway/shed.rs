@@ -254,7 +254,9 @@ mod tests {
         assert!(ask().iter().all(|status| *status < 500), "{:?}", ask());
         let strangers = &cloud.gateway.strangers;
         let peer = IpAddr::from([192, 0, 2, 1]);
-        let all: Vec<_> = std::iter::from_fn(|| strangers.enter(peer)).collect();
+        // A form sends a body, and takes a place of those that do.
+        let mut all: Vec<_> = std::iter::from_fn(|| strangers.enter(peer)).collect();
+        all.extend(std::iter::from_fn(|| strangers.enter_sending(peer)));
         assert_eq!(ask(), [503; 5]);
         drop(all);
         assert!(ask().iter().all(|status| *status < 500));

@@ -199,8 +199,15 @@ pub(super) fn run(call: &mut Call<'_>, payload: &serde_json::Value) -> Result<()
     };
     let mut plan = (*held).clone();
     let inside = zone::of(call, &analyzer)?;
-    let account = part.account.or_else(|| inside.accounts.first().cloned());
-    let account = account.filter(|account| inside.accounts.contains(account));
+    let asked = part.account.clone().or_else(|| inside.accounts.first().cloned());
+    let account = asked.filter(|account| inside.accounts.contains(account));
+    if let (None, Some(left)) = (&account, &part.account)
+        && unused::forget(call, left, &part.id)?
+    {
+        // What was kept of an account that left goes first.
+        plan.job = call.schedule(JOB, call.now, payload.clone())?;
+        return call.put(&PLANS, &analyzer.key(), plan);
+    }
     let next = match &account {
         Some(account) => step(call, &mut analyzer, (account, part.behind), &inside, plan.round)?,
         // An account that left in the middle of the scan, or an organization that the analyzer may not look at any more.

@@ -2,6 +2,7 @@
 
 import json
 import unittest
+from html import unescape
 
 from browser import AGENT, Browser
 from judge_mfa import Device
@@ -188,6 +189,25 @@ class Wizard(Console):
         browser.open("iam/delete-role?name=server")
         browser.submit("/iam/delete-role", typed="server")
         self.refused("NoSuchEntity", iam.get_instance_profile, InstanceProfileName="server")
+
+    def test_cloudtrail_s_default_role_is_recommended(self):
+        """S6.10: who makes a role for CloudTrail is advised to use its default role on the way to CloudWatch Logs, and finds its name."""
+        self.person("tess", statement("*"))
+        browser = self.browser("tess")
+        wizard = "/iam/create-role"
+        browser.open("iam/create-role")
+        browser.submit(wizard, ("go", "permissions"), [("entity", "service")], service="cloudtrail.amazonaws.com")
+        page = browser.submit(wizard, ("go", "review"))
+        self.assertIn("use CloudTrail's default role, CloudTrail_CloudWatchLogs_Role, before one of your own", unescape(page.text))
+        browser.submit(wizard, ("go", "create"))
+        role = self.server.client("iam").get_role(RoleName="CloudTrail_CloudWatchLogs_Role")["Role"]
+        [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+        self.assertEqual(trust["Principal"], {"Service": "cloudtrail.amazonaws.com"})
+        # Other services' roles are called by whoever makes them.
+        browser.open("iam/create-role")
+        browser.submit(wizard, ("go", "permissions"), [("entity", "service")], service="lambda.amazonaws.com")
+        page = browser.submit(wizard, ("go", "review"))
+        self.assertNotIn("CloudTrail", page.text)
 
     def test_roles_for_identity_providers_are_created(self):
         """S6.4: the trust policy names the provider and the audience."""

@@ -249,10 +249,13 @@ class Buckets(Judge):
         self.assertEqual([one["Id"] for one in listed], ["m0", "m1", "m2"])
         self.s3.delete_bucket_inventory_configuration(Bucket=name, Id="m1")
         self.refused("NoSuchConfiguration", self.s3.get_bucket_inventory_configuration, Bucket=name, Id="m1", status=404)
-        # What is not done is not taken either.
         metrics = {"Id": "m", "Filter": {"Prefix": "p/"}}
-        self.refused("NotImplemented", self.s3.put_bucket_metrics_configuration, Bucket=name, Id="m", MetricsConfiguration=metrics, status=501)
-        self.assertNotIn("MetricsConfigurationList", self.s3.list_bucket_metrics_configurations(Bucket=name))
+        self.s3.put_bucket_metrics_configuration(Bucket=name, Id="m", MetricsConfiguration=metrics)
+        self.assertEqual(self.s3.list_bucket_metrics_configurations(Bucket=name)["MetricsConfigurationList"], [metrics])
+        # What is not done is not taken either.
+        analytics = {"Id": "a", "StorageClassAnalysis": {}}
+        self.refused("NotImplemented", self.s3.put_bucket_analytics_configuration, Bucket=name, Id="a", AnalyticsConfiguration=analytics, status=501)
+        self.assertNotIn("AnalyticsConfigurationList", self.s3.list_bucket_analytics_configurations(Bucket=name))
         self.s3.delete_bucket(Bucket=name)
 
     def test_locks_keep_versions(self):

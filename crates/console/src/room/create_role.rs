@@ -8,7 +8,7 @@ use pipeline::Answer;
 use wire::protocol::told::Part;
 use wire::sigv4::percent_encode;
 
-use super::trust::{Entity, SERVICES, Trust};
+use super::trust::{CLOUDTRAIL_ROLE, Entity, SERVICES, Trust};
 use super::{kept, status};
 use crate::answer::{page, redirect};
 use crate::client::{IAM, Refusal, Result, with};
@@ -137,6 +137,9 @@ pub(super) async fn step(visit: &Visit) -> Answer {
     match go {
         "review" => {
             wizard.step = Step::Review;
+            if wizard.name.is_empty() && wizard.trust.is_for_cloudtrail() {
+                wizard.name = CLOUDTRAIL_ROLE.to_owned();
+            }
             wizard.page()
         }
         "create" => {

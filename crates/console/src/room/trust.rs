@@ -77,6 +77,10 @@ pub(super) const SERVICES: [&str; 12] = [
     "vpc-flow-logs.amazonaws.com",
 ];
 
+/// The role that CloudTrail's own console makes for its way to CloudWatch Logs, to be preferred to one of one's own (CloudTrail User
+/// Guide, "Sending events to CloudWatch Logs"; S6.10).
+pub(super) const CLOUDTRAIL_ROLE: &str = "CloudTrail_CloudWatchLogs_Role";
+
 /// Whom a role is to trust.
 #[derive(Clone, Default)]
 pub(super) struct Trust {
@@ -109,6 +113,11 @@ impl Trust {
             saml_provider: form.get("saml-provider").to_owned(),
             custom: form.get("custom").to_owned(),
         }
+    }
+
+    /// Whether the role is one for CloudTrail.
+    pub(super) fn is_for_cloudtrail(&self) -> bool {
+        self.entity == Entity::Service && self.service == "cloudtrail.amazonaws.com"
     }
 
     /// The policy, or what is missing for one. `own` is this account's id.

@@ -146,14 +146,14 @@ class Protocols(Judge):
         ("restXml", "s3", "get_object_torrent", {"Bucket": "abc", "Key": "a"}),
         ("restXml with a body", "cloudfront", "list_distributions", {}),
         ("restXml", "route53", "list_hosted_zones", {}),
-        ("restJson1", "lambda", "list_layers", {}),
-        ("restJson1 with a path", "lambda", "list_layer_versions", {"LayerName": "a"}),
-        ("ec2Query", "ec2", "describe_instances", {}),
+        ("restJson1", "lambda", "list_event_source_mappings", {}),
+        ("restJson1 with a path", "lambda", "list_function_url_configs", {"FunctionName": "a"}),
+        ("ec2Query", "ec2", "describe_vpcs", {}),
         ("awsQuery", "sns", "list_topics", {}),
         ("awsQuery", "elbv2", "describe_load_balancers", {}),
         ("awsJson1.1", "kinesis", "list_streams", {}),
         ("awsJson1.0", "sqs", "list_queues", {}),
-        ("this client's choice of three", "cloudwatch", "list_metrics", {}),
+        ("this client's choice of three", "cloudwatch", "describe_alarms", {}),
         ("awsJson1.1", "logs", "describe_log_groups", {}),
     ]
 
@@ -181,13 +181,13 @@ class Protocols(Judge):
         return send(self.server, signed(self.server, "monitoring", "POST", path, body, headers))
 
     def test_cloudwatch_is_spoken_in_three_protocols(self):
-        status, _, body = self.metrics(FORM, b"Action=ListMetrics&Version=2010-08-01")
+        status, _, body = self.metrics(FORM, b"Action=DescribeAlarms&Version=2010-08-01")
         self.assertEqual((status, b"<Code>NotImplemented</Code>" in body), (501, True), body)
-        target = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "GraniteServiceVersion20100801.ListMetrics"}
+        target = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "GraniteServiceVersion20100801.DescribeAlarms"}
         status, _, body = self.metrics(target, b"{}")
         self.assertEqual((status, json.loads(body)["__type"].split("#")[-1]), (501, "NotImplemented"))
         cbor = {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
-        path = "/service/GraniteServiceVersion20100801/operation/ListMetrics"
+        path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms"
         status, headers, body = self.metrics(cbor, b"\xa0", path)
         self.assertEqual((status, headers.get("smithy-protocol"), b"NotImplemented" in body), (501, "rpc-v2-cbor", True))
 

@@ -48,9 +48,24 @@ fn main() -> ExitCode {
     }
 }
 
+/// Lets a command end without a word when nobody reads it any more, as in `ringwork why ID | head`: the printing macros panic then.
+fn end_with_the_reader() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let words = panic.payload().downcast_ref::<String>();
+        if words.is_some_and(|words| words.starts_with("failed printing to stdout: Broken pipe")) {
+            std::process::exit(0);
+        }
+        told(panic);
+    }));
+}
+
 /// Runs a command, and tells whether all is well.
 fn run(command: Command) -> Result<bool, Error> {
     arguments::refuse_unknown_variables()?;
+    if !matches!(command, Command::Serve(_)) {
+        end_with_the_reader();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -266,6 +266,18 @@ class Endpoint(Judge):
         )
         self.assertEqual((ended.returncode, ended.stdout.strip()), (0, self.server.account), ended.stderr)
 
+    def test_commands_end_quietly_when_nobody_reads_them(self):
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            ended = subprocess.run(
+                ["ringwork", "status", "--data", str(self.server.data)],
+                env=self.server.environment(), stdout=write, stderr=subprocess.PIPE, text=True,
+            )
+        finally:
+            os.close(write)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+
     def test_health_is_told_without_credentials(self):
         for name in ("health", "live", "ready"):
             with urllib.request.urlopen(f"{self.server.endpoint}/_ringwork/{name}") as answer:

@@ -163,6 +163,22 @@ fn expect_resting(instance: &Instance) -> Result<()> {
     ))
 }
 
+/// Writes down that an instance has a profile, in a new association.
+fn give(
+    call: &mut Call<'_>,
+    mut instance: Instance,
+    profile: &InstanceProfile,
+) -> Result<model::IamInstanceProfileAssociation> {
+    let held = Association::new(call, profile)?;
+    let shown = held.shown(
+        &instance.id,
+        model::IamInstanceProfileAssociationState::Associating,
+    );
+    instance.profile = Some(held);
+    instance.keep(call)?;
+    Ok(shown)
+}
+
 /// Gives an instance a profile.
 pub struct AssociateIamInstanceProfile;
 
@@ -184,7 +200,7 @@ impl Operation for AssociateIamInstanceProfile {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let profile = resolve(call, &input.iam_instance_profile)?;
-        let mut instance = target.into_inner().instance;
+        let instance = target.into_inner().instance;
         pass(call, &profile, &instance.arn())?;
         expect_resting(&instance)?;
         if instance.profile.is_some() {
@@ -194,13 +210,7 @@ impl Operation for AssociateIamInstanceProfile {
                 format!("There is an existing association for instance {}", instance.id),
             ));
         }
-        let held = Association::new(call, &profile)?;
-        let shown = held.shown(
-            &instance.id,
-            model::IamInstanceProfileAssociationState::Associating,
-        );
-        instance.profile = Some(held);
-        instance.keep(call)?;
+        let shown = give(call, instance, &profile)?;
         Ok(model::AssociateIamInstanceProfileResult {
             iam_instance_profile_association: Some(shown),
         })
@@ -278,17 +288,11 @@ impl Operation for ReplaceIamInstanceProfileAssociation {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let profile = resolve(call, &input.iam_instance_profile)?;
-        let mut instance = target.into_inner().instance;
+        let instance = target.into_inner().instance;
         pass(call, &profile, &instance.arn())?;
         expect_resting(&instance)?;
-        let held = Association::new(call, &profile)?;
-        let shown = held.shown(
-            &instance.id,
-            model::IamInstanceProfileAssociationState::Associating,
-        );
         super::credentials::forget(call, &instance)?;
-        instance.profile = Some(held);
-        instance.keep(call)?;
+        let shown = give(call, instance, &profile)?;
         Ok(model::ReplaceIamInstanceProfileAssociationResult {
             iam_instance_profile_association: Some(shown),
         })

@@ -183,6 +183,7 @@ async fn objects(
         None => None,
     };
     let address = cloud.server.address;
+    settle();
     cell::run(address, connections, Requests::Own(requests.clone()), WARM).await?;
     let spent = cloud.server.cpu()?;
     let measured = cell::run(address, connections, Requests::Own(requests), options.cell).await?;
@@ -200,6 +201,15 @@ async fn objects(
     Ok(())
 }
 
+/// Waits until all that was written is on the disk: what a server leaves behind that does not flush, the next would pay for.
+#[cfg(unix)]
+fn settle() {
+    rustix::fs::sync();
+}
+
+#[cfg(not(unix))]
+fn settle() {}
+
 /// The calls a second of what stands beside.
 async fn beside(
     options: &Options,
@@ -208,6 +218,7 @@ async fn beside(
     requests: Requests,
 ) -> Result<f64> {
     let time = options.cell.min(Duration::from_secs(2));
+    settle();
     Ok(cell::run(address, connections, requests, time).await?.rate())
 }
 

@@ -1,5 +1,5 @@
 //! Takes a request's body in as it arrives: while one batch fills, the one before is proven and sealed, and the MD5 of the one before
-//! that is computed, which takes longer than the rest.
+//! that is computed, which takes longer than the rest; or all of it by one worker, if there are bodies enough for all workers.
 //!
 //! Invariant: pieces are copied out of the connection's buffers at once, since a piece of a few bytes keeps a buffer of many alive; and
 //! an upload has three batches at the most, so it holds [`HELD_BYTES_MAX`], however large the body and however slow the client. No
@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use crypto::checksum::Summer;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use wire::Fault;
 
 use super::intake::{self, Taken, Writer, interrupted, too_large};
+use super::workers::Turns;
 use crate::front::{Arriving, Interrupted};
 use crate::operation::Result;
 use crate::payload::Payload;
@@ -103,10 +105,10 @@ impl Work {
     }
 }
 
-/// Something that rests, or is being worked with on a thread that may block.
+/// Something that rests, or is being worked with.
 enum At<R> {
     Rest(R),
-    Busy(JoinHandle<R>),
+    Busy(oneshot::Receiver<R>),
 }
 
 impl<R> At<R> {
@@ -149,6 +151,7 @@ pub(super) async fn arriving(
     mut writer: Writer,
     payload: Payload,
     batches: Batches,
+    mut turns: Turns,
 ) -> Taken {
     let most = writer.bytes_max();
     if let Some(declared) = payload.declared().filter(|declared| *declared > most) {
@@ -166,7 +169,7 @@ pub(super) async fn arriving(
     };
     loop {
         let ended = coming.fill(&mut room).await;
-        let (mut at_work, clear) = work.rested().await??;
+        let (at_work, clear) = work.rested().await??;
         let mut digester = md5.rested().await?;
         let batch = room.freeze();
         if ended.map_err(interrupted)? {
@@ -182,13 +185,40 @@ pub(super) async fn arriving(
         if room.capacity() < BATCH {
             room = batches.make();
         }
-        md5 = At::Busy(spawn_blocking(move || {
-            clear.digest(&mut digester);
-            digester
-        }));
-        work = At::Busy(spawn_blocking(move || {
-            let clear = at_work.take(batch)?;
-            Ok((at_work, clear))
-        }));
+        turns.count(BATCH);
+        (work, md5) = if turns.is_crowded() {
+            together(&turns, at_work, clear, digester, batch)
+        } else {
+            aside(&turns, at_work, clear, digester, batch)
+        };
     }
+}
+
+type Both = (At<Sealed>, At<Summer>);
+
+/// Has one worker seal a batch while another digests the one before.
+fn aside(turns: &Turns, mut work: Box<Work>, before: Clear, mut md5: Summer, batch: Bytes) -> Both {
+    let digesting = turns.add(move || {
+        before.digest(&mut md5);
+        md5
+    });
+    let sealing = turns.add(move || {
+        let clear = work.take(batch)?;
+        Ok((work, clear))
+    });
+    (At::Busy(sealing), At::Busy(digesting))
+}
+
+/// Has one worker do all that is left: what is sealed already lies in the core's own cache when it is digested.
+fn together(turns: &Turns, mut work: Box<Work>, before: Clear, mut md5: Summer, batch: Bytes) -> Both {
+    let (digested, digesting) = oneshot::channel();
+    let sealing = turns.add(move || {
+        before.digest(&mut md5);
+        let clear = work.take(batch)?;
+        clear.digest(&mut md5);
+        // Who gave up needs neither.
+        let _given_up = digested.send(md5);
+        Ok((work, Clear::default()))
+    });
+    (At::Busy(sealing), At::Busy(digesting))
 }

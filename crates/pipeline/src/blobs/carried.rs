@@ -268,6 +268,7 @@ fn once_more(fault: &mut Fault) -> Fault {
 }
 
 async fn take(arrival: &mut Arrival, yard: Arc<Yard>, id: ContentId, intake: Intake, from: From) -> Taken {
+    let turns = yard.workers().turns();
     let writer = Writer::new(yard, id, intake)?;
     let taking = match from {
         From::Stored(reader) => spawn_blocking(move || intake::copied(writer, *reader)),
@@ -275,7 +276,7 @@ async fn take(arrival: &mut Arrival, yard: Arc<Yard>, id: ContentId, intake: Int
         From::Body => match std::mem::take(arrival) {
             Arrival::Nothing => return Err(Fault::internal("a body was to be received twice")),
             Arrival::Stream(body, payload) => {
-                return arrival::arriving(body, writer, *payload, Batches::default()).await;
+                return arrival::arriving(body, writer, *payload, Batches::default(), turns).await;
             }
             Arrival::Whole { bytes, trailers } => {
                 // It stays at hand, for a run that asks otherwise.

@@ -17,6 +17,7 @@ mod reader;
 mod row;
 #[cfg(test)]
 mod tests;
+mod workers;
 mod yard;
 
 pub(crate) use call::{Delivery, Moves};

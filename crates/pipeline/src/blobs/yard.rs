@@ -14,10 +14,12 @@ use store::blobs::{Blob, BlobName, Blobs};
 use store::{Store, Version};
 
 use super::row::FILES;
+use super::workers::Workers;
 
 /// The files of one store.
 pub(crate) struct Yard {
     blobs: Arc<dyn Blobs>,
+    workers: Arc<Workers>,
     state: Mutex<State>,
 }
 
@@ -109,12 +111,18 @@ impl Yard {
     pub(crate) fn new(blobs: Arc<dyn Blobs>) -> Arc<Self> {
         Arc::new(Self {
             blobs,
+            workers: Workers::new(),
             state: Mutex::default(),
         })
     }
 
     pub(crate) fn blobs(&self) -> &Arc<dyn Blobs> {
         &self.blobs
+    }
+
+    /// Who seals what becomes a file.
+    pub(super) const fn workers(&self) -> &Arc<Workers> {
+        &self.workers
     }
 
     /// Takes a file in hand before it is published.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::spare::{Opened, Spares};
 use super::{Blob, BlobName, Blobs, SHARDS, Staged, name_of, shard_of, text_of};
 use crate::{Error, Result};
 
@@ -20,6 +21,7 @@ const AHEAD: u64 = 1 << 20;
 pub(crate) struct DiskBlobs {
     folder: Arc<Path>,
     next: AtomicU64,
+    spares: Arc<Spares>,
 }
 
 impl DiskBlobs {
@@ -40,7 +42,14 @@ impl DiskBlobs {
         Ok(Self {
             folder: folder.into(),
             next: AtomicU64::new(0),
+            spares: Arc::default(),
         })
+    }
+
+    /// A new place aside.
+    fn aside(&self) -> PathBuf {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(STAGING).join(number.to_string())
     }
 }
 
@@ -148,14 +157,20 @@ fn create(path: &Path) -> std::io::Result<File> {
 
 impl Blobs for DiskBlobs {
     fn stage(&self, name: &BlobName) -> Result<Box<dyn Staged>> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(STAGING).join(number.to_string());
-        let file = create(&path).map_err(|error| Error::io("create", &path, error))?;
+        let (file, path, over) = match self.spares.give() {
+            Some(spare) => spare,
+            None => {
+                let path = self.aside();
+                let file = create(&path).map_err(|error| Error::io("create", &path, error))?;
+                (file, path, 0)
+            }
+        };
         Ok(Box::new(Growing {
             file,
             path: Some(path),
             name: *name,
             folder: Arc::clone(&self.folder),
+            over,
             size: 0,
             begun: 0,
         }))
@@ -163,17 +178,26 @@ impl Blobs for DiskBlobs {
 
     fn open(&self, name: &BlobName) -> Result<Option<Box<dyn Blob>>> {
         let path = place(&self.folder, name);
+        let opened = self.spares.hold(*name);
         let failed = |error| Error::io("open", &path, error);
         let file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             file => file.map_err(failed)?,
         };
         let size = file.metadata().map_err(failed)?.len();
-        Ok(Some(Box::new(Standing { file, path, size })))
+        Ok(Some(Box::new(Standing {
+            file,
+            path,
+            size,
+            _opened: opened,
+        })))
     }
 
     fn delete(&self, name: &BlobName) -> Result<bool> {
         let path = place(&self.folder, name);
+        if self.spares.take(name, &path, self.aside()) {
+            return Ok(true);
+        }
         match fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -225,6 +249,8 @@ struct Growing {
     path: Option<PathBuf>,
     name: BlobName,
     folder: Arc<Path>,
+    /// Bytes of an older blob that it is written over.
+    over: u64,
     size: u64,
     /// Bytes that the disk was told of.
     begun: u64,
@@ -262,10 +288,12 @@ impl Staged for Growing {
         let Some(path) = self.path.clone() else {
             return Err(Error::Closed);
         };
+        let failed = |error| Error::io("flush", &path, error);
+        if self.over > self.size {
+            self.file.set_len(self.size).map_err(failed)?;
+        }
         // The bytes first: a name that leads to less than all of them must not survive a power cut.
-        self.file
-            .sync_all()
-            .map_err(|error| Error::io("flush", &path, error))?;
+        self.file.sync_all().map_err(failed)?;
         let shard = ready_shard(&self.folder, &self.name)?;
         fs::rename(&path, place(&self.folder, &self.name))
             .map_err(|error| Error::io("rename", &path, error))?;
@@ -287,6 +315,7 @@ struct Standing {
     file: File,
     path: PathBuf,
     size: u64,
+    _opened: Opened,
 }
 
 impl Blob for Standing {

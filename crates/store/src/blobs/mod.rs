@@ -5,6 +5,7 @@
 
 mod disk;
 mod memory;
+mod spare;
 
 use std::path::Path;
 

@@ -196,3 +196,88 @@ fn a_store_has_its_blobs_beside_its_rows() {
     let blobs: Arc<dyn Blobs> = open().blobs();
     assert_eq!(whole(blobs.as_ref(), &name(1, 1)).unwrap(), b"abc");
 }
+
+/// Names of the files aside.
+fn aside(dir: &Path) -> usize {
+    std::fs::read_dir(dir.join("blobs/staging")).unwrap().count()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_deleted_file_is_written_over_and_nothing_of_it_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::open(dir.path()).unwrap();
+    let (old, new) = (vec![1; 3 << 20], vec![2; 2 << 20]);
+    publish(&blobs, &name(1, 1), &[&old]);
+    assert!(blobs.delete(&name(1, 1)).unwrap());
+    assert!(!blobs.delete(&name(1, 1)).unwrap());
+    assert!(whole(&blobs, &name(1, 1)).is_none());
+    assert_eq!(aside(dir.path()), 1, "it waits for the next");
+    publish(&blobs, &name(2, 2), &[&new, b"end"]);
+    assert_eq!(aside(dir.path()), 0, "it is taken");
+    assert_eq!(whole(&blobs, &name(2, 2)).unwrap(), [&new[..], b"end"].concat());
+    assert!(blobs.delete(&name(2, 2)).unwrap());
+    publish(&blobs, &name(3, 3), &[&old]);
+    assert_eq!(
+        whole(&blobs, &name(3, 3)).unwrap(),
+        old,
+        "longer than what was there"
+    );
+    assert!(blobs.delete(&name(3, 3)).unwrap());
+    drop(blobs);
+    let _again = DiskBlobs::open(dir.path()).unwrap();
+    assert_eq!(aside(dir.path()), 0, "a start gives the room back");
+}
+
+/// A file that is read, or that a copy of the folder shares, is never written over.
+#[cfg(unix)]
+#[test]
+fn what_is_held_or_copied_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::open(&dir.path().join("own")).unwrap();
+    let (old, new) = (vec![1; 1 << 20], vec![2; 1 << 20]);
+    publish(&blobs, &name(1, 1), &[&old]);
+    publish(&blobs, &name(1, 2), &[&old]);
+    let held = blobs.open(&name(1, 1)).unwrap().unwrap();
+    assert!(blobs.delete(&name(1, 1)).unwrap());
+    // Saving makes hard links.
+    blobs.save(&dir.path().join("copy")).unwrap();
+    assert!(blobs.delete(&name(1, 2)).unwrap());
+    for last in 3..6 {
+        publish(&blobs, &name(1, last), &[&new]);
+    }
+    assert_eq!(bytes(held.as_ref(), 0, 1 << 20).unwrap(), old);
+    let copy = DiskBlobs::open(&dir.path().join("copy")).unwrap();
+    assert_eq!(whole(&copy, &name(1, 2)).unwrap(), old);
+    drop(held);
+    // A second name that was made after the deletion.
+    assert!(blobs.delete(&name(1, 3)).unwrap());
+    let staging = dir.path().join("own/blobs/staging");
+    let spare = std::fs::read_dir(&staging)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    std::fs::hard_link(&spare, dir.path().join("linked")).unwrap();
+    publish(&blobs, &name(1, 7), &[&old]);
+    assert_eq!(std::fs::read(dir.path().join("linked")).unwrap(), new);
+}
+
+#[cfg(unix)]
+#[test]
+fn spare_files_take_bounded_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = DiskBlobs::open(dir.path()).unwrap();
+    for last in 0..7 {
+        publish(&blobs, &name(1, last), &[b"x"]);
+        let shard = dir.path().join(format!("blobs/{last:02x}"));
+        let file = std::fs::read_dir(shard).unwrap().next().unwrap().unwrap().path();
+        let file = std::fs::File::options().write(true).open(file).unwrap();
+        file.set_len(40 << 20).unwrap();
+    }
+    for last in 0..7 {
+        assert!(blobs.delete(&name(1, last)).unwrap());
+    }
+    assert_eq!(aside(dir.path()), 6, "240 of 280 MiB");
+}

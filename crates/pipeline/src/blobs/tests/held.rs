@@ -72,9 +72,10 @@ fn an_upload_holds_three_batches_and_one_piece() {
             most: Arc::clone(&most),
         };
         let yard = Yard::new(Store::memory(rig::chain()).blobs());
+        let turns = yard.workers().turns();
         let writer = Writer::new(yard, ContentId([1; 16]), intake(1)).ok().unwrap();
         let payload = Payload::of(&http::HeaderMap::new(), None).ok().unwrap();
-        let arriving = arrival::arriving(Box::new(reads), writer, payload, batches.clone());
+        let arriving = arrival::arriving(Box::new(reads), writer, payload, batches.clone(), turns);
         let (received, _) = cloud.wait(arriving).ok().unwrap();
         assert_eq!(received.size, size as u64);
         assert_eq!(live.load(Ordering::Relaxed), 0);

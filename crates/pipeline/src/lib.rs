@@ -43,6 +43,7 @@ pub mod resource;
 pub mod schedule;
 mod service_event;
 mod services;
+pub mod setback;
 pub mod signed;
 pub mod signin;
 pub mod site;

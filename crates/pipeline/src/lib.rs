@@ -12,6 +12,7 @@ pub mod authorize;
 pub mod blobs;
 pub mod call;
 pub mod clock;
+mod closure;
 pub mod described;
 mod due;
 mod elsewhere;
@@ -59,6 +60,7 @@ pub use blobs::{
 };
 pub use call::{Call, Look};
 pub use clock::Clock;
+pub use closure::Closure;
 pub use form::{Form, FormAnswer, FormRules, Upload, Uploaded};
 pub use forwarded::{Acting, Forwarded};
 pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupted, TlsFacts};

@@ -141,7 +141,7 @@ impl NewPair {
 
     /// Asks for its tags, and refuses a name that is taken.
     fn expect_free(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
-        tag::at_creation(call, action, &self.arn(), &self.tags)?;
+        tag::at_creation(call, action, self, &self.tags)?;
         if find(call, &self.name)?.is_some() {
             return Err(Fault::plain(
                 "InvalidKeyPair.Duplicate",

@@ -151,15 +151,20 @@ pub(super) fn specified(
 }
 
 /// Asks for the tags that come with a creation.
-pub(super) fn at_creation(call: &mut Call<'_>, action: &'static str, arn: &str, tags: &Tags) -> Result<()> {
+pub(super) fn at_creation(
+    call: &mut Call<'_>,
+    action: &'static str,
+    made: &impl Resource,
+    tags: &Tags,
+) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }
     let mut context = Context::new().with("ec2:CreateAction", action);
-    context.insert("ec2:Region", call.region().to_owned());
+    made.conditions(&mut context);
     given_conditions(tags, &mut context);
     let owner = call.account().to_owned();
-    call.also(CREATE, arn, &owner, context)
+    call.also(CREATE, &made.arn(), &owner, context)
 }
 
 /// Something that bears tags.
@@ -211,13 +216,12 @@ impl Resource for Tagged {
     }
 
     fn conditions(&self, context: &mut Context) {
-        let (region, tags) = match self {
-            Self::Instance(instance) => (&instance.region, &instance.tags),
-            Self::Image(image) => (&image.region, &image.tags),
-            Self::KeyPair(pair) => (&pair.region, &pair.tags),
-        };
-        context.insert("ec2:Region", region.clone());
-        resource_conditions(tags, context);
+        match self {
+            Self::Instance(instance) => instance.conditions(context),
+            // Only its owner tags it.
+            Self::Image(image) => image.context(&image.owner, context),
+            Self::KeyPair(pair) => pair.conditions(context),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pipeline::testing::REGION;
 use serde_json::{Value, json};
 
 use crate::scene::{BUILT_IN, Scene, TYPE, whole};
@@ -53,6 +54,72 @@ fn a_launch_with_a_token_is_done_once() {
         scene.refused("RunInstances", &other).0,
         "IdempotentParameterMismatch"
     );
+}
+
+/// What a request names may be gone when it comes again: the answer is the one that it got.
+#[test]
+fn a_launch_that_comes_again_is_answered_though_its_image_profile_and_key_pair_are_gone() {
+    let scene = Scene::new();
+    let source = scene.launch(&json!({}));
+    let made = scene.ok("CreateImage", &json!({ "InstanceId": source, "Name": "base" }));
+    scene.cloud.advance(0);
+    scene.ok(
+        "CreateKeyPair",
+        &json!({ "KeyName": "mine", "KeyType": "ed25519" }),
+    );
+    let profile = json!({ "Name": "web" });
+    let asked = whole(&json!({
+        "ClientToken": "once", "ImageId": made["ImageId"], "KeyName": "mine", "IamInstanceProfile": profile,
+    }));
+    let first = scene.ok("RunInstances", &asked);
+    scene.cloud.advance(0);
+    scene.asked();
+    scene.ok("DeregisterImage", &json!({ "ImageId": made["ImageId"] }));
+    scene.ok("DeleteKeyPair", &json!({ "KeyName": "mine" }));
+    let out = json!({ "InstanceProfileName": "web", "RoleName": "web" });
+    scene.iam("RemoveRoleFromInstanceProfile", out);
+    scene.iam("DeleteInstanceProfile", json!({ "InstanceProfileName": "web" }));
+    let second = scene.ok("RunInstances", &asked);
+    assert_eq!(first["ReservationId"], second["ReservationId"]);
+    assert_eq!(second["Instances"][0]["State"]["Name"], "running", "as it is now");
+    let mut other = asked.clone();
+    other["MaxCount"] = json!(2);
+    assert_eq!(
+        scene.refused("RunInstances", &other).0,
+        "IdempotentParameterMismatch"
+    );
+    other["ClientToken"] = json!("another");
+    assert_eq!(scene.refused("RunInstances", &other).0, "InvalidAMIID.NotFound");
+    // Nobody learns of it who may not launch.
+    let nobody = scene.user(
+        "nobody",
+        &json!({ "Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*" }),
+    );
+    assert_eq!(
+        scene.refused_to(&nobody, "RunInstances", &asked).0,
+        "UnauthorizedOperation"
+    );
+    scene.cloud.advance(0);
+    assert_eq!(scene.asked(), []);
+}
+
+/// Amazon EC2 Developer Guide, "Ensuring idempotency in Amazon EC2 API requests": a request that names a zone is done once in that zone.
+#[test]
+fn a_token_is_good_for_one_launch_in_each_zone_that_is_named() {
+    let scene = Scene::new();
+    let asked = |letter: &str| {
+        let zone = format!("{REGION}{letter}");
+        scene.ok(
+            "RunInstances",
+            &whole(&json!({ "ClientToken": "once", "Placement": { "AvailabilityZone": zone } })),
+        )["ReservationId"]
+            .clone()
+    };
+    let (first, other) = (asked("a"), asked("b"));
+    assert_ne!(first, other);
+    assert_eq!((asked("a"), asked("b")), (first, other));
+    let long = whole(&json!({ "ClientToken": "t".repeat(65) }));
+    assert_eq!(scene.refused("RunInstances", &long).0, "InvalidParameterValue");
 }
 
 /// Each of the launches is refused with its code and a word, and nothing comes of any.

@@ -211,7 +211,7 @@ impl Runner {
         match task {
             Task::Start(launch) => self.start(launch).await,
             Task::Stop { instance, force } => self.stop_one(instance, *force).await,
-            Task::Terminate { instance } => self.terminate(instance).await,
+            Task::Terminate { instance, force } => self.terminate(instance, *force).await,
             Task::Reboot { instance } => self.reboot(instance).await,
             Task::Snapshot { instance, still } => self.snapshot(instance, *still).await,
         }
@@ -292,7 +292,7 @@ impl Runner {
         Ok(Done::Disk(taken))
     }
 
-    async fn terminate(&self, instance: &InstanceRef) -> Outturn {
+    async fn terminate(&self, instance: &InstanceRef, force: bool) -> Outturn {
         self.terminated.lock().insert(instance.instance_id.clone());
         // What is not here any more is gone, which is what was asked for.
         let Some(machine) = self.known(&instance.instance_id) else {
@@ -300,7 +300,7 @@ impl Runner {
         };
         let mut turn = machine.turn.lock().await;
         if let Some(mut run) = turn.take() {
-            run.end(Order::Stop).await;
+            run.end(if force { Order::Kill } else { Order::Stop }).await;
         }
         remove(&machine).await.map_err(|error| disk::failed(&error))?;
         Ok(Done::Well)

@@ -16,8 +16,9 @@ use store::Table;
 use wire::{Fault, Timestamp};
 
 use super::fault::{self, expect_none, invalid, missing, no_key_pair};
-use super::filter::{self, Filters};
+use super::filter;
 use super::naming;
+use super::page::Listing;
 use super::place::RegionScope;
 use super::tag::{self, Tags};
 
@@ -387,8 +388,7 @@ impl Operation for DescribeKeyPairs {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let filters = Listing::whole(input.dry_run, input.filters)?;
         let names = input.key_names.unwrap_or_default();
         let ids = input.key_pair_ids.unwrap_or_default();
         let all = all(call)?;

@@ -144,6 +144,11 @@ fn what_is_not_built_is_refused_by_name() {
     refuses(&[
         (json!({ "SubnetId": subnet }), "InvalidSubnetID.NotFound", subnet),
         (
+            json!({ "CapacityReservationSpecification": { "CapacityReservationPreference": "capacity-reservations-only" } }),
+            unbuilt,
+            "CapacityReservationSpecification",
+        ),
+        (
             json!({ "SecurityGroupIds": ["sg-1"] }),
             "InvalidGroup.NotFound",
             "sg-1",
@@ -323,4 +328,50 @@ fn lists_are_filtered_and_come_in_pages() {
     assert_eq!(listed, ids);
     let (code, _) = scene.refused("DescribeInstances", &json!({ "NextToken": "forged" }));
     assert_eq!(code, "InvalidPaginationToken");
+}
+
+/// Each list refuses ids together with pages in the words of its own parameter.
+#[test]
+fn ids_and_pages_are_refused_together_by_the_name_that_the_list_has_for_them() {
+    let scene = Scene::new();
+    for (operation, ids, named) in [
+        (
+            "DescribeInstances",
+            json!({ "InstanceIds": ["i-0123456789abcdef0"] }),
+            "instancesSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeInstanceStatus",
+            json!({ "InstanceIds": ["i-0123456789abcdef0"] }),
+            "instancesSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeImages",
+            json!({ "ImageIds": [BUILT_IN] }),
+            "imageIdsSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeInstanceTypes",
+            json!({ "InstanceTypes": [TYPE] }),
+            "InstanceTypes cannot be used with the parameter MaxResults",
+        ),
+    ] {
+        let mut input = ids.clone();
+        input["MaxResults"] = json!(10);
+        let refused = scene.refused(operation, &input);
+        assert_eq!(
+            refused,
+            (
+                "InvalidParameterCombination".to_owned(),
+                format!("The parameter {named}")
+            )
+        );
+        let mut input = json!({ "MaxResults": 10 });
+        input["NextToken"] = json!("nonsense");
+        assert_eq!(
+            scene.refused(operation, &input).0,
+            "InvalidPaginationToken",
+            "{operation}"
+        );
+    }
 }

@@ -298,6 +298,7 @@ async fn a_disk_outlives_stops_and_becomes_that_of_an_image() {
         .machines
         .perform(&Task::Terminate {
             instance: instance(4),
+            force: false,
         })
         .await;
     assert!(matches!(terminated, Ok(Done::Well)), "{terminated:?}");
@@ -486,6 +487,7 @@ async fn a_start_that_comes_after_the_end_comes_too_late() {
     let Some(place) = Place::new() else { return };
     let end = Task::Terminate {
         instance: instance(1),
+        force: false,
     };
     assert!(place.machines.perform(&end).await.is_ok());
     let start = Task::Start(Box::new(launch(1, "#!/bin/sh\n")));

@@ -375,3 +375,39 @@ fn ids_and_pages_are_refused_together_by_the_name_that_the_list_has_for_them() {
         );
     }
 }
+
+/// What the model itself asks for is told in EC2's words too.
+#[test]
+fn what_is_missing_or_has_no_such_value_is_told_by_the_name_of_the_parameter() {
+    let scene = Scene::new();
+    for (operation, input, code, message) in [
+        (
+            "StopInstances",
+            json!({}),
+            "MissingParameter",
+            "The request must contain the parameter InstanceId",
+        ),
+        (
+            "RunInstances",
+            json!({ "ImageId": BUILT_IN, "MaxCount": 1 }),
+            "MissingParameter",
+            "The request must contain the parameter MinCount",
+        ),
+        (
+            "CreateKeyPair",
+            json!({ "KeyName": "mine", "KeyType": "dsa" }),
+            "InvalidParameterValue",
+            "Value (dsa) for parameter keyType is invalid.",
+        ),
+        (
+            "RunInstances",
+            whole(&json!({ "MetadataOptions": { "HttpTokens": "perhaps" } })),
+            "InvalidParameterValue",
+            "Value (perhaps) for parameter metadataOptions.httpTokens is invalid.",
+        ),
+    ] {
+        let (got, told) = scene.refused(operation, &input);
+        assert_eq!(got, code, "{operation}: {told}");
+        assert!(told.starts_with(message), "{told}");
+    }
+}

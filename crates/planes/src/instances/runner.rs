@@ -21,6 +21,7 @@ use wire::Timestamp;
 
 use super::console::Console;
 use super::machine::{Machine, Order, is_id, unable};
+use super::quota::{self, Bounds};
 use super::view::View;
 use super::{Agent, disk};
 use crate::functions::Endpoint;
@@ -41,6 +42,8 @@ pub(super) struct Runner {
     view: OnceLock<Result<View, String>>,
     pub(super) endpoint: Mutex<Option<Endpoint>>,
     pub(super) origins: Origins,
+    /// What each instance may hold on the disk.
+    pub(super) bounds: Mutex<Bounds>,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
     /// Instances that were told to end, until they are forgotten, and those that were forgotten without having been told to end: a start
@@ -87,6 +90,7 @@ impl Runner {
             view: OnceLock::new(),
             endpoint: Mutex::default(),
             origins: Origins::default(),
+            bounds: Mutex::new(quota::STANDARD),
             attendant: OnceLock::new(),
             machines: Mutex::new(machines),
             terminated: Mutex::default(),

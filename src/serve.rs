@@ -469,8 +469,8 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
-/// that has an errand done holds up none.
+/// Runs jobs as they fall due. One that fails by itself is set back, one that has an errand done goes beside; only where the store fails
+/// do all wait, since none behind it may overtake one that works.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
@@ -478,7 +478,7 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         let now = gateway.clock().now();
         let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
-                eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
+                eprintln!("ringwork: jobs wait: {}", Error::fault(&fault).chain());
                 PAUSE
             }
             Ok(None) => IDLE,

@@ -62,6 +62,7 @@ pub(crate) fn tables() -> Tables {
         forms: vec![&data::s3::form::FORMS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
+        closures: vec![&network::ec2::CLOSURE],
         sites: Some(&data::s3::website::SITES),
         telemetry: Some(&watch::cloudwatch::SINK),
     }

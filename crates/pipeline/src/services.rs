@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::Call;
+use crate::closure::Closure;
 use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
@@ -23,6 +24,7 @@ pub(crate) struct Services {
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
     readiness: Vec<&'static Readiness>,
+    closures: Vec<&'static Closure>,
     sites: Option<&'static SiteRules>,
 }
 
@@ -59,6 +61,7 @@ impl Services {
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
             readiness: tables.readiness.clone(),
+            closures: tables.closures.clone(),
             sites: tables.sites,
         }
     }
@@ -130,6 +133,11 @@ impl Services {
     /// What a service makes of forms; `None` where it takes none.
     pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
         self.forms.iter().find(|rules| rules.service == service).copied()
+    }
+
+    /// Who stops what runs for closed accounts.
+    pub(crate) fn closures(&self) -> &[&'static Closure] {
+        &self.closures
     }
 
     /// Who serves websites.

@@ -32,6 +32,7 @@ use wire::{Document, Fault, Timestamp};
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::closure::Closure;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::form::FormRules;
@@ -75,6 +76,8 @@ pub struct Tables {
     pub forms: Vec<&'static FormRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// Who stops what runs for accounts that are closed.
+    pub closures: Vec<&'static Closure>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
     /// The service that keeps what others measure.

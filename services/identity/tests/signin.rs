@@ -246,6 +246,33 @@ fn a_device_is_asked_for_a_code_and_wrong_ones_end() {
     next(code(&scene, &waiting, &app.code(61)));
 }
 
+/// S5.4: a user may have several devices, and signs in by any of them.
+#[test]
+fn codes_of_one_device_are_no_failures_of_another() {
+    let scene = Scene::new();
+    person(&scene, "ana");
+    let (first, second) = (App::new(&scene, "ana-1"), App::new(&scene, "ana-2"));
+    for app in [&first, &second] {
+        scene.root("EnableMFADevice", app.enabling("ana", [-1, 0]));
+    }
+    let enter = |code_of: &App, step| {
+        let (waiting, _) = next(sign_in(&scene, "ana", PASSWORD));
+        code(&scene, &waiting, &code_of.code(step))
+    };
+    for step in 1..=12 {
+        next(enter(&second, step));
+        scene.cloud.advance(30_000);
+    }
+    next(enter(&first, 12));
+    // A code of neither counts at both, so that two devices are no two chances to guess.
+    let (waiting, _) = next(sign_in(&scene, "ana", PASSWORD));
+    for wrong in 0..10 {
+        refused(code(&scene, &waiting, &format!("{wrong:06}")));
+    }
+    refused(enter(&first, 13));
+    refused(enter(&second, 13));
+}
+
 #[test]
 fn wrong_codes_count_together_wherever_they_are_shown() {
     let scene = Scene::new();

@@ -217,9 +217,14 @@ class Elsewhere(Console):
     def test_it_is_announced_served_by_tls_too_and_can_be_left_out(self):
         self.assertIn(f"{self.server.endpoint}/_ringwork/console/", "".join(self.server.banner))
         self.assertIn(f"{self.server.endpoint}/_ringwork/console/\n", self.server.ringwork("status"))
+        address = f"{self.server.endpoint}/_ringwork/console/"
+        self.assertIn(f"export RINGWORK_CONSOLE_URL='{address}'\n", self.server.ringwork("env"))
+        told = json.loads(self.server.ringwork("env", "--tls", "--json"))
+        self.assertEqual(told["RINGWORK_CONSOLE_URL"], address.replace("http:", "https:"))
         without = Server("--memory", "--no-console")
         try:
             self.assertNotIn("console", "".join(without.banner) + without.ringwork("status"))
+            self.assertRegex(without.ringwork("env"), r"unset .* RINGWORK_CONSOLE_URL\n")
             self.assertEqual(Browser(without).send("signin").status, 403)
         finally:
             without.close()

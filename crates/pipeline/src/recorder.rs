@@ -475,7 +475,10 @@ pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
 pub(crate) fn signed_in(event: SignInEvent, region: &str, facts: &RequestFacts, moment: Moment) -> Record {
     let failed = event.error.is_some();
     let caller = event.who.caller();
-    let told = serde_json::json!({ event.name: if failed { "Failure" } else { "Success" } });
+    let mut told = serde_json::json!({ event.name: if failed { "Failure" } else { "Success" } });
+    if let Some(id) = &event.access_key_id {
+        told["credentials"] = serde_json::json!({ "accessKeyId": id });
+    }
     Record {
         id: facts.id.clone(),
         event: moment.event,

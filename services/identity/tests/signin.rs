@@ -33,7 +33,7 @@ fn try_from(scene: &Scene, address: &str, (account, user, password): (&str, &str
     taken(scene, address, &step)
 }
 
-fn taken(scene: &Scene, address: &str, step: &Step) -> Outcome {
+pub(crate) fn taken(scene: &Scene, address: &str, step: &Step) -> Outcome {
     let outcome = scene.cloud.gateway.sign_in(&visitor(address), step);
     outcome.unwrap_or_else(|fault| panic!("{}", fault.message))
 }
@@ -47,22 +47,22 @@ fn code(scene: &Scene, cookie: &str, code: &str) -> Outcome {
     taken(scene, "192.0.2.1", &Step::Code { cookie, code })
 }
 
-fn next(outcome: Outcome) -> (String, Stage) {
+pub(crate) fn next(outcome: Outcome) -> (String, Stage) {
     match outcome {
         Outcome::Next { cookie, stage } => (cookie, stage),
         Outcome::Refused(message) => panic!("{message}"),
-        Outcome::Done => panic!("done"),
+        Outcome::Done | Outcome::Token(_) => panic!("no session"),
     }
 }
 
-fn refused(outcome: Outcome) -> &'static str {
+pub(crate) fn refused(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Refused(message) => message,
         _ => panic!("it was let in"),
     }
 }
 
-fn session(scene: &Scene, cookie: &str) -> Option<ConsoleSession> {
+pub(crate) fn session(scene: &Scene, cookie: &str) -> Option<ConsoleSession> {
     scene.cloud.gateway.console_session(cookie).ok().unwrap()
 }
 
@@ -75,7 +75,7 @@ fn person(scene: &Scene, name: &str) {
 }
 
 /// The newest sign-in events of a name.
-fn events(scene: &Scene, name: &str) -> Vec<Record> {
+pub(crate) fn events(scene: &Scene, name: &str) -> Vec<Record> {
     let records = scene.cloud.records(ACCOUNT, "us-east-1").into_iter();
     records.filter(|record| record.operation == name).collect()
 }

@@ -80,3 +80,29 @@ fn the_older_list_goes_by_markers() {
     assert_eq!(below.all("CommonPrefixes"), ["<Prefix>boo/baz/</Prefix>"]);
     assert!(!below.all("Owner").is_empty());
 }
+
+/// S3 API Reference, "ListObjectsV2": `RestoreStatus` is told to who asks for it, of versions too.
+#[test]
+fn the_state_of_restored_copies_is_listed_where_asked() {
+    let here = Here::versioned();
+    let archive = [("x-amz-storage-class", "GLACIER")];
+    here.send("PUT", "/bucket/cold", "", &archive, b"x").fine();
+    here.put("/bucket/warm", "", b"x").fine();
+    let restore = "<RestoreRequest><Days>1</Days></RestoreRequest>";
+    here.post("/bucket/cold", "restore", restore).fine();
+    let asked = [("x-amz-optional-object-attributes", "RestoreStatus")];
+    for query in ["", "list-type=2", "versions"] {
+        assert!(
+            here.get("/bucket", query).fine().all("RestoreStatus").is_empty(),
+            "{query}"
+        );
+        let told = here.send("GET", "/bucket", query, &asked, b"").fine();
+        assert_eq!(told.all("IsRestoreInProgress"), ["true"], "{query}");
+    }
+    here.advance(crate::client::DAY / 2);
+    for query in ["", "list-type=2", "versions"] {
+        let told = here.send("GET", "/bucket", query, &asked, b"").fine();
+        assert_eq!(told.all("IsRestoreInProgress"), ["false"], "{query}");
+        assert_eq!(told.all("RestoreExpiryDate").len(), 1, "{query}");
+    }
+}

@@ -237,3 +237,34 @@ fn a_part_may_be_a_range_of_another_object() {
     complete(&here, &upload, &[(1, &etag)]).expect(200);
     assert_eq!(here.get("/bucket/k", "").bytes(), b"2345");
 }
+
+/// S3 API Reference, "CreateMultipartUpload": who begins an upload is told when a lifecycle rule ends it.
+#[test]
+fn the_end_of_an_upload_by_a_rule_is_told_from_its_beginning_on() {
+    let here = Here::new();
+    let rule = |id: &str, prefix: &str, days: u8| {
+        format!(
+            "<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload>\
+             <DaysAfterInitiation>{days}</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>"
+        )
+    };
+    let rules = format!("{}{}", rule("late", "", 9), rule("soon", "x/", 3));
+    let rules = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+    here.put("/bucket", "lifecycle", rules.as_bytes()).fine();
+    for (key, id) in [("x/m", "soon"), ("m", "late")] {
+        let begun = here.post(&format!("/bucket/{key}"), "uploads", "").fine();
+        let said = |name: &str| begun.header(name).map(str::to_owned);
+        assert_eq!(said("x-amz-abort-rule-id").as_deref(), Some(id));
+        let date = said("x-amz-abort-date").unwrap();
+        assert!(date.ends_with(" 00:00:00 GMT"), "{date}");
+        let upload = begun.one("UploadId");
+        let listed = here
+            .get(&format!("/bucket/{key}"), &format!("uploadId={upload}"))
+            .fine();
+        assert_eq!(listed.header("x-amz-abort-date"), Some(date.as_str()));
+        let days = if id == "soon" { 4 } else { 10 };
+        here.advance(days * crate::client::DAY);
+        here.get(&format!("/bucket/{key}"), &format!("uploadId={upload}"))
+            .refused(404, "NoSuchUpload");
+    }
+}

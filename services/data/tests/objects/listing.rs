@@ -106,3 +106,25 @@ fn the_state_of_restored_copies_is_listed_where_asked() {
         assert_eq!(told.all("RestoreExpiryDate").len(), 1, "{query}");
     }
 }
+
+/// What a parameter cannot be is an argument's fault: `MalformedXML` is for documents.
+#[test]
+fn a_size_that_is_no_number_is_an_invalid_argument() {
+    let here = Here::new();
+    for query in [
+        "list-type=2&max-keys=many",
+        "max-keys=99999999999",
+        "max-keys=",
+        "max-uploads=x&uploads",
+    ] {
+        let refused = here.get("/bucket", query).refused(400, "InvalidArgument");
+        assert!(
+            refused.one("ArgumentName").starts_with("max-"),
+            "{}",
+            refused.text()
+        );
+    }
+    let until = [("x-amz-object-lock-retain-until-date", "soon")];
+    here.send("PUT", "/bucket/k", "", &until, b"x")
+        .refused(400, "InvalidArgument");
+}

@@ -200,6 +200,15 @@ fn checksums_of_parts_are_those_of_the_upload() {
         (done.one("ChecksumSHA256"), done.one("ChecksumType")),
         (composite, "COMPOSITE".to_owned())
     );
+    // S3 User Guide, "Using part-level checksums for multipart uploads": who reads one part is told that part's.
+    let asked = [("x-amz-checksum-mode", "ENABLED")];
+    for method in ["GET", "HEAD"] {
+        let part = here
+            .send(method, "/bucket/k", "partNumber=1", &asked, b"")
+            .expect(206);
+        assert_eq!(part.header("x-amz-checksum-sha256"), Some(sha.as_str()));
+        assert_eq!(part.header("x-amz-checksum-type"), Some("COMPOSITE"));
+    }
     here.send(
         "POST",
         "/bucket/k",

@@ -64,6 +64,9 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     folder::write(&settings.folder.console(), told.as_bytes())?;
     let reached = functions::endpoint(listener.addresses(), &settings.folder);
     sandboxes.serve_at(reached.clone());
+    gateway
+        .system("us-east-1", data::s3::resume_storage_metrics)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();

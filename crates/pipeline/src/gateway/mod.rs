@@ -12,7 +12,7 @@ mod form;
 mod itself;
 mod shed;
 mod system;
-mod visit;
+pub(crate) mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, EndedPart, Follower};
@@ -247,7 +247,7 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(answer) = self.preflight(&incoming, &facts).await {
+        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts).await {
             return answer;
         }
         if let Some(bucket) = site {

@@ -61,6 +61,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     }
     let reached = functions::endpoint(listener.addresses(), &settings.folder);
     sandboxes.serve_at(reached.clone());
+    gateway.serve_at(&reached.url);
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();

@@ -67,6 +67,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     gateway
         .system("us-east-1", data::s3::resume_storage_metrics)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
+    gateway.serve_at(&reached.url);
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();

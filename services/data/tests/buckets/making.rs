@@ -76,6 +76,11 @@ fn lists_go_by_pages_prefix_and_region() {
         names(&here.call("ListBuckets", json!({"Prefix": "b"})).unwrap()),
         ["b-1"]
     );
+    // No name of a bucket has such characters, and none begins so.
+    for prefix in ["é", "a-\u{fffd}", "a-\u{e000}", "a\0", "\u{10ffff}"] {
+        let none = here.call("ListBuckets", json!({"Prefix": prefix})).unwrap();
+        assert!(names(&none).is_empty(), "{prefix:?}");
+    }
 }
 
 #[test]

@@ -59,8 +59,15 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
+    let console = console_at(&endpoints, &settings);
+    let told = console.as_deref().unwrap_or_default();
+    folder::write(&settings.folder.console(), told.as_bytes())?;
     let reached = functions::endpoint(listener.addresses(), &settings.folder);
     sandboxes.serve_at(reached.clone());
+    gateway
+        .system("us-east-1", data::s3::resume_storage_metrics)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
+    gateway.serve_at(&reached.url);
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     functions::close_inherited();
@@ -70,7 +77,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         account: settings.account.clone(),
         data: settings.folder.path().to_owned(),
         seal: seal_words,
-        console: console_at(&endpoints, &settings),
+        console,
         endpoints,
         root,
         memory_locked,

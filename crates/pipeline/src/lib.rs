@@ -31,6 +31,7 @@ mod invoke;
 pub mod jobs;
 mod kept;
 pub mod ledger;
+mod letter;
 pub mod operation;
 pub mod organization;
 pub mod origin;
@@ -67,6 +68,7 @@ pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupte
 pub use gateway::{Ended, EndedPart, Gateway};
 pub use identity::{Directory, Identity};
 pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
+pub use letter::{Address, LetterRules};
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};

@@ -7,6 +7,7 @@ use crate::closure::Closure;
 use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
+use crate::letter::LetterRules;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
 use crate::site::SiteRules;
@@ -23,6 +24,7 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
+    letters: Vec<&'static LetterRules>,
     readiness: Vec<&'static Readiness>,
     closures: Vec<&'static Closure>,
     sites: Option<&'static SiteRules>,
@@ -60,6 +62,7 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
+            letters: tables.letters.clone(),
             readiness: tables.readiness.clone(),
             closures: tables.closures.clone(),
             sites: tables.sites,
@@ -138,6 +141,11 @@ impl Services {
     /// Who stops what runs for closed accounts.
     pub(crate) fn closures(&self) -> &[&'static Closure] {
         &self.closures
+    }
+
+    /// The service whose letters' addresses bear a key id.
+    pub(crate) fn letters(&self, key_id: &str) -> Option<&'static LetterRules> {
+        self.letters.iter().find(|rules| rules.key_id == key_id).copied()
     }
 
     /// Who serves websites.

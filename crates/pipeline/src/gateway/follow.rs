@@ -145,6 +145,32 @@ impl Gateway {
         .await;
     }
 
+    /// Lets a service note what a stranger asked it that is none of its operations, of what the path names in path style.
+    pub(crate) async fn tell_question(
+        &self,
+        (service, question, path): (&'static str, &'static str, &str),
+        parts: &Parts<'_>,
+        facts: &RequestFacts,
+        (answer, code): (&Answer, Option<&str>),
+        began: Timestamp,
+    ) {
+        let Some(located) = self.placed(service, path, parts.headers) else {
+            return;
+        };
+        let Some((subject, follower)) = located.followed.zip(self.trail(service).follower) else {
+            return;
+        };
+        let followed = Followed {
+            subject,
+            parts: Vec::new(),
+            identity: Arc::new(Identity::anonymous(&self.environment.management_account)),
+            region: located.owned.region,
+        };
+        let told = (answer.status, &answer.headers, (answer.size(), false));
+        self.ended((followed, follower), question, parts, facts, (told, code), began)
+            .await;
+    }
+
     /// Lets the service note how a request of this operation was answered, and follow the answer to its end.
     pub(super) async fn tell_end(
         &self,

@@ -244,7 +244,7 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts).await {
+        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts, wall).await {
             return answer;
         }
         if let Some(bucket) = site {
@@ -473,6 +473,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         host: text(http::header::HOST),
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        if_range: text(http::header::IF_RANGE),
         signed: None,
         posted: false,
     }

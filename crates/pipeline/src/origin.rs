@@ -221,7 +221,9 @@ impl Gateway {
             ..parts
         };
         let asked = (service.name, PREFLIGHT, path.as_ref());
-        self.tell_question(asked, &sent, facts, (&answer, code.as_deref()), began)
+        let headers = answer.headers.clone();
+        let told = (answer.status, &headers, (answer.size(), false));
+        self.tell_question(asked, &sent, facts, (told, code.as_deref()), began)
             .await;
         Some(answer)
     }

@@ -84,7 +84,7 @@ impl Followed {
 }
 
 /// The status, the headers and the bytes of an answer, and whether they are still to be sent.
-pub(super) type Told<'a> = (u16, &'a HeaderMap, (u64, bool));
+pub(crate) type Told<'a> = (u16, &'a HeaderMap, (u64, bool));
 
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
@@ -151,7 +151,7 @@ impl Gateway {
         (service, question, path): (&'static str, &'static str, &str),
         parts: &Parts<'_>,
         facts: &RequestFacts,
-        (answer, code): (&Answer, Option<&str>),
+        (told, code): (Told<'_>, Option<&str>),
         began: Timestamp,
     ) {
         let Some(located) = self.placed(service, path, parts.headers) else {
@@ -166,7 +166,6 @@ impl Gateway {
             identity: Arc::new(Identity::anonymous(&self.environment.management_account)),
             region: located.owned.region,
         };
-        let told = (answer.status, &answer.headers, (answer.size(), false));
         self.ended((followed, follower), question, parts, facts, (told, code), began)
             .await;
     }

@@ -26,6 +26,17 @@ fn the_default_policy_is_awss() {
     assert_eq!(parsed["Statement"], json!([statement]));
     let names = here.ok("ListKeyPolicies", json!({ "KeyId": key }));
     assert_eq!(names, json!({ "PolicyNames": ["default"], "Truncated": false }));
+    let shared = json!({ "KeyId": key, "PolicyName": "AWS_RAM" });
+    assert_eq!(
+        here.refused(&here.root(), "GetKeyPolicy", shared).0,
+        "NotFoundException"
+    );
+    let sharing = json!({ "KeyId": key, "PolicyName": "AWS_RAM", "Policy": "{}" });
+    let words = "The AWS_RAM policy can only be managed by the RAM service.";
+    assert_eq!(
+        here.refused(&here.root(), "PutKeyPolicy", sharing),
+        ("ValidationException".to_owned(), words.to_owned())
+    );
     let other = json!({ "KeyId": key, "PolicyName": "other" });
     assert_eq!(
         here.refused(&here.root(), "GetKeyPolicy", other).0,

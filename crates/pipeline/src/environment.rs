@@ -1,7 +1,7 @@
 //! What the pipeline itself is made of: the seal, the clock, randomness and the directory, shared by all calls.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crypto::{Randomness, Seal, TokenKey};
 use parking_lot::{Mutex, RwLock};
@@ -40,6 +40,8 @@ pub(crate) struct Environment {
     pub(crate) remembered: Remembered,
     pub(crate) attempts: Attempts,
     pub(crate) telemetry: Arc<Telemetry>,
+    /// Where this Ringwork is reached from its own machine.
+    pub(crate) own_url: OnceLock<String>,
     /// Who keeps what is measured.
     pub(crate) sink: Option<&'static Sink>,
 }
@@ -73,6 +75,7 @@ impl Environment {
             remembered: Remembered::default(),
             attempts: Attempts::default(),
             telemetry: Arc::default(),
+            own_url: OnceLock::new(),
             sink: tables.telemetry,
         }
     }

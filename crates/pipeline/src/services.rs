@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use crate::call::Call;
+use crate::closure::Closure;
 use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
+use crate::letter::LetterRules;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
 use crate::site::SiteRules;
@@ -22,7 +24,9 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
+    letters: Vec<&'static LetterRules>,
     readiness: Vec<&'static Readiness>,
+    closures: Vec<&'static Closure>,
     sites: Option<&'static SiteRules>,
 }
 
@@ -58,7 +62,9 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
+            letters: tables.letters.clone(),
             readiness: tables.readiness.clone(),
+            closures: tables.closures.clone(),
             sites: tables.sites,
         }
     }
@@ -130,6 +136,16 @@ impl Services {
     /// What a service makes of forms; `None` where it takes none.
     pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
         self.forms.iter().find(|rules| rules.service == service).copied()
+    }
+
+    /// Who stops what runs for closed accounts.
+    pub(crate) fn closures(&self) -> &[&'static Closure] {
+        &self.closures
+    }
+
+    /// The service whose letters' addresses bear a key id.
+    pub(crate) fn letters(&self, key_id: &str) -> Option<&'static LetterRules> {
+        self.letters.iter().find(|rules| rules.key_id == key_id).copied()
     }
 
     /// Who serves websites.

@@ -10,9 +10,10 @@ mod execute;
 mod follow;
 mod form;
 mod itself;
+mod letter;
 mod shed;
 mod system;
-mod visit;
+pub(crate) mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, EndedPart, Follower};
@@ -32,6 +33,7 @@ use wire::{Document, Fault, Timestamp};
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::closure::Closure;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::form::FormRules;
@@ -41,6 +43,7 @@ use crate::identity::Directory;
 use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
+use crate::letter::LetterRules;
 use crate::operation::{Endpoint, Result};
 use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
@@ -73,8 +76,12 @@ pub struct Tables {
     pub origins: Vec<&'static OriginRules>,
     /// What services make of forms that browsers send.
     pub forms: Vec<&'static FormRules>,
+    /// Who gets letters.
+    pub letters: Vec<&'static LetterRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// Who stops what runs for accounts that are closed.
+    pub closures: Vec<&'static Closure>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
     /// The service that keeps what others measure.
@@ -174,6 +181,11 @@ impl Gateway {
             .unwrap_or_default()
     }
 
+    /// Tells where it is reached from its own machine: `http://127.0.0.1:4566`. The first time counts.
+    pub fn serve_at(&self, url: &str) {
+        let _ = self.environment.own_url.set(url.to_owned());
+    }
+
     /// Enforces request quotas, at the services' own rates unless others are set.
     #[must_use]
     pub fn with_quotas(mut self, tables: Vec<&'static Quotas>, rates: Rates) -> Self {
@@ -233,10 +245,12 @@ impl Gateway {
         };
         let form = self.form_of(&head);
         // Nobody verifies what such a request shows.
-        let unverified = site.is_some() || form.is_some() || incoming.method == http::Method::OPTIONS;
+        let letter = self.letter_of(head.method, head.query);
+        let unverified =
+            site.is_some() || form.is_some() || letter.is_some() || incoming.method == http::Method::OPTIONS;
         let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
-        let sends = form.is_some() || matches!(incoming.body, Body::Stream(_));
+        let sends = form.is_some() || letter.is_some() || matches!(incoming.body, Body::Stream(_));
         let guest = unsigned.then(|| match sends {
             true => self.strangers.enter_sending(peer),
             false => self.strangers.enter(peer),
@@ -244,8 +258,11 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(answer) = self.preflight(&incoming, &facts).await {
+        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts).await {
             return answer;
+        }
+        if let Some(rules) = letter {
+            return self.deliver(rules, incoming, &facts, wall).await;
         }
         if let Some(bucket) = site {
             return self.visit(&bucket, incoming, &facts, wall).await;
@@ -352,7 +369,7 @@ impl Gateway {
             headers,
             body: &[],
         };
-        if self.form_of(&parts).is_some() {
+        if self.form_of(&parts).is_some() || self.letter_of(method, query).is_some() {
             return true;
         }
         let claim = wire::signature::parse(&parts).ok().flatten();

@@ -176,6 +176,7 @@ pub(crate) fn compare(
             continue;
         };
         let mut asking = Asking::new(call, stack, &unknown);
+        asking.ahead = true;
         let new = properties(&evaluation, resource, &mut asking)?;
         let old: Contents = row.contents(call, stack)?;
         let change = modified(resource, row, (&old.properties, &new), tags_differ);
@@ -189,6 +190,7 @@ pub(crate) fn compare(
     let gone = rows.iter().filter(|(id, _)| !wanted.contains(id.as_str()));
     changes.extend(gone.map(|(_, row)| removed(row)));
     let mut asking = Asking::new(call, stack, &unknown);
+    asking.ahead = true;
     let outputs = evaluation.outputs(&mut asking)?;
     let outputs: Vec<KeptOutput> = outputs.into_iter().map(Into::into).collect();
     let otherwise = tags_differ || outputs != stack.inner(call)?.outputs;

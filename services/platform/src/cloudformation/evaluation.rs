@@ -12,7 +12,7 @@ use wire::fault::{Code, Common};
 use super::export;
 use super::fault::invalid;
 use super::resource;
-use super::resource_type::{Services, is_absence};
+use super::resource_type::{self, ResourceType, Services, is_absence};
 use super::stack::Stack;
 use super::template::{Asks, Facts, MASK, Setting, Sources, Value};
 
@@ -65,6 +65,8 @@ pub(crate) struct Asking<'c, 'a> {
     pub unknown: &'c BTreeSet<String>,
     /// Secrets among the attributes are masked.
     pub mask: bool,
+    /// What custom resources may yet say is known after the execution: an update is only compared.
+    pub ahead: bool,
     /// Names of exports that were asked for.
     pub imports: BTreeSet<String>,
 }
@@ -76,6 +78,7 @@ impl<'c, 'a> Asking<'c, 'a> {
             stack,
             unknown,
             mask: false,
+            ahead: false,
             imports: BTreeSet::new(),
         }
     }
@@ -103,7 +106,20 @@ impl Asks for Asking<'_, '_> {
         let row = resource::find(self.call, self.stack, logical_id)?;
         let row = row.ok_or_else(|| invalid(format!("Resource {logical_id} does not exist")))?;
         let contents = row.contents(self.call, self.stack)?;
+        if self.mask && contents.no_echo {
+            return Ok(Value::text(MASK));
+        }
+        let open = resource_type::find(&row.kind).is_some_and(ResourceType::open);
+        if open && self.ahead && !contents.attributes.contains_key(attribute) {
+            return Ok(Value::text(KNOWN_AFTER));
+        }
         let found = contents.attributes.get(attribute).ok_or_else(|| {
+            if open {
+                let id = self.stack.id();
+                return invalid(format!(
+                    "CustomResource attribute error: Vendor response doesn't contain {attribute} attribute in object {id}|{logical_id}"
+                ));
+            }
             invalid(format!(
                 "Template error: resource {logical_id} does not support attribute type {attribute} in Fn::GetAtt"
             ))

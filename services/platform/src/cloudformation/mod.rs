@@ -23,6 +23,7 @@ pub mod event;
 pub mod export;
 mod fault;
 mod hidden;
+mod letter;
 mod order;
 mod page;
 pub mod protection;
@@ -35,6 +36,8 @@ mod submission;
 pub mod template;
 pub mod update;
 mod work;
+
+pub use letter::LETTERS;
 
 /// The service's principal.
 pub(crate) const PRINCIPAL: &str = "cloudformation.amazonaws.com";

@@ -50,6 +50,9 @@ pub(crate) struct Contents {
     pub properties: Map<String, Value>,
     pub attributes: BTreeMap<String, Value>,
     pub tags: BTreeMap<String, String>,
+    /// The attributes are not to be shown.
+    #[serde(default)]
+    pub no_echo: bool,
 }
 
 store::record!(StackResource, 1);

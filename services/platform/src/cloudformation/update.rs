@@ -15,7 +15,7 @@ use super::condition::sees_submission;
 use super::create::tags_or;
 use super::event;
 use super::fault::{absent_to_change, expect_none, invalid};
-use super::resource;
+use super::resource::{self, StackResource};
 use super::stack::{Inner, Stack, StackTarget, refuse, resolve_living};
 use super::stack_policy::expect_settable;
 use super::submission::{
@@ -168,6 +168,17 @@ pub(crate) fn expect_types(call: &mut Call<'_>, stack: &Stack, prepared: &Prepar
     )))
 }
 
+/// What is there of resources whose making was begun and failed: it goes, and they are made anew.
+fn half_made(call: &mut Call<'_>, stack: &Stack) -> Result<Vec<StackResource>> {
+    let rows = resource::all(call, stack)?.into_values();
+    let half = rows.filter(|row| row.status == "CREATE_FAILED" && row.physical_id.is_some());
+    let half: Vec<StackResource> = half.map(|row| (*row).clone()).collect();
+    for row in &half {
+        resource::forget(call, stack, &row.logical_id)?;
+    }
+    Ok(half)
+}
+
 /// How an update is to go, beside its template.
 pub(crate) struct Asked {
     pub tags: BTreeMap<String, String>,
@@ -197,7 +208,9 @@ pub(crate) fn begin(
         hidden: stack.hidden.clone(),
         imports: stack.imports.clone(),
     });
-    let left = std::mem::take(&mut stack.leftover).into_iter();
+    let mut left = std::mem::take(&mut stack.leftover);
+    left.extend(half_made(call, stack)?);
+    let left = left.into_iter();
     work.garbage = left.map(|row| Garbage { row, retained: false }).collect();
     let text = body(call, stack, CURRENT)?;
     keep_body(call, stack, PREVIOUS, &text)?;

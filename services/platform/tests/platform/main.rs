@@ -17,5 +17,6 @@ mod scene;
 mod stack;
 mod stack_caller;
 mod stack_change;
+mod stack_custom;
 mod stack_permission;
 mod stack_type;

@@ -178,6 +178,7 @@ impl Scene {
                 &platform::lambda::TRAIL,
                 &platform::cloudformation::TRAIL,
             ],
+            letters: vec![&platform::cloudformation::LETTERS],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };
@@ -188,6 +189,7 @@ impl Scene {
             identity::bootstrap(call, ACCOUNT, None).map(|_| ())
         });
         assert!(made.is_ok());
+        cloud.gateway.serve_at("http://127.0.0.1:4566");
         let root = cloud.root();
         let mut scene = Self {
             cloud,

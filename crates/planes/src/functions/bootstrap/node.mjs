@@ -5,7 +5,8 @@
 
 import { existsSync } from "node:fs";
 import http from "node:http";
-import { createRequire } from "node:module";
+import https from "node:https";
+import { createRequire, syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { format } from "node:util";
@@ -16,6 +17,25 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 // From Node.js 24 on, what a handler returns is its answer, and none is given a callback.
 const modern = /nodejs(2[4-9]|[3-9]\d)\./.test(process.env.AWS_EXECUTION_ENV ?? "");
 let requestId = "";
+
+// What answers CloudFormation (the cfn-response module, the CDK's providers) puts its response to port 443 of the host that the URL names,
+// without a look at the URL's port: on AWS there is no other. Here the response goes to the port where the host listens.
+const own = process.env.AWS_ENDPOINT_URL ? new URL(process.env.AWS_ENDPOINT_URL) : undefined;
+const bare = (name) => String(name).replace(/^\[|\]$/g, "");
+const { request: secure } = https;
+https.request = (options, ...rest) => {
+  const response =
+    own &&
+    options?.method === "PUT" &&
+    String(options.path).startsWith("/cloudformation-") &&
+    bare(options.hostname ?? options.host) === bare(own.hostname) &&
+    [undefined, null, 443, "443"].includes(options.port);
+  if (!response) return secure(options, ...rest);
+  const { protocol, port } = own;
+  const there = { ...options, protocol, port, agent: undefined };
+  return protocol === "http:" ? http.request(there, ...rest) : secure(there, ...rest);
+};
+syncBuiltinESMExports();
 
 function ask(method, place, body, headers = {}) {
   return new Promise((resolve, reject) => {

@@ -82,6 +82,7 @@ fn shown<'c>(
         };
         let mut asking = Asking::new(call, stack, unknown);
         asking.mask = true;
+        asking.ahead = true;
         found.push((id.to_owned(), properties(&evaluation, resource, &mut asking)?));
     }
     Ok(found)

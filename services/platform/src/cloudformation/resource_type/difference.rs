@@ -76,6 +76,8 @@ pub(super) fn same(existing: &Existing<'_>) -> Made {
     Made {
         physical_id: existing.physical_id.to_owned(),
         attributes: existing.attributes.clone(),
+        no_echo: false,
+        awaits: None,
     }
 }
 

@@ -19,9 +19,6 @@ const KNOWN: &str = include_str!("known.txt");
 
 /// Whether AWS has such a type.
 fn on_aws(kind: &str) -> bool {
-    if kind.starts_with("Custom::") {
-        return true;
-    }
     let Some((service, noun)) = kind.strip_prefix("AWS::").and_then(|rest| rest.split_once("::")) else {
         return false;
     };
@@ -69,7 +66,7 @@ pub(crate) fn expect(template: &Template) -> Result<()> {
             let kind = template
                 .resource(resource)
                 .and_then(|resource| find(&resource.kind));
-            if kind.is_some_and(|kind| !kind.attributes().contains(&name)) {
+            if kind.is_some_and(|kind| !kind.has_attribute(name)) {
                 refused.get_or_insert_with(|| {
                     invalid(format!(
                         "Template error: resource {resource} does not support attribute type {name} in Fn::GetAtt"
@@ -102,7 +99,7 @@ mod tests {
         );
         assert_eq!(
             said("  C: {Type: AWS::EC2::VPC}\n  D: {Type: Custom::Thing}"),
-            "Resource types that are not implemented by this version of Ringwork: [AWS::EC2::VPC, Custom::Thing]"
+            "Resource types that are not implemented by this version of Ringwork: [AWS::EC2::VPC]"
         );
     }
 

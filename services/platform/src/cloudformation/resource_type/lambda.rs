@@ -241,9 +241,17 @@ fn index(runtime: &str) -> Result<&'static str> {
 
 fn inline_zip(name: &str, code: &str) -> Result<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o644))
-        .map_err(Fault::internal)?;
-    zip.write_all(code.as_bytes()).map_err(Fault::internal)?;
+    // Inline code has the module at hand that answers CloudFormation (CloudFormation User Guide, "cfn-response module").
+    let module = if name == "index.py" {
+        ("cfnresponse.py", include_str!("cfnresponse.py"))
+    } else {
+        ("node_modules/cfn-response.js", include_str!("cfn-response.js"))
+    };
+    for (name, text) in [(name, code), module] {
+        zip.start_file(name, SimpleFileOptions::default().unix_permissions(0o644))
+            .map_err(Fault::internal)?;
+        zip.write_all(text.as_bytes()).map_err(Fault::internal)?;
+    }
     Ok(zip.finish().map_err(Fault::internal)?.into_inner())
 }
 

@@ -15,9 +15,12 @@ use wire::route::Catalog as _;
 use wire::{Fault, loose};
 
 use super::PRINCIPAL;
+use super::stack::Stack;
+use super::work::Pending;
 
 mod analyzer;
 mod cdk_metadata;
+mod custom;
 mod difference;
 mod iam_identity;
 mod iam_policy;
@@ -38,6 +41,7 @@ mod ssm_parameter;
 static TYPES: &[&dyn ResourceType] = &[
     &analyzer::Analyzer,
     &cdk_metadata::Metadata,
+    &custom::Custom,
     &analyzer::WaitConditionHandle,
     &iam_user::AccessKey,
     &iam_user::Group,
@@ -72,6 +76,9 @@ pub(crate) use known::expect;
 
 /// The type of a name such as `AWS::SSM::Parameter`; `None` for one that is not built.
 pub(crate) fn find(name: &str) -> Option<&'static dyn ResourceType> {
+    if custom::is_custom(name) {
+        return Some(&custom::Custom);
+    }
     TYPES.iter().find(|known| known.name() == name).copied()
 }
 
@@ -231,6 +238,20 @@ pub(crate) struct Made {
     pub physical_id: String,
     /// What `Fn::GetAtt` gives, by attribute.
     pub attributes: BTreeMap<String, Value>,
+    /// The attributes are not to be shown.
+    pub no_echo: bool,
+    /// It is not done before this has come.
+    pub awaits: Option<Await>,
+}
+
+/// What a deed waits for. When it has come, or its time is over, the deed is done again with `Subject::pending`.
+pub(crate) struct Await {
+    /// Tells it from all others.
+    pub id: String,
+    /// Milliseconds since the epoch.
+    pub deadline: i64,
+    /// The physical id is the resource's own already.
+    pub shown: bool,
 }
 
 impl Made {
@@ -238,7 +259,15 @@ impl Made {
         Self {
             physical_id: physical_id.into(),
             attributes: BTreeMap::new(),
+            no_echo: false,
+            awaits: None,
         }
+    }
+
+    /// The same, not done yet.
+    pub(crate) fn awaiting(mut self, awaited: Await) -> Self {
+        self.awaits = Some(awaited);
+        self
     }
 
     /// Adds an attribute.
@@ -276,6 +305,26 @@ pub(crate) trait ResourceType: Sync {
     /// Removes a resource. One that is gone already may answer its service's fault of absence.
     fn delete(&self, services: &mut Services<'_, '_>, existing: &Existing<'_>) -> Result<()>;
 
+    /// The same for types whose removal may have to be waited for.
+    fn remove(&self, services: &mut Services<'_, '_>, existing: &Existing<'_>) -> Result<Option<Await>> {
+        self.delete(services, existing).map(|()| None)
+    }
+
+    /// Whether it takes properties of any name beside its own.
+    fn open(&self) -> bool {
+        false
+    }
+
+    /// Whether `Fn::GetAtt` can be asked for an attribute.
+    fn has_attribute(&self, name: &str) -> bool {
+        self.attributes().contains(&name)
+    }
+
+    /// Whether its deeds may wait. One that began and failed is undone like one that was done.
+    fn waits(&self) -> bool {
+        false
+    }
+
     /// What a property's change from `old` to `new` takes, where it depends on the values.
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
@@ -298,8 +347,23 @@ pub(crate) trait ResourceType: Sync {
 pub(crate) struct Services<'c, 'a> {
     pub call: &'c mut Call<'a>,
     pub acting: &'c Acting,
+    /// What it is done for.
+    subject: Option<Subject<'c>>,
     /// The service whose operation failed last.
     pub failed: Option<&'static str>,
+    /// The physical id of what a deed left that failed.
+    pub left: Option<String>,
+}
+
+/// What a deed is done for, as far as types ask that wait for something.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'c> {
+    pub stack: &'c Stack,
+    pub logical_id: &'c str,
+    /// `Custom::Thing`
+    pub kind: &'c str,
+    /// What the deed waited for, when it is looked at again.
+    pub pending: Option<&'c Pending>,
 }
 
 impl<'c, 'a> Services<'c, 'a> {
@@ -307,8 +371,22 @@ impl<'c, 'a> Services<'c, 'a> {
         Self {
             call,
             acting,
+            subject: None,
             failed: None,
+            left: None,
         }
+    }
+
+    /// The same, for a deed.
+    pub(crate) const fn about(mut self, subject: Subject<'c>) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// What it is done for.
+    pub(crate) fn subject(&self) -> Result<Subject<'c>> {
+        self.subject
+            .ok_or_else(|| Fault::internal("a deed without a subject"))
     }
 }
 

@@ -408,7 +408,7 @@ fn resources(value: Option<&Value>) -> Result<Vec<Resource>> {
 }
 
 fn resource(logical_id: &str, value: &Value) -> Result<Resource> {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 11] = [
         "Condition",
         "CreationPolicy",
         "DeletionPolicy",
@@ -419,6 +419,8 @@ fn resource(logical_id: &str, value: &Value) -> Result<Resource> {
         "Type",
         "UpdatePolicy",
         "UpdateReplacePolicy",
+        // Of custom resources.
+        "Version",
     ];
     let place = format!("[/Resources/{logical_id}]");
     let members = value

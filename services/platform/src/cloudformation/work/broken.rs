@@ -14,6 +14,7 @@ impl Run {
     /// Goes on after a step that broke, of which nothing was written.
     pub(super) fn go_on(&mut self, call: &mut Call<'_>, fault: &Fault) -> Result<Next> {
         let reason = words(fault);
+        self.work.pending = None;
         match self.work.phase {
             Phase::Forward => return self.give_up(call, &format!("{reason}. ")),
             Phase::Rollback => {

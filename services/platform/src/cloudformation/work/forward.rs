@@ -23,10 +23,12 @@ use crate::cloudformation::template::{Evaluation, Template};
 impl Run {
     /// One step of making the stack what its template says.
     pub(super) fn go_forward(&mut self, call: &mut Call<'_>) -> Result<Next> {
-        if self.work.cancelled {
+        // What waits is looked at before the operation ends.
+        let waits = self.resumed.is_some();
+        if self.work.cancelled && !waits {
             return self.give_up(call, "User Initiated");
         }
-        if self.work.deadline.is_some_and(|deadline| call.now.0 > deadline) {
+        if !waits && self.work.deadline.is_some_and(|deadline| call.now.0 > deadline) {
             return self.give_up(call, "Stack creation time exceeded the specified timeout. ");
         }
         let text = body(call, &self.stack, CURRENT)?;
@@ -40,8 +42,8 @@ impl Run {
             return self.complete(call, &plan);
         }
         let id = self.work.queue.remove(0);
-        if self.make(call, &plan, &id)? {
-            return Ok(Next::Step);
+        if let Some(next) = self.make(call, &plan, &id)? {
+            return Ok(next);
         }
         let reason = self.failures();
         self.give_up(call, &reason)

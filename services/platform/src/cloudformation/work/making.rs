@@ -2,18 +2,20 @@
 //!
 //! Invariant: what dynamic references open to goes to the resource's service and into no row, event or message of ours.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pipeline::{Call, Result};
 use serde_json::{Map, Value as Json};
 
-use super::{Garbage, Run, Undo, handler_words, words};
+use super::{Garbage, Next, Pending, Run, Undo, handler_words, words};
 use crate::cloudformation::change::{differences, lives, properties, takes_tags};
 use crate::cloudformation::evaluation::{Asking, Looking, from_json, masked, to_json, without};
 use crate::cloudformation::export;
 use crate::cloudformation::hidden::Hidden;
 use crate::cloudformation::resource::{self, Contents, StackResource};
-use crate::cloudformation::resource_type::{self, Change, Existing, Made, ResourceType, Services, Wanted};
+use crate::cloudformation::resource_type::{
+    self, Await, Change, Existing, Made, ResourceType, Services, Subject, Wanted,
+};
 use crate::cloudformation::stack_policy::{self, Deed};
 use crate::cloudformation::template::{Evaluation, Facts, Resource, Setting, Template, Value, dynamic};
 
@@ -37,7 +39,30 @@ struct Draft {
 }
 
 /// Why a resource was not made.
-pub(super) struct Failure(pub String);
+#[derive(Default)]
+pub(super) struct Failure {
+    pub reason: String,
+    /// The physical id of what was begun.
+    left: Option<String>,
+    /// What was begun and is to be undone.
+    row: Option<Box<StackResource>>,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            ..Self::default()
+        }
+    }
+}
+
+/// What a resource shall be: its properties and tags; and what was waited for, if it is looked at again.
+pub(super) type Wish<'w> = (
+    &'w Map<String, Json>,
+    &'w BTreeMap<String, String>,
+    Option<&'w Pending>,
+);
 
 /// What is done to a resource.
 enum Done {
@@ -48,30 +73,37 @@ enum Done {
 }
 
 impl Run {
-    /// Makes one resource what the plan says. A failure is told, and noted.
-    pub(super) fn make(&mut self, call: &mut Call<'_>, plan: &Plan, id: &str) -> Result<bool> {
+    /// Makes one resource what the plan says. A failure is told, and noted; then there is nothing next.
+    pub(super) fn make(&mut self, call: &mut Call<'_>, plan: &Plan, id: &str) -> Result<Option<Next>> {
         let evaluation = Evaluation::new(&plan.template, &plan.settings, &plan.facts)?;
         let Some(wanted) = plan.template.resource(id) else {
-            return Ok(true);
+            return Ok(Some(Next::Step));
         };
-        let before = resource::find(call, &self.stack, id)?;
-        let before = before.map(|row| (*row).clone()).filter(lives);
+        let resumed = self.resumed.take();
+        let before = match &resumed {
+            Some(pending) => pending.before.clone(),
+            None => resource::find(call, &self.stack, id)?
+                .map(|row| (*row).clone())
+                .filter(lives),
+        };
         let drafted = call.attempt(|call| self.draft(call, plan, &evaluation, wanted))?;
         let made = match drafted {
-            Ok(draft) => self.bring(call, before.as_ref(), draft)?,
-            Err(fault) => Err(Failure(words(&fault))),
+            Ok(draft) => self.bring(call, before.as_ref(), draft, resumed)?,
+            Err(fault) => Err(words(&fault).into()),
         };
-        let Err(Failure(reason)) = made else {
-            return Ok(true);
+        let failure = match made {
+            Ok(next) => return Ok(Some(next)),
+            Err(failure) => failure,
         };
         let silent = plan.settings.iter().filter(|setting| setting.no_echo);
         let silent = silent.flat_map(|setting| [Some(setting.value.as_str()), setting.resolved.as_deref()]);
-        let reason = without(reason, silent.flatten());
+        let reason = without(failure.reason, silent.flatten());
         let (verb, status) = match before {
             Some(_) => ("update", "UPDATE_FAILED"),
             None => ("create", "CREATE_FAILED"),
         };
-        let mut row = before.clone().unwrap_or_else(|| blank(wanted));
+        let begun = failure.row.map(|row| *row).or_else(|| before.clone());
+        let mut row = begun.unwrap_or_else(|| blank(wanted));
         self.tell(call, &mut row, status, Some(&reason), None)?;
         resource::keep(call, &self.stack, row)?;
         self.work.failed.push((verb.to_owned(), id.to_owned()));
@@ -79,7 +111,7 @@ impl Run {
             logical_id: id.to_owned(),
             before,
         });
-        Ok(false)
+        Ok(None)
     }
 
     /// Evaluates what a resource shall be.
@@ -127,7 +159,8 @@ impl Run {
         call: &mut Call<'_>,
         before: Option<&StackResource>,
         draft: Draft,
-    ) -> Result<std::result::Result<(), Failure>> {
+        resumed: Option<Pending>,
+    ) -> Result<std::result::Result<Next, Failure>> {
         let Draft {
             properties,
             shown,
@@ -135,7 +168,7 @@ impl Run {
         } = draft;
         let Some(kind) = resource_type::find(&row.kind) else {
             let reason = format!("Resource type {} is not supported", row.kind);
-            return Ok(Err(Failure(reason)));
+            return Ok(Err(reason.into()));
         };
         let tags = self.stack.resource_tags(&row.logical_id, kind.system_tags());
         let old = match before {
@@ -144,66 +177,129 @@ impl Run {
         };
         let done = match &old {
             None => Done::Created,
-            Some((_, old)) => what_changes(kind, old, &properties, tags != old.tags),
+            Some((before, old)) => {
+                let failed = kind.waits() && before.status.ends_with("_FAILED");
+                what_changes(kind, old, &properties, (tags != old.tags, failed))
+            }
         };
         let deed = match done {
             Done::Nothing => {
                 let (before, _) = old.unwrap_or_else(|| (&row, Contents::default()));
-                let kept = StackResource {
-                    deletion_policy: row.deletion_policy.clone(),
-                    update_replace_policy: row.update_replace_policy.clone(),
-                    metadata: row.metadata.clone(),
-                    needs: row.needs.clone(),
-                    ..before.clone()
-                };
-                // If the update goes back, so does what becomes of the resource in the end.
-                self.work.undo.push(Undo {
-                    logical_id: kept.logical_id.clone(),
-                    before: Some(before.clone()),
-                });
-                resource::keep(call, &self.stack, kept)?;
-                return Ok(Ok(()));
+                return self.leave_alone(call, before, &row).map(Ok);
             }
             Done::Created => None,
             Done::Updated => Some(Deed::Modify),
             Done::Replaced => Some(Deed::Replace),
         };
-        if let Some(deed) = deed {
+        if let Some(deed) = deed.filter(|_| resumed.is_none()) {
             let policy = self.work.policy.as_deref().or(self.stack.policy.as_deref());
             if let Err(reason) = stack_policy::judge(policy, deed, &row.logical_id, &row.kind) {
-                return Ok(Err(Failure(reason)));
+                return Ok(Err(reason.into()));
             }
         }
-        self.announce(call, &done, before, &mut row, &shown)?;
-        let existing = old.filter(|_| matches!(done, Done::Updated));
-        let existing = existing.as_ref().and_then(|(before, contents)| {
-            Some(Existing {
-                physical_id: before.physical_id.as_deref()?,
-                properties: &contents.properties,
-                attributes: &contents.attributes,
-                tags: &contents.tags,
-            })
-        });
-        let made = match self.call_service(call, kind, &row, &properties, &tags, existing.as_ref())? {
-            Ok(made) => made,
-            Err(failure) => return Ok(Err(failure)),
+        row.physical_id = before.and_then(|before| before.physical_id.clone());
+        if resumed.is_none() {
+            self.announce(call, &done, &mut row, &shown)?;
+        }
+        let old = old.filter(|_| matches!(done, Done::Updated));
+        let existing = old.as_ref().and_then(|(before, old)| existing(before, old));
+        let wish = (&properties, &tags, resumed.as_ref());
+        let made = self.call_service(call, kind, &row, wish, existing.as_ref())?;
+        let (made, failure) = match (made, &resumed) {
+            (Ok(made), _) => (made, None),
+            (Err(failure), Some(pending)) => {
+                let physical = failure.left.clone().filter(|_| matches!(done, Done::Created));
+                let physical = physical.unwrap_or_else(|| pending.physical_id.clone());
+                (Made::new(physical), Some(failure))
+            }
+            (Err(failure), None) => return Ok(Err(failure)),
         };
         let contents = Contents {
             properties,
             attributes: made.attributes,
             tags,
+            no_echo: made.no_echo,
         };
         row.hidden = Hidden::seal(call, self.stack.bond(), &contents)?;
         row.physical_id = Some(made.physical_id);
-        self.finish(call, &done, before, row, &shown)?;
-        Ok(Ok(()))
+        if let Some(failure) = failure {
+            let row = Some(Box::new(row));
+            return Ok(Err(Failure { row, ..failure }));
+        }
+        if let Some(awaited) = made.awaits {
+            let before = before.cloned();
+            return self
+                .begun(call, &done, (before, row), &shown, resumed, awaited)
+                .map(Ok);
+        }
+        let told = resumed.is_some_and(|pending| pending.shown);
+        self.finish(call, &done, before, row, (&shown, told))?;
+        Ok(Ok(Next::Step))
+    }
+
+    /// Keeps a resource as it is, with what its template says of its end.
+    fn leave_alone(
+        &mut self,
+        call: &mut Call<'_>,
+        before: &StackResource,
+        row: &StackResource,
+    ) -> Result<Next> {
+        let kept = StackResource {
+            deletion_policy: row.deletion_policy.clone(),
+            update_replace_policy: row.update_replace_policy.clone(),
+            metadata: row.metadata.clone(),
+            needs: row.needs.clone(),
+            ..before.clone()
+        };
+        // If the update goes back, so does what becomes of the resource in the end.
+        self.work.undo.push(Undo {
+            logical_id: kept.logical_id.clone(),
+            before: Some(before.clone()),
+        });
+        resource::keep(call, &self.stack, kept)?;
+        Ok(Next::Step)
+    }
+
+    /// Notes a resource whose deed is not done yet.
+    fn begun(
+        &mut self,
+        call: &mut Call<'_>,
+        done: &Done,
+        (before, mut row): (Option<StackResource>, StackResource),
+        shown: &str,
+        resumed: Option<Pending>,
+        awaited: Await,
+    ) -> Result<Next> {
+        let physical = row.physical_id.clone().unwrap_or_default();
+        if resumed.is_none() {
+            let (status, initiated) = match done {
+                Done::Created | Done::Nothing => ("CREATE_IN_PROGRESS", true),
+                Done::Updated => ("UPDATE_IN_PROGRESS", false),
+                Done::Replaced => ("UPDATE_IN_PROGRESS", true),
+            };
+            if initiated && awaited.shown {
+                let reason = Some("Resource creation Initiated");
+                self.tell(call, &mut row, status, reason, Some(shown))?;
+            }
+            status.clone_into(&mut row.status);
+            row.at = call.now.0;
+            let row = match &before {
+                Some(before) => StackResource {
+                    status: row.status,
+                    at: row.at,
+                    ..before.clone()
+                },
+                None => row,
+            };
+            resource::keep(call, &self.stack, row)?;
+        }
+        self.wait(call, resumed, awaited, (physical, before))
     }
 
     fn announce(
         &mut self,
         call: &mut Call<'_>,
         done: &Done,
-        before: Option<&StackResource>,
         row: &mut StackResource,
         shown: &str,
     ) -> Result<()> {
@@ -217,7 +313,6 @@ impl Run {
                 ),
             ),
         };
-        row.physical_id = before.and_then(|before| before.physical_id.clone());
         self.tell(call, row, status, reason, Some(shown))
     }
 
@@ -227,17 +322,21 @@ impl Run {
         done: &Done,
         before: Option<&StackResource>,
         mut row: StackResource,
-        shown: &str,
+        (shown, told): (&str, bool),
     ) -> Result<()> {
         let initiated = Some("Resource creation Initiated");
         let status = match done {
             Done::Created | Done::Nothing => {
-                self.tell(call, &mut row, "CREATE_IN_PROGRESS", initiated, Some(shown))?;
+                if !told {
+                    self.tell(call, &mut row, "CREATE_IN_PROGRESS", initiated, Some(shown))?;
+                }
                 "CREATE_COMPLETE"
             }
             Done::Updated => "UPDATE_COMPLETE",
             Done::Replaced => {
-                self.tell(call, &mut row, "UPDATE_IN_PROGRESS", initiated, Some(shown))?;
+                if !told {
+                    self.tell(call, &mut row, "UPDATE_IN_PROGRESS", initiated, Some(shown))?;
+                }
                 "UPDATE_COMPLETE"
             }
         };
@@ -246,7 +345,9 @@ impl Run {
             logical_id: row.logical_id.clone(),
             before: before.cloned(),
         });
-        if let (Done::Replaced, Some(before)) = (done, before) {
+        // A custom resource says by another physical id that it was made anew.
+        let other = before.filter(|before| before.physical_id != row.physical_id);
+        if let (Done::Replaced, Some(before)) | (Done::Updated, Some(before)) = (done, other) {
             let policy = row.update_replace_policy.as_deref();
             self.work.garbage.push(Garbage {
                 row: before.clone(),
@@ -262,17 +363,22 @@ impl Run {
         call: &mut Call<'_>,
         kind: &'static dyn ResourceType,
         row: &StackResource,
-        properties: &Map<String, Json>,
-        tags: &std::collections::BTreeMap<String, String>,
+        (properties, tags, pending): Wish<'_>,
         existing: Option<&Existing<'_>>,
     ) -> Result<std::result::Result<Made, Failure>> {
         let acting = match call.attempt(|call| self.act(call))? {
             Ok(acting) => acting,
-            Err(fault) => return Ok(Err(Failure(words(&fault)))),
+            Err(fault) => return Ok(Err(words(&fault).into())),
         };
         let random = random(call)?;
         let owner = self.stack.owner();
-        let (mut failed_at, mut secrets) = (None, Vec::new());
+        let (mut failed_at, mut left, mut secrets) = (None, None, Vec::new());
+        let subject = Subject {
+            stack: &self.stack,
+            logical_id: &row.logical_id,
+            kind: &row.kind,
+            pending,
+        };
         let made = call.attempt(|call| {
             let value = from_json(&Json::Object(properties.clone()))?;
             let mut looking = Looking {
@@ -293,12 +399,13 @@ impl Run {
                 tags,
                 random: &random,
             };
-            let mut services = Services::new(call, &acting);
+            let mut services = Services::new(call, &acting).about(subject);
             let made = match existing {
                 Some(existing) => kind.update(&mut services, existing, &wanted),
                 None => kind.create(&mut services, &wanted),
             };
             failed_at = services.failed;
+            left = services.left;
             made.map(|made| veiled(made, properties, &opened, &secrets))
         })?;
         let reason = match (made, failed_at) {
@@ -307,7 +414,10 @@ impl Run {
             (Err(fault), None) => words(&fault),
         };
         let secrets = secrets.iter().map(String::as_str);
-        Ok(Err(Failure(without(reason, secrets))))
+        Ok(Err(Failure {
+            left,
+            ..without(reason, secrets).into()
+        }))
     }
 }
 
@@ -333,8 +443,23 @@ fn veiled(mut made: Made, kept: &Map<String, Json>, opened: &Map<String, Json>, 
     made
 }
 
+/// A resource that is there, if it is.
+fn existing<'r>(row: &'r StackResource, contents: &'r Contents) -> Option<Existing<'r>> {
+    Some(Existing {
+        physical_id: row.physical_id.as_deref()?,
+        properties: &contents.properties,
+        attributes: &contents.attributes,
+        tags: &contents.tags,
+    })
+}
+
 /// What brings a resource from its properties to those that it shall have.
-fn what_changes(kind: &dyn ResourceType, old: &Contents, new: &Map<String, Json>, tags_differ: bool) -> Done {
+fn what_changes(
+    kind: &dyn ResourceType,
+    old: &Contents,
+    new: &Map<String, Json>,
+    (tags_differ, failed): (bool, bool),
+) -> Done {
     let differences = differences(kind, &old.properties, new);
     if differences
         .iter()
@@ -342,7 +467,7 @@ fn what_changes(kind: &dyn ResourceType, old: &Contents, new: &Map<String, Json>
     {
         return Done::Replaced;
     }
-    if !differences.is_empty() || tags_differ && takes_tags(kind) {
+    if !differences.is_empty() || failed || tags_differ && takes_tags(kind) {
         return Done::Updated;
     }
     Done::Nothing
@@ -378,7 +503,7 @@ fn expect_properties(
             wrong.push(format!("#: required key [{}] not found", property.name));
         }
     }
-    for name in properties.keys() {
+    for name in properties.keys().filter(|_| !kind.open()) {
         if !known.iter().any(|property| property.name == name) {
             wrong.push(format!("#: extraneous key [{name}] is not permitted"));
         }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use api::cloudformation as model;
 use model::StackStatus;
+use pipeline::jobs::JobId;
 use pipeline::{Acting, Call, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use super::actor::Actor;
 use super::event::{self, By, Occurrence};
 use super::hidden::Hidden;
 use super::resource::StackResource;
-use super::resource_type::{self, code, is_absence};
+use super::resource_type::{self, Await, code, is_absence};
 use super::stack::{Place, STACKS, Stack};
 
 mod broken;
@@ -84,6 +85,25 @@ pub(crate) struct Garbage {
     pub retained: bool,
 }
 
+/// What the operation's next resource waits for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    pub id: String,
+    /// Milliseconds since the epoch.
+    pub deadline: i64,
+    /// The job that looks at it then.
+    job: JobId,
+    pub physical_id: String,
+    /// The resource's events tell the physical id already.
+    shown: bool,
+    /// The resource's row before.
+    before: Option<StackResource>,
+    /// What was sent to the resource's address, sealed.
+    pub answer: Option<Hidden>,
+    /// It was longer than it may be.
+    pub too_long: bool,
+}
+
 /// An operation on its way.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Work {
@@ -115,6 +135,9 @@ pub(crate) struct Work {
     pub retain: BTreeSet<String>,
     /// Names of exports that were used so far.
     pub imports: BTreeSet<String>,
+    /// Set while the next step waits.
+    #[serde(default)]
+    pub pending: Option<Pending>,
 }
 
 store::record!(Work, 1);
@@ -146,6 +169,7 @@ impl Work {
             cancelled: false,
             retain: BTreeSet::new(),
             imports: BTreeSet::new(),
+            pending: None,
         })
     }
 
@@ -169,6 +193,25 @@ fn plan(call: &mut Call<'_>, stack: &Stack, work: &Work) -> Result<()> {
     call.schedule(JOB, Timestamp(now.0), payload).map(drop)
 }
 
+/// Has the step looked at that waits.
+pub(crate) fn wake(call: &mut Call<'_>, stack: &Stack, work: &Work) -> Result<()> {
+    let now = call.now;
+    let Some(pending) = &work.pending else {
+        return Ok(());
+    };
+    plan_look(call, stack, work, (&pending.id, now)).map(drop)
+}
+
+fn plan_look(
+    call: &mut Call<'_>,
+    stack: &Stack,
+    work: &Work,
+    (awaited, at): (&str, Timestamp),
+) -> Result<JobId> {
+    let payload = json!({ "stack": stack.uuid, "operation": work.id, "awaited": awaited });
+    call.schedule(JOB, at, payload)
+}
+
 /// The operation of a stack that is on its way, or was left as it failed.
 pub(crate) fn find(call: &mut Call<'_>, stack: &Stack) -> Result<Option<Work>> {
     let found = call.get(&WORK, &stack.place())?;
@@ -180,6 +223,8 @@ pub(crate) fn find(call: &mut Call<'_>, stack: &Stack) -> Result<Option<Work>> {
 enum Next {
     /// There is more to do.
     Step,
+    /// The same is to be looked at again when something has come.
+    Wait,
     /// The operation has ended.
     End,
     /// It has ended, but can be gone on with later (`ContinueUpdateRollback`).
@@ -190,6 +235,8 @@ enum Next {
 struct Run {
     stack: Stack,
     work: Work,
+    /// What the step waited for that is taken again.
+    resumed: Option<Pending>,
 }
 
 /// Takes the step of a job.
@@ -203,17 +250,21 @@ pub(crate) fn step(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let (Some(stack), Some(work)) = (call.get(&STACKS, &place)?, call.get(&WORK, &place)?) else {
         return Ok(());
     };
-    if work.id != text("operation") {
+    // A look at what is waited for no longer is none.
+    let awaited = payload.get("awaited").and_then(Value::as_str);
+    let awaits = work.pending.as_ref().map(|pending| pending.id.as_str());
+    if work.id != text("operation") || awaited != awaits {
         return Ok(());
     }
     let run = || Run {
         stack: (*stack).clone(),
         work: (*work).clone(),
+        resumed: None,
     };
     let taken = call.attempt(|call| {
         let mut run = run();
         let next = run.advance(call)?;
-        run.keep(call, next)
+        run.keep(call, next, &work)
     })?;
     let Err(fault) = taken else {
         return Ok(());
@@ -221,18 +272,19 @@ pub(crate) fn step(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let gone_on = call.attempt(|call| {
         let mut run = run();
         let next = run.go_on(call, &fault)?;
-        run.keep(call, next)
+        run.keep(call, next, &work)
     })?;
     if gone_on.is_ok() {
         return Ok(());
     }
     let mut run = run();
     let next = run.rest(call, &fault)?;
-    run.keep(call, next)
+    run.keep(call, next, &work)
 }
 
 impl Run {
     fn advance(&mut self, call: &mut Call<'_>) -> Result<Next> {
+        self.resumed = self.work.pending.take();
         match self.work.phase {
             Phase::Forward => self.go_forward(call),
             Phase::Rollback => self.go_back(call),
@@ -241,9 +293,28 @@ impl Run {
         }
     }
 
-    fn keep(mut self, call: &mut Call<'_>, next: Next) -> Result<()> {
+    /// Writes what came of a step that found the operation as `found`.
+    fn keep(mut self, call: &mut Call<'_>, next: Next, found: &Work) -> Result<()> {
         let place = self.stack.place();
+        if let Some(waited) = found.pending.as_ref().filter(|_| next != Next::Wait) {
+            self.work.pending = None;
+            // From then on it is no longer planned: it runs, or has run.
+            if call.now.0 < waited.deadline {
+                call.unschedule(&waited.job)?;
+            }
+        }
         match next {
+            Next::Wait => {
+                let mut imports = self.work.imports;
+                imports.extend(found.imports.iter().cloned());
+                let work = Work {
+                    pending: self.work.pending,
+                    imports,
+                    ..found.clone()
+                };
+                call.put(&WORK, &place, work)?;
+                return self.stack.keep(call);
+            }
             Next::Step => {
                 plan(call, &self.stack, &self.work)?;
                 call.put(&WORK, &place, self.work)?;
@@ -264,6 +335,36 @@ impl Run {
     fn hold(&mut self) {
         let held: BTreeSet<String> = std::mem::take(&mut self.stack.imports).into_iter().collect();
         self.stack.imports = held.union(&self.work.imports).cloned().collect();
+    }
+
+    /// Notes what the step waits for: `resumed`, if it did before.
+    fn wait(
+        &mut self,
+        call: &mut Call<'_>,
+        resumed: Option<Pending>,
+        awaited: Await,
+        (physical_id, before): (String, Option<StackResource>),
+    ) -> Result<Next> {
+        if resumed.is_some() {
+            self.work.pending = resumed;
+            return Ok(Next::Wait);
+        }
+        let forward = self.work.phase == Phase::Forward;
+        let limit = self.work.deadline.filter(|_| forward).unwrap_or(i64::MAX);
+        let deadline = awaited.deadline.min(limit.saturating_add(1));
+        let look = (awaited.id.as_str(), Timestamp(deadline));
+        let job = plan_look(call, &self.stack, &self.work, look)?;
+        self.work.pending = Some(Pending {
+            id: awaited.id,
+            deadline,
+            job,
+            physical_id,
+            shown: awaited.shown,
+            before,
+            answer: None,
+            too_long: false,
+        });
+        Ok(Next::Wait)
     }
 
     /// Takes on the one in whose name the operation acts.
@@ -371,10 +472,15 @@ fn handler_words(call: &Call<'_>, service: &'static str, fault: &Fault) -> Resul
     ))
 }
 
-/// Removes the thing that a row stands for.
-fn dispose(call: &mut Call<'_>, run: &Run, row: &StackResource) -> Result<std::result::Result<(), String>> {
+/// Removes the thing that a row stands for. What is told is what must be waited for, or why it failed.
+fn dispose(
+    call: &mut Call<'_>,
+    run: &Run,
+    row: &StackResource,
+    pending: Option<&Pending>,
+) -> Result<std::result::Result<Option<Await>, String>> {
     let Some(physical_id) = row.physical_id.clone() else {
-        return Ok(Ok(()));
+        return Ok(Ok(None));
     };
     let Some(kind) = resource_type::find(&row.kind) else {
         return Ok(Err(format!("Resource type {} is not supported", row.kind)));
@@ -386,20 +492,26 @@ fn dispose(call: &mut Call<'_>, run: &Run, row: &StackResource) -> Result<std::r
     };
     let mut failed_at = None;
     let deleted = call.attempt(|call| {
-        let mut services = resource_type::Services::new(call, &acting);
+        let subject = resource_type::Subject {
+            stack: &run.stack,
+            logical_id: &row.logical_id,
+            kind: &row.kind,
+            pending,
+        };
+        let mut services = resource_type::Services::new(call, &acting).about(subject);
         let existing = resource_type::Existing {
             physical_id: &physical_id,
             properties: &contents.properties,
             attributes: &contents.attributes,
             tags: &contents.tags,
         };
-        let deleted = kind.delete(&mut services, &existing);
+        let deleted = kind.remove(&mut services, &existing);
         failed_at = services.failed;
         deleted
     })?;
     match (deleted, failed_at) {
-        (Ok(()), _) => Ok(Ok(())),
-        (Err(fault), _) if is_absence(&fault) => Ok(Ok(())),
+        (Ok(awaited), _) => Ok(Ok(awaited)),
+        (Err(fault), _) if is_absence(&fault) => Ok(Ok(None)),
         (Err(fault), Some(service)) => handler_words(call, service, &fault).map(Err),
         (Err(fault), None) => Ok(Err(words(&fault))),
     }

@@ -36,8 +36,7 @@ impl Run {
     pub(super) fn remove(&mut self, call: &mut Call<'_>) -> Result<Next> {
         if let Some(garbage) = self.work.garbage.pop() {
             let retained = garbage.retained || self.work.retain.contains(&garbage.row.logical_id);
-            self.sweep(call, garbage.row, retained)?;
-            return Ok(Next::Step);
+            return self.sweep(call, garbage.row, retained);
         }
         if self.work.queue.is_empty() {
             return self.removed(call);
@@ -60,9 +59,17 @@ impl Run {
         if self.needed_by_failed(call, &id)? {
             return Ok(Next::Step);
         }
-        self.tell(call, &mut row, "DELETE_IN_PROGRESS", None, None)?;
-        match dispose(call, self, &row)? {
-            Ok(()) => {
+        let resumed = self.resumed.take();
+        if resumed.is_none() {
+            self.tell(call, &mut row, "DELETE_IN_PROGRESS", None, None)?;
+        }
+        match dispose(call, self, &row, resumed.as_ref())? {
+            Ok(Some(awaited)) => {
+                let physical = row.physical_id.clone().unwrap_or_default();
+                resource::keep(call, &self.stack, row)?;
+                return self.wait(call, resumed, awaited, (physical, None));
+            }
+            Ok(None) => {
                 if let Some(physical) = &row.physical_id {
                     resource::unlink(call, &self.stack, physical)?;
                 }
@@ -141,8 +148,7 @@ impl Run {
     pub(super) fn clean_up(&mut self, call: &mut Call<'_>) -> Result<Next> {
         if let Some(garbage) = self.work.garbage.pop() {
             let retained = garbage.retained;
-            self.sweep(call, garbage.row, retained)?;
-            return Ok(Next::Step);
+            return self.sweep(call, garbage.row, retained);
         }
         forget_body(call, &self.stack, PREVIOUS)?;
         let status = if self.stack.status().as_str().starts_with("UPDATE_ROLLBACK") {
@@ -155,7 +161,7 @@ impl Run {
     }
 
     /// Removes something that no template names. What cannot be removed is let go of, as on AWS.
-    fn sweep(&mut self, call: &mut Call<'_>, mut row: StackResource, retained: bool) -> Result<()> {
+    fn sweep(&mut self, call: &mut Call<'_>, mut row: StackResource, retained: bool) -> Result<Next> {
         let current = resource::find(call, &self.stack, &row.logical_id)?;
         if current.is_some_and(|current| current.physical_id == row.physical_id) {
             resource::forget(call, &self.stack, &row.logical_id)?;
@@ -164,12 +170,21 @@ impl Run {
             resource::unlink(call, &self.stack, physical)?;
         }
         if retained {
-            return self.tell(call, &mut row, "DELETE_SKIPPED", None, None);
+            self.tell(call, &mut row, "DELETE_SKIPPED", None, None)?;
+            return Ok(Next::Step);
         }
-        self.tell(call, &mut row, "DELETE_IN_PROGRESS", None, None)?;
-        match dispose(call, self, &row)? {
-            Ok(()) => self.tell(call, &mut row, "DELETE_COMPLETE", None, None),
-            Err(reason) => self.tell(call, &mut row, "DELETE_FAILED", Some(&reason), None),
+        let resumed = self.resumed.take();
+        if resumed.is_none() {
+            self.tell(call, &mut row, "DELETE_IN_PROGRESS", None, None)?;
         }
+        match dispose(call, self, &row, resumed.as_ref())? {
+            Ok(Some(awaited)) => {
+                let physical = row.physical_id.unwrap_or_default();
+                return self.wait(call, resumed, awaited, (physical, None));
+            }
+            Ok(None) => self.tell(call, &mut row, "DELETE_COMPLETE", None, None)?,
+            Err(reason) => self.tell(call, &mut row, "DELETE_FAILED", Some(&reason), None)?,
+        }
+        Ok(Next::Step)
     }
 }

@@ -9,7 +9,6 @@ use api::cloudformation as model;
 use model::StackStatus;
 use pipeline::{Call, Result};
 
-use super::making::Failure;
 use super::{Garbage, Next, Phase, Run, Undo};
 use crate::cloudformation::export;
 use crate::cloudformation::hidden::Hidden;
@@ -54,8 +53,7 @@ impl Run {
             self.restore(call, before)?;
             return Ok(Next::Step);
         }
-        self.change_back(call, undo, before, now)?;
-        Ok(Next::Step)
+        self.change_back(call, undo, before, now)
     }
 
     fn restore(&mut self, call: &mut Call<'_>, mut before: StackResource) -> Result<()> {
@@ -69,9 +67,10 @@ impl Run {
         undo: Undo,
         mut before: StackResource,
         now: StackResource,
-    ) -> Result<()> {
+    ) -> Result<Next> {
         let Some(kind) = resource_type::find(&before.kind) else {
-            return self.restore(call, before);
+            self.restore(call, before)?;
+            return Ok(Next::Step);
         };
         let (old, new) = (
             before.contents(call, &self.stack)?,
@@ -83,19 +82,36 @@ impl Run {
             attributes: &new.attributes,
             tags: &new.tags,
         };
-        self.tell(call, &mut before, "UPDATE_IN_PROGRESS", None, None)?;
-        let made = self.call_service(call, kind, &before, &old.properties, &old.tags, Some(&existing))?;
+        let resumed = self.resumed.take();
+        if resumed.is_none() {
+            self.tell(call, &mut before, "UPDATE_IN_PROGRESS", None, None)?;
+        }
+        let wish = (&old.properties, &old.tags, resumed.as_ref());
+        let made = self.call_service(call, kind, &before, wish, Some(&existing))?;
         match made {
             Ok(made) => {
+                if let Some(awaited) = made.awaits {
+                    return self.wait(call, resumed, awaited, (made.physical_id, None));
+                }
+                if now.physical_id.as_ref() != Some(&made.physical_id) {
+                    // A custom resource that was made anew to be what it was.
+                    self.work.garbage.push(Garbage {
+                        row: now,
+                        retained: false,
+                    });
+                }
+                before.physical_id = Some(made.physical_id);
                 let contents = Contents {
                     attributes: made.attributes,
+                    no_echo: made.no_echo,
                     ..old
                 };
                 before.hidden = Hidden::seal(call, self.stack.bond(), &contents)?;
-                self.restore(call, before)
+                self.restore(call, before)?;
             }
-            Err(Failure(reason)) => self.defer(call, undo, now, &reason),
+            Err(failure) => self.defer(call, undo, now, &failure.reason)?,
         }
+        Ok(Next::Step)
     }
 
     /// Notes that a resource could not be changed back; `ContinueUpdateRollback` tries it again.

@@ -321,3 +321,18 @@ fn constraints_are_bounded() {
     }
     here.ok("CreateGrant", service(json!({ "SourceArn": source }), true));
 }
+
+/// A list is about one principal, however it is named.
+#[test]
+fn lists_name_one_principal() {
+    let here = Here::new();
+    let key = here.key();
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let both =
+        json!({ "KeyId": key, "GranteePrincipal": root, "GranteeServicePrincipal": "s3.amazonaws.com" });
+    let retirable = json!({ "RetiringPrincipal": root, "RetiringServicePrincipal": "s3.amazonaws.com" });
+    for (operation, input) in [("ListGrants", both), ("ListRetirableGrants", retirable)] {
+        let refused = here.refused(&here.root(), operation, input);
+        assert_eq!(refused.0, "ValidationException", "{operation}");
+    }
+}

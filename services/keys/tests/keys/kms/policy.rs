@@ -236,3 +236,34 @@ fn a_new_policy_counts_at_once() {
     );
     assert!(here.denied(&ann, "Encrypt", input));
 }
+
+/// A statement without an action or a resource is taken and has no effect: it neither allows nor denies, nor keeps its author in (KMS API
+/// Reference, `CreateKey`, `Policy`).
+#[test]
+fn a_statement_without_action_or_resource_has_no_effect() {
+    let here = Here::new();
+    let account = format!("arn:aws:iam::{ACCOUNT}:root");
+    let whole =
+        json!({ "Effect": "Allow", "Principal": { "AWS": account }, "Action": "kms:*", "Resource": "*" });
+    let mut aimless = whole.clone();
+    aimless.as_object_mut().unwrap().remove("Resource");
+    let mut idle = whole.clone();
+    idle["Effect"] = json!("Deny");
+    idle.as_object_mut().unwrap().remove("Action");
+    let policy =
+        |statements: &[&Value]| json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let made = here.ok(
+        "CreateKey",
+        json!({ "Policy": policy(&[&whole, &aimless, &idle]) }),
+    );
+    let key = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    assert!(
+        here.encrypt(&here.root(), key, b"text").is_ok(),
+        "the Deny says nothing"
+    );
+    let alone = json!({ "KeyId": key, "Policy": policy(&[&aimless]) });
+    assert_eq!(
+        here.refused(&here.root(), "PutKeyPolicy", alone).1,
+        "The new key policy will not allow you to update the key policy in the future."
+    );
+}

@@ -28,7 +28,9 @@ impl Operation for ListFunctions {
         let all = input.function_version.is_some();
         if let Some(master) = &input.master_region {
             if !all {
-                return Err(invalid("FunctionVersion must be ALL when MasterRegion is specified."));
+                return Err(invalid(
+                    "FunctionVersion must be ALL when MasterRegion is specified.",
+                ));
             }
             if master != "ALL" {
                 // No function here is a replica of one elsewhere, which are those of Lambda@Edge.
@@ -92,9 +94,14 @@ impl Operation for ListFunctions {
 fn answer(
     look: &Look<'_>,
     list: &str,
-    functions: Vec<model::FunctionConfiguration>,
+    mut functions: Vec<model::FunctionConfiguration>,
     place: Option<&str>,
 ) -> Result<model::ListFunctionsResponse> {
+    // What only an answer about one function says (API Reference, `ListFunctions`).
+    for function in &mut functions {
+        function.state = None;
+        function.last_update_status = None;
+    }
     Ok(model::ListFunctionsResponse {
         next_marker: place.map(|place| page::marker(look, list, place)).transpose()?,
         functions: Some(functions),

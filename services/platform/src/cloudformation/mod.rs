@@ -24,6 +24,7 @@ pub mod export;
 mod fault;
 mod hidden;
 mod letter;
+mod nesting;
 mod order;
 mod page;
 pub mod protection;

@@ -31,6 +31,7 @@ pub mod protection;
 pub mod resource;
 pub mod resource_type;
 mod retention;
+mod signal;
 pub mod stack;
 pub mod stack_policy;
 mod submission;

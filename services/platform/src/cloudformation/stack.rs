@@ -218,7 +218,6 @@ impl Stack {
     pub(crate) fn owner(&self) -> Owner {
         Owner {
             name: self.name.clone(),
-            id: self.id(),
             region: self.region.clone(),
         }
     }

@@ -18,7 +18,7 @@ use super::evaluation::{Looking, facts};
 use super::fault::{expect_none, invalid};
 use super::hidden::Hidden;
 use super::resource::RESOURCES_MAX;
-use super::resource_type;
+use super::resource_type::{self, wait_condition::CONDITION};
 use super::stack::Stack;
 use super::template::{Evaluation, Given, Setting, Template, parameter};
 
@@ -214,12 +214,22 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The logical ids of the resources, each behind what it needs.
+    /// The logical ids of the resources, each behind what it needs, and wait conditions behind all that does not need them.
     pub(crate) fn order(&self, stack: &Stack) -> Result<Vec<String>> {
         let facts = facts(stack);
         let evaluation = Evaluation::new(&self.template, &self.settings, &facts)?;
-        let order = evaluation.order()?.into_iter();
-        Ok(order.map(|resource| resource.logical_id.clone()).collect())
+        let (mut first, mut late) = (Vec::new(), Vec::new());
+        for resource in evaluation.order()? {
+            let needs = evaluation.dependencies(resource)?;
+            // Whoever signals may be any of the others, and resources are made one at a time.
+            if resource.kind == CONDITION || needs.iter().any(|need| late.contains(need)) {
+                late.push(resource.logical_id.clone());
+            } else {
+                first.push(resource.logical_id.clone());
+            }
+        }
+        first.append(&mut late);
+        Ok(first)
     }
 }
 

@@ -38,6 +38,7 @@ mod s3_bucket;
 mod s3_words;
 mod secretsmanager;
 mod ssm_parameter;
+pub(crate) mod wait_condition;
 
 /// All types that this version makes, in byte order of their names.
 static TYPES: &[&dyn ResourceType] = &[
@@ -45,7 +46,8 @@ static TYPES: &[&dyn ResourceType] = &[
     &cdk_metadata::Metadata,
     &custom::Custom,
     &nested::Nested,
-    &analyzer::WaitConditionHandle,
+    &wait_condition::WaitCondition,
+    &wait_condition::WaitConditionHandle,
     &iam_user::AccessKey,
     &iam_user::Group,
     &iam_policy::GROUP_POLICY,
@@ -138,8 +140,6 @@ pub(crate) struct Wanted<'a> {
 /// The stack that a resource is of.
 pub(crate) struct Owner {
     pub name: String,
-    /// The stack's ARN.
-    pub id: String,
     pub region: String,
 }
 

@@ -2,7 +2,7 @@
 
 import json
 
-from server import REGION, Judge, statement, wait_for
+from server import REGION, Judge, policy, statement, wait_for
 
 BUCKET = "nested-templates"
 
@@ -131,6 +131,22 @@ class NestedStacks(Judge):
         stack = self.physical("back", "Child")
         self.changed("back", {"Other": parameter("x")})
         self.assertEqual(self.described(stack)["StackStatus"], "DELETE_COMPLETE")
+
+    def test_nested_stacks_act_as_the_role_of_the_outer_one(self):
+        self.put("inner", inner())
+        iam = self.server.client("iam")
+        trusts = statement("sts:AssumeRole", Principal={"Service": "cloudformation.amazonaws.com"})
+        del trusts["Resource"]
+        role = iam.create_role(RoleName="nests", AssumeRolePolicyDocument=policy(trusts))["Role"]["Arn"]
+        own = policy(statement(["cloudformation:*", "s3:GetObject", "ssm:*"]))
+        iam.put_role_policy(RoleName="nests", PolicyName="own", PolicyDocument=own)
+        self.made("as-role", {"Child": nested("inner", {"Value": "x"})}, RoleARN=role)
+        child = self.described(self.physical("as-role", "Child"))
+        self.assertEqual(child["RoleARN"], role)
+        self.changed("as-role", {"Child": nested("inner", {"Value": "y"})})
+        self.stacks.delete_stack(StackName="as-role")
+        self.assertEqual(wait_for(lambda: (seen := self.described(child["StackId"])["StackStatus"]).startswith("DELETE_C") and seen),
+                         "DELETE_COMPLETE")
 
     def test_the_caller_must_be_allowed_to_make_the_nested_stack(self):
         self.put("inner", inner())

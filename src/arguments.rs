@@ -509,7 +509,7 @@ pub(crate) enum SnapshotChange {
 /// # Errors
 /// Names the variable.
 pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "RINGWORK_DATA",
         "RINGWORK_LISTEN",
         "RINGWORK_ACCOUNT",
@@ -522,6 +522,8 @@ pub(crate) fn refuse_unknown_variables() -> Result<(), Error> {
         "RINGWORK_NAMES",
         "RINGWORK_CONTENTS",
         "RINGWORK_NO_CONSOLE",
+        // What `ringwork env` exports: a server that starts in such a shell has one of its own.
+        "RINGWORK_CONSOLE_URL",
         "RINGWORK_REQUEST_QUOTAS",
     ];
     for (name, _) in std::env::vars_os() {

@@ -69,6 +69,11 @@ impl Folder {
         self.0.join("endpoint")
     }
 
+    /// The console's address; empty where the server that ran last had none.
+    pub(crate) fn console(&self) -> PathBuf {
+        self.0.join("console")
+    }
+
     /// Says that large contents lie elsewhere, and where.
     pub(crate) fn contents_mark(&self) -> PathBuf {
         self.0.join("contents.json")

@@ -59,8 +59,14 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
         folder::write(&settings.folder.endpoint(), first.as_bytes())?;
     }
+    let console = console_at(&endpoints, &settings);
+    let told = console.as_deref().unwrap_or_default();
+    folder::write(&settings.folder.console(), told.as_bytes())?;
     let reached = functions::endpoint(listener.addresses(), &settings.folder);
     sandboxes.serve_at(reached.clone());
+    gateway
+        .system("us-east-1", data::s3::resume_storage_metrics)
+        .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
     gateway.serve_at(&reached.url);
     instances::begin(&machines, &gateway, reached)
         .map_err(|fault| Error::first_look(settings.folder.store_file(), &fault))?;
@@ -71,7 +77,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         account: settings.account.clone(),
         data: settings.folder.path().to_owned(),
         seal: seal_words,
-        console: console_at(&endpoints, &settings),
+        console,
         endpoints,
         root,
         memory_locked,
@@ -470,8 +476,8 @@ async fn asked_to_stop() {
     }
 }
 
-/// Runs jobs as they fall due. A job that fails is tried again after a pause, since nothing behind it may overtake it; one
-/// that has an errand done holds up none.
+/// Runs jobs as they fall due. One that fails by itself is set back, one that has an errand done goes beside; only where the store fails
+/// do all wait, since none behind it may overtake one that works.
 async fn run_jobs(gateway: Arc<Gateway>) {
     const PAUSE: Duration = Duration::from_secs(5);
     const IDLE: Duration = Duration::from_secs(3600);
@@ -479,7 +485,7 @@ async fn run_jobs(gateway: Arc<Gateway>) {
         let now = gateway.clock().now();
         let wait = match gateway.start_due(now).await.and_then(|_| gateway.next_due()) {
             Err(fault) => {
-                eprintln!("ringwork: a job failed: {}", Error::fault(&fault).chain());
+                eprintln!("ringwork: jobs wait: {}", Error::fault(&fault).chain());
                 PAUSE
             }
             Ok(None) => IDLE,

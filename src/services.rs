@@ -63,6 +63,7 @@ pub(crate) fn tables() -> Tables {
         letters: vec![&platform::cloudformation::LETTERS],
         observers: vec![&identity::accessanalyzer::scan::OBSERVER],
         readiness: vec![&keys::kms::managed::READINESS],
+        closures: vec![&network::ec2::CLOSURE],
         sites: Some(&data::s3::website::SITES),
         telemetry: Some(&watch::cloudwatch::SINK),
     }

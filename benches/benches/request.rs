@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use identity::IdentityDirectory;
 use pipeline::Incoming;
 use pipeline::gateway::Tables;
-use pipeline::testing::{BEGINNING, Cloud, REGION};
+use pipeline::testing::{ACCOUNT, BEGINNING, Cloud, REGION};
 use serde_json::{Value, json};
 use wire::Document;
 use wire::model::Protocol;
@@ -210,6 +210,13 @@ fn cloud() -> (Cloud, String, String, [String; 2]) {
         ..Tables::default()
     };
     let cloud = Cloud::new(Box::new(IdentityDirectory::default()), &tables);
+    cloud
+        .gateway
+        .system(REGION, |call| {
+            identity::bootstrap(call, ACCOUNT, None).map(|_| ())
+        })
+        .ok()
+        .expect("the first account");
     let root = cloud.root();
     let call = |service: &str, operation: &str, input: Value| {
         cloud

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the same bytes make the same request, so a finding can be shown again.
 
+pub mod draw;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use wire::constraints;
 use wire::model::{Operation, Protocol, Service};
@@ -48,6 +50,14 @@ impl<'a> Request<'a> {
             headers,
             body: parts.next().unwrap_or_default(),
         })
+    }
+
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
+
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     pub fn parts(&self) -> Parts<'_> {

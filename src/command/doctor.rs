@@ -60,6 +60,7 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
     };
     let answered = running.is_ok();
     findings.extend(running.as_ref().ok().map(memory));
+    findings.extend(running.as_ref().ok().map(jobs));
     let running = running.map(|report| format!("answers at {}", report.endpoints.join(", ")));
     findings.push(Finding::of("server", running.map_err(|error| error.chain())));
     if durable && !answered {
@@ -104,6 +105,20 @@ fn memory(report: &StatusReport) -> Finding {
     };
     let detail = detail.to_owned();
     Finding::of("memory", if ok { Ok(detail) } else { Err(detail) })
+}
+
+/// Whether all jobs work. Those that fail are tried again, and hold up no others.
+fn jobs(report: &StatusReport) -> Finding {
+    let told: Vec<String> = report.setbacks.iter().map(super::told).collect();
+    let well = "none fails".to_owned();
+    Finding::of(
+        "jobs",
+        if told.is_empty() {
+            Ok(well)
+        } else {
+            Err(told.join("; "))
+        },
+    )
 }
 
 /// What this host has for functions and instances. What it lacks fails only those that need it.

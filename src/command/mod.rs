@@ -16,7 +16,9 @@ pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod why;
 
+use pipeline::setback::Setback;
 use serde::Serialize;
+use wire::Timestamp;
 
 use crate::error::Error;
 
@@ -25,4 +27,17 @@ fn print_json(report: &impl Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(report).map_err(|error| Error::Pipeline(error.to_string()))?;
     println!("{text}");
     Ok(())
+}
+
+/// A job that failed, in a line.
+fn told(setback: &Setback) -> String {
+    format!(
+        "{} of account {} in {} failed {} times and is tried again at {}: {}",
+        setback.kind,
+        setback.account,
+        setback.region,
+        setback.failures,
+        Timestamp(setback.next).iso8601(),
+        setback.reason
+    )
 }

@@ -44,5 +44,8 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
         "  store       version {}; since the start {} flushes, {} conflicts",
         report.version_of_store, report.flushes, report.conflicts
     );
+    for setback in &report.setbacks {
+        println!("  setback     {}", super::told(setback));
+    }
     Ok(())
 }

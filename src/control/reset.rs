@@ -34,12 +34,13 @@ impl Control {
         Ok(json!({ "reset": account.unwrap_or("everything") }))
     }
 
-    /// Most rows begin their keys with the account; access keys, account aliases, jobs and EC2's images name it only inside.
+    /// Most rows begin their keys with the account; access keys, account aliases, jobs with their setbacks and EC2's images name it only inside.
     fn wipe_rows_keyed_otherwise(&self, account: &str) -> Result<()> {
         let tables = [
             identity::iam::access_key::ACCESS_KEYS.id(),
             identity::iam::account::ALIASES_TABLE,
             pipeline::jobs::TABLE,
+            pipeline::setback::TABLE,
             network::ec2::image::IMAGES.id(),
         ];
         let left = self.gateway.system("us-east-1", |call| {

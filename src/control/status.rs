@@ -1,5 +1,6 @@
 //! `GET /_ringwork/status`: what the server is and what it has done since it started.
 
+use pipeline::setback::Setback;
 use serde::{Deserialize, Serialize};
 
 use super::{Control, Result};
@@ -24,6 +25,9 @@ pub(crate) struct StatusReport {
     pub(crate) version_of_store: u64,
     pub(crate) flushes: u64,
     pub(crate) conflicts: u64,
+    /// Jobs that failed and are tried again.
+    #[serde(default)]
+    pub(crate) setbacks: Vec<Setback>,
 }
 
 impl Control {
@@ -43,6 +47,7 @@ impl Control {
             version_of_store: self.gateway.store().version(),
             flushes: statistics.flushes,
             conflicts: statistics.conflicts,
+            setbacks: self.gateway.setbacks()?,
         })
     }
 }

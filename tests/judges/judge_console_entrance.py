@@ -6,7 +6,7 @@ import urllib.parse
 
 from browser import Browser
 from judge_console import ENTITY, PASSWORD, Console
-from server import Credentials, Server, policy, statement
+from server import Credentials, Server, policy, statement, trust
 
 WRONG = "Your authentication information is incorrect. Please try again."
 
@@ -217,12 +217,83 @@ class Elsewhere(Console):
     def test_it_is_announced_served_by_tls_too_and_can_be_left_out(self):
         self.assertIn(f"{self.server.endpoint}/_ringwork/console/", "".join(self.server.banner))
         self.assertIn(f"{self.server.endpoint}/_ringwork/console/\n", self.server.ringwork("status"))
+        address = f"{self.server.endpoint}/_ringwork/console/"
+        self.assertIn(f"export RINGWORK_CONSOLE_URL='{address}'\n", self.server.ringwork("env"))
+        told = json.loads(self.server.ringwork("env", "--tls", "--json"))
+        self.assertEqual(told["RINGWORK_CONSOLE_URL"], address.replace("http:", "https:"))
         without = Server("--memory", "--no-console")
         try:
             self.assertNotIn("console", "".join(without.banner) + without.ringwork("status"))
+            self.assertRegex(without.ringwork("env"), r"unset .* RINGWORK_CONSOLE_URL\n")
             self.assertEqual(Browser(without).send("signin").status, 403)
         finally:
             without.close()
+
+
+class Broker(Console):
+    """Signing in by `getSigninToken` and `login`, as brokers and command line tools do."""
+
+    def federation(self, **fields):
+        return f"{self.server.endpoint}/_ringwork/console/federation?" + urllib.parse.urlencode(fields)
+
+    def asked(self, credentials, **more):
+        keys = {"AccessKeyId": "sessionId", "SecretAccessKey": "sessionKey", "SessionToken": "sessionToken"}
+        session = json.dumps({name: credentials["Credentials"][key] for key, name in keys.items()})
+        browser = Browser(self.server)
+        return browser.send(self.federation(Action="getSigninToken", Session=session, **more))
+
+    def test_a_role_s_credentials_become_a_session(self):
+        """S6.5: credentials of `AssumeRole` become a token, and the token a session with the role's permissions."""
+        iam = self.server.client("iam")
+        trusted = trust(self.server.account)
+        iam.create_role(RoleName="Desk", AssumeRolePolicyDocument=trusted)
+        allowed = policy(statement("iam:ListRoles"))
+        iam.put_role_policy(RoleName="Desk", PolicyName="own", PolicyDocument=allowed)
+        sts = self.server.client("sts", self.user("broker", statement("sts:*")))
+        arn = f"arn:aws:iam::{self.server.account}:role/Desk"
+        lent = sts.assume_role(RoleArn=arn, RoleSessionName="jo")
+        page = self.asked(lent, SessionDuration=3600)
+        self.assertEqual((page.status, page.headers["content-type"]), (200, "application/json"))
+        token = json.loads(page.html)["SigninToken"]
+        # As AWS's own examples do, the token goes into the address as it is.
+        link = self.federation(Action="login", Issuer="https://broker.example", Destination="https://console.aws.amazon.com/")
+        browser = Browser(self.server)
+        page = browser.send(f"{link}&SigninToken={token}")
+        self.assertEqual((page.status, page.path), (200, "/_ringwork/console/"))
+        self.assertIn("Desk/jo", page.text)
+        self.assertIn("Desk", browser.open("iam/roles").text)
+        self.assertIn("AccessDenied", browser.open("iam/users").text)
+        asked, login = self.events("GetSigninToken")[0], self.login()[0]
+        self.assertEqual(asked["responseElements"]["GetSigninToken"], "Success")
+        given = asked["responseElements"]["credentials"]["accessKeyId"]
+        self.assertEqual(asked["userIdentity"]["accessKeyId"], lent["Credentials"]["AccessKeyId"])
+        self.assertEqual((login["userIdentity"]["type"], login["userIdentity"]["accessKeyId"]), ("AssumedRole", given))
+        self.assertEqual(login["userIdentity"]["sessionContext"]["sessionIssuer"]["userName"], "Desk")
+        self.assertEqual(login["additionalEventData"], {"MobileVersion": "No", "MFAUsed": "No"})
+        # A link on another site's page: the browser would keep our cookie from a redirect.
+        other = Browser(self.server)
+        page = other.send(f"{link}&SigninToken={token}", **{"Sec-Fetch-Site": "cross-site"})
+        self.assertEqual((page.status, page.headers["refresh"]), (200, "0; url=/_ringwork/console/"))
+        self.assertEqual(other.open("iam/roles").path, "/_ringwork/console/iam/roles")
+        self.assertEqual(browser.submit("/signout").path, "/_ringwork/console/signin")
+
+    def test_what_does_not_hold_is_refused(self):
+        sts = self.server.client("sts", self.user("own", statement("sts:*")))
+        self.assertIn("AssumeRole", self.asked(sts.get_session_token()).text)
+        federated = sts.get_federation_token(Name="fay")
+        self.assertIn("GetFederationToken", self.asked(federated, SessionDuration=900).text)
+        token = json.loads(self.asked(federated).html)["SigninToken"]
+        for fields, words in [
+            ({"Action": "login", "Destination": "https://evil.example/", "SigninToken": token}, "Destination"),
+            ({"Action": "login", "SigninToken": token}, "Destination"),
+            ({"Action": "login", "Destination": "https://console.aws.amazon.com/", "SigninToken": "x"}, "SigninToken"),
+            ({"Action": "getSigninToken", "Session": "{}"}, "Session"),
+            ({"Action": "getSigninToken", "SessionDuration": "long"}, "number"),
+            ({"SigninToken": token}, "Action"),
+        ]:
+            browser = Browser(self.server)
+            page = browser.send(self.federation(**fields))
+            self.assertEqual((page.status, words in page.text, browser.cookie()), (400, True, None), (fields, page.text))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-//! Custody's calls per second: keys, secrets and parameters, beside `GetCallerIdentity`, which shows what the way itself costs, and
-//! beside the bare cryptographic library on one core.
+//! Custody's calls per second: keys, secrets and parameters, beside what the way itself costs, and beside the bare cryptographic
+//! library on one core. The way is `GetCallerIdentity`, which nobody is refused; that of signatures is `ListResourceTags` of the same
+//! key, a call that is decided by the same policies and signs nothing.
 //!
 //! Everything is on: an admin user's policies and the key's are judged, every call is recorded, flushed and sealed.
 
@@ -17,15 +18,15 @@ use crypto::kms::{
 use serde_json::{Value, json};
 
 use crate::calls::{Cloud, expect};
-use crate::cell::{self, Requests};
+use crate::cell::{self, Measured, Requests};
 use crate::connection::Connection;
 use crate::process::now;
 use crate::{Options, Result, start, while_doing};
 
-/// Before a cell is measured, so that caches and connections are warm.
-const WARM: Duration = Duration::from_millis(500);
-/// How long the bare library is measured.
-const BARE: Duration = Duration::from_millis(500);
+/// How long the bare library is measured in a round.
+const BARE: Duration = Duration::from_millis(100);
+/// How often a call and its way take turns.
+const ROUNDS: u32 = 5;
 const PLAINTEXT: [u8; 32] = [7; 32];
 const MESSAGE: [u8; 64] = [7; 64];
 /// Requests that are signed ahead while the cloud is filled.
@@ -38,12 +39,17 @@ const FEW: usize = 10;
 const PAGE: usize = 1000;
 const SCATTERED: usize = 20_000;
 
+/// Operations of the bare library per second.
+type Library = Box<dyn Fn() -> Result<f64>>;
+
 /// One kind of call.
 struct Kind {
     name: &'static str,
     request: Vec<u8>,
-    /// Operations of the bare library per second, where the call is one of them.
-    bare: Option<f64>,
+    /// What it is measured against.
+    way: Vec<u8>,
+    /// Where the call is an operation of the library.
+    bare: Option<Library>,
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
@@ -78,49 +84,107 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 
 async fn measure(options: &Options, cloud: &Cloud, kinds: &[Kind]) -> Result<()> {
     println!(
-        "{:<28} {:>5} {:>10} {:>9} {:>9} {:>9} {:>9} {:>12} {:>10}",
-        "call", "conns", "calls/s", "p50 µs", "p99 µs", "CPU µs", "of way", "library/s", "library µs"
+        "{:<28} {:>5} {:>10} {:>9} {:>9} {:>9} {:>8} {:>12} {:>9} {:>9}",
+        "call", "conns", "calls/s", "p50 µs", "p99 µs", "CPU µs", "of way", "above way µs", "library/s", "µs"
     );
     for connections in &options.connections {
-        let mut way = None;
         for kind in kinds {
-            let wanted = options
-                .only
-                .as_deref()
-                .is_none_or(|only| kind.name.starts_with(only));
-            if !wanted && way.is_some() {
-                continue;
+            let wanted = |only: &str| kind.name.starts_with(only);
+            if options.only.as_deref().is_none_or(wanted) {
+                compare(options, cloud, kind, *connections)
+                    .await?
+                    .print(kind, *connections);
             }
-            let address = cloud.server.address;
-            cell::run(address, *connections, Requests::Same(kind.request.clone()), WARM).await?;
-            let spent = cloud.server.cpu()?;
-            let measured = cell::run(
-                address,
-                *connections,
-                Requests::Same(kind.request.clone()),
-                options.cell,
-            )
-            .await?;
-            let cpu = cloud.server.cpu()?.saturating_sub(spent);
-            let rate = measured.rate();
-            let way = *way.get_or_insert(rate);
-            let micros = |time: Duration| time.as_secs_f64() * 1e6;
-            let bare = kind.bare.map_or(("-".to_owned(), "-".to_owned()), |bare| {
-                (format!("{bare:.0}"), format!("{:.1}", 1e6 / bare))
-            });
-            println!(
-                "{:<28} {connections:>5} {rate:>10.0} {:>9.0} {:>9.0} {:>9.1} {:>8.0}% {:>12} {:>10}",
-                kind.name,
-                micros(measured.percentile(50)),
-                micros(measured.percentile(99)),
-                micros(cpu) / measured.calls.max(1) as f64,
-                100.0 * rate / way,
-                bare.0,
-                bare.1,
-            );
         }
     }
     Ok(())
+}
+
+/// A call, what it is measured against, and the library: each in turn and again, since the machine is not as fast in every second.
+async fn compare(options: &Options, cloud: &Cloud, kind: &Kind, connections: usize) -> Result<Compared> {
+    let mut compared = Compared::default();
+    let slice = options.cell / ROUNDS;
+    for round in 0..=ROUNDS {
+        // The first is for warm caches.
+        let mut unused = Compared::default();
+        let into = if round == 0 { &mut unused } else { &mut compared };
+        for (request, sum) in [(&kind.way, &mut into.way), (&kind.request, &mut into.call)] {
+            let request = Requests::Same(request.clone());
+            let spent = cloud.server.cpu()?;
+            let measured = cell::run(cloud.server.address, connections, request, slice).await?;
+            sum.cpu += cloud.server.cpu()?.saturating_sub(spent);
+            sum.measured.push(measured);
+        }
+        if let Some(bare) = &kind.bare {
+            into.library.push(bare()?);
+        }
+    }
+    Ok(compared)
+}
+
+/// What the rounds of one call come to.
+#[derive(Default)]
+struct Sum {
+    measured: Vec<Measured>,
+    cpu: Duration,
+}
+
+impl Sum {
+    fn rate(&self) -> f64 {
+        let calls: usize = self.measured.iter().map(|round| round.calls).sum();
+        let elapsed: Duration = self.measured.iter().map(|round| round.elapsed).sum();
+        calls as f64 / elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Microseconds of a call.
+    fn cpu(&self) -> f64 {
+        let calls: usize = self.measured.iter().map(|round| round.calls).sum();
+        self.cpu.as_secs_f64() * 1e6 / calls.max(1) as f64
+    }
+
+    /// Microseconds: the middle one of the rounds' percentiles.
+    fn percentile(&self, percent: usize) -> f64 {
+        let rounds = self
+            .measured
+            .iter()
+            .map(|round| round.percentile(percent).as_secs_f64() * 1e6);
+        middle(rounds.collect())
+    }
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Compared {
+    way: Sum,
+    call: Sum,
+    library: Vec<f64>,
+}
+
+impl Compared {
+    fn print(&self, kind: &Kind, connections: usize) {
+        let bare = if self.library.is_empty() {
+            ("-".to_owned(), "-".to_owned())
+        } else {
+            let rate = middle(self.library.clone());
+            (format!("{rate:.0}"), format!("{:.1}", 1e6 / rate))
+        };
+        println!(
+            "{:<28} {connections:>5} {:>10.0} {:>9.0} {:>9.0} {:>9.1} {:>7.0}% {:>12.1} {:>9} {:>9}",
+            kind.name,
+            self.call.rate(),
+            self.call.percentile(50),
+            self.call.percentile(99),
+            self.call.cpu(),
+            100.0 * self.call.rate() / self.way.rate(),
+            self.call.cpu() - self.way.cpu(),
+            bare.0,
+            bare.1,
+        );
+    }
 }
 
 /// Calls that go to any of the keys and secrets there are, and hardly ever twice to the same one: no cache of the few that are used shows here.
@@ -250,45 +314,53 @@ async fn kinds(cloud: &Cloud) -> Result<Vec<Kind>> {
         blob,
     } = furnish(cloud).await?;
     let (plaintext, message) = (STANDARD.encode(PLAINTEXT), STANDARD.encode(MESSAGE));
-    let bare = Bare::new()?;
-    let kind = |name, service: &str, operation: &str, body: Value, bare| -> Result<Kind> {
-        let request = cloud.admin.json(service, operation, &body.to_string())?;
-        Ok(Kind { name, request, bare })
+    let ask =
+        |service: &str, operation: &str, body: Value| cloud.admin.json(service, operation, &body.to_string());
+    let sign = |name, key: &str, spec, algorithm, named: &str| -> Result<Kind> {
+        let body = json!({ "KeyId": key, "Message": message, "SigningAlgorithm": named });
+        Ok(Kind {
+            name,
+            request: ask("kms", "Sign", body)?,
+            way: ask("kms", "ListResourceTags", json!({ "KeyId": key }))?,
+            bare: Some(Bare::sign(spec, algorithm)?),
+        })
     };
-    let sign = |key: &str, algorithm: &str| json!({ "KeyId": key, "Message": message, "SigningAlgorithm": algorithm });
+    let kind = |name, service: &str, operation: &str, body: Value, bare| -> Result<Kind> {
+        Ok(Kind {
+            name,
+            request: ask(service, operation, body)?,
+            way: cloud.admin.caller_identity()?,
+            bare,
+        })
+    };
     let plain = json!({ "KeyId": key, "Plaintext": plaintext });
-    let (opened, asked) = (
-        json!({ "CiphertextBlob": blob }),
-        json!({ "KeyId": key, "KeySpec": "AES_256" }),
+    let asked = json!({ "KeyId": key, "KeySpec": "AES_256" });
+    let (opened, tags) = (json!({ "CiphertextBlob": blob }), json!({ "KeyId": curve }));
+    let (secret, parameter) = (
+        json!({ "SecretId": "s0" }),
+        json!({ "Name": "/p", "WithDecryption": true }),
     );
-    let (on_curve, by_rsa) = (sign(&curve, "ECDSA_SHA_256"), sign(&rsa, "RSASSA_PSS_SHA_256"));
-    let parameter = json!({ "Name": "/p", "WithDecryption": true });
-    let curve = bare.sign(PairSpec::P256, SigningAlgorithm::EcdsaSha256)?;
-    let rsa = bare.sign(PairSpec::Rsa2048, SigningAlgorithm::PssSha256)?;
+    let (p256, pss) = (SigningAlgorithm::EcdsaSha256, SigningAlgorithm::PssSha256);
     Ok(vec![
-        Kind {
-            name: "GetCallerIdentity (the way)",
-            request: cloud.admin.caller_identity()?,
-            bare: None,
-        },
-        kind("Encrypt", "kms", "Encrypt", plain, Some(bare.encrypt()?))?,
-        kind("Decrypt", "kms", "Decrypt", opened, Some(bare.decrypt()?))?,
+        kind("Encrypt", "kms", "Encrypt", plain, Some(Bare::encrypt()?))?,
+        kind("Decrypt", "kms", "Decrypt", opened, Some(Bare::decrypt()?))?,
         kind(
             "GenerateDataKey",
             "kms",
             "GenerateDataKey",
             asked,
-            Some(bare.encrypt()?),
+            Some(Bare::encrypt()?),
         )?,
-        kind("Sign P-256", "kms", "Sign", on_curve, Some(curve))?,
-        kind("Sign RSA-2048", "kms", "Sign", by_rsa, Some(rsa))?,
-        kind(
-            "GetSecretValue",
-            "secretsmanager",
-            "GetSecretValue",
-            json!({ "SecretId": "s0" }),
-            None,
+        kind("ListResourceTags", "kms", "ListResourceTags", tags, None)?,
+        sign("Sign P-256", &curve, PairSpec::P256, p256, "ECDSA_SHA_256")?,
+        sign(
+            "Sign RSA-2048",
+            &rsa,
+            PairSpec::Rsa2048,
+            pss,
+            "RSASSA_PSS_SHA_256",
         )?,
+        kind("GetSecretValue", "secretsmanager", "GetSecretValue", secret, None)?,
         kind(
             "GetParameter (SecureString)",
             "ssm",
@@ -324,28 +396,35 @@ impl Bare {
         })
     }
 
-    fn encrypt(&self) -> Result<f64> {
-        rate(|| self.material.encrypt(&self.context, &PLAINTEXT).map(|_| ()))
+    fn encrypt() -> Result<Library> {
+        let bare = Self::new()?;
+        Ok(Box::new(move || {
+            rate(|| bare.material.encrypt(&bare.context, &PLAINTEXT).map(|_| ()))
+        }))
     }
 
-    fn decrypt(&self) -> Result<f64> {
-        rate(|| {
-            let ciphertext = Ciphertext::parse(&self.blob)?;
-            self.material
-                .decrypt(&ciphertext, &self.context)
+    fn decrypt() -> Result<Library> {
+        let bare = Self::new()?;
+        let decrypt = move || {
+            let ciphertext = Ciphertext::parse(&bare.blob)?;
+            bare.material
+                .decrypt(&ciphertext, &bare.context)
                 .map(|_: Secret| ())
-        })
+        };
+        Ok(Box::new(move || rate(&decrypt)))
     }
 
-    fn sign(&self, spec: PairSpec, algorithm: SigningAlgorithm) -> Result<f64> {
+    fn sign(spec: PairSpec, algorithm: SigningAlgorithm) -> Result<Library> {
         let private = KeyPair::generate(spec).map_err(refused)?;
         let pair = KeyPair::from_pkcs8(spec, &private).map_err(refused)?;
-        rate(|| pair.sign(algorithm, Message::Raw(&MESSAGE)).map(|_| ()))
+        Ok(Box::new(move || {
+            rate(|| pair.sign(algorithm, Message::Raw(&MESSAGE)).map(|_| ()))
+        }))
     }
 }
 
 /// How often a second something can be done.
-fn rate(mut once: impl FnMut() -> crypto::Result<()>) -> Result<f64> {
+fn rate(once: impl Fn() -> crypto::Result<()>) -> Result<f64> {
     let (begun, mut count) = (now(), 0_u32);
     while begun.elapsed() < BARE {
         for _ in 0..16 {

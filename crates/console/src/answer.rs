@@ -81,6 +81,20 @@ pub(crate) fn redirect(room: &str) -> Answer {
     answer
 }
 
+/// JSON, for programs.
+pub(crate) fn json(value: &serde_json::Value) -> Answer {
+    answer(StatusCode::OK, "application/json", Bytes::from(value.to_string()))
+}
+
+/// A refusal in words, for programs and people who follow a link of theirs.
+pub(crate) fn refusal(status: StatusCode, words: &'static str) -> Answer {
+    answer(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::from_static(words.as_bytes()),
+    )
+}
+
 /// Has the browser keep a cookie; an empty value has it forget one. Scripts can't read it, other sites can't send it.
 pub(crate) fn with_cookie(mut answer: Answer, name: &str, value: &str, secure: bool) -> Answer {
     let age = if value.is_empty() { "; Max-Age=0" } else { "" };

@@ -51,7 +51,7 @@ struct SwitchPage {
 
 impl Console {
     /// Takes a step, beside the threads that serve.
-    async fn step(&self, guest: &Guest, step: Step) -> Result<Outcome, Answer> {
+    pub(crate) async fn step(&self, guest: &Guest, step: Step) -> Result<Outcome, Answer> {
         let failed = || plain(StatusCode::INTERNAL_SERVER_ERROR);
         let Some(_place) = self.gateway.place(&guest.visitor).await else {
             return Err(plain(StatusCode::SERVICE_UNAVAILABLE));
@@ -101,17 +101,22 @@ pub(crate) async fn sign_in(console: &Console, guest: &Guest) -> Answer {
     };
     match console.step(guest, step).await {
         Ok(Outcome::Next { cookie, stage }) => {
-            // The browser forgets the session that it had, and so do we.
-            if let Some(cookie) = guest.cookie.clone()
-                && let Err(answer) = console.step(guest, Step::SignOut { cookie }).await
-            {
+            if let Err(answer) = leave(console, guest).await {
                 return answer;
             }
             onward(guest, &cookie, stage)
         }
         Ok(Outcome::Refused(message)) => form(StatusCode::UNAUTHORIZED, message),
-        Ok(Outcome::Done) => redirect(""),
+        Ok(Outcome::Done | Outcome::Token(_)) => redirect(""),
         Err(answer) => answer,
+    }
+}
+
+/// Ends the session that a browser had before it signed in anew: it forgets it, and so do we.
+pub(crate) async fn leave(console: &Console, guest: &Guest) -> Result<(), Answer> {
+    match guest.cookie.clone() {
+        Some(cookie) => console.step(guest, Step::SignOut { cookie }).await.map(|_| ()),
+        None => Ok(()),
     }
 }
 
@@ -130,7 +135,7 @@ pub(crate) async fn code(console: &Console, guest: &Guest) -> Answer {
     match console.step(guest, step).await {
         Ok(Outcome::Next { cookie, stage }) => onward(guest, &cookie, stage),
         Ok(Outcome::Refused(message)) => form(StatusCode::UNAUTHORIZED, message),
-        Ok(Outcome::Done) => redirect(""),
+        Ok(Outcome::Done | Outcome::Token(_)) => redirect(""),
         Err(answer) => answer,
     }
 }
@@ -162,7 +167,7 @@ pub(crate) async fn password(console: &Console, visit: Visit) -> Answer {
     match console.step(guest, Step::Renewed { cookie }).await {
         Ok(Outcome::Next { cookie, stage }) => onward(guest, &cookie, stage),
         Ok(Outcome::Refused(message)) => form(message, None),
-        Ok(Outcome::Done) => redirect(""),
+        Ok(Outcome::Done | Outcome::Token(_)) => redirect(""),
         Err(answer) => answer,
     }
 }
@@ -208,7 +213,10 @@ pub(crate) async fn switch(console: &Console, visit: &Visit) -> Answer {
         return redirect("signin");
     };
     let arn = format!("arn:aws:iam::{}:role/{}", role.account, role.role);
-    let asked = with([("RoleArn", &arn), ("RoleSessionName", &visit.session.user_name)]);
+    let asked = with([
+        ("RoleArn", &arn),
+        ("RoleSessionName", &visit.session.session_name),
+    ]);
     // From one role to another goes by way of the user, as on AWS.
     let own = crate::client::Asked {
         visitor: &guest.visitor,

@@ -10,6 +10,7 @@
 mod answer;
 mod client;
 mod entrance;
+mod federation;
 mod frame;
 mod request;
 mod room;
@@ -67,6 +68,10 @@ impl Console {
             Ok(guest) => guest,
             Err(status) => return answer::plain(status),
         };
+        // Brokers are no pages of ours; what they show proves itself.
+        if room == "federation" {
+            return federation::answer(self, &guest).await;
+        }
         let session = match guest.cookie.as_deref() {
             None => None,
             Some(cookie) => match self.gateway.console_session(cookie) {

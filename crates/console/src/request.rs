@@ -101,6 +101,12 @@ impl Guest {
         self.visitor.tls.is_some()
     }
 
+    /// Whether a link of another site's page brought the browser here: it then withholds our cookies from where it is sent on to.
+    pub(crate) fn is_from_elsewhere(&self) -> bool {
+        let site = self.headers.get("sec-fetch-site");
+        site.is_some_and(|site| site != "none" && site != "same-origin")
+    }
+
     /// Whether a page of this origin sent the request, as the browser says.
     pub(crate) fn is_at_home(&self) -> bool {
         let scheme = if self.secure() { "https" } else { "http" };

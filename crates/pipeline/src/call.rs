@@ -473,7 +473,7 @@ impl<'a> Call<'a> {
 
     /// Takes a planned job back; no error if it ran already.
     pub fn unschedule(&mut self, job: &JobId) -> Result<()> {
-        crate::jobs::unschedule(self, job)
+        crate::setback::unschedule(self, job)
     }
 
     /// The principal of the service that makes the call for its own caller: `secretsmanager.amazonaws.com`.

@@ -3,7 +3,7 @@
 //! A job that wants something from outside goes underway: the gateway has it done beside the other jobs, then runs the job again,
 //! which finds the outcome and ends in one transaction that removes its row with its effect. `SLOTS` go underway at a time; more
 //! wait in the plan. When the clock is moved ahead, a job of the future waits for every earlier one that is underway, so that the
-//! history is the same as by waiting.
+//! history is the same as by waiting. A job that fails is set back (`setback`) and holds up none; where the store fails, all wait.
 //!
 //! Invariant: a job underway is not started again, and it ends in one commit with its effect. A server that stops before that commit
 //! does the job's errands again at its next start.
@@ -23,6 +23,7 @@ use crate::jobs::{JOBS, Job, JobId, kind};
 use crate::operation::Result;
 use crate::outside::{Brought, Wanted};
 use crate::recorder::{self, Moment};
+use crate::setback;
 use crate::telemetry::Measurement;
 
 /// Jobs that are underway at a time.
@@ -71,6 +72,8 @@ struct Passed {
     done: usize,
     /// When the first job was due that is underway or waits for that.
     held: Option<i64>,
+    /// A job was moved to a place that this pass has not come to.
+    moved: bool,
 }
 
 /// What one run of a job came to.
@@ -79,6 +82,8 @@ enum Run {
     Done(Option<i64>),
     /// Somebody else ended it, or took it out of the plan.
     Gone,
+    /// It ended in an error of its own.
+    Failed(Fault),
     Wants(Wanted),
 }
 
@@ -88,6 +93,8 @@ enum Begun {
     /// With the earliest time at which something that it planned is due.
     Done(Option<i64>),
     Gone,
+    /// It failed, and is tried again at this time.
+    SetBack(i64),
 }
 
 /// A job's place among those underway, given back however its task ends.
@@ -108,6 +115,8 @@ impl Drop for Slot {
 /// One job, for all its runs.
 struct Started {
     id: JobId,
+    /// What the job takes for the present.
+    due: Timestamp,
     facts: RequestFacts,
     brought: Brought,
 }
@@ -117,7 +126,7 @@ impl Gateway {
     /// them is underway.
     ///
     /// # Errors
-    /// The fault of the first job that fails; it stays planned, and the ones behind it wait.
+    /// The store's, as a fault: the job that met it stays planned, and the ones behind it wait.
     pub async fn run_due(self: &Arc<Self>, now: Timestamp) -> Result<usize> {
         let mut ran = 0;
         self.flush_due(now).await;
@@ -126,7 +135,7 @@ impl Gateway {
             ended.as_mut().enable();
             let passed = self.pass(now).await?;
             ran += passed.done;
-            if passed.done == 0 {
+            if passed.done == 0 && !passed.moved {
                 if passed.held.is_none() && !self.underway.state.lock().busy(now.0) {
                     // What the jobs measured.
                     self.flush_due(now).await;
@@ -145,9 +154,9 @@ impl Gateway {
         let mut ran = 0;
         self.flush_due(now).await;
         loop {
-            let done = self.pass(now).await?.done;
-            ran += done;
-            if done == 0 {
+            let passed = self.pass(now).await?;
+            ran += passed.done;
+            if passed.done == 0 && !passed.moved {
                 return Ok(ran);
             }
         }
@@ -217,6 +226,12 @@ impl Gateway {
                 match self.begin(&id).await? {
                     Begun::Underway => passed.held = passed.held.or(Some(id.0)),
                     Begun::Gone => {}
+                    Begun::SetBack(next) => {
+                        if next <= now.0 {
+                            passed.moved = true;
+                            return Ok(passed);
+                        }
+                    }
                     Begun::Done(planned) => {
                         passed.done += 1;
                         // What it planned may come before the rest of the page.
@@ -238,23 +253,22 @@ impl Gateway {
     async fn begin(self: &Arc<Self>, id: &JobId) -> Result<Begun> {
         let mut started = Started {
             id: id.clone(),
+            due: Timestamp(id.0),
             facts: RequestFacts::default(),
             brought: Brought::default(),
         };
-        let wanted = match self.run_until_committed(&mut started).await {
-            Ok(Run::Done(planned)) => {
-                self.underway.state.lock().parked.remove(id);
-                return Ok(Begun::Done(planned));
+        let run = self.run_until_committed(&mut started).await;
+        if !matches!(run, Ok(Run::Wants(_))) {
+            self.underway.state.lock().parked.remove(id);
+        }
+        let wanted = match run? {
+            Run::Done(planned) => return Ok(Begun::Done(planned)),
+            Run::Gone => return Ok(Begun::Gone),
+            Run::Failed(fault) => {
+                let next = self.set_back(id, &fault).await?;
+                return Ok(next.map_or(Begun::Gone, Begun::SetBack));
             }
-            Ok(Run::Gone) => {
-                self.underway.state.lock().parked.remove(id);
-                return Ok(Begun::Gone);
-            }
-            Ok(Run::Wants(wanted)) => wanted,
-            Err(fault) => {
-                self.underway.state.lock().parked.remove(id);
-                return Err(fault);
-            }
+            Run::Wants(wanted) => wanted,
         };
         {
             let mut state = self.underway.state.lock();
@@ -282,15 +296,19 @@ impl Gateway {
         Ok(Begun::Underway)
     }
 
-    /// Brings what a job wants until it is done; `false` if it was taken out of the plan meanwhile.
+    /// Brings what a job wants until it is done; `false` if it was taken out of the plan meanwhile, or failed.
     async fn go_through(&self, mut started: Started, mut wanted: Wanted) -> Result<bool> {
         loop {
             let outdoors = &self.environment.outdoors;
-            let due = Timestamp(started.id.0);
+            let due = started.due;
             started.brought.bring(outdoors, wanted, due).await;
             match self.run_until_committed(&mut started).await? {
                 Run::Done(_) => return Ok(true),
                 Run::Gone => return Ok(false),
+                Run::Failed(fault) => {
+                    self.set_back(&started.id, &fault).await?;
+                    return Ok(false);
+                }
                 Run::Wants(more) => wanted = more,
             }
         }
@@ -304,10 +322,12 @@ impl Gateway {
                 return Ok(Run::Gone);
             };
             started.brought.begin_run();
-            let (appends, planned, (moves, measured)) = match self.run_job(&mut tx, &job, started)? {
-                Ran::Ended(appends, planned, done) => (appends, planned, done),
-                Ran::Again => continue,
-                Ran::Wants(wanted) => return Ok(Run::Wants(wanted)),
+            started.due = Timestamp(job.due(&started.id));
+            let (appends, planned, (moves, measured)) = match self.run_job(&mut tx, &job, started) {
+                Ok(Ran::Ended(appends, planned, done)) => (appends, planned, done),
+                Ok(Ran::Again) => continue,
+                Ok(Ran::Wants(wanted)) => return Ok(Run::Wants(wanted)),
+                Err(fault) => return Ok(Run::Failed(fault)),
             };
             match self.store.commit(tx, appends).await {
                 Ok(committed) => {
@@ -326,13 +346,20 @@ impl Gateway {
                 }
             }
         }
-        Err(Fault::internal("a job lost every race for its rows"))
+        let fault = Fault::internal("a job lost every race for its rows");
+        Ok(Run::Failed(fault))
     }
 
     /// Runs one job in `tx` as its service. A job sees the time at which it was due, so that moving the clock far ahead gives the
     /// same history as waiting.
     fn run_job(&self, tx: &mut store::Tx, job: &Job, started: &mut Started) -> Result<Ran> {
-        let Started { id, facts, brought } = started;
+        let Started {
+            id,
+            due,
+            facts,
+            brought,
+        } = started;
+        let due = *due;
         let kind = kind(&self.jobs, &job.kind)?;
         let identity = Identity::service(&format!("{}.amazonaws.com", kind.service), &job.account);
         let wall = self.environment.clock.wall();
@@ -345,11 +372,16 @@ impl Gateway {
                 ..RequestFacts::default()
             };
         }
-        let due = Timestamp(id.0);
         let account = job.account.as_str().into();
         let look = Look::new(tx, &self.environment, due, &job.region, account).with_brought(brought);
         let mut call = Call::new(look, &identity, facts, kind.service);
-        let done = caught(|| (kind.run)(&mut call, &job.payload).and_then(|()| call.delete(&JOBS, id)));
+        let done = caught(|| {
+            (kind.run)(&mut call, &job.payload)?;
+            if job.first_due.is_some() {
+                setback::overcome(&mut call, id)?;
+            }
+            call.delete(&JOBS, id)
+        });
         if call.look.conflict {
             return Ok(Ran::Again);
         }

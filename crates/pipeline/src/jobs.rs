@@ -1,5 +1,7 @@
 //! What AWS does later: durable, keyed by due time, at least once, each run in one transaction with its effect. `due` runs it.
 //!
+//! A job that fails is tried again (`setback`).
+//!
 //! Invariant: a job's row goes in the same commit as what the job did, so a crash between the two cannot happen.
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,16 @@ pub struct Job {
     pub account: String,
     pub region: String,
     pub payload: serde_json::Value,
+    /// When it fell due in truth, if it failed then and its id says when it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_due: Option<i64>,
+}
+
+impl Job {
+    /// When it fell due, in cloud milliseconds.
+    pub(crate) fn due(&self, id: &JobId) -> i64 {
+        self.first_due.unwrap_or(id.0)
+    }
 }
 
 /// A change of the plan that the job loop must hear of once it is committed.
@@ -71,14 +83,11 @@ pub(crate) fn schedule(
         account: call.account().to_owned(),
         region: region.to_owned(),
         payload,
+        first_due: None,
     };
     call.put(&JOBS, &id, job)?;
     call.pending.push(Pending { due: due.0 });
     Ok(id)
-}
-
-pub(crate) fn unschedule(call: &mut Call<'_>, job: &JobId) -> Result<()> {
-    call.delete(&JOBS, job)
 }
 
 /// The job kind of a name.

@@ -16,6 +16,7 @@ use wire::{Document, Fault, protocol};
 
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
+use crate::gateway::visit::within;
 use crate::gateway::{ATTEMPTS_MAX, Gateway};
 use crate::identity::Identity;
 use crate::operation::Result;
@@ -151,16 +152,22 @@ impl Gateway {
         }
     }
 
-    /// The answer to a browser that asks before it sends, recorded as what nobody in particular asked of the owner. `None` for what is
+    /// The answer to a browser that asks before it sends, at a website or not, recorded as what nobody in particular asked of the owner. `None` for what is
     /// no such question, or none of a service that is asked.
-    pub(crate) async fn preflight(&self, incoming: &Incoming, facts: &RequestFacts) -> Option<Answer> {
+    pub(crate) async fn preflight(
+        &self,
+        incoming: &Incoming,
+        site: Option<&str>,
+        facts: &RequestFacts,
+    ) -> Option<Answer> {
         if incoming.method != Method::OPTIONS {
             return None;
         }
-        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
+        let path = within(site, incoming);
+        let asking = Asking::of(&incoming.method, &path, &incoming.headers);
         let parts = Parts {
             method: incoming.method.as_str(),
-            path: &incoming.path,
+            path: &path,
             query: &incoming.query,
             headers: &incoming.headers,
             body: &[],

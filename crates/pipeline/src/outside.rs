@@ -158,25 +158,14 @@ impl Outdoors {
         let Some(outside) = &self.outside else {
             return Arc::new(Err(Unreached::Refused));
         };
-        let place = wanted.fetch.place().to_owned();
-        let turn = Arc::clone(self.going.lock().entry(place.clone()).or_default());
-        let page = {
-            let _turn = turn.lock().await;
-            match self.known(&wanted.fetch, now, wanted.age_max) {
-                // Somebody else brought it in the meantime.
-                Some(page) => page,
-                None => {
-                    let page = Arc::new(outside.fetch(&wanted.fetch).await);
-                    self.keep(&wanted.fetch, &page, now);
-                    page
-                }
-            }
-        };
-        let mut going = self.going.lock();
-        // The map and this call hold it: nobody else waits.
-        if Arc::strong_count(&turn) <= 2 {
-            going.remove(&place);
+        let queue = Queue::at(self, wanted.fetch.place());
+        let _turn = queue.turn.lock().await;
+        if let Some(page) = self.known(&wanted.fetch, now, wanted.age_max) {
+            // Somebody else brought it in the meantime.
+            return page;
         }
+        let page = Arc::new(outside.fetch(&wanted.fetch).await);
+        self.keep(&wanted.fetch, &page, now);
         page
     }
 
@@ -212,6 +201,35 @@ impl Outdoors {
                 good_for,
             },
         );
+    }
+}
+
+/// A call's place among those that want something from one place outside; given up however the call ends.
+struct Queue<'o> {
+    outdoors: &'o Outdoors,
+    place: String,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<'o> Queue<'o> {
+    fn at(outdoors: &'o Outdoors, place: &str) -> Self {
+        let place = place.to_owned();
+        let turn = Arc::clone(outdoors.going.lock().entry(place.clone()).or_default());
+        Self {
+            outdoors,
+            place,
+            turn,
+        }
+    }
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        let mut going = self.outdoors.going.lock();
+        // The map and this call hold it: nobody else waits.
+        if Arc::strong_count(&self.turn) <= 2 {
+            going.remove(&self.place);
+        }
     }
 }
 
@@ -467,6 +485,25 @@ mod tests {
         assert_eq!(silence.asked.load(Ordering::Relaxed), 4, "each page once");
         assert_eq!(silence.most.load(Ordering::Relaxed), 1);
         assert!(outdoors.going.lock().is_empty());
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_leaves_nothing_behind() {
+        let mut outdoors = Outdoors::default();
+        outdoors.open(Arc::new(Silence::default()) as Arc<dyn Outside>);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let page = wanted("https://id.example/keys", None);
+            let mut asking = Box::pin(outdoors.go(&page, Timestamp(0)));
+            let mut waiting = Box::pin(outdoors.go(&page, Timestamp(0)));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(asking.as_mut().poll(&mut context).is_pending());
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+            drop(waiting);
+            assert_eq!(outdoors.going.lock().len(), 1, "one is still on its way");
+            drop(asking);
+            assert!(outdoors.going.lock().is_empty());
+        });
     }
 
     #[test]

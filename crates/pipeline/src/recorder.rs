@@ -475,7 +475,12 @@ pub(crate) fn told(told: Told, id: String, moment: Moment) -> Record {
 pub(crate) fn signed_in(event: SignInEvent, region: &str, facts: &RequestFacts, moment: Moment) -> Record {
     let failed = event.error.is_some();
     let caller = event.who.caller();
-    let told = serde_json::json!({ event.name: if failed { "Failure" } else { "Success" } });
+    let mut told = serde_json::Map::new();
+    if let Some(id) = &event.access_key_id {
+        told.insert("credentials".to_owned(), serde_json::json!({ "accessKeyId": id }));
+    }
+    let outcome = if failed { "Failure" } else { "Success" };
+    told.insert(event.name.to_owned(), outcome.into());
     Record {
         id: facts.id.clone(),
         event: moment.event,
@@ -495,7 +500,7 @@ pub(crate) fn signed_in(event: SignInEvent, region: &str, facts: &RequestFacts, 
         user_agent: facts.user_agent.clone(),
         tls: tls(facts),
         request: None,
-        response: Some(told),
+        response: Some(told.into()),
         error: event.error.map(|message| ErrorFacts {
             code: String::new(),
             message: message.to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::call::Call;
+use crate::closure::Closure;
 use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
@@ -25,6 +26,7 @@ pub(crate) struct Services {
     forms: Vec<&'static FormRules>,
     letters: Vec<&'static LetterRules>,
     readiness: Vec<&'static Readiness>,
+    closures: Vec<&'static Closure>,
     sites: Option<&'static SiteRules>,
 }
 
@@ -62,6 +64,7 @@ impl Services {
             forms: tables.forms.clone(),
             letters: tables.letters.clone(),
             readiness: tables.readiness.clone(),
+            closures: tables.closures.clone(),
             sites: tables.sites,
         }
     }
@@ -133,6 +136,11 @@ impl Services {
     /// What a service makes of forms; `None` where it takes none.
     pub(crate) fn form(&self, service: &str) -> Option<&'static FormRules> {
         self.forms.iter().find(|rules| rules.service == service).copied()
+    }
+
+    /// Who stops what runs for closed accounts.
+    pub(crate) fn closures(&self) -> &[&'static Closure] {
+        &self.closures
     }
 
     /// The service whose letters' addresses bear a key id.

@@ -60,6 +60,25 @@ pub enum Step {
     SignOut {
         cookie: String,
     },
+    /// A broker shows credentials of a role or a federated user, and asks for a token to sign in with.
+    SigninToken {
+        /// The broker's JSON of the credentials.
+        session: Secret,
+        lasting: Lasting,
+    },
+    /// Such a token comes back in a browser.
+    Login {
+        token: Secret,
+    },
+}
+
+/// How long a broker asks the console session to last, in seconds; each parameter is of one kind of credentials.
+#[derive(Clone, Copy, Default)]
+pub struct Lasting {
+    /// `SessionDuration`, of a role's.
+    pub session: Option<i64>,
+    /// `DurationSeconds`, of a federated user's.
+    pub federated: Option<i64>,
 }
 
 /// A role that a user of the console has switched to.
@@ -92,6 +111,8 @@ pub enum Outcome {
     Refused(&'static str),
     /// The session goes on under a new cookie.
     Next { cookie: String, stage: Stage },
+    /// What a browser signs in with, as a broker asked.
+    Token(String),
     /// Nothing more to tell: signed out.
     Done,
 }
@@ -131,6 +152,8 @@ pub struct SignInEvent {
     pub who: Who,
     /// The event's `errorMessage`; none of a success.
     pub error: Option<&'static str>,
+    /// The access key of credentials that the answer stands for (`responseElements`).
+    pub access_key_id: Option<String>,
     /// `additionalEventData`
     pub details: Map<String, Value>,
 }
@@ -140,8 +163,10 @@ pub struct ConsoleSession {
     pub stage: Stage,
     pub account: String,
     pub alias: Option<String>,
-    /// As the user is called now.
+    /// As the user is called now; `role/session` or a federated user's name of who came by a broker.
     pub user_name: String,
+    /// What a role's session is called that this session assumes.
+    pub session_name: String,
     /// When the session ends.
     pub expires: Timestamp,
     /// The user's own; none while a code is asked for.

@@ -271,6 +271,7 @@ impl Cloud {
         let now = self.gateway.clock().now();
         let ran = self.runtime.block_on(self.gateway.run_due(now));
         ran.map_err(|fault| failure(None, &fault)).expect("the jobs run");
+        assert_eq!(self.gateway.setbacks().ok(), Some(Vec::new()), "every job works");
     }
 
     /// The records of a trail, oldest first.

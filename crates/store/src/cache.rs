@@ -3,9 +3,11 @@
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::quality::RandomState;
 use parking_lot::RwLock;
 
 use crate::Version;
@@ -15,7 +17,7 @@ pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 const SHARDS: usize = 16;
 /// The weight of all entries together. Decoded records take about twice their stored bytes; see [`weight`].
-const WEIGHT_MAX: usize = 8 << 20;
+const WEIGHT_MAX: usize = 32 << 20;
 
 /// The weight of what is not to be kept at all.
 pub(crate) const UNCACHED: usize = usize::MAX;
@@ -34,9 +36,8 @@ struct Entry {
     used: AtomicBool,
 }
 
-#[derive(Default)]
 struct Shard {
-    entries: HashMap<Arc<[u8]>, Entry>,
+    entries: HashMap<Arc<[u8]>, Entry, RandomState>,
     /// Keys in the order in which eviction looks at them; it may name keys that are gone.
     order: VecDeque<Arc<[u8]>>,
     weight: usize,
@@ -45,6 +46,15 @@ struct Shard {
 }
 
 impl Shard {
+    fn new(seed: RandomState) -> Self {
+        Self {
+            entries: HashMap::with_hasher(seed),
+            order: VecDeque::new(),
+            weight: 0,
+            invalidated: 0,
+        }
+    }
+
     fn remove(&mut self, key: &[u8]) {
         if let Some(entry) = self.entries.remove(key) {
             self.weight -= entry.weight;
@@ -93,6 +103,8 @@ impl Shard {
 
 /// The cache of one store.
 pub(crate) struct Cache {
+    /// Secret: nobody can choose keys that meet in one place.
+    seed: RandomState,
     shards: [RwLock<Shard>; SHARDS],
     weight_max: usize,
 }
@@ -103,17 +115,17 @@ impl Cache {
     }
 
     fn bounded(weight_max: usize) -> Cache {
+        let seed = RandomState::default();
         Cache {
-            shards: std::array::from_fn(|_| RwLock::default()),
+            shards: std::array::from_fn(|_| RwLock::new(Shard::new(seed.clone()))),
+            seed,
             weight_max: weight_max / SHARDS,
         }
     }
 
     fn shard(&self, key: &[u8]) -> &RwLock<Shard> {
-        // FNV-1a: only the spread matters here, the map inside hashes with a secret seed.
-        let hash = key.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        // Bits that the map inside looks at last.
+        let hash = self.seed.hash_one(key);
         let [first, rest @ ..] = &self.shards;
         let at = usize::from(hash.to_le_bytes()[4]) % SHARDS;
         if at == 0 {
@@ -164,7 +176,7 @@ impl Cache {
         for shard in &self.shards {
             *shard.write() = Shard {
                 invalidated: version,
-                ..Shard::default()
+                ..Shard::new(self.seed.clone())
             };
         }
     }

@@ -35,6 +35,7 @@ mod service_credentials;
 mod sessions;
 mod signed;
 mod signin;
+mod signin_by_broker;
 mod signing_certificates;
 mod simulation;
 mod ssh_keys;

@@ -33,7 +33,7 @@ fn try_from(scene: &Scene, address: &str, (account, user, password): (&str, &str
     taken(scene, address, &step)
 }
 
-fn taken(scene: &Scene, address: &str, step: &Step) -> Outcome {
+pub(crate) fn taken(scene: &Scene, address: &str, step: &Step) -> Outcome {
     let outcome = scene.cloud.gateway.sign_in(&visitor(address), step);
     outcome.unwrap_or_else(|fault| panic!("{}", fault.message))
 }
@@ -47,22 +47,22 @@ fn code(scene: &Scene, cookie: &str, code: &str) -> Outcome {
     taken(scene, "192.0.2.1", &Step::Code { cookie, code })
 }
 
-fn next(outcome: Outcome) -> (String, Stage) {
+pub(crate) fn next(outcome: Outcome) -> (String, Stage) {
     match outcome {
         Outcome::Next { cookie, stage } => (cookie, stage),
         Outcome::Refused(message) => panic!("{message}"),
-        Outcome::Done => panic!("done"),
+        Outcome::Done | Outcome::Token(_) => panic!("no session"),
     }
 }
 
-fn refused(outcome: Outcome) -> &'static str {
+pub(crate) fn refused(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Refused(message) => message,
         _ => panic!("it was let in"),
     }
 }
 
-fn session(scene: &Scene, cookie: &str) -> Option<ConsoleSession> {
+pub(crate) fn session(scene: &Scene, cookie: &str) -> Option<ConsoleSession> {
     scene.cloud.gateway.console_session(cookie).ok().unwrap()
 }
 
@@ -75,7 +75,7 @@ fn person(scene: &Scene, name: &str) {
 }
 
 /// The newest sign-in events of a name.
-fn events(scene: &Scene, name: &str) -> Vec<Record> {
+pub(crate) fn events(scene: &Scene, name: &str) -> Vec<Record> {
     let records = scene.cloud.records(ACCOUNT, "us-east-1").into_iter();
     records.filter(|record| record.operation == name).collect()
 }
@@ -244,6 +244,33 @@ fn a_device_is_asked_for_a_code_and_wrong_ones_end() {
     scene.cloud.advance(1);
     let (waiting, _) = next(sign_in(&scene, "ana", PASSWORD));
     next(code(&scene, &waiting, &app.code(61)));
+}
+
+/// S5.4: a user may have several devices, and signs in by any of them.
+#[test]
+fn codes_of_one_device_are_no_failures_of_another() {
+    let scene = Scene::new();
+    person(&scene, "ana");
+    let (first, second) = (App::new(&scene, "ana-1"), App::new(&scene, "ana-2"));
+    for app in [&first, &second] {
+        scene.root("EnableMFADevice", app.enabling("ana", [-1, 0]));
+    }
+    let enter = |code_of: &App, step| {
+        let (waiting, _) = next(sign_in(&scene, "ana", PASSWORD));
+        code(&scene, &waiting, &code_of.code(step))
+    };
+    for step in 1..=12 {
+        next(enter(&second, step));
+        scene.cloud.advance(30_000);
+    }
+    next(enter(&first, 12));
+    // A code of neither counts at both, so that two devices are no two chances to guess.
+    let (waiting, _) = next(sign_in(&scene, "ana", PASSWORD));
+    for wrong in 0..10 {
+        refused(code(&scene, &waiting, &format!("{wrong:06}")));
+    }
+    refused(enter(&first, 13));
+    refused(enter(&second, 13));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Invariant: a request that no service follows costs nothing here; what is noted of one that is followed is durable before its
 //! answer leaves. The note is made after the call's own commit, since it tells of the answer: a stop between the two loses it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,6 +58,8 @@ pub struct EndedPart {
     pub code: Option<String>,
     /// In bytes.
     pub size: Option<u64>,
+    /// The tags that it had, where the request took it away.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A request that its service follows, as far as the call itself knows it.

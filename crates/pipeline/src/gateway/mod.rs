@@ -13,7 +13,7 @@ mod itself;
 mod letter;
 mod shed;
 mod system;
-mod visit;
+pub(crate) mod visit;
 
 pub(crate) use execute::caught;
 pub use follow::{Ended, EndedPart, Follower};
@@ -33,6 +33,7 @@ use wire::{Document, Fault, Timestamp};
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
 use crate::clock::Clock;
+use crate::closure::Closure;
 use crate::due::Underway;
 use crate::environment::Environment;
 use crate::form::FormRules;
@@ -79,6 +80,8 @@ pub struct Tables {
     pub letters: Vec<&'static LetterRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
+    /// Who stops what runs for accounts that are closed.
+    pub closures: Vec<&'static Closure>,
     /// The service that serves websites.
     pub sites: Option<&'static SiteRules>,
     /// The service that keeps what others measure.
@@ -255,7 +258,7 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(answer) = self.preflight(&incoming, &facts).await {
+        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts).await {
             return answer;
         }
         if let Some(rules) = letter {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: signatures, queries and AWS's own headers of a visitor count for nothing; a visit that reads nothing is recorded by itself.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, RANGE};
@@ -103,7 +104,8 @@ impl Gateway {
                 }
             }
         }
-        let asking = Asking::of(&incoming.method, &incoming.path, &incoming.headers);
+        let path = within(Some(bucket), &incoming);
+        let asking = Asking::of(&incoming.method, &path, &incoming.headers);
         self.share(service.name, asking, &mut answer);
         let streams = matches!(answer.body, Body::Stream(_));
         let sent = (answer.status, (answer.size(), streams));
@@ -116,13 +118,13 @@ impl Gateway {
     /// The website that a request is a visit of: of a website's host, or of a bucket that is named after the request's host, as a domain
     /// of one's own leads to it.
     ///
-    /// Such a domain counts for requests to read that show nothing. No host decides over a call that is signed or that names an action,
+    /// Such a domain counts for requests to read that show nothing, and for what a browser asks before it sends them. No host decides over a call that is signed or that names an action,
     /// nor do buckets take the names of the server itself.
     pub(super) fn site_of(&self, incoming: &Incoming) -> Option<String> {
         if let Some(bucket) = route::website(&incoming.headers) {
             return Some(bucket);
         }
-        let reads = matches!(incoming.method.as_str(), "GET" | "HEAD");
+        let reads = matches!(incoming.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         let calls = incoming.path.starts_with(OWN_PATHS)
             || incoming.query.split('&').any(|pair| pair.starts_with("Action="))
             || incoming
@@ -341,6 +343,16 @@ impl Gateway {
             took: self.environment.clock.wall().0 - wall,
         };
         self.follow(follower, &followed, going.facts, &ended).await
+    }
+}
+
+/// A request's path, below the name of the bucket whose website it is at: a domain of one's own does not say it.
+pub(crate) fn within<'a>(site: Option<&str>, incoming: &'a Incoming) -> Cow<'a, str> {
+    match site {
+        Some(bucket) if route::website(&incoming.headers).is_none() => {
+            Cow::Owned(format!("/{bucket}{}", incoming.path))
+        }
+        _ => Cow::Borrowed(&incoming.path),
     }
 }
 

@@ -23,8 +23,8 @@ const DEPTH_MAX: usize = 64;
 /// Octets of a name, and of one part of it: what file systems take, with room for the folder's own name.
 const NAME_MAX: usize = 2048;
 const PART_MAX: usize = 255;
-/// Bytes of a link's target.
-const LINK_MAX: u64 = 4096;
+/// Bytes that no link's target has: a path ends before them.
+const LINK_END: u64 = 4096;
 
 /// Why an archive is not unpacked: the archive's fault, in a sentence, or the disk's.
 #[derive(Debug)]
@@ -100,13 +100,14 @@ fn unpack_within(zips: &[impl AsRef<[u8]>], folder: &Path, bytes_max: u64) -> Re
 /// Where a link leads.
 fn target_of(content: impl Read, path: &Path) -> Result<String, Refused> {
     let mut target = String::new();
-    if content.take(LINK_MAX).read_to_string(&mut target).is_err() {
-        return refuse(format!(
+    let read = content.take(LINK_END).read_to_string(&mut target);
+    match read {
+        Ok(bytes) if bytes > 0 && (bytes as u64) < LINK_END => Ok(target),
+        _ => refuse(format!(
             "The target of the link {} cannot be read.",
             path.display()
-        ));
+        )),
     }
-    Ok(target)
 }
 
 /// An entry's name as a path below the folder.
@@ -388,6 +389,17 @@ mod tests {
                 let (_folder, result) = unpacked(&[entry]);
                 assert!(matches!(result, Err(Refused::Archive(_))), "{result:?}");
             }
+        }
+    }
+
+    /// Nor is a link that leads to no name, or to one that no file system takes; it is not cut either.
+    #[test]
+    fn targets_of_links_have_bounds() {
+        let (_folder, result) = unpacked(&[link_to("l", &"n/".repeat(2047))]);
+        result.unwrap();
+        for target in [String::new(), "n/".repeat(2048), "n/".repeat(3000)] {
+            let (_folder, result) = unpacked(&[link_to("l", &target)]);
+            assert!(matches!(result, Err(Refused::Archive(_))), "{result:?}");
         }
     }
 

@@ -43,7 +43,8 @@ pub(super) struct Runner {
     pub(super) origins: Origins,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
-    /// Instances that were told to end, until they are forgotten: a start that was on its way comes too late.
+    /// Instances that were told to end, until they are forgotten, and those that were forgotten without having been told to end: a start
+    /// that was on its way comes too late.
     terminated: Mutex<HashSet<String>>,
     stopping: Mutex<bool>,
 }
@@ -128,7 +129,13 @@ impl Runner {
     }
 
     pub(super) fn forget(self: &Arc<Self>, instance_id: &str) {
-        self.terminated.lock().remove(instance_id);
+        {
+            let mut terminated = self.terminated.lock();
+            // What ended in order is not started by anybody; what is given up may be on its way, and its id is never used again.
+            if !terminated.remove(instance_id) {
+                terminated.insert(instance_id.to_owned());
+            }
+        }
         let Some(machine) = self.machines.lock().remove(instance_id) else {
             return;
         };
@@ -178,6 +185,14 @@ impl Runner {
         Ok(machine)
     }
 
+    /// Refuses to start what was told to end meanwhile.
+    fn expect_wanted(&self, launch: &Launch) -> Result<(), Failure> {
+        if self.terminated.lock().contains(&launch.instance.instance_id) {
+            return Err(Failure::Unknown);
+        }
+        Ok(())
+    }
+
     /// Refuses one instance more than this host takes.
     fn expect_room(&self) -> Result<(), Failure> {
         let machines = self.machines.lock();
@@ -203,6 +218,7 @@ impl Runner {
     }
 
     async fn start(self: &Arc<Self>, launch: &Launch) -> Outturn {
+        self.expect_wanted(launch)?;
         let runner = Arc::clone(self);
         // Trying a view blocks, once.
         let tried = tokio::task::spawn_blocking(move || runner.lacks()).await;
@@ -211,9 +227,7 @@ impl Runner {
         }
         let machine = self.known_or_new(&launch.instance.instance_id)?;
         let mut turn = machine.turn.lock().await;
-        if self.terminated.lock().contains(&launch.instance.instance_id) {
-            return Err(Failure::Unknown);
-        }
+        self.expect_wanted(launch)?;
         if let Some(run) = turn.as_mut() {
             if run.is_of(&launch.instance) && !run.has_ended() {
                 return Ok(Done::Well);

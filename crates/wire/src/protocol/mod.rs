@@ -26,7 +26,7 @@ mod xml_write;
 use std::io::Read;
 
 use base64::Engine as _;
-use flate2::read::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
@@ -126,7 +126,8 @@ pub fn decode(
     }
 }
 
-/// The body of a client that compresses large requests; `None` where the bytes are the caller's own content.
+/// The body of a client that compresses large requests; `None` where the bytes are the caller's own content. All members of the gzip
+/// file are read, one after the other (RFC 1952, section 2.2), and nothing may follow them.
 fn inflate(shape: &Shape, parts: &Parts<'_>) -> Result<Option<Vec<u8>>, Fault> {
     let gzip = parts
         .headers
@@ -137,7 +138,7 @@ fn inflate(shape: &Shape, parts: &Parts<'_>) -> Result<Option<Vec<u8>>, Fault> {
         return Ok(None);
     }
     let mut inflated = Vec::new();
-    GzDecoder::new(parts.body)
+    MultiGzDecoder::new(parts.body)
         .take(INFLATED_MAX.saturating_add(1))
         .read_to_end(&mut inflated)
         .map_err(|_| malformed("The request body is not valid gzip"))?;

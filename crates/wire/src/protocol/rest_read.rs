@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use http::HeaderMap;
 
+use crate::fault::{Code, Common};
 use crate::model::{
     Kind, Location, Member, Operation, Segment, Service, Shape, Structure, TimestampFormat, UriPattern,
 };
@@ -54,9 +55,13 @@ pub(super) fn request(
         let of = shape_of(service, member)?;
         let value = match location {
             Location::Label => label(of, member, &labels).map_err(|fault| unparsed(service, fault))?,
-            Location::Query => query_value(service, of, member, &query)?,
+            Location::Query => {
+                query_value(service, of, member, &query).map_err(|fault| unread(service, member, fault))?
+            }
             Location::QueryMap => query_map(service, of, &query)?,
-            Location::Header => header(service, of, member, parts.headers)?,
+            Location::Header => header(service, of, member, parts.headers)
+                .or_else(|fault| unread_date(service, member, fault))
+                .map_err(|fault| unread(service, member, fault))?,
             Location::HeaderPrefix => prefixed(member, parts.headers)?,
             Location::Status => None,
         };
@@ -74,6 +79,33 @@ fn unparsed(service: &Service, fault: Fault) -> Fault {
         return Fault::plain("InvalidURI", 400, "Couldn't parse the specified URI.");
     }
     fault
+}
+
+/// S3 has a code for headers and parameters that do not read as what they are; `MalformedXML` is for its documents.
+fn unread(service: &Service, member: &Member, fault: Fault) -> Fault {
+    if !service.bare_errors || !matches!(fault.code, Code::Common(Common::Malformed)) {
+        return fault;
+    }
+    let name = member.wire_name.unwrap_or(member.name);
+    Fault::plain(
+        "InvalidArgument",
+        400,
+        format!("Provided {name} is not valid: {}", fault.message),
+    )
+    .with("ArgumentName", Document::String(name.to_owned()))
+}
+
+/// A condition without a valid date is none (RFC 9110, sections 13.1.3 and 13.1.4).
+fn unread_date(service: &Service, member: &Member, fault: Fault) -> Result<Option<Document>, Fault> {
+    let conditions = ["If-Modified-Since", "If-Unmodified-Since"];
+    let is_condition = member
+        .wire_name
+        .is_some_and(|name| conditions.iter().any(|one| one.eq_ignore_ascii_case(name)));
+    if service.bare_errors && is_condition {
+        Ok(None)
+    } else {
+        Err(fault)
+    }
 }
 
 fn from_body(

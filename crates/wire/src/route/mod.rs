@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use flate2::read::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName,
 };
@@ -463,7 +463,7 @@ fn unfolded(body: &[u8]) -> String {
     const BYTES_MAX: u64 = 4096;
     let mut begin = Vec::new();
     // What came before an error is read all the same; whoever decodes the body finds the error.
-    let _read = GzDecoder::new(body).take(BYTES_MAX).read_to_end(&mut begin);
+    let _read = MultiGzDecoder::new(body).take(BYTES_MAX).read_to_end(&mut begin);
     String::from_utf8_lossy(&begin).into_owned()
 }
 

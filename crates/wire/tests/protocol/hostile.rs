@@ -379,10 +379,25 @@ fn compressed_bodies_unfold_within_bounds() {
         Code::Common(Common::Malformed)
     ));
     let bomb = gzip(&vec![b' '; 20 << 20]);
-    assert!(matches!(
-        run(&bomb).err().unwrap().code,
-        Code::Common(Common::TooLarge)
-    ));
+    let bombs = gzip(&vec![b' '; 9 << 20]).repeat(2);
+    for bomb in [bomb, bombs] {
+        assert!(matches!(
+            run(&bomb).err().unwrap().code,
+            Code::Common(Common::TooLarge)
+        ));
+    }
+    // RFC 1952, section 2.2: a gzip file is a series of members.
+    let members = [gzip(b"{\"text\": "), gzip(b""), gzip(b"\"xy\"}")].concat();
+    let read = run(&members).ok().unwrap();
+    assert_eq!(read.member("text").and_then(Document::as_str), Some("xy"));
+    for rest in [&b"{}"[..], b"\0", &members[..12], &members[..members.len() - 1]] {
+        let body = [&gzip(b"{\"text\": \"x\"}"), rest].concat();
+        let refused = run(&body).err().map(|fault| fault.code);
+        assert!(
+            matches!(refused, Some(Code::Common(Common::Malformed))),
+            "{rest:?}"
+        );
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //!
 //! Invariant: a bucket's name belongs to one account in the whole installation.
 
+pub use metrics::storage::resume as resume_storage_metrics;
 use pipeline::jobs::JobKind;
 use pipeline::{Endpoint, TrailRules, operations};
 

@@ -76,6 +76,11 @@ fn lists_go_by_pages_prefix_and_region() {
         names(&here.call("ListBuckets", json!({"Prefix": "b"})).unwrap()),
         ["b-1"]
     );
+    // No name of a bucket has such characters, and none begins so.
+    for prefix in ["é", "a-\u{fffd}", "a-\u{e000}", "a\0", "\u{10ffff}"] {
+        let none = here.call("ListBuckets", json!({"Prefix": prefix})).unwrap();
+        assert!(names(&none).is_empty(), "{prefix:?}");
+    }
 }
 
 #[test]
@@ -204,4 +209,39 @@ fn what_a_new_bucket_asks_for_is_seen_by_each_of_its_permissions() {
     // What every bucket has needs no permission of its own.
     let plain = json!({"Bucket": "bucket-of-none", "CreateBucketConfiguration": place, "ACL": "private"});
     here.cloud.call(&maker, "s3", "CreateBucket", plain).unwrap();
+}
+
+/// S3 User Guide, "Account regional namespace naming rules": a name in an account's own namespace is for that account, in that region, and
+/// for who asks for it so.
+#[test]
+fn an_accounts_own_namespace_is_closed_to_others() {
+    let here = Here::new();
+    let root = here.cloud.root();
+    let place = json!({"LocationConstraint": REGION});
+    let make = |name: &str, namespace: Option<&str>| {
+        let mut input = json!({"Bucket": name, "CreateBucketConfiguration": place});
+        if let Some(namespace) = namespace {
+            input["BucketNamespace"] = namespace.into();
+        }
+        here.cloud.call(&root, "s3", "CreateBucket", input)
+    };
+    let own = format!("logs-{}-{REGION}-an", pipeline::testing::ACCOUNT);
+    for (name, namespace) in [
+        ("logs", Some("account-regional")),
+        (own.as_str(), None),
+        (own.as_str(), Some("global")),
+        (
+            &own.replace(pipeline::testing::ACCOUNT, "444455556666"),
+            Some("account-regional"),
+        ),
+        (&own.replace(REGION, "us-west-2"), Some("account-regional")),
+    ] {
+        assert_eq!(
+            Here::code(make(name, namespace)),
+            "InvalidBucketName",
+            "{name} {namespace:?}"
+        );
+    }
+    make(&own, Some("account-regional")).unwrap();
+    make("plain", Some("global")).unwrap();
 }

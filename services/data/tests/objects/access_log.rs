@@ -2,7 +2,7 @@
 
 use pipeline::testing::{ACCOUNT, REGION};
 
-use crate::client::{DAY, Here};
+use crate::client::{DAY, Here, Keys};
 
 const HOUR: i64 = 3_600_000;
 const SIMPLE: &str = "<TargetObjectKeyFormat><SimplePrefix/></TargetObjectKeyFormat>";
@@ -114,7 +114,8 @@ fn a_copys_source_has_a_line_of_its_own() {
     let [read] = told("REST.COPY.OBJECT_GET").try_into().unwrap();
     // Bucket, key, request, status, code, bytes sent, object size, version.
     assert_eq!((read[1], read[8]), ("bucket", "a%20key"));
-    assert_eq!(&read[9..12], ["\"PUT", "/quiet/copy", "HTTP/1.1\""]);
+    // The bucket that was written to is nothing for the log of the one that was read.
+    assert_eq!(&read[9..12], ["\"GET", "/bucket/a%20key", "HTTP/1.1\""]);
     assert_eq!(&read[12..16], ["200", "-", "-", "5"]);
     assert_eq!(read[20], "-");
     let [written] = told("REST.COPY.OBJECT").try_into().unwrap();
@@ -124,7 +125,48 @@ fn a_copys_source_has_a_line_of_its_own() {
         "nothing of the copy to `quiet`"
     );
     let [part] = told("REST.COPY.PART_GET").try_into().unwrap();
-    assert_eq!((part[8], part[20]), ("copy", "null"));
+    assert_eq!(
+        (part[8], part[10], part[20]),
+        ("copy", "/bucket/copy?versionId=null", "null")
+    );
+}
+
+/// S20.2: what a copy was refused to read is told to who owns it (S3 User Guide, "Additional logging for copy operations": status and code
+/// of the reading part).
+#[test]
+fn a_refused_read_of_a_copys_source_is_told() {
+    let here = logged(SIMPLE, true);
+    here.make_bucket("quiet");
+    here.put("/bucket/a", "", b"hello").fine();
+    let copy = |keys: &Keys, source: &str, more: &[(&'static str, &str)]| {
+        let mut headers = vec![("x-amz-copy-source", source)];
+        headers.extend_from_slice(more);
+        here.send_as(keys, "PUT", "/quiet/copy", "", &headers, b"")
+    };
+    let stranger = here.user("stranger", &["s3:PutObject"], &["arn:aws:s3:::quiet/*"]);
+    copy(&stranger, "bucket/a", &[]).refused(403, "AccessDenied");
+    copy(&here.root, "bucket/none", &[]).refused(404, "NoSuchKey");
+    let unlike = [("x-amz-copy-source-if-match", "\"x\"")];
+    copy(&here.root, "bucket/a", &unlike).refused(412, "PreconditionFailed");
+    let others = [("x-amz-source-expected-bucket-owner", crate::client::OTHER)];
+    copy(&here.root, "bucket/a", &others).refused(403, "AccessDenied");
+    here.advance(HOUR);
+    let told: Vec<_> = lines(&here)
+        .iter()
+        .filter(|line| line.contains(" REST.COPY.OBJECT_GET "))
+        .map(|line| {
+            let fields: Vec<_> = line.split(' ').collect();
+            [8, 12, 13, 15].map(|at| fields[at].to_owned()).join(" ")
+        })
+        .collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    for line in [
+        "a 403 AccessDenied -",
+        "none 404 NoSuchKey -",
+        "a 412 PreconditionFailed -",
+    ] {
+        assert!(told.iter().any(|told| told == line), "{line} in {told:?}");
+    }
 }
 
 /// S20.2: the access point that a request came through is told, and the key behind it.

@@ -149,6 +149,7 @@ impl Here {
             ],
             readiness: vec![&keys::kms::managed::READINESS],
             forms: vec![&s3::form::FORMS],
+            origins: vec![&s3::bucket::ORIGINS],
             sites: Some(&s3::website::SITES),
             ..Tables::default()
         };

@@ -154,3 +154,17 @@ fn deletions_on_size_or_date_are_refused_as_not_built() {
     }
     here.get("/bucket/k", "").expect(200);
 }
+
+/// RFC 9110, sections 13.1.3 and 13.1.4: a condition without a valid date is none.
+#[test]
+fn a_condition_without_a_date_is_none() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").fine();
+    for name in ["if-modified-since", "if-unmodified-since"] {
+        for (date, status) in [("yesterday", 200), ("Mon, 01 Jan 2001 00:00:00 GMT", 412)] {
+            let status = if name == "if-modified-since" { 200 } else { status };
+            here.send("GET", "/bucket/k", "", &[(name, date)], b"")
+                .expect(status);
+        }
+    }
+}

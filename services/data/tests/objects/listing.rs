@@ -80,3 +80,51 @@ fn the_older_list_goes_by_markers() {
     assert_eq!(below.all("CommonPrefixes"), ["<Prefix>boo/baz/</Prefix>"]);
     assert!(!below.all("Owner").is_empty());
 }
+
+/// S3 API Reference, "ListObjectsV2": `RestoreStatus` is told to who asks for it, of versions too.
+#[test]
+fn the_state_of_restored_copies_is_listed_where_asked() {
+    let here = Here::versioned();
+    let archive = [("x-amz-storage-class", "GLACIER")];
+    here.send("PUT", "/bucket/cold", "", &archive, b"x").fine();
+    here.put("/bucket/warm", "", b"x").fine();
+    let restore = "<RestoreRequest><Days>1</Days></RestoreRequest>";
+    here.post("/bucket/cold", "restore", restore).fine();
+    let asked = [("x-amz-optional-object-attributes", "RestoreStatus")];
+    for query in ["", "list-type=2", "versions"] {
+        assert!(
+            here.get("/bucket", query).fine().all("RestoreStatus").is_empty(),
+            "{query}"
+        );
+        let told = here.send("GET", "/bucket", query, &asked, b"").fine();
+        assert_eq!(told.all("IsRestoreInProgress"), ["true"], "{query}");
+    }
+    here.advance(crate::client::DAY / 2);
+    for query in ["", "list-type=2", "versions"] {
+        let told = here.send("GET", "/bucket", query, &asked, b"").fine();
+        assert_eq!(told.all("IsRestoreInProgress"), ["false"], "{query}");
+        assert_eq!(told.all("RestoreExpiryDate").len(), 1, "{query}");
+    }
+}
+
+/// What a parameter cannot be is an argument's fault: `MalformedXML` is for documents.
+#[test]
+fn a_size_that_is_no_number_is_an_invalid_argument() {
+    let here = Here::new();
+    for query in [
+        "list-type=2&max-keys=many",
+        "max-keys=99999999999",
+        "max-keys=",
+        "max-uploads=x&uploads",
+    ] {
+        let refused = here.get("/bucket", query).refused(400, "InvalidArgument");
+        assert!(
+            refused.one("ArgumentName").starts_with("max-"),
+            "{}",
+            refused.text()
+        );
+    }
+    let until = [("x-amz-object-lock-retain-until-date", "soon")];
+    here.send("PUT", "/bucket/k", "", &until, b"x")
+        .refused(400, "InvalidArgument");
+}

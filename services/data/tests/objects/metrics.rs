@@ -170,6 +170,34 @@ fn filters_choose_requests() {
     assert_eq!(counted("both"), (2.0, 1.0, 1.0));
 }
 
+/// A deletion is of an object that was tagged, whether a marker hides it, a version goes or all of it.
+#[test]
+fn deletions_fit_the_filters_of_the_tags_that_went() {
+    let here = Here::measured();
+    let tag = "<Tag><Key>class</Key><Value>blue</Value></Tag>";
+    configure(&here, "tag", &format!("<Filter>{tag}</Filter>"));
+    let blue = [("x-amz-tagging", "class=blue")];
+    let deleted = || sum(&published(&here, &of("tag")), "DeleteRequests");
+    here.send("PUT", "/bucket/a", "", &blue, b"x").fine();
+    here.put("/bucket/plain", "", b"x").fine();
+    here.delete("/bucket/a", "").fine();
+    here.delete("/bucket/plain", "").fine();
+    here.delete("/bucket/none", "").fine();
+    assert_eq!(deleted(), 1.0);
+    here.versioning("Enabled");
+    let made = here.send("PUT", "/bucket/a", "", &blue, b"x").fine();
+    let id = made.header("x-amz-version-id").unwrap().to_owned();
+    here.delete("/bucket/a", "").fine();
+    assert_eq!(deleted(), 2.0);
+    here.delete("/bucket/a", &format!("versionId={id}")).fine();
+    assert_eq!(deleted(), 3.0);
+    here.send("PUT", "/bucket/a", "", &blue, b"x").fine();
+    let nobody = here.user("nobody", &["s3:ListAllMyBuckets"], &["*"]);
+    here.send_as(&nobody, "DELETE", "/bucket/a", "", &[], b"")
+        .expect(403);
+    assert_eq!(deleted(), 4.0);
+}
+
 /// A copy is a write of its target and a read of its source.
 #[test]
 fn a_copy_reads_its_source() {
@@ -275,6 +303,38 @@ fn what_buckets_hold_is_told_every_day() {
     assert!(published(&here, "BucketName=empty,StorageType=AllStorageTypes").is_empty());
     here.advance(2 * DAY);
     assert_eq!(told("AllStorageTypes")["NumberOfObjects"], (3.0, 18.0));
+}
+
+/// Jobs that are planned, and the mark that the count of what buckets hold is among them.
+static JOBS: Table<(i64, String), pipeline::jobs::Job> = Table::new(pipeline::jobs::TABLE, "pipeline.jobs");
+static PLANNED: Table<String, Kept> = Table::new(0x03b4, "s3.storage-metrics");
+
+/// A folder whose buckets are older than the count is counted from its next start on.
+#[test]
+fn older_buckets_are_counted_from_the_next_start_on() {
+    let here = Here::measured();
+    here.put("/bucket/a", "", b"12345").fine();
+    let forget = |call: &mut Call<'_>| {
+        for (row, job) in call.range(&JOBS, &(), None, 100)? {
+            if job.kind == "s3.StorageMetrics" {
+                call.delete(&JOBS, &row)?;
+            }
+        }
+        let account = call.management_account().to_owned();
+        call.delete(&PLANNED, &account)
+    };
+    let system = |work: &dyn Fn(&mut Call<'_>) -> pipeline::Result<()>| {
+        here.cloud.gateway.system("us-east-1", work).ok().unwrap();
+    };
+    system(&forget);
+    here.advance(DAY);
+    let told = || published(&here, "BucketName=bucket,StorageType=AllStorageTypes");
+    assert!(told().is_empty());
+    system(&data::s3::resume_storage_metrics);
+    // Once is enough.
+    system(&data::s3::resume_storage_metrics);
+    here.advance(DAY);
+    assert_eq!(told()["NumberOfObjects"], (1.0, 1.0));
 }
 
 /// A bucket of more rows than a run takes is counted whole.

@@ -200,6 +200,15 @@ fn checksums_of_parts_are_those_of_the_upload() {
         (done.one("ChecksumSHA256"), done.one("ChecksumType")),
         (composite, "COMPOSITE".to_owned())
     );
+    // S3 User Guide, "Using part-level checksums for multipart uploads": who reads one part is told that part's.
+    let asked = [("x-amz-checksum-mode", "ENABLED")];
+    for method in ["GET", "HEAD"] {
+        let part = here
+            .send(method, "/bucket/k", "partNumber=1", &asked, b"")
+            .expect(206);
+        assert_eq!(part.header("x-amz-checksum-sha256"), Some(sha.as_str()));
+        assert_eq!(part.header("x-amz-checksum-type"), Some("COMPOSITE"));
+    }
     here.send(
         "POST",
         "/bucket/k",
@@ -236,4 +245,35 @@ fn a_part_may_be_a_range_of_another_object() {
     let etag = copy("bytes=2-5").expect(200).one("ETag");
     complete(&here, &upload, &[(1, &etag)]).expect(200);
     assert_eq!(here.get("/bucket/k", "").bytes(), b"2345");
+}
+
+/// S3 API Reference, "CreateMultipartUpload": who begins an upload is told when a lifecycle rule ends it.
+#[test]
+fn the_end_of_an_upload_by_a_rule_is_told_from_its_beginning_on() {
+    let here = Here::new();
+    let rule = |id: &str, prefix: &str, days: u8| {
+        format!(
+            "<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status><AbortIncompleteMultipartUpload>\
+             <DaysAfterInitiation>{days}</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>"
+        )
+    };
+    let rules = format!("{}{}", rule("late", "", 9), rule("soon", "x/", 3));
+    let rules = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+    here.put("/bucket", "lifecycle", rules.as_bytes()).fine();
+    for (key, id) in [("x/m", "soon"), ("m", "late")] {
+        let begun = here.post(&format!("/bucket/{key}"), "uploads", "").fine();
+        let said = |name: &str| begun.header(name).map(str::to_owned);
+        assert_eq!(said("x-amz-abort-rule-id").as_deref(), Some(id));
+        let date = said("x-amz-abort-date").unwrap();
+        assert!(date.ends_with(" 00:00:00 GMT"), "{date}");
+        let upload = begun.one("UploadId");
+        let listed = here
+            .get(&format!("/bucket/{key}"), &format!("uploadId={upload}"))
+            .fine();
+        assert_eq!(listed.header("x-amz-abort-date"), Some(date.as_str()));
+        let days = if id == "soon" { 4 } else { 10 };
+        here.advance(days * crate::client::DAY);
+        here.get(&format!("/bucket/{key}"), &format!("uploadId={upload}"))
+            .refused(404, "NoSuchUpload");
+    }
 }

@@ -79,3 +79,32 @@ fn a_domain_takes_no_calls() {
     let refused = ask(&here, "GET", (DOMAIN, "/", presigned));
     assert!(refused.status == 403 && !refused.text().contains("<html>"));
 }
+
+/// Pages of other origins ask the domain what its bucket lets them do: before they send, and on the answer.
+#[test]
+fn a_domain_shares_what_its_bucket_shares() {
+    let here = site();
+    make(&here);
+    let rule = b"<CORSConfiguration><CORSRule><AllowedMethod>GET</AllowedMethod><AllowedOrigin>https://a.example</AllowedOrigin>\
+                 </CORSRule></CORSConfiguration>";
+    here.put(&format!("/{DOMAIN}"), "cors", rule).fine();
+    let from = |method: &str, path: &str, origin: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static(DOMAIN));
+        headers.insert("origin", HeaderValue::from_static(origin));
+        if method == "OPTIONS" {
+            headers.insert("access-control-request-method", HeaderValue::from_static("GET"));
+        }
+        here.serve(method, path, "", headers, b"")
+    };
+    for method in ["OPTIONS", "GET"] {
+        for path in ["/", "/index.html"] {
+            let shared = from(method, path, "https://a.example").expect(200);
+            let allowed = shared.header("access-control-allow-origin");
+            assert_eq!(allowed, Some("https://a.example"), "{method} {path}");
+        }
+    }
+    from("OPTIONS", "/", "https://b.example").refused(403, "AccessForbidden");
+    let unshared = from("GET", "/", "https://b.example").expect(200);
+    assert_eq!(unshared.header("access-control-allow-origin"), None);
+}

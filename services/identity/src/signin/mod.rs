@@ -1,4 +1,5 @@
-//! Signing in to the console: users with a password, and a code where they have an MFA device (S5.1), become sessions.
+//! Signing in to the console: users with a password, and a code where they have an MFA device (S5.1), become sessions, and so does who
+//! comes from a broker with credentials of a role (`federation`).
 //!
 //! AWS publishes no bounds of failed sign-ins. Here a user may fail five times from one network, and one network fifty times in all,
 //! within a quarter of an hour; and ten wrong codes of one MFA device count, wherever they are shown (`iam::mfa`).
@@ -6,6 +7,7 @@
 //! Invariants: who does not know the password learns neither which accounts, users and passwords there are, nor whether there is an MFA
 //! device, from words or from time. A cookie is good for one stage of one session: every step forward makes another one.
 
+mod federation;
 pub mod session;
 
 use std::sync::Arc;
@@ -82,6 +84,8 @@ pub(crate) fn step(call: &mut Call<'_>, source: &str, step: &Step) -> Result<Ste
             session::remove(call, cookie)?;
             Ok(told(Outcome::Done, Vec::new()))
         }
+        Step::SigninToken { session, lasting } => federation::token(call, session, *lasting),
+        Step::Login { token } => federation::login(call, token),
     }
 }
 
@@ -120,6 +124,7 @@ fn login(
         name: "ConsoleLogin",
         who,
         error,
+        access_key_id: None,
         details,
     }
 }
@@ -198,6 +203,7 @@ fn ask_for_code(call: &mut Call<'_>, user: &User) -> Result<Stepped> {
         name: "CheckMfa",
         who: claimed(user),
         error: None,
+        access_key_id: None,
         details,
     };
     let stage = Stage::Code;
@@ -291,7 +297,7 @@ fn begin(call: &mut Call<'_>, user: &User, stage: Stage, mfa: Option<i64>) -> Re
     };
     let mut row = Row::of(user, stage, issued.expiration.0);
     row.mfa = mfa;
-    row.keys = Some(session::sealed(call, user, &keys)?);
+    row.keys = Some(session::sealed(call, &user.id, &keys)?);
     session::keep(call, row)
 }
 
@@ -312,6 +318,7 @@ fn renewed(call: &mut Call<'_>, cookie: &str) -> Result<Stepped> {
         name: "PasswordUpdated",
         who: known(&user),
         error: None,
+        access_key_id: None,
         details: Map::new(),
     };
     let stage = Stage::In;
@@ -337,31 +344,32 @@ fn switched(
     role: &SwitchedRole,
     (keys, expires): (&Keys, Timestamp),
 ) -> Result<Stepped> {
-    let found = session::at(call, cookie, Stage::In)?;
-    let (Some((mut row, user)), Some(identity)) = (found, lent(call, keys)) else {
+    let found = session::within(call, cookie)?;
+    let (Some((mut row, from)), Some(identity)) = (found, lent(call, keys)) else {
         return Ok(refused(OVER, Vec::new()));
     };
     row.role = Some(session::RoleRow {
         role: role.clone(),
-        keys: session::sealed(call, &user, keys)?,
+        keys: session::sealed(call, &row.user_id, keys)?,
         expires: expires.0,
     });
     session::rewrite(call, cookie, row)?;
     let details = json!({
-        "SwitchFrom": user_identity(&user, "", None).arn.as_ref(),
+        "SwitchFrom": from,
         "RedirectTo": page(call),
     });
     let event = SignInEvent {
         name: "SwitchRole",
         who: Who::Known(identity),
         error: None,
+        access_key_id: None,
         details: details.as_object().cloned().unwrap_or_default(),
     };
     Ok(told(Outcome::Done, vec![event]))
 }
 
 fn exited(call: &mut Call<'_>, cookie: &str) -> Result<Stepped> {
-    if let Some((mut row, _)) = session::at(call, cookie, Stage::In)? {
+    if let Some((mut row, _)) = session::within(call, cookie)? {
         row.role = None;
         session::rewrite(call, cookie, row)?;
     }

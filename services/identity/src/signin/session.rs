@@ -8,8 +8,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::{Secret, digest};
+use pipeline::identity::{Identity, Refusal};
 use pipeline::signin::{ConsoleSession, Keys, Stage, SwitchedRole};
-use pipeline::{Call, Look, Result};
+use pipeline::{Call, Look, Resource as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Table;
@@ -31,7 +32,8 @@ pub struct Row {
     pub(super) account: String,
     /// The lower-case name.
     user: String,
-    user_id: String,
+    /// The user's id, or what policies call who came by a broker (`AROA…:session`). Keys are sealed for it.
+    pub(super) user_id: String,
     pub(super) stage: Stage,
     /// When a code was shown.
     pub(super) mfa: Option<i64>,
@@ -39,6 +41,18 @@ pub struct Row {
     /// Sealed, in Base64.
     pub(super) keys: Option<String>,
     pub(super) role: Option<RoleRow>,
+    /// Who came by a broker, and is no user.
+    #[serde(default)]
+    pub(super) brokered: Option<Brokered>,
+}
+
+/// The session of a role, or the federated user, that a broker vouched for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Brokered {
+    /// As the console shows it.
+    pub(super) name: String,
+    /// What a role's session is called that this one assumes.
+    pub(super) session_name: String,
 }
 
 /// A role that the user has switched to.
@@ -65,6 +79,22 @@ impl Row {
             expires,
             keys: None,
             role: None,
+            brokered: None,
+        }
+    }
+
+    /// Of who came by a broker, until its credentials end.
+    pub(super) fn brokered(identity: &Identity, brokered: Brokered, keys: String, expires: i64) -> Self {
+        Self {
+            account: identity.account.to_string(),
+            user: String::new(),
+            user_id: identity.user_id.to_string(),
+            stage: Stage::In,
+            mfa: None,
+            expires,
+            keys: Some(keys),
+            role: None,
+            brokered: Some(brokered),
         }
     }
 }
@@ -98,8 +128,14 @@ pub(super) fn end(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     }
 }
 
-/// The session of a cookie and its user, while both are there.
-fn found(look: &mut Look<'_>, cookie: &str) -> Result<Option<(Arc<Row>, Arc<User>)>> {
+/// Whose a session is.
+enum Whose {
+    User(Arc<User>),
+    Brokered(Arc<Identity>),
+}
+
+/// The session of a cookie and whose it is, while both are there.
+fn found(look: &mut Look<'_>, cookie: &str) -> Result<Option<(Arc<Row>, Whose)>> {
     let now = look.now.0;
     let row = look.get(&SESSIONS, &place(cookie))?;
     let Some(row) = row.filter(|row| row.expires > now) else {
@@ -108,19 +144,58 @@ fn found(look: &mut Look<'_>, cookie: &str) -> Result<Option<(Arc<Row>, Arc<User
     if account::is_closed(look, &row.account)? {
         return Ok(None);
     }
-    let user = look.get(&USERS, &(row.account.clone(), row.user.clone()))?;
-    let user = user.filter(|user| user.id == row.user_id);
-    Ok(user.map(|user| (row, user)))
+    let whose = if row.brokered.is_some() {
+        let keys = row.keys.as_ref();
+        let keys = keys.map(|keys| opened(look, &row.user_id, keys)).transpose()?;
+        let bearer = match keys {
+            Some(keys) => bearer(look, &keys)?,
+            None => None,
+        };
+        bearer
+            .filter(|identity| *identity.user_id == *row.user_id)
+            .map(Whose::Brokered)
+    } else {
+        let user = look.get(&USERS, &(row.account.clone(), row.user.clone()))?;
+        user.filter(|user| user.id == row.user_id).map(Whose::User)
+    };
+    Ok(whose.map(|whose| (row, whose)))
 }
 
-/// The session of a cookie, if it has come to that stage.
+/// Whom temporary credentials stand for, while they are good.
+pub(super) fn bearer(look: &mut Look<'_>, keys: &Keys) -> Result<Option<Arc<Identity>>> {
+    let Ok(token) = keys.session_token.expose_text() else {
+        return Ok(None);
+    };
+    let directory = look.directory();
+    match directory.credential(look, &keys.access_key_id, Some(token)) {
+        Ok(credential) => Ok(Some(credential.identity)),
+        Err(Refusal::Fault(fault)) => Err(fault),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A user's session of a cookie, if it has come to that stage.
 pub(super) fn at(call: &mut Call<'_>, cookie: &str, stage: Stage) -> Result<Option<(Row, Arc<User>)>> {
-    let found = found(call, cookie)?.filter(|(row, _)| row.stage == stage);
-    Ok(found.map(|(row, user)| ((*row).clone(), user)))
+    Ok(match found(call, cookie)? {
+        Some((row, Whose::User(user))) if row.stage == stage => Some(((*row).clone(), user)),
+        _ => None,
+    })
 }
 
-/// Credentials as a row keeps them.
-pub(super) fn sealed(call: &Call<'_>, user: &User, keys: &Keys) -> Result<String> {
+/// The session of a cookie that is signed in, and the ARN of whose it is.
+pub(super) fn within(call: &mut Call<'_>, cookie: &str) -> Result<Option<(Row, String)>> {
+    let found = found(call, cookie)?.filter(|(row, _)| row.stage == Stage::In);
+    Ok(found.map(|(row, whose)| {
+        let arn = match whose {
+            Whose::User(user) => user.arn(),
+            Whose::Brokered(identity) => identity.arn.to_string(),
+        };
+        ((*row).clone(), arn)
+    }))
+}
+
+/// Credentials as a row of `user_id` keeps them.
+pub(super) fn sealed(call: &Call<'_>, user_id: &str, keys: &Keys) -> Result<String> {
     let text = |secret: &Secret| secret.expose_text().map(str::to_owned).map_err(Fault::internal);
     let parts = [
         keys.access_key_id.clone(),
@@ -129,13 +204,13 @@ pub(super) fn sealed(call: &Call<'_>, user: &User, keys: &Keys) -> Result<String
     ];
     let parts = Zeroizing::new(parts);
     let plain = Zeroizing::new(parts.join("\n"));
-    let sealed = call.seal(SEALED_IN, user.id.as_bytes(), plain.as_bytes())?;
+    let sealed = call.seal(SEALED_IN, user_id.as_bytes(), plain.as_bytes())?;
     Ok(STANDARD.encode(sealed))
 }
 
-fn opened(look: &Look<'_>, user: &User, sealed: &str) -> Result<Keys> {
+fn opened(look: &Look<'_>, user_id: &str, sealed: &str) -> Result<Keys> {
     let sealed = STANDARD.decode(sealed).map_err(Fault::internal)?;
-    let plain = look.open(SEALED_IN, user.id.as_bytes(), &sealed)?;
+    let plain = look.open(SEALED_IN, user_id.as_bytes(), &sealed)?;
     let mut parts = plain.expose_text().map_err(Fault::internal)?.split('\n');
     let mut next = || {
         parts
@@ -151,18 +226,23 @@ fn opened(look: &Look<'_>, user: &User, sealed: &str) -> Result<Keys> {
 
 /// The session of a cookie, as the console works with it.
 pub(crate) fn shown(look: &mut Look<'_>, cookie: &str) -> Result<Option<ConsoleSession>> {
-    let Some((row, user)) = found(look, cookie)? else {
+    let Some((row, whose)) = found(look, cookie)? else {
         return Ok(None);
+    };
+    let (user_name, session_name) = match (&row.brokered, &whose) {
+        (Some(brokered), _) => (brokered.name.clone(), brokered.session_name.clone()),
+        (None, Whose::User(user)) => (user.name.clone(), user.name.clone()),
+        (None, Whose::Brokered(_)) => return Ok(None),
     };
     let keys = row
         .keys
         .as_ref()
-        .map(|keys| opened(look, &user, keys))
+        .map(|keys| opened(look, &row.user_id, keys))
         .transpose()?;
     let now = look.now.0;
     let role = row.role.as_ref().filter(|role| role.expires > now);
     let role = match role {
-        Some(role) => Some((role.role.clone(), opened(look, &user, &role.keys)?)),
+        Some(role) => Some((role.role.clone(), opened(look, &row.user_id, &role.keys)?)),
         None => None,
     };
     let alias = account::named(look, &row.account)?.and_then(|account| account.alias.clone());
@@ -170,7 +250,8 @@ pub(crate) fn shown(look: &mut Look<'_>, cookie: &str) -> Result<Option<ConsoleS
         stage: row.stage,
         account: row.account.clone(),
         alias,
-        user_name: user.name.clone(),
+        user_name,
+        session_name,
         expires: Timestamp(row.expires),
         keys,
         role,

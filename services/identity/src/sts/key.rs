@@ -16,7 +16,7 @@ const ACCOUNT_SHIFT: u32 = 39;
 const ACCOUNT_BITS: u128 = (1 << 40) - 1;
 
 /// A new key id of temporary credentials: `ASIA` and sixteen characters, of which 40 bits are random.
-pub(super) fn temporary_id(random: &dyn Randomness, account: &str) -> Result<String> {
+pub(crate) fn temporary_id(random: &dyn Randomness, account: &str) -> Result<String> {
     let drawn = u128::from(u64::from_be_bytes(
         crypto::random::array(random).map_err(Fault::internal)?,
     ));

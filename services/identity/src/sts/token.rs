@@ -102,6 +102,18 @@ impl Issued {
         Secret::from(self.secret.0.as_str())
     }
 
+    /// The same session for the console, until `expires` (milliseconds), under a key of its own if one is given.
+    pub(crate) fn for_console(mut self, key: Option<(String, &Secret)>, expires: i64) -> Result<Self> {
+        if let Some((id, secret)) = key {
+            let secret = secret.expose_text().map_err(Fault::internal)?.to_owned();
+            self.access_key_id = id;
+            self.secret = Zeroized(Zeroizing::new(secret));
+        }
+        self.session.console = true;
+        self.session.expires = expires;
+        Ok(self)
+    }
+
     /// Makes the token, at least `size_min` characters long.
     pub(crate) fn pack(&self, call: &Call<'_>, size_min: usize) -> Result<String> {
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(Fault::internal)?);

@@ -243,7 +243,7 @@ impl Operation for Decrypt {
         let scheme = expect_decrypting(&key, "Decrypt", input.encryption_algorithm)?;
         scheme.expect_context(input.encryption_context.as_ref())?;
         let (plaintext, material) = match &input.ciphertext_blob {
-            Some(blob) if input.dry_run_modifiers.is_none() => {
+            Some(blob) if input.dry_run_modifiers.as_ref().is_none_or(Vec::is_empty) => {
                 scheme.decrypt(call, &key, input.encryption_context, &blob.0)?
             }
             _ => return dry_run(Some(true)).map(|()| Self::Output::default()),
@@ -329,7 +329,7 @@ impl Operation for ReEncrypt {
         opening.expect_context(input.source_encryption_context.as_ref())?;
         closing.expect_context(input.destination_encryption_context.as_ref())?;
         let (plaintext, old) = match &input.ciphertext_blob {
-            Some(blob) if input.dry_run_modifiers.is_none() => {
+            Some(blob) if input.dry_run_modifiers.as_ref().is_none_or(Vec::is_empty) => {
                 opening.decrypt(call, &from, input.source_encryption_context, &blob.0)?
             }
             _ => return dry_run(Some(true)).map(|()| Self::Output::default()),

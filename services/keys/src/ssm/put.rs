@@ -191,7 +191,7 @@ fn draft(call: &Call<'_>, named: &Named, input: &model::PutParameterRequest) -> 
         }
         (_, Some(_)) => {
             return Err(Fault::validation(
-                "KeyId can only be specified for a SecureString parameter.",
+                "KeyId is required for SecureString type parameter only.",
             ));
         }
         (_, None) => None,

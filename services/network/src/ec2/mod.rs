@@ -15,6 +15,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 mod address;
 pub mod attribute;
+mod closure;
 pub mod console;
 pub mod credentials;
 pub mod defaults;
@@ -71,6 +72,9 @@ pub static OPERATIONS: &[Endpoint] = operations!["ec2";
     place::{DescribeAvailabilityZones, DescribeRegions},
     types::{DescribeInstanceTypes},
 ];
+
+/// What EC2 does when an account is closed.
+pub static CLOSURE: pipeline::Closure = closure::CLOSURE;
 
 /// What EC2 does later, and what comes of it.
 pub static JOBS: &[JobKind] = work::JOBS;

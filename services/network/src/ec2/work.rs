@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use wire::{Fault, Timestamp};
 
 use super::instance::{self, INSTANCES, Instance, State};
-use super::{address, credentials, disk, image_create, launch, place, types, user_data};
+use super::{address, closure, credentials, disk, image_create, launch, place, types, user_data};
 
 /// How long an ended instance stays visible, in milliseconds (Amazon EC2 User Guide, "How instance termination works": about an hour).
 const VISIBLE_MILLIS: i64 = 60 * 60 * 1000;
@@ -70,7 +70,7 @@ pub(super) fn plan_with(
         members.insert("boot".to_owned(), json!(instance.boot));
     }
     let now = call.now;
-    call.schedule(job, now, more).map(|_| ())
+    call.schedule_in(&instance.region, job, now, more).map(|_| ())
 }
 
 /// Tells the metadata service of a running instance what has changed, once this transaction has committed.
@@ -146,6 +146,11 @@ fn start(call: &mut Call<'_>, payload: &Value) -> Result<()> {
             instance.state = State::Running;
             instance.state_reason = None;
             instance.transition_reason = String::new();
+            let directory = call.directory();
+            if directory.account_closed(call, &instance.account)? {
+                // It was on its way when the account was closed.
+                closure::stop(call, &mut instance)?;
+            }
             instance.keep(call)
         }
         Err(failure) if instance.boot == 1 => {

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod closure;
 mod credentials;
 mod image;
 mod image_content;

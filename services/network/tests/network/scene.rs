@@ -124,9 +124,11 @@ impl Scene {
             operations: vec![
                 identity::iam::OPERATIONS,
                 identity::sts::OPERATIONS,
+                identity::organizations::OPERATIONS,
                 network::ec2::OPERATIONS,
             ],
-            jobs: vec![network::ec2::JOBS],
+            jobs: vec![identity::organizations::JOBS, network::ec2::JOBS],
+            closures: vec![&network::ec2::CLOSURE],
             trails: vec![&identity::sts::TRAIL, &network::ec2::TRAIL],
             ..Tables::default()
         };

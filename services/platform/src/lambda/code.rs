@@ -217,12 +217,30 @@ fn bond(home: &Home, sha256: &str, number: u32) -> Vec<u8> {
 pub(crate) fn keep(call: &mut Call<'_>, function: &mut Function, zip: &Zip) -> Result<()> {
     let size = zip.size();
     usage::change(call, function, |usage| usage.code_bytes += size)?;
-    let count = function.codes.entry(zip.sha256.clone()).or_default();
-    *count += 1;
-    if *count > 1 {
+    if count_more(function, &zip.sha256) {
         return Ok(());
     }
     store(call, &Home::of(function), zip)
+}
+
+/// Counts one more of a zip, and tells whether it lies there already.
+fn count_more(function: &mut Function, sha256: &str) -> bool {
+    let count = function.codes.entry(sha256.to_owned()).or_default();
+    *count += 1;
+    *count > 1
+}
+
+/// Keeps a copy of another's zip beside a function's own for one more of its versions. It is not counted as the account's code.
+pub(crate) fn copy(call: &mut Call<'_>, function: &mut Function, from: &Home, sha256: &str) -> Result<()> {
+    if count_more(function, sha256) {
+        return Ok(());
+    }
+    let zip = Zip {
+        bytes: open(call, from, sha256)?,
+        sha256: sha256.to_owned(),
+        unzipped: 0,
+    };
+    store(call, &Home::of(function), &zip)
 }
 
 /// Stores a zip.
@@ -252,6 +270,11 @@ pub(crate) fn share(call: &mut Call<'_>, function: &mut Function, sha256: &str, 
 /// Counts a version less, and removes the zip with the last one.
 pub(crate) fn release(call: &mut Call<'_>, function: &mut Function, sha256: &str, size: i64) -> Result<()> {
     usage::change(call, function, |usage| usage.code_bytes -= size)?;
+    discard(call, function, sha256)
+}
+
+/// Takes one back of those that `copy` kept.
+pub(crate) fn discard(call: &mut Call<'_>, function: &mut Function, sha256: &str) -> Result<()> {
     let left = function.codes.get_mut(sha256).map(|count| {
         *count = count.saturating_sub(1);
         *count

@@ -113,9 +113,8 @@ impl Operation for CreateFunction {
             }
             None => None,
         };
-        latest.layers = used::choose(call, settings.layers.as_deref().unwrap_or_default())?;
+        latest.layers = used::choose(call, &place.0, settings.layers.as_deref().unwrap_or_default())?;
         used::expect_room(zip.unzipped, &latest.layers)?;
-        used::hold(call, &latest.layers)?;
         latest.code_sha256.clone_from(&zip.sha256);
         latest.code_bytes = zip.size();
         latest.modified = call.now.0;
@@ -129,6 +128,8 @@ impl Operation for CreateFunction {
         let mut function = Function::new(&place.0, &place.1, &place.2, call.now.0, latest);
         function.tags = tags;
         function.grants = grants;
+        let layers = function.latest.layers.clone();
+        used::hold(call, &mut function, &layers)?;
         usage::change(call, &function, |usage| usage.functions += 1)?;
         code::keep(call, &mut function, &zip)?;
         call.mention(arn, &function.account, FunctionTarget::TYPE);

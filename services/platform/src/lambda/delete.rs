@@ -69,7 +69,7 @@ fn one(call: &mut Call<'_>, mut function: Function, number: u64) -> Result<()> {
     let place = (account, region, name, number);
     if let Some(version) = call.get(&VERSIONS, &place)? {
         code::release(call, &mut function, &version.code_sha256, version.code_bytes)?;
-        used::release(call, &version.layers)?;
+        used::release(call, &mut function, &version.layers)?;
         call.delete(&VERSIONS, &place)?;
     }
     function.permissions.remove(&named);
@@ -87,7 +87,7 @@ fn whole(call: &mut Call<'_>, mut function: Function) -> Result<()> {
         let more = rows.len() == STRETCH;
         for (place, version) in rows {
             code::release(call, &mut function, &version.code_sha256, version.code_bytes)?;
-            used::release(call, &version.layers)?;
+            used::release(call, &mut function, &version.layers)?;
             call.delete(&VERSIONS, &place)?;
         }
         if !more {
@@ -97,7 +97,8 @@ fn whole(call: &mut Call<'_>, mut function: Function) -> Result<()> {
     alias::forget(call, &function)?;
     let (sha256, size) = (function.latest.code_sha256.clone(), function.latest.code_bytes);
     code::release(call, &mut function, &sha256, size)?;
-    used::release(call, &function.latest.layers)?;
+    let layers = function.latest.layers.clone();
+    used::release(call, &mut function, &layers)?;
     let reserved = function.reserved.unwrap_or_default();
     usage::change(call, &function, |usage| {
         usage.functions -= 1;

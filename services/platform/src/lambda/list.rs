@@ -3,6 +3,7 @@
 use api::lambda as model;
 use pipeline::{Access, AccountScope, Authorized, Call, Found, Look, Operation, Result};
 
+use super::fault::invalid;
 use super::function::{FUNCTIONS, LATEST, VERSIONS};
 use super::page;
 
@@ -25,6 +26,15 @@ impl Operation for ListFunctions {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let all = input.function_version.is_some();
+        if let Some(master) = &input.master_region {
+            if !all {
+                return Err(invalid("FunctionVersion must be ALL when MasterRegion is specified."));
+            }
+            if master != "ALL" {
+                // No function here is a replica of one elsewhere, which are those of Lambda@Edge.
+                return answer(call, "", Vec::new(), None);
+            }
+        }
         let list = if all { "ListFunctions ALL" } else { "ListFunctions" };
         let after = page::after(call, list, input.marker.as_deref())?;
         let limit = page::size(input.max_items);

@@ -69,6 +69,7 @@ struct Elsewhere {
     durable: bool,
     capacity: bool,
     runtime: bool,
+    accelerator: bool,
 }
 
 impl Elsewhere {
@@ -94,7 +95,8 @@ impl Elsewhere {
         )?;
         expect_none("DurableConfig", self.durable)?;
         expect_none("CapacityProviderConfig", self.capacity)?;
-        expect_none("RuntimeConfig", self.runtime)
+        expect_none("RuntimeConfig", self.runtime)?;
+        expect_none("AcceleratorConfig", self.accelerator)
     }
 }
 
@@ -106,7 +108,6 @@ pub(crate) fn of_creation(input: &mut model::CreateFunctionRequest) -> Result<Se
     )?;
     expect_none("CodeSigningConfigArn", input.code_signing_config_arn.is_some())?;
     expect_none("TenancyConfig", input.tenancy_config.is_some())?;
-    expect_none("AcceleratorConfig", input.accelerator_config.is_some())?;
     expect_none("PublishTo", input.publish_to.is_some())?;
     let elsewhere = Elsewhere {
         dead_letter: input.dead_letter_config.take(),
@@ -118,6 +119,7 @@ pub(crate) fn of_creation(input: &mut model::CreateFunctionRequest) -> Result<Se
         durable: input.durable_config.is_some(),
         capacity: input.capacity_provider_config.is_some(),
         runtime: input.runtime_config.is_some(),
+        accelerator: input.accelerator_config.is_some(),
     };
     elsewhere.refuse()?;
     if input.runtime.is_none() || input.handler.is_none() {
@@ -152,6 +154,7 @@ pub(crate) fn of_update(input: &mut model::UpdateFunctionConfigurationRequest) -
         durable: input.durable_config.is_some(),
         capacity: input.capacity_provider_config.is_some(),
         runtime: input.runtime_config.is_some(),
+        accelerator: input.accelerator_config.is_some(),
     };
     elsewhere.refuse()?;
     Ok(Settings {

@@ -121,13 +121,13 @@ impl Operation for UpdateFunctionConfiguration {
             role::pass(call, &arn, &function.name, role)?;
         }
         if let Some(arns) = &settings.layers {
-            let chosen = used::choose(call, arns)?;
+            let chosen = used::choose(call, &function.account, arns)?;
             if !chosen.is_empty() {
                 let zip = code::open(call, &Home::of(&function), &before.code_sha256)?;
                 used::expect_room(code::unzipped(&zip).unwrap_or(0), &chosen)?;
             }
-            used::hold(call, &chosen)?;
-            used::release(call, &before.layers)?;
+            used::hold(call, &mut function, &chosen)?;
+            used::release(call, &mut function, &before.layers)?;
             function.latest.layers = chosen;
         }
         let name = function.name.clone();

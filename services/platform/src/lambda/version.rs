@@ -39,7 +39,7 @@ pub(crate) fn publish(
     }
     let (sha256, size) = (version.code_sha256.clone(), version.code_bytes);
     code::share(call, function, &sha256, size)?;
-    used::hold(call, &version.layers)?;
+    used::hold(call, function, &version.layers)?;
     call.put(
         &VERSIONS,
         &(account, region, name, function.published),

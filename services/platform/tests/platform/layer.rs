@@ -348,3 +348,63 @@ fn naming_a_layer_takes_permission() {
         assert_eq!(refused.code, "InvalidParameterValueException", "{spelling}");
     }
 }
+
+/// A function has what it uses of another account's layer, whatever becomes of the layer, its policy or that account (Lambda Developer
+/// Guide, "Deleting a layer version"): it runs, is published and deleted as before, and the copy is not counted as its account's code.
+#[test]
+fn a_function_outlives_the_account_of_its_layer() {
+    let scene = Scene::new();
+    let stranger = stranger(&scene);
+    let input = json!({"LayerName": "lent", "Content": {"ZipFile": zip(14)}});
+    scene
+        .call(&stranger, "lambda", "PublishLayerVersion", input)
+        .unwrap();
+    let grant = json!({"LayerName": "lent", "VersionNumber": 1, "StatementId": "s", "Action": "lambda:GetLayerVersion",
+        "Principal": ACCOUNT});
+    scene
+        .call(&stranger, "lambda", "AddLayerVersionPermission", grant)
+        .unwrap();
+    scene.function("plain", &json!({}));
+    let alone = used(&scene);
+    publish(&scene, "own", 15);
+    let own = used(&scene) - alone;
+    let layers = json!([arn(OTHER, "lent:1"), arn(ACCOUNT, "own:1")]);
+    scene.function("f", &json!({"Layers": layers}));
+    assert_eq!(used(&scene), 2 * alone + own);
+    scene.invoke("f", &json!({}));
+    let before = scene.seen().pop().unwrap().layers;
+    assert_eq!(before.len(), 2);
+    // The version is deleted by its owner, then its account goes altogether.
+    let version = json!({"LayerName": "lent", "VersionNumber": 1});
+    scene
+        .call(&stranger, "lambda", "DeleteLayerVersion", version)
+        .unwrap();
+    scene.cloud.gateway.store().reset(Some(OTHER)).unwrap();
+    scene.cloud.gateway.forget();
+    scene.invoke("f", &json!({}));
+    assert_eq!(scene.seen().pop().unwrap().layers, before);
+    scene.lambda("PublishVersion", json!({"FunctionName": "f"}));
+    let rows = || {
+        let read = scene.cloud.gateway.system(REGION, |call| {
+            let prefix = (ACCOUNT, REGION, "f");
+            Ok(call.range(&platform::lambda::code::CODE, &prefix, None, 9)?.len())
+        });
+        read.map_err(|fault| fault.message).unwrap()
+    };
+    assert_eq!(rows(), 2, "the function's own code, and one copy for both versions");
+    let bare = json!({"FunctionName": "f", "Layers": [arn(ACCOUNT, "own:1")]});
+    scene.lambda("UpdateFunctionConfiguration", bare);
+    scene.invoke("f:1", &json!({}));
+    assert_eq!(scene.seen().pop().unwrap().layers, before);
+    let shown = scene.lambda("GetFunctionConfiguration", json!({"FunctionName": "f:1"}));
+    assert_eq!(shown["Layers"][0]["Arn"], arn(OTHER, "lent:1"));
+    let again = scene.refused(
+        "UpdateFunctionConfiguration",
+        json!({"FunctionName": "f", "Layers": layers}),
+    );
+    assert_eq!(again.code, "AccessDeniedException");
+    scene.lambda("DeleteFunction", json!({"FunctionName": "f", "Qualifier": "1"}));
+    assert_eq!(rows(), 1);
+    scene.lambda("DeleteFunction", json!({"FunctionName": "f"}));
+    assert_eq!((rows(), used(&scene)), (0, alone + own));
+}

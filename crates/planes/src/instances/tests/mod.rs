@@ -564,3 +564,17 @@ __attribute__((constructor)) static void loaded(void) {
     let loaded = std::fs::read_to_string(place.folder.join(ID).join("disk/srv/loaded")).unwrap();
     assert!(!loaded.contains('1'), "{loaded}");
 }
+
+/// A reset of the cloud forgets instances, whatever is on its way to start them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_comes_after_its_instance_was_forgotten_starts_nothing() {
+    let whole = tempfile::tempdir().unwrap();
+    let place = Place::at(whole.path().join("instances"));
+    place.machines.forget(ID);
+    let start = Task::Start(Box::new(launch(1, "#!/bin/sh\nsleep 1000\n")));
+    let done = place.machines.perform(&start).await;
+    assert!(matches!(done, Err(Failure::Unknown)), "{done:?}");
+    assert_eq!(place.processes(), 0);
+    assert!(!place.folder.join(ID).exists());
+    place.machines.stop().await;
+}

@@ -89,6 +89,7 @@ impl Operation for CreateBucket {
         }
         let region = region(call.region(), constraint(&input))?;
         drop(target);
+        expect_namespace(call, &input, &region)?;
         let mut bucket = Bucket::new(call, &input.bucket, &region);
         let (arn, account) = (bucket.arn(), bucket.account.clone());
         let mut keys = Context::default();
@@ -143,6 +144,20 @@ impl Operation for CreateBucket {
         storage::plan(call)?;
         Ok(made(&input.bucket, &region))
     }
+}
+
+/// The name of a bucket in the account's own namespace of a region says whose it is, and no other bucket's name looks so.
+fn expect_namespace(call: &Call<'_>, input: &model::CreateBucketRequest, region: &str) -> Result<()> {
+    let fits = match input.bucket_namespace {
+        Some(model::BucketNamespace::AccountRegional) => {
+            name::is_regional(&input.bucket, call.account(), region)
+        }
+        Some(model::BucketNamespace::Global) | None => !name::looks_regional(&input.bucket),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(name::invalid(&input.bucket))
 }
 
 /// `BucketAlreadyExists`, 409.

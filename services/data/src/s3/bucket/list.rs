@@ -121,9 +121,12 @@ fn begin(
         }
         // The row before all that begin with the prefix, as no name of a bucket has such a character.
         None if !prefix.is_empty() => {
-            let (head, last) = prefix.split_at(prefix.len().saturating_sub(1));
-            let before = last.bytes().next().unwrap_or_default().saturating_sub(1);
-            Some((account.clone(), format!("{head}{}\u{10ffff}", char::from(before))))
+            let mut characters = prefix.chars();
+            let last = characters.next_back().unwrap_or_default();
+            let head = characters.as_str();
+            let before = u32::from(last).checked_sub(1).and_then(char::from_u32);
+            let start = before.map_or_else(|| head.to_owned(), |before| format!("{head}{before}\u{10ffff}"));
+            Some((account.clone(), start))
         }
         None => None,
     };

@@ -219,6 +219,59 @@ mod tests {
         assert!(text.starts_with("2."), "{text}");
     }
 
+    /// S21.4, S21.5, S21.6, S21.7, S21.8: every content has a key of its own, of which the wrapped form alone is kept; it opens under S3's
+    /// own key, and at its own place alone.
+    #[test]
+    fn every_object_has_a_key_of_its_own_which_is_kept_wrapped() {
+        let cloud = cloud();
+        let made = ["one", "two", "one"].map(|key| (key, put(&cloud, key)));
+        let mut seen: Vec<Secret> = Vec::new();
+        for (key, version) in &made {
+            let label = version.sequence.to_string();
+            let [own] = opened(&cloud, key, wrapped(version), &label)
+                .ok()
+                .unwrap()
+                .try_into()
+                .ok()
+                .unwrap();
+            assert!(seen.iter().all(|other| !other.matches(own.expose())), "{key}");
+            let row = serde_json::to_string(&**version).unwrap();
+            let clear = serde_json::to_value(Octets(own.expose().to_vec())).unwrap();
+            assert!(!row.contains(clear.as_str().unwrap()), "{row}");
+            // What is wrapped for one place is of no use at another.
+            for (other, elsewhere) in [("three", label.clone()), (*key, format!("{label}0"))] {
+                assert!(opened(&cloud, other, wrapped(version), &elsewhere).is_err());
+            }
+            seen.push(own);
+        }
+    }
+
+    /// S21.16, S21.17: of a customer's key its salted HMAC is kept, under another salt each time, and not the key.
+    #[test]
+    fn the_proof_of_a_customers_key_is_salted() {
+        use crate::s3::encryption::customer::{CustomerKey, Proof};
+
+        let cloud = cloud();
+        let key = || CustomerKey {
+            key: Secret::copy_of(&[7; 32]),
+            md5: "the md5".to_owned(),
+        };
+        let made = cloud.gateway.system(REGION, |call| {
+            Ok([Proof::of(call, &key())?, Proof::of(call, &key())?])
+        });
+        let [one, two] = made
+            .ok()
+            .unwrap()
+            .map(|proof| serde_json::to_value(proof).unwrap());
+        for field in ["s", "h"] {
+            assert_ne!(one[field], two[field]);
+        }
+        let of = |octets: &[u8]| serde_json::to_value(Octets(octets.to_vec())).unwrap();
+        for unsalted in [of(&[7; 32]), of(&crypto::digest::sha256(&[7; 32]))] {
+            assert!(one["h"] != unsalted && two["h"] != unsalted);
+        }
+    }
+
     #[test]
     fn what_was_wrapped_before_there_were_generations_is_opened() {
         let cloud = cloud();

@@ -123,6 +123,27 @@ pub(crate) fn expires_at(rules: &[model::LifecycleRule], key: &[u8], version: &V
     meant.filter_map(|rule| rule::expires(rule, version)).min()
 }
 
+/// `x-amz-abort-date` and `x-amz-abort-rule-id`: when an upload goes that began `at`, if it is not completed before, and by which rule.
+pub(crate) fn abortion(
+    look: &mut Look<'_>,
+    bucket: &Bucket,
+    key: &str,
+    at: Timestamp,
+) -> Result<(Option<Timestamp>, Option<String>)> {
+    if !bucket.configured.contains(&Configured::Lifecycle) {
+        return Ok((None, None));
+    }
+    let rules = rules(look, bucket)?.unwrap_or_default();
+    let first = rules
+        .iter()
+        .filter_map(|rule| rule::aborts(rule, key.as_bytes(), at.0).map(|at| (at, rule)))
+        .min_by_key(|(at, _)| *at);
+    Ok(match first {
+        Some((at, rule)) => (Some(Timestamp(at)), rule.id.clone()),
+        None => (None, None),
+    })
+}
+
 /// `x-amz-expiration`: when the newest version of a key goes by itself, and by which rule.
 pub(crate) fn expiration(
     look: &mut Look<'_>,

@@ -54,6 +54,16 @@ pub(super) fn matches(rule: &model::LifecycleRule, key: &[u8], version: &Version
     })
 }
 
+/// When an upload of a key goes that began `at`.
+pub(super) fn aborts(rule: &model::LifecycleRule, key: &[u8], at: i64) -> Option<i64> {
+    let abort = rule.abort_incomplete_multipart_upload.as_ref()?;
+    let meant = key.starts_with(prefix(rule).as_bytes());
+    abort
+        .days_after_initiation
+        .filter(|_| meant)
+        .map(|days| later(at, days))
+}
+
 /// So many days later, at the midnight that follows.
 pub(super) fn later(from: i64, days: i32) -> i64 {
     let at = from.saturating_add(i64::from(days) * DAY);

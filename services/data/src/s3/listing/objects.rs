@@ -34,7 +34,8 @@ on_list! {
         };
         let truncated = page.next.is_some();
         let shown = |version: &Version| Some(owner(&version.owner));
-        let (contents, common_prefixes) = lines(page, names, call.now, shown);
+        let wishes = input.optional_object_attributes.as_deref();
+        let (contents, common_prefixes) = lines(page, names, (call.now, wishes), shown);
         Ok(model::ListObjectsOutput {
             name: Some(bucket.name.clone()),
             request_charged: charged,
@@ -72,7 +73,8 @@ on_list! {
         let count = i32::try_from(page.lines.len()).ok();
         let wanted = input.fetch_owner == Some(true);
         let shown = |version: &Version| wanted.then(|| owner(&version.owner));
-        let (contents, common_prefixes) = lines(page, names, call.now, shown);
+        let wishes = input.optional_object_attributes.as_deref();
+        let (contents, common_prefixes) = lines(page, names, (call.now, wishes), shown);
         Ok(model::ListObjectsV2Output {
             name: Some(bucket.name.clone()),
             request_charged: charged,
@@ -108,7 +110,7 @@ type Shown = (Option<Vec<model::Object>>, Option<Vec<model::CommonPrefix>>);
 fn lines(
     page: Page<Arc<Version>>,
     names: Names,
-    now: Timestamp,
+    (now, wishes): (Timestamp, Option<&[model::OptionalObjectAttributes]>),
     owner: impl Fn(&Version) -> Option<model::Owner>,
 ) -> Shown {
     let (mut contents, mut commons) = (Vec::new(), Vec::new());
@@ -117,7 +119,8 @@ fn lines(
             Line::Row(key, version) => contents.push(model::Object {
                 key: Some(names.show(&key)),
                 owner: owner(&version),
-                ..entry(&version, now)
+                restore_status: restore_status(&version, now, wishes),
+                ..entry(&version)
             }),
             Line::Common(prefix) => commons.push(model::CommonPrefix {
                 prefix: Some(names.show(&prefix)),
@@ -130,9 +133,24 @@ fn lines(
     )
 }
 
-fn entry(version: &Version, now: Timestamp) -> model::Object {
+/// The state of an archived object's restored copy, which is listed for who asks for it.
+pub(super) fn restore_status(
+    version: &Version,
+    now: Timestamp,
+    wishes: Option<&[model::OptionalObjectAttributes]>,
+) -> Option<model::RestoreStatus> {
+    if !wishes?.contains(&model::OptionalObjectAttributes::RestoreStatus) {
+        return None;
+    }
     let restore = version.restoration.as_ref();
-    let restore = restore.filter(|copy| copy.ongoing || copy.until > now.0);
+    let copy = restore.filter(|copy| copy.ongoing || copy.until > now.0)?;
+    Some(model::RestoreStatus {
+        is_restore_in_progress: Some(copy.ongoing),
+        restore_expiry_date: (!copy.ongoing).then_some(Timestamp(copy.until)),
+    })
+}
+
+fn entry(version: &Version) -> model::Object {
     model::Object {
         e_tag: Some(version.quoted_etag()),
         last_modified: Some(version.modified()),
@@ -143,10 +161,6 @@ fn entry(version: &Version, now: Timestamp) -> model::Object {
             .checksum
             .as_ref()
             .map(crate::s3::object::checksum::Kept::kind),
-        restore_status: restore.map(|copy| model::RestoreStatus {
-            is_restore_in_progress: Some(copy.ongoing),
-            restore_expiry_date: (!copy.ongoing).then_some(Timestamp(copy.until)),
-        }),
         ..Default::default()
     }
 }

@@ -3,6 +3,7 @@
 use api::s3 as model;
 use pipeline::{Access, Call, Result};
 
+use super::objects::restore_status;
 use super::on_list::on_list;
 use super::page::{self, Names};
 use super::rows::{Listed, Under, Versions};
@@ -55,13 +56,17 @@ on_list! {
                 None => {}
             }
         }
+        let wishes = input.optional_object_attributes.as_deref();
         let (mut versions, mut markers, mut commons) = (Vec::new(), Vec::new(), Vec::new());
         for line in page.lines {
             match line {
                 Line::Row(key, listed) if listed.version.is_marker() => {
                     markers.push(marker(names.show(&key), &listed));
                 }
-                Line::Row(key, listed) => versions.push(version(names.show(&key), &listed)),
+                Line::Row(key, listed) => versions.push(model::ObjectVersion {
+                    restore_status: restore_status(&listed.version, call.now, wishes),
+                    ..version(names.show(&key), &listed)
+                }),
                 Line::Common(prefix) => commons.push(model::CommonPrefix {
                     prefix: Some(names.show(&prefix)),
                 }),

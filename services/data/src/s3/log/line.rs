@@ -43,6 +43,15 @@ pub(super) fn of_source(
     let mut fields = fields(bucket, identity, facts, at, (ended, &Reached::default()));
     fields[6] = operation.to_owned();
     fields[7] = plain(Some(&encoded(key)));
+    // The reading part is a request to this bucket, whose log says nothing of the bucket that was written to.
+    let version = source.version.as_deref().map_or_else(String::new, |id| {
+        format!("?versionId={}", wire::sigv4::percent_encode(id))
+    });
+    fields[8] = quoted(Some(&format!(
+        "GET /{}/{}{version} HTTP/1.1",
+        bucket.name,
+        encoded(key)
+    )));
     fields[9] = source.status.to_string();
     fields[10] = source.code.clone().unwrap_or_else(|| NONE.to_owned());
     // To the client nothing of it is sent.

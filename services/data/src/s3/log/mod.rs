@@ -6,6 +6,8 @@
 //!
 //! Source: S3 User Guide, "Logging requests with server access logging".
 
+use std::collections::BTreeMap;
+
 use pipeline::{Call, Ended, EndedPart, Result};
 use serde::{Deserialize, Serialize};
 use store::Table;
@@ -13,6 +15,7 @@ use wire::{Fault, Timestamp};
 
 use super::bucket::{BUCKETS, Bucket, Logging};
 use super::ended::Reached;
+use super::object::refusal;
 
 mod deliver;
 mod line;
@@ -100,16 +103,17 @@ pub(crate) fn read_by_copy(
     call: &mut Call<'_>,
     bucket: &Bucket,
     key: &str,
-    (version, size): (Option<String>, u64),
+    (version, read): (Option<String>, std::result::Result<u64, &Fault>),
 ) {
     // No bucket has this name; one that was named before it stays.
     call.follow("");
     call.follow_part(EndedPart {
         name: format!("{}/{key}", bucket.name),
         version,
-        status: 200,
-        code: None,
-        size: Some(size),
+        status: read.err().map_or(200, refusal::status),
+        code: read.err().map(refusal::code),
+        size: read.ok(),
+        tags: BTreeMap::new(),
     });
 }
 
@@ -121,6 +125,7 @@ pub(crate) fn stored_by_form(call: &mut Call<'_>, key: &str, size: u64) {
         status: 204,
         code: None,
         size: Some(size),
+        tags: BTreeMap::new(),
     });
 }
 

@@ -1,6 +1,6 @@
 //! Which requests a metrics configuration is about.
 //!
-//! Invariant: what cannot be found out of a request (the tags of an object that is gone) fits no filter that asks for it.
+//! Invariant: what cannot be found out of a request (the tags of an object that there is not) fits no filter that asks for it.
 
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub(super) struct Asked<'a> {
     key: Option<&'a str>,
     /// The ARN of the access point.
     through: Option<&'a str>,
+    /// The tags of an object that the request took away.
+    pub(super) tagged: Option<&'a TagSet>,
     /// The object as it is now, once somebody asked for it.
     object: Option<Option<Arc<Version>>>,
 }
@@ -32,6 +34,7 @@ impl<'a> Asked<'a> {
             bucket,
             key,
             through,
+            tagged: None,
             object: None,
         }
     }
@@ -66,9 +69,12 @@ impl<'a> Asked<'a> {
             .iter()
             .chain(and.and_then(|and| and.tags.as_ref()).into_iter().flatten());
         for tag in tags {
-            let object = self.object(call)?;
             let has = |tags: &TagSet| tags.get(&tag.key).is_some_and(|value| *value == tag.value);
-            if !object.is_some_and(|object| has(&object.tags)) {
+            let fits = match self.tagged {
+                Some(tags) => has(tags),
+                None => self.object(call)?.is_some_and(|object| has(&object.tags)),
+            };
+            if !fits {
                 return Ok(false);
             }
         }

@@ -8,12 +8,13 @@
 
 use api::s3 as model;
 use pipeline::telemetry::{Measured, Subject, number};
-use pipeline::{Call, Ended, Result};
+use pipeline::{Call, Ended, EndedPart, Result};
 use wire::Timestamp;
 
 use super::bucket::{Bucket, Configured};
 use super::configuration;
 use super::ended::{self, Reached};
+use super::object::target::ObjectTarget;
 
 mod filter;
 pub(crate) mod storage;
@@ -42,6 +43,9 @@ pub(super) fn note(
     let at = Timestamp(call.now.0.saturating_sub(ended.took.max(0)));
     let key = reached.key.as_deref().map(ended::decoded);
     let mut asked = Asked::new(bucket, key.as_deref(), reached.point.as_deref());
+    if ended.operation == "DeleteObject" {
+        asked.tagged = ended.parts.first().map(|gone| &gone.tags);
+    }
     let values = values(ended, key.is_some());
     for configuration in configurations(call, bucket)? {
         if !asked.fits(call, configuration.filter.as_ref())? {
@@ -52,6 +56,29 @@ pub(super) fn note(
             call.measure_at_end(subject.clone(), at, TOOK, DOWNLOADED);
         }
         call.measure(subject, at, values.clone());
+    }
+    Ok(())
+}
+
+/// Has the end of a deletion told of the tags that its object had: behind it there is nothing that shows them.
+pub(crate) fn note_tags(call: &mut Call<'_>, object: &ObjectTarget, version: Option<&str>) -> Result<()> {
+    let bucket = object.bucket();
+    if !bucket.configured.contains(&Configured::Metrics) {
+        return Ok(());
+    }
+    let found = match version {
+        Some(id) => object.slot().version(call, id)?,
+        None => object.slot().newest(call)?,
+    };
+    if let Some(found) = found.filter(|found| !found.tags.is_empty()) {
+        call.follow_part(EndedPart {
+            name: object.key().to_owned(),
+            version: None,
+            status: 204,
+            code: None,
+            size: None,
+            tags: found.tags.clone(),
+        });
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! A bucket's figures are those of the moments at which its pages were read, as AWS's are of some moment of the day. What archived
 //! classes take beside the objects' own bytes is not counted, since nothing is taken here.
 //!
-//! Invariant: no run grows with a bucket. The job is planned from the first bucket on, while somebody keeps metrics.
+//! Invariant: no run grows with a bucket. The job is planned from the first bucket on, or as the installation starts, while somebody keeps metrics.
 //!
 //! Source: S3 User Guide, "Amazon S3 daily storage metrics for buckets in CloudWatch".
 
@@ -73,6 +73,15 @@ enum Stage {
     Others,
     Uploads,
     Done,
+}
+
+/// The same of a folder whose buckets are older than this job. Called as the installation starts.
+///
+/// # Errors
+/// When the store does not read or write.
+pub fn resume(call: &mut Call<'_>) -> Result<()> {
+    let first = call.range(&BUCKETS, &(), None, 1)?;
+    if first.is_empty() { Ok(()) } else { plan(call) }
 }
 
 /// Makes sure that buckets are counted from now on.

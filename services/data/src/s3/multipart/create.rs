@@ -3,10 +3,11 @@
 use api::s3 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
-use wire::Fault;
+use wire::{Fault, Timestamp};
 
 use super::{Summed, UPLOADS, Upload, row};
 use crate::s3::encryption::{self, Plan};
+use crate::s3::lifecycle;
 use crate::s3::object::checksum::Algorithm;
 use crate::s3::object::metadata::{self, expect_key};
 use crate::s3::object::target::{self, ObjectTarget};
@@ -88,7 +89,11 @@ impl Operation for CreateMultipartUpload {
             summed,
             deleted: false,
         };
+        let begun = Timestamp(upload.initiated);
+        let (abort_date, abort_rule_id) = lifecycle::abortion(call, bucket, &input.key, begun)?;
         let mut output = model::CreateMultipartUploadOutput {
+            abort_date,
+            abort_rule_id,
             bucket: Some(bucket.name.clone()),
             key: Some(input.key.clone()),
             upload_id: Some(upload.id.clone()),

@@ -6,6 +6,7 @@ use wire::Timestamp;
 
 use super::{Part, Summed, UPLOADED, find, initiator};
 use crate::s3::encryption;
+use crate::s3::lifecycle;
 use crate::s3::listing::page;
 use crate::s3::object::access_list::owner;
 use crate::s3::object::target::{self, ObjectTarget};
@@ -52,7 +53,11 @@ impl Operation for ListParts {
             .iter()
             .map(|((_, number), part)| entry(*number, part, shows_sums))
             .collect();
+        let begun = Timestamp(upload.initiated);
+        let (abort_date, abort_rule_id) = lifecycle::abortion(call, object.bucket(), &input.key, begun)?;
         Ok(model::ListPartsOutput {
+            abort_date,
+            abort_rule_id,
             bucket: Some(object.bucket().name.clone()),
             request_charged: charged,
             key: Some(input.key),

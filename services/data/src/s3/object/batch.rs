@@ -1,14 +1,16 @@
 //! The deletion of many objects at once: each is judged, and refused, for itself.
 
+use std::collections::BTreeMap;
+
 use api::s3 as model;
 use pipeline::operation::Level;
 use pipeline::{Access, Authorized, Call, EndedPart, Found, Look, Operation, Result};
 use policy::Context;
 use wire::Fault;
-use wire::fault::{Code, Common};
 
 use super::delete::{BYPASS, DELETE, DELETE_VERSION, Gone, Wish, delete};
 use super::metadata::expect_key;
+use super::refusal;
 use super::target::ObjectTarget;
 use super::write::GET;
 use crate::s3::bucket::{BucketTarget, mfa_delete};
@@ -72,7 +74,7 @@ impl Operation for DeleteObjects {
                 }),
                 // Whether the store asks for another run is known to the pipeline; the answer is then thrown away.
                 Err(refused) => errors.push(model::Error {
-                    code: Some(code(&refused)),
+                    code: Some(refusal::code(&refused)),
                     key: Some(object.key),
                     message: Some(refused.message),
                     version_id: version,
@@ -94,19 +96,11 @@ fn told(named: &model::ObjectIdentifier, ended: std::result::Result<&Gone, &Faul
         version: named_version(named).map(str::to_owned),
         status: match ended {
             Ok(_) => 204,
-            Err(refused) => status(refused),
+            Err(refused) => refusal::status(refused),
         },
-        code: ended.err().map(code),
+        code: ended.err().map(refusal::code),
         size: None,
-    }
-}
-
-const fn status(refused: &Fault) -> u16 {
-    match &refused.code {
-        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
-        Code::Common(Common::AccessDenied) => 403,
-        Code::Common(Common::NotImplemented) => 501,
-        Code::Common(_) => 500,
+        tags: BTreeMap::new(),
     }
 }
 
@@ -118,7 +112,7 @@ fn one(
 ) -> Result<Gone> {
     expect_key(&named.key)?;
     if named.size.is_some() || named.last_modified_time.is_some() {
-        return Err(crate::s3::object::refusal::not_implemented("Size"));
+        return Err(refusal::not_implemented("Size"));
     }
     let version = named_version(named);
     let object = ObjectTarget::of_key(bucket, &named.key);
@@ -143,15 +137,4 @@ fn one(
 /// An empty id names no version.
 fn named_version(named: &model::ObjectIdentifier) -> Option<&str> {
     named.version_id.as_deref().filter(|id| !id.is_empty())
-}
-
-/// The code of a refusal, as the answer's lines have it.
-fn code(refused: &Fault) -> String {
-    match &refused.code {
-        Code::Modeled { code, .. } => (*code).to_owned(),
-        Code::Plain { code, .. } => code.to_string(),
-        Code::Common(Common::AccessDenied) => "AccessDenied".to_owned(),
-        Code::Common(Common::NotImplemented) => "NotImplemented".to_owned(),
-        Code::Common(_) => "InternalError".to_owned(),
-    }
 }

@@ -12,6 +12,7 @@ use super::precondition::{Conditions, Verdict};
 use super::target::{self, ObjectTarget};
 use super::write::{GET, PUT_BYTES_MAX};
 use super::{Version, refusal};
+use crate::s3::bucket::{BUCKETS, Bucket};
 use crate::s3::encryption::{Customer, Opener};
 use crate::s3::locate;
 use crate::s3::log;
@@ -68,14 +69,29 @@ pub(crate) struct CopySource {
 /// What is wrong with the name, the permission, the conditions or the object's state.
 pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<CopySource> {
     let name = parse(header)?;
+    let mut reached = call.get(&BUCKETS, name.bucket.as_str())?;
+    let admitted = judge(call, &name, asked, &mut reached);
+    if let Some(bucket) = reached.filter(|bucket| bucket.logging.is_some()) {
+        let read = admitted.as_ref().map(|source| source.version.size);
+        log::read_by_copy(call, &bucket, &name.key, (name.version, read));
+    }
+    admitted
+}
+
+/// Whether the caller may have what a name denotes, as it is. Tells which bucket was `reached`, also of what is refused.
+fn judge(
+    call: &mut Call<'_>,
+    name: &Name,
+    asked: &Asked,
+    reached: &mut Option<Arc<Bucket>>,
+) -> Result<CopySource> {
     let access = if name.version.is_some() { GET_VERSION } else { GET };
     let found = match locate::source(call, &name.bucket, asked.expected_owner.as_deref())? {
-        Found::Here(bucket) => Found::Here(ObjectTarget::look_up(
-            call,
-            &bucket,
-            &name.key,
-            name.version.as_deref(),
-        )?),
+        Found::Here(bucket) => {
+            *reached = Some(bucket.shared());
+            let version = name.version.as_deref();
+            Found::Here(ObjectTarget::look_up(call, &bucket, &name.key, version)?)
+        }
         Found::Absent { arn, fault } => target::absent(&arn, &name.key, fault),
     };
     let object = call.authorize(access, found, Context::default())?.into_inner();
@@ -120,9 +136,6 @@ pub(crate) fn admit(call: &mut Call<'_>, header: &str, asked: &Asked) -> Result<
         &asked.customer,
     )?;
     metrics::note_source(call, object.bucket(), object.key())?;
-    if object.bucket().logging.is_some() {
-        log::read_by_copy(call, object.bucket(), object.key(), (name.version, version.size));
-    }
     Ok(CopySource {
         object,
         version,

@@ -18,6 +18,7 @@ use super::write::{self, GET};
 use super::{Body, Version, precondition, whole_second};
 use crate::s3::bucket::{Versioning, mfa_delete};
 use crate::s3::encryption::Applied;
+use crate::s3::metrics;
 use crate::s3::multipart;
 use crate::s3::payer;
 
@@ -80,6 +81,7 @@ impl Operation for DeleteObject {
         if wish.version.is_some() && mfa_delete::is_on(object.bucket()) {
             mfa_delete::prove(call, object.bucket(), input.mfa.as_deref())?;
         }
+        metrics::note_tags(call, &object, wish.version)?;
         let gone = delete(call, &object, wish)?;
         Ok(model::DeleteObjectOutput {
             delete_marker: gone.marker.then_some(true),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use pipeline::Result;
 use wire::{Document, Timestamp};
 
+use super::checksum::Kept;
 use super::history::Slot;
 use super::precondition::{Conditions, Verdict};
 use super::range::{self, Asked};
@@ -20,6 +21,8 @@ pub(crate) struct Extent {
     pub(crate) content_range: Option<String>,
     /// How many parts there are, where one was asked for.
     pub(crate) parts: Option<i32>,
+    /// The checksum of the part that was asked for.
+    pub(crate) part_sum: Option<Kept>,
 }
 
 /// Finds the bytes that a read asks for, by a range or by a part's number.
@@ -41,12 +44,13 @@ pub(crate) fn extent(
                 "Cannot specify both Range header and partNumber query parameter",
             ));
         }
-        let (range, count) = part_range(look, slot, version, number)?;
+        let (range, count, part_sum) = part_range(look, slot, version, number)?;
         let content_range = (range.start < range.end).then(|| told(&range));
         return Ok(Extent {
             content_range,
             range,
             parts: count,
+            part_sum,
         });
     }
     match range::read(range, size) {
@@ -54,11 +58,13 @@ pub(crate) fn extent(
             range: 0..size,
             content_range: None,
             parts: None,
+            part_sum: None,
         }),
         Asked::Part(range) => Ok(Extent {
             content_range: Some(told(&range)),
             range,
             parts: None,
+            part_sum: None,
         }),
         Asked::Unsatisfiable => Err(refusal::invalid_range(range.unwrap_or_default(), size)
             .with("content-range", Document::String(format!("bytes */{size}")))),
@@ -70,7 +76,7 @@ fn part_range(
     slot: Slot<'_>,
     version: &Version,
     number: i32,
-) -> Result<(Range<u64>, Option<i32>)> {
+) -> Result<(Range<u64>, Option<i32>, Option<Kept>)> {
     let absent = || {
         wire::Fault::plain(
             "InvalidPartNumber",
@@ -87,7 +93,7 @@ fn part_range(
     }
     if !matches!(version.body, Body::Parts { .. }) {
         return if number == 1 {
-            Ok((0..version.size, None))
+            Ok((0..version.size, None, version.checksum.clone()))
         } else {
             Err(absent())
         };
@@ -95,10 +101,12 @@ fn part_range(
     let pieces = slot.pieces(look, version)?;
     let count = i32::try_from(pieces.len()).unwrap_or(i32::MAX);
     let mut start = 0;
-    for piece in &pieces {
+    for piece in pieces {
         let end = start + piece.content.size();
         if i32::from(piece.part) == number {
-            return Ok((start..end, Some(count)));
+            let algorithm = version.checksum.as_ref().map(|whole| whole.algorithm);
+            let sum = piece.checksum.filter(|sum| Some(sum.algorithm) == algorithm);
+            return Ok((start..end, Some(count), sum));
         }
         start = end;
     }
@@ -213,9 +221,12 @@ macro_rules! tell {
         });
         $output.replication_status = $version.replication.as_ref().and_then(|state| state.status());
         let whole = $extent.content_range.is_none();
-        if $input.checksum_mode.is_some() && (whole || $extent.parts.is_some()) {
+        if $input.checksum_mode.is_some() && (whole || $extent.parts.is_some() || $extent.part_sum.is_some())
+        {
             if whole {
                 $crate::s3::object::checksum::show!($output, &$version.checksum);
+            } else {
+                $crate::s3::object::checksum::show!($output, &$extent.part_sum);
             }
             $output.checksum_type = $version
                 .checksum

@@ -2,6 +2,7 @@
 //!
 //! Source: S3 API Reference, "Error responses".
 
+use wire::fault::{Code, Common};
 use wire::{Document, Fault};
 
 fn text(value: impl Into<String>) -> Document {
@@ -109,8 +110,29 @@ pub(crate) fn denied() -> Fault {
 /// `NotImplemented`, 501: a header or setting that this version does not know to honour.
 pub(crate) fn not_implemented(header: &str) -> Fault {
     Fault::common(
-        wire::fault::Common::NotImplemented,
+        Common::NotImplemented,
         "A header you provided implies functionality that is not implemented",
     )
     .with("Header", text(header))
+}
+
+/// The status of a refusal, as lines of access logs have it.
+pub(crate) const fn status(refused: &Fault) -> u16 {
+    match &refused.code {
+        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
+        Code::Common(Common::AccessDenied) => 403,
+        Code::Common(Common::NotImplemented) => 501,
+        Code::Common(_) => 500,
+    }
+}
+
+/// The code of a refusal, as lines of answers and logs have it.
+pub(crate) fn code(refused: &Fault) -> String {
+    match &refused.code {
+        Code::Modeled { code, .. } => (*code).to_owned(),
+        Code::Plain { code, .. } => code.to_string(),
+        Code::Common(Common::AccessDenied) => "AccessDenied".to_owned(),
+        Code::Common(Common::NotImplemented) => "NotImplemented".to_owned(),
+        Code::Common(_) => "InternalError".to_owned(),
+    }
 }

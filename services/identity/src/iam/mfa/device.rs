@@ -249,39 +249,60 @@ const WRONG_CODES: Limit = Limit {
     window: 15 * 60 * 1000,
 };
 
-/// Whether a code is one of a device's, and its step. After many that were wrong, none is for a while.
-fn verified(look: &Look<'_>, device: &MfaDevice, code: &str) -> Result<Option<Shown>> {
+/// What a code that was shown is to a device.
+enum Tried {
+    Good(Shown),
+    Wrong,
+    /// So many were wrong that none is looked at for a while.
+    Shut,
+}
+
+/// Compares a code with a device's; what is wrong is counted by who knows whether it was meant for this device.
+fn tried(look: &Look<'_>, device: &MfaDevice, code: &str) -> Result<Tried> {
     let (account, serial) = device.key();
     let whom = [account.as_str(), serial.as_str()];
     if look.exhausted(WRONG_CODES, &whom) {
-        return Ok(None);
+        return Ok(Tried::Shut);
     }
     let Some(step) = device.accepts(look, code)? else {
-        // The same code is another guess in another step of time.
-        let once = format!("{code} {}", look.now.0.div_euclid(30_000));
-        look.count_failure(WRONG_CODES, &whom, &once);
-        return Ok(None);
+        return Ok(Tried::Wrong);
     };
     look.forgive(WRONG_CODES, &whom);
-    Ok(Some(Shown {
+    Ok(Tried::Good(Shown {
         key: device.key(),
         step,
         at: look.now.0,
     }))
 }
 
-/// The device among a user's that shows a code, by its serial number; the code is good no more.
+fn count_wrong(look: &Look<'_>, device: &MfaDevice, code: &str) {
+    let (account, serial) = device.key();
+    // The same code is another guess in another step of time.
+    let once = format!("{code} {}", look.now.0.div_euclid(30_000));
+    look.count_failure(WRONG_CODES, &[account.as_str(), serial.as_str()], &once);
+}
+
+/// The device among a user's that shows a code, by its serial number; the code is good no more. A sign-in does not say which device it
+/// shows a code of: it fails at those that it was compared with if it is of none, and at none if it is of one.
 pub(crate) fn prove(
     call: &mut Call<'_>,
     account: &str,
     lower: &str,
     code: &str,
 ) -> Result<Option<(String, Shown)>> {
+    let mut wrong = Vec::new();
     for device in of_holder(call, account, lower)? {
-        if let Some(shown) = verified(call, &device, code)? {
-            shown.spend(call)?;
-            return Ok(Some((device.serial.clone(), shown)));
+        match tried(call, &device, code)? {
+            Tried::Good(shown) => {
+                shown.spend(call)?;
+                return Ok(Some((device.serial.clone(), shown)));
+            }
+            Tried::Wrong => wrong.push(device),
+            Tried::Shut => {}
         }
+    }
+    for device in wrong {
+        count_wrong(call, &device, code);
     }
     Ok(None)
 }
@@ -318,5 +339,12 @@ pub(crate) fn show(look: &mut Look<'_>, serial: Option<&str>, code: Option<&str>
     };
     let wrong =
         || Fault::access_denied("MultiFactorAuthentication failed with invalid MFA one time pass code. ");
-    verified(look, &device, code)?.ok_or_else(wrong).map(Some)
+    match tried(look, &device, code)? {
+        Tried::Good(shown) => Ok(Some(shown)),
+        Tried::Wrong => {
+            count_wrong(look, &device, code);
+            Err(wrong())
+        }
+        Tried::Shut => Err(wrong()),
+    }
 }

@@ -1,4 +1,4 @@
-//! The end of an account: asked for, done a little later, and final after ninety days.
+//! The end of an account: asked for, done a little later, and final after ninety days. Services are told of both (`pipeline::Closure`).
 //!
 //! Source: Organizations User Guide, "Monitor the state of your AWS accounts"; Organizations API Reference, `CloseAccount`.
 
@@ -118,6 +118,7 @@ fn close(call: &mut Call<'_>, payload: &Value) -> Result<()> {
             ..(*row).clone()
         };
         call.put(&ACCOUNTS, &account, closed)?;
+        call.tell_closed(&account)?;
     }
     let requested = payload.get("requested").and_then(Value::as_i64).unwrap_or(now);
     let details = json!({
@@ -145,5 +146,6 @@ fn forget(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     };
     let details = event::departure(call, &member, Departure::Cleaned);
     event::tell(call, &details)?;
+    call.tell_gone(&account)?;
     take_out(call, &member)
 }

@@ -115,7 +115,7 @@ fn whole(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
             &configuration.code_sha256,
         )?)
     };
-    let layers = used::of_run(call, &configuration.layers, true)?;
+    let layers = used::of_run(call, function, &configuration.layers, true)?;
     Ok(Invocation {
         zip,
         layers,
@@ -136,7 +136,7 @@ fn bare(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
         configuration: configuration.revision.clone(),
         code_sha256: configuration.code_sha256.clone(),
         zip: None,
-        layers: used::of_run(call, &configuration.layers, false)?,
+        layers: used::of_run(call, function, &configuration.layers, false)?,
         runtime: configuration.runtime.clone(),
         handler: configuration.handler.clone(),
         memory_mb: unsigned(configuration.memory_mb),

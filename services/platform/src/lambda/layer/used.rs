@@ -1,6 +1,7 @@
 //! The layers of a function: which it names, who may name them, and how much they may hold.
 //!
-//! Invariant: whoever names a version may see it; each version counts the versions of functions that use it, and stays for them.
+//! Invariant: whoever names a version may see it. A version counts the versions of functions of its account that use it, and stays for
+//! them; a function keeps a copy of what it uses of another account, so that nothing that happens there stops it.
 //!
 //! Source: Lambda Developer Guide, "Adding layers to functions", "Lambda quotas".
 
@@ -15,6 +16,7 @@ use super::get::GET;
 use super::{LAYER_VERSIONS, LayerVersion, read_version, resolve};
 use crate::lambda::code::{self, Home, UNZIPPED_MAX};
 use crate::lambda::fault::invalid;
+use crate::lambda::function::Function;
 
 /// Layers of a function.
 const LAYERS_MAX: usize = 5;
@@ -29,6 +31,9 @@ pub struct UsedLayer {
     pub code_bytes: i64,
     /// Bytes of what it holds.
     pub unzipped: u64,
+    /// It is another account's, and its zip lies with the function.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copied: bool,
 }
 
 impl UsedLayer {
@@ -41,8 +46,8 @@ impl UsedLayer {
     }
 }
 
-/// The versions that a request names, each of which the caller must be allowed to see.
-pub(crate) fn choose(call: &mut Call<'_>, arns: &[String]) -> Result<Vec<UsedLayer>> {
+/// The versions that a request names for a function of `owner`, each of which the caller must be allowed to see.
+pub(crate) fn choose(call: &mut Call<'_>, owner: &str, arns: &[String]) -> Result<Vec<UsedLayer>> {
     if arns.len() > LAYERS_MAX {
         return Err(invalid(format!(
             "Cannot reference more than {LAYERS_MAX} layers."
@@ -74,6 +79,7 @@ pub(crate) fn choose(call: &mut Call<'_>, arns: &[String]) -> Result<Vec<UsedLay
             code_sha256: version.code_sha256.clone(),
             code_bytes: version.code_bytes,
             unzipped: version.unzipped,
+            copied: version.account != owner,
         });
     }
     let all = total(&chosen);
@@ -116,9 +122,22 @@ fn row(look: &mut Look<'_>, arn: &str) -> Result<Option<LayerVersion>> {
     Ok(found.map(|version| (*version).clone()))
 }
 
-/// Counts a version of a function more for each.
-pub(crate) fn hold(call: &mut Call<'_>, layers: &[UsedLayer]) -> Result<()> {
+fn lost() -> wire::Fault {
+    wire::Fault::internal("a layer that is used is not there")
+}
+
+/// Counts a version of a function more for each, and copies those of other accounts.
+pub(crate) fn hold(call: &mut Call<'_>, function: &mut Function, layers: &[UsedLayer]) -> Result<()> {
     for layer in layers {
+        if layer.copied {
+            let from = if function.codes.contains_key(&layer.code_sha256) {
+                Home::of(function)
+            } else {
+                Home::of_layer(&row(call, &layer.arn)?.ok_or_else(lost)?)
+            };
+            code::copy(call, function, &from, &layer.code_sha256)?;
+            continue;
+        }
         if let Some(mut version) = row(call, &layer.arn)? {
             version.users = version.users.saturating_add(1);
             version.keep(call)?;
@@ -128,8 +147,12 @@ pub(crate) fn hold(call: &mut Call<'_>, layers: &[UsedLayer]) -> Result<()> {
 }
 
 /// Counts one less, and lets those go that are deleted and that no other uses.
-pub(crate) fn release(call: &mut Call<'_>, layers: &[UsedLayer]) -> Result<()> {
+pub(crate) fn release(call: &mut Call<'_>, function: &mut Function, layers: &[UsedLayer]) -> Result<()> {
     for layer in layers {
+        if layer.copied {
+            code::discard(call, function, &layer.code_sha256)?;
+            continue;
+        }
         if let Some(mut version) = row(call, &layer.arn)? {
             version.users = version.users.saturating_sub(1);
             version.keep_or_end(call)?;
@@ -139,7 +162,12 @@ pub(crate) fn release(call: &mut Call<'_>, layers: &[UsedLayer]) -> Result<()> {
 }
 
 /// What a run takes of them: their zips in order, unless the runner has them unpacked; nothing without layers.
-pub(crate) fn of_run(call: &mut Call<'_>, layers: &[UsedLayer], whole: bool) -> Result<Option<Layers>> {
+pub(crate) fn of_run(
+    call: &mut Call<'_>,
+    function: &Function,
+    layers: &[UsedLayer],
+    whole: bool,
+) -> Result<Option<Layers>> {
     if layers.is_empty() {
         return Ok(None);
     }
@@ -148,10 +176,12 @@ pub(crate) fn of_run(call: &mut Call<'_>, layers: &[UsedLayer], whole: bool) -> 
     let mut zips: Vec<Bytes> = Vec::new();
     if whole && !call.holds_code(&code_sha256) {
         for layer in layers {
-            let version = row(call, &layer.arn)?;
-            let version =
-                version.ok_or_else(|| wire::Fault::internal("a layer that is used is not there"))?;
-            zips.push(code::open(call, &Home::of_layer(&version), &layer.code_sha256)?);
+            let home = if layer.copied {
+                Home::of(function)
+            } else {
+                Home::of_layer(&row(call, &layer.arn)?.ok_or_else(lost)?)
+            };
+            zips.push(code::open(call, &home, &layer.code_sha256)?);
         }
     }
     Ok(Some(Layers { code_sha256, zips }))

@@ -1,9 +1,12 @@
-"""Custom resources by boto3: functions that really run answer by the URL that they are given, each in the way of its language's modules."""
+"""Custom resources and wait conditions by boto3: functions that really run answer by the URL that they are given, each in the way of its
+language's modules, and programs without credentials signal by theirs."""
 
 import json
 import shutil
 import sys
 import unittest
+import urllib.error
+import urllib.request
 
 from server import Judge, wait_for
 
@@ -122,6 +125,30 @@ class CustomResources(Judge):
     def test_node_answers_by_its_module_and_by_its_own_means(self):
         self.assertEqual(self.made("node-module", template(NODE_MODULE, "nodejs22.x")), {"Name": "one", "Id": "module"})
         self.assertEqual(self.made("node-own", template(NODE_OWN, "nodejs22.x")), {"Name": "one", "Id": "own"})
+
+    def test_signals_end_a_wait(self):
+        handle, condition = {"Type": "AWS::CloudFormation::WaitConditionHandle"}, "AWS::CloudFormation::WaitCondition"
+        waits = {"Type": condition, "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "300", "Count": 2}}
+        outputs = {"Told": {"Value": {"Fn::GetAtt": "Wait.Data"}}}
+        body = json.dumps({"Resources": {"Wait": waits, "Handle": handle}, "Outputs": outputs})
+        self.stacks.create_stack(StackName="waits", TemplateBody=body)
+
+        def url():
+            held = self.stacks.describe_stack_resources(StackName="waits")["StackResources"]
+            return next((row.get("PhysicalResourceId") for row in held if row["LogicalResourceId"] == "Handle"), None)
+
+        there = wait_for(url)
+        for unique in ("one", "two"):
+            signal = json.dumps({"Status": "SUCCESS", "UniqueId": unique, "Reason": "", "Data": f"data of {unique}"}).encode()
+            request = urllib.request.Request(there, signal, {"Content-Type": ""}, method="PUT")
+            with urllib.request.urlopen(request) as answer:
+                self.assertEqual(answer.status, 200)
+        told = json.loads(self.ended("waits", "CREATE_COMPLETE")["Told"])
+        self.assertEqual(told, {"one": "data of one", "two": "data of two"})
+        forged = urllib.request.Request(there[:-8] + "AAAAAAAA", b"{}", method="PUT")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(forged)
+        self.assertEqual(refused.exception.code, 403)
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ pub(crate) struct Detail {
     pub name: Option<String>,
     pub recreation: RequiresRecreation,
     pub evaluation: EvaluationType,
+    /// Nothing was changed that can be told.
+    pub automatic: bool,
 }
 
 impl ResourceChange {
@@ -65,6 +67,7 @@ impl ResourceChange {
             }),
             evaluation: Some(detail.evaluation),
             change_source: Some(match detail.evaluation {
+                _ if detail.automatic => ChangeSource::Automatic,
                 EvaluationType::Static => ChangeSource::DirectModification,
                 EvaluationType::Dynamic => ChangeSource::ResourceReference,
             }),
@@ -262,6 +265,7 @@ fn modified(
             name,
             recreation,
             evaluation,
+            automatic: false,
         });
     }
     let own_tags = details
@@ -272,6 +276,7 @@ fn modified(
         name: None,
         recreation: RequiresRecreation::Never,
         evaluation: EvaluationType::Static,
+        automatic: false,
     };
     if tags_differ && takes_tags(kind) && !own_tags {
         details.push(in_place(ResourceAttribute::Tags));
@@ -279,6 +284,13 @@ fn modified(
     let metadata = resource.metadata.as_ref().map(super::template::Value::to_json);
     if metadata != row.metadata {
         details.push(in_place(ResourceAttribute::Metadata));
+    }
+    if details.is_empty() && kind.automatic() {
+        details.push(Detail {
+            evaluation: EvaluationType::Dynamic,
+            automatic: true,
+            ..in_place(ResourceAttribute::Properties)
+        });
     }
     if details.is_empty() {
         return None;

@@ -17,7 +17,7 @@ use super::stack::{self, Perhaps, Stack, StackTarget};
 use super::submission::{ALSO, PREVIOUS, expect_plain, forget_body};
 use super::work::removal::backwards;
 use super::work::{self, Garbage, Kind, Work};
-use super::{change_set, event, resource};
+use super::{PRINCIPAL, change_set, event, nesting, resource};
 
 const OPERATION: &str = "DeleteStack";
 
@@ -60,7 +60,8 @@ impl Operation for DeleteStack {
         if stack.status() == StackStatus::DeleteInProgress {
             return Ok(Empty {});
         }
-        if stack.protected {
+        let directly = call.made_by() != Some(PRINCIPAL);
+        if stack.protected || directly && nesting::root_protected(call, &stack)? {
             return Err(invalid(format!(
                 "Stack [{}] cannot be deleted while TerminationProtection is enabled",
                 stack.name

@@ -180,6 +180,8 @@ fn shown(look: &Look<'_>, stack: &Stack) -> Result<model::Stack> {
         enable_termination_protection: Some(stack.protected),
         last_updated_time: stack.updated.map(moment),
         notification_arns: Some(Vec::new()),
+        parent_id: stack.parent.clone(),
+        root_id: stack.root.clone(),
         outputs: Some(outputs).filter(|outputs| !outputs.is_empty()),
         parameters: Some(settings).filter(|settings| !settings.is_empty()),
         retain_except_on_create: Some(stack.retain_except_on_create),
@@ -227,6 +229,8 @@ impl Operation for ListStacks {
                 ..model::StackDriftInformationSummary::default()
             }),
             last_updated_time: stack.updated.map(moment),
+            parent_id: stack.parent.clone(),
+            root_id: stack.root.clone(),
             stack_id: Some(stack.id()),
             stack_name: stack.name.clone(),
             stack_status: stack.status(),

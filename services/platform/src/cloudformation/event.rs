@@ -86,6 +86,27 @@ pub(crate) fn tell(
     call.put(&EVENTS, &(account, region, uuid, stack.events), event)
 }
 
+/// Why a stack's last operation failed: the newest reason that its own events give.
+pub(crate) fn failure(look: &mut Look<'_>, stack: &Stack) -> Result<String> {
+    let own = |event: &Event| event.kind == STACK && event.physical_id.as_ref() == Some(&stack.id());
+    let mut before = None;
+    loop {
+        let rows = look.range_rev(&EVENTS, &stack.bond(), before.as_ref(), page::ITEMS)?;
+        for (_, event) in &rows {
+            let told = event.reason.as_deref().filter(|_| own(event));
+            match told {
+                Some("User Initiated") => return Ok(String::new()),
+                Some(reason) => return Ok(reason.to_owned()),
+                None => {}
+            }
+        }
+        let Some((place, _)) = rows.last() else {
+            return Ok(String::new());
+        };
+        before = Some(place.clone());
+    }
+}
+
 /// Brings a stack into a state, and tells of it.
 pub(crate) fn turn(
     call: &mut Call<'_>,

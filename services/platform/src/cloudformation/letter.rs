@@ -7,11 +7,15 @@ use serde_json::{Map, json};
 
 use super::PRINCIPAL;
 use super::hidden::Hidden;
+use super::signal;
 use super::stack::{STACKS, Stack};
 use super::work::{WORK, wake};
 
 /// Bytes of a response (CloudFormation Template Reference, "CloudFormation custom resource request and response reference").
 const LETTER_MAX: usize = 4096;
+
+/// Before the id of a handle in an address.
+const SIGNAL: &str = "signal ";
 
 /// CloudFormation's letters.
 pub static LETTERS: LetterRules = LetterRules {
@@ -42,6 +46,26 @@ pub(crate) fn response_url(
     call.letter_url(&LETTERS, (&bucket, &key), &address)
 }
 
+/// The URL to which signals of a wait condition's handle are put, until a moment (in milliseconds).
+pub(crate) fn signal_url(call: &Call<'_>, stack: &Stack, handle: &str, expires: i64) -> Result<String> {
+    let bucket = format!("cloudformation-waitcondition-{}", stack.region);
+    let logical_id = handle.split('/').next().unwrap_or_default();
+    let key = format!("{}/{logical_id}", stack.id());
+    let address = Address {
+        account: stack.account.clone(),
+        region: stack.region.clone(),
+        subject: stack.uuid.clone(),
+        request: handle_request(handle),
+        expires,
+    };
+    call.letter_url(&LETTERS, (&bucket, &key), &address)
+}
+
+/// What letters to a handle answer.
+pub(crate) fn handle_request(handle: &str) -> String {
+    format!("{SIGNAL}{handle}")
+}
+
 fn take(call: &mut Call<'_>, address: &Address, body: Option<&[u8]>) -> Result<()> {
     let place = (
         address.account.as_str(),
@@ -51,13 +75,28 @@ fn take(call: &mut Call<'_>, address: &Address, body: Option<&[u8]>) -> Result<(
     let Some(stack) = call.get(&STACKS, &place)? else {
         return Ok(());
     };
+    let handle = address.request.strip_prefix(SIGNAL);
+    if let Some(handle) = handle {
+        signal::keep(call, &stack, handle, body)?;
+    }
     let mut details = Map::new();
     details.insert("stackId".to_owned(), stack.id().into());
     details.insert("requestId".to_owned(), json!(address.request));
-    call.service_event("CustomResourceResponse", details, None);
+    let event = match handle {
+        Some(_) => "WaitConditionSignal",
+        None => "CustomResourceResponse",
+    };
+    call.service_event(event, details, None);
     let Some(work) = call.get(&WORK, &place)? else {
         return Ok(());
     };
+    if handle.is_some() {
+        let awaits = work.pending.as_ref();
+        if awaits.is_some_and(|pending| pending.id == address.request) {
+            wake(call, &stack, &work)?;
+        }
+        return Ok(());
+    }
     let mut work = (*work).clone();
     let Some(pending) = &mut work.pending else {
         return Ok(());

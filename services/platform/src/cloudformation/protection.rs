@@ -5,7 +5,7 @@
 use api::cloudformation as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 
-use super::fault::absent_to_change;
+use super::fault::{absent_to_change, invalid};
 use super::stack::{StackTarget, resolve_living};
 
 /// Protects a stack from deletion, or no longer does.
@@ -27,6 +27,12 @@ impl Operation for UpdateTerminationProtection {
         input: Self::Input,
     ) -> Result<Self::Output> {
         let mut stack = (*stack.into_inner().0).clone();
+        if stack.root.is_some() {
+            return Err(invalid(format!(
+                "Termination protection of the nested stack [{}] is that of its root stack",
+                stack.name
+            )));
+        }
         stack.protected = input.enable_termination_protection;
         let stack_id = Some(stack.id());
         stack.keep(call)?;

@@ -11,6 +11,7 @@ use wire::Timestamp;
 
 use super::event::EVENTS;
 use super::resource::RESOURCES;
+use super::signal::SIGNALS;
 use super::stack::{BY_AGE, STACKS, Stack};
 use super::submission::BODIES;
 
@@ -38,8 +39,10 @@ pub(crate) fn run(call: &mut Call<'_>, payload: &Value) -> Result<()> {
     let Some(stack) = call.get(&STACKS, &place)?.filter(|stack| stack.is_deleted()) else {
         return Ok(());
     };
-    let more =
-        sweep(call, &EVENTS, &stack)? | sweep(call, &RESOURCES, &stack)? | sweep(call, &BODIES, &stack)?;
+    let more = sweep(call, &EVENTS, &stack)?
+        | sweep(call, &RESOURCES, &stack)?
+        | sweep(call, &BODIES, &stack)?
+        | sweep(call, &SIGNALS, &stack)?;
     if more {
         let now = call.now;
         return call.schedule(JOB, now, payload.clone()).map(drop);

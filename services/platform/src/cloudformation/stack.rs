@@ -72,6 +72,11 @@ pub struct Stack {
     /// broke: the next operation removes them.
     #[serde(default)]
     pub leftover: Vec<StackResource>,
+    /// The ids of the stack that this one is a resource of, and of the outermost one.
+    #[serde(default)]
+    pub parent: Option<String>,
+    #[serde(default)]
+    pub root: Option<String>,
     /// `Inner`, sealed.
     pub(crate) hidden: Hidden,
 }
@@ -191,6 +196,8 @@ impl Stack {
             last_event: 0,
             tokens: Vec::new(),
             leftover: Vec::new(),
+            parent: None,
+            root: None,
             hidden: Hidden::default(),
         }
     }
@@ -211,7 +218,6 @@ impl Stack {
     pub(crate) fn owner(&self) -> Owner {
         Owner {
             name: self.name.clone(),
-            id: self.id(),
             region: self.region.clone(),
         }
     }

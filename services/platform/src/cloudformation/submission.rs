@@ -18,7 +18,7 @@ use super::evaluation::{Looking, facts};
 use super::fault::{expect_none, invalid};
 use super::hidden::Hidden;
 use super::resource::RESOURCES_MAX;
-use super::resource_type;
+use super::resource_type::{self, wait_condition::CONDITION};
 use super::stack::Stack;
 use super::template::{Evaluation, Given, Setting, Template, parameter};
 
@@ -45,6 +45,9 @@ pub(crate) static BODIES: Table<(String, String, String, String), Body> =
 pub(crate) const CURRENT: &str = "current";
 /// The template to which the stack goes back if its update fails.
 pub(crate) const PREVIOUS: &str = "previous";
+
+/// The template that a nested stack had before the stack around it began its update.
+pub(crate) const NESTED_PREVIOUS: &str = "nested-previous";
 
 /// Keeps a template's text.
 pub(crate) fn keep_body(call: &mut Call<'_>, stack: &Stack, which: &str, text: &str) -> Result<()> {
@@ -111,7 +114,8 @@ pub(crate) fn policy_source(
 }
 
 fn fetch(call: &mut Call<'_>, url: &str) -> Result<String> {
-    let object = Object::of(url, call.request.host.as_deref());
+    let host = own_host(call, url);
+    let object = Object::of(url, host.as_deref());
     let object = object.ok_or_else(|| invalid("TemplateURL must be a supported URL."))?;
     let mut input = vec![
         ("Bucket", Document::String(object.bucket)),
@@ -131,6 +135,17 @@ fn fetch(call: &mut Call<'_>, url: &str) -> Result<String> {
         bytes.ok_or_else(|| invalid(format!("Template may not exceed {OBJECT_MAX} bytes in size.")))?;
     String::from_utf8(bytes.to_vec())
         .map_err(|_| invalid("Template format error: the template is not UTF-8 text."))
+}
+
+/// The host at which the caller found us; for a call of CloudFormation's own, the one that the machine itself finds us at.
+fn own_host(call: &Call<'_>, url: &str) -> Option<String> {
+    if call.request.host.is_some() {
+        return call.request.host.clone();
+    }
+    let own = call.own_url()?.split_once("://")?.1;
+    let local = own.rsplit_once(':').map(|(_, port)| format!("localhost:{port}"));
+    let named = local.filter(|local| url.contains(&format!("://{local}/")));
+    Some(named.unwrap_or_else(|| own.to_owned()))
 }
 
 /// An object as a URL names it.
@@ -199,12 +214,22 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The logical ids of the resources, each behind what it needs.
+    /// The logical ids of the resources, each behind what it needs, and wait conditions behind all that does not need them.
     pub(crate) fn order(&self, stack: &Stack) -> Result<Vec<String>> {
         let facts = facts(stack);
         let evaluation = Evaluation::new(&self.template, &self.settings, &facts)?;
-        let order = evaluation.order()?.into_iter();
-        Ok(order.map(|resource| resource.logical_id.clone()).collect())
+        let (mut first, mut late) = (Vec::new(), Vec::new());
+        for resource in evaluation.order()? {
+            let needs = evaluation.dependencies(resource)?;
+            // Whoever signals may be any of the others, and resources are made one at a time.
+            if resource.kind == CONDITION || needs.iter().any(|need| late.contains(need)) {
+                late.push(resource.logical_id.clone());
+            } else {
+                first.push(resource.logical_id.clone());
+            }
+        }
+        first.append(&mut late);
+        Ok(first)
     }
 }
 

@@ -20,3 +20,4 @@ mod stack_change;
 mod stack_custom;
 mod stack_permission;
 mod stack_type;
+mod stack_wait;

@@ -296,3 +296,34 @@ fn the_systems_tags_are_where_aws_has_them() {
     let refused = scene.refused("UntagResource", untag).message;
     assert_eq!(refused, "Tag keys that begin with aws: are reserved for AWS.");
 }
+
+/// A membership that a user's own `Groups` brought is no stranger's, and each of the two leaves the other's alone.
+#[test]
+fn a_member_by_its_own_groups_can_be_added() {
+    let scene = Scene::new();
+    let of = |groups: Value, added: bool| {
+        let mut resources = json!({
+            "Group": { "Type": "AWS::IAM::Group", "Properties": { "GroupName": "g" } },
+            "User": { "Type": "AWS::IAM::User", "DependsOn": "Group", "Properties": { "UserName": "u", "Groups": groups } },
+        });
+        if added {
+            resources["Added"] = json!({ "Type": "AWS::IAM::UserToGroupAddition", "Properties": {
+                "GroupName": { "Ref": "Group" }, "Users": [{ "Ref": "User" }] } });
+        }
+        resources
+    };
+    let groups = || {
+        let listed = scene.ok("iam", "ListGroupsForUser", json!({ "UserName": "u" }));
+        listed["Groups"].as_array().unwrap().len()
+    };
+    scene.made_of(&of(json!(["g"]), true));
+    assert_eq!(groups(), 1);
+    scene.changed_to(&of(json!([]), true));
+    assert_eq!(groups(), 1, "the addition still says so");
+    scene.changed_to(&of(json!(["g"]), true));
+    scene.changed_to(&of(json!(["g"]), false));
+    assert_eq!(groups(), 1, "the user's own groups still say so");
+    scene.changed_to(&of(json!([]), false));
+    assert_eq!(groups(), 0);
+    scene.removed();
+}

@@ -1,6 +1,6 @@
-//! `AWS::AccessAnalyzer::Analyzer`, and `AWS::CloudFormation::WaitConditionHandle`.
+//! `AWS::AccessAnalyzer::Analyzer`.
 //!
-//! Source: CloudFormation Template Reference, the pages of these types.
+//! Source: CloudFormation Template Reference, "AWS::AccessAnalyzer::Analyzer".
 //!
 //! Invariant: a rule that the template no longer names is removed; rules that others made stay.
 
@@ -190,34 +190,4 @@ fn tag_maps(value: &Value) -> Value {
         other => other.clone(),
     };
     Value::Array(items.iter().map(map).collect())
-}
-
-/// A handle. It is made and can be named; nothing is signalled by it here, and `AWS::CloudFormation::WaitCondition` is not built.
-pub(crate) struct WaitConditionHandle;
-
-impl ResourceType for WaitConditionHandle {
-    fn name(&self) -> &'static str {
-        "AWS::CloudFormation::WaitConditionHandle"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        &[]
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
-
-    fn create(&self, _: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
-        let id = format!("{}/{}/{}", wanted.stack.id, wanted.logical_id, wanted.random);
-        Ok(Made::new(id.clone()).with("Id", id))
-    }
-
-    fn update(&self, _: &mut Services<'_, '_>, existing: &Existing<'_>, _: &Wanted<'_>) -> Result<Made> {
-        Ok(same(existing))
-    }
-
-    fn delete(&self, _: &mut Services<'_, '_>, _: &Existing<'_>) -> Result<()> {
-        Ok(())
-    }
 }

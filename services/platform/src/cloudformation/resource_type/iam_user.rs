@@ -9,8 +9,13 @@ use serde_json::{Map, Value, json};
 
 use super::difference::{added, differs, gone, same, short_name, texts, truth};
 use super::iam_identity::{GROUP, SERVICE, USER};
+use crate::cloudformation::change::lives;
+use crate::cloudformation::resource;
+
 use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, tag_list, taken};
 
+const USER_TYPE: &str = "AWS::IAM::User";
+const ADDITION: &str = "AWS::IAM::UserToGroupAddition";
 /// Bytes of a user's name.
 const USER_NAME_MAX: usize = 64;
 /// Bytes of a group's name.
@@ -20,7 +25,7 @@ pub(crate) struct User;
 
 impl ResourceType for User {
     fn name(&self) -> &'static str {
-        "AWS::IAM::User"
+        USER_TYPE
     }
 
     fn properties(&self) -> &'static [Property] {
@@ -128,12 +133,39 @@ fn login(services: &mut Services<'_, '_>, user: &str, verb: &str, profile: &Valu
 
 fn membership(services: &mut Services<'_, '_>, user: &str, before: &[String], now: &[String]) -> Result<()> {
     for group in added(now, before) {
-        leave(services, user, &group)?;
+        if !named_by(services, user, &group, ADDITION)? {
+            leave(services, user, &group)?;
+        }
     }
     for group in added(before, now) {
         join(services, user, &group)?;
     }
     Ok(())
+}
+
+/// Whether another resource of the stack, of a type, says that a user is in a group: then the user stays there.
+fn named_by(services: &mut Services<'_, '_>, user: &str, group: &str, kind: &str) -> Result<bool> {
+    let subject = services.subject()?;
+    let has = |names: &[String], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    for row in resource::all(services.call, subject.stack)?.into_values() {
+        let Some(physical) = row
+            .physical_id
+            .as_deref()
+            .filter(|_| row.kind == kind && lives(&row))
+        else {
+            continue;
+        };
+        let held = row.contents(services.call, subject.stack)?.properties;
+        let named = if kind == ADDITION {
+            has(&texts(&held, "GroupName"), group) && has(&texts(&held, "Users"), user)
+        } else {
+            physical.eq_ignore_ascii_case(user) && has(&texts(&held, "Groups"), group)
+        };
+        if named {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn join(services: &mut Services<'_, '_>, user: &str, group: &str) -> Result<()> {
@@ -205,7 +237,7 @@ impl ResourceType for Group {
 pub(crate) struct UserToGroupAddition;
 
 impl UserToGroupAddition {
-    /// Adds users to a group, unless one is in it already: it would leave the group with a stack that did not put it there.
+    /// Adds users to a group, unless one is in it already whom the stack did not put there: it would leave the group with the stack.
     fn join(&self, services: &mut Services<'_, '_>, users: &[String], group: &str) -> Result<()> {
         for user in users {
             let listed = services.invoke(SERVICE, "ListGroupsForUser", json!({ "UserName": user }))?;
@@ -214,7 +246,8 @@ impl UserToGroupAddition {
                 let name = held.get("GroupName").and_then(Value::as_str);
                 name.is_some_and(|name| name.eq_ignore_ascii_case(group))
             };
-            if groups.is_some_and(|groups| groups.iter().any(there)) {
+            let there = groups.is_some_and(|groups| groups.iter().any(there));
+            if there && !named_by(services, user, group, USER_TYPE)? {
                 return Err(taken(self.name(), &format!("{group}|{user}")));
             }
         }
@@ -224,7 +257,7 @@ impl UserToGroupAddition {
 
 impl ResourceType for UserToGroupAddition {
     fn name(&self) -> &'static str {
-        "AWS::IAM::UserToGroupAddition"
+        ADDITION
     }
 
     fn properties(&self) -> &'static [Property] {
@@ -263,7 +296,9 @@ impl ResourceType for UserToGroupAddition {
             .unwrap_or_default();
         let group = wanted.text("GroupName").unwrap_or_default();
         for user in before.iter().filter(|user| group != held || !now.contains(user)) {
-            leave(services, user, held)?;
+            if !named_by(services, user, held, USER_TYPE)? {
+                leave(services, user, held)?;
+            }
         }
         let joining = if group == held { added(&before, &now) } else { now };
         self.join(services, &joining, &group)?;
@@ -277,7 +312,9 @@ impl ResourceType for UserToGroupAddition {
             .and_then(Value::as_str)
             .unwrap_or_default();
         for user in texts(existing.properties, "Users") {
-            leave(services, &user, group)?;
+            if !named_by(services, &user, group, USER_TYPE)? {
+                leave(services, &user, group)?;
+            }
         }
         Ok(())
     }

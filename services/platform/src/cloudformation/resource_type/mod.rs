@@ -15,6 +15,7 @@ use wire::route::Catalog as _;
 use wire::{Fault, loose};
 
 use super::PRINCIPAL;
+use super::actor::Actor;
 use super::stack::Stack;
 use super::work::Pending;
 
@@ -31,18 +32,22 @@ mod kms;
 mod known;
 mod lambda;
 mod lambda_attached;
+mod nested;
 mod organizations;
 mod s3_bucket;
 mod s3_words;
 mod secretsmanager;
 mod ssm_parameter;
+pub(crate) mod wait_condition;
 
 /// All types that this version makes, in byte order of their names.
 static TYPES: &[&dyn ResourceType] = &[
     &analyzer::Analyzer,
     &cdk_metadata::Metadata,
     &custom::Custom,
-    &analyzer::WaitConditionHandle,
+    &nested::Nested,
+    &wait_condition::WaitCondition,
+    &wait_condition::WaitConditionHandle,
     &iam_user::AccessKey,
     &iam_user::Group,
     &iam_policy::GROUP_POLICY,
@@ -135,8 +140,6 @@ pub(crate) struct Wanted<'a> {
 /// The stack that a resource is of.
 pub(crate) struct Owner {
     pub name: String,
-    /// The stack's ARN.
-    pub id: String,
     pub region: String,
 }
 
@@ -325,6 +328,11 @@ pub(crate) trait ResourceType: Sync {
         false
     }
 
+    /// Whether every update goes through its resources, since there may be changes that their properties do not tell.
+    fn automatic(&self) -> bool {
+        false
+    }
+
     /// What a property's change from `old` to `new` takes, where it depends on the values.
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change
@@ -359,11 +367,14 @@ pub(crate) struct Services<'c, 'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'c> {
     pub stack: &'c Stack,
+    pub actor: &'c Actor,
     pub logical_id: &'c str,
     /// `Custom::Thing`
     pub kind: &'c str,
     /// What the deed waited for, when it is looked at again.
     pub pending: Option<&'c Pending>,
+    /// An update is undone.
+    pub back: bool,
 }
 
 impl<'c, 'a> Services<'c, 'a> {

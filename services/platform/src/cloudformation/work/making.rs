@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pipeline::{Call, Result};
 use serde_json::{Map, Value as Json};
 
-use super::{Garbage, Next, Pending, Run, Undo, handler_words, words};
+use super::{Garbage, Next, Pending, Phase, Run, Undo, handler_words, words};
 use crate::cloudformation::change::{differences, lives, properties, takes_tags};
 use crate::cloudformation::evaluation::{Asking, Looking, from_json, masked, to_json, without};
 use crate::cloudformation::export;
@@ -179,7 +179,8 @@ impl Run {
             None => Done::Created,
             Some((before, old)) => {
                 let failed = kind.waits() && before.status.ends_with("_FAILED");
-                what_changes(kind, old, &properties, (tags != old.tags, failed))
+                let anyhow = failed || kind.automatic();
+                what_changes(kind, old, &properties, (tags != old.tags, anyhow))
             }
         };
         let deed = match done {
@@ -375,9 +376,11 @@ impl Run {
         let (mut failed_at, mut left, mut secrets) = (None, None, Vec::new());
         let subject = Subject {
             stack: &self.stack,
+            actor: &self.work.actor,
             logical_id: &row.logical_id,
             kind: &row.kind,
             pending,
+            back: self.work.phase == Phase::Rollback,
         };
         let made = call.attempt(|call| {
             let value = from_json(&Json::Object(properties.clone()))?;
@@ -458,7 +461,7 @@ fn what_changes(
     kind: &dyn ResourceType,
     old: &Contents,
     new: &Map<String, Json>,
-    (tags_differ, failed): (bool, bool),
+    (tags_differ, anyhow): (bool, bool),
 ) -> Done {
     let differences = differences(kind, &old.properties, new);
     if differences
@@ -467,7 +470,7 @@ fn what_changes(
     {
         return Done::Replaced;
     }
-    if !differences.is_empty() || failed || tags_differ && takes_tags(kind) {
+    if !differences.is_empty() || anyhow || tags_differ && takes_tags(kind) {
         return Done::Updated;
     }
     Done::Nothing

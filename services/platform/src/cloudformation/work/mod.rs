@@ -23,6 +23,7 @@ use wire::{Fault, Timestamp};
 use super::actor::Actor;
 use super::event::{self, By, Occurrence};
 use super::hidden::Hidden;
+use super::nesting;
 use super::resource::StackResource;
 use super::resource_type::{self, Await, code, is_absence};
 use super::stack::{Place, STACKS, Stack};
@@ -92,7 +93,7 @@ pub(crate) struct Pending {
     /// Milliseconds since the epoch.
     pub deadline: i64,
     /// The job that looks at it then.
-    job: JobId,
+    job: Option<JobId>,
     pub physical_id: String,
     /// The resource's events tell the physical id already.
     shown: bool,
@@ -299,8 +300,8 @@ impl Run {
         if let Some(waited) = found.pending.as_ref().filter(|_| next != Next::Wait) {
             self.work.pending = None;
             // From then on it is no longer planned: it runs, or has run.
-            if call.now.0 < waited.deadline {
-                call.unschedule(&waited.job)?;
+            if let Some(job) = waited.job.as_ref().filter(|_| call.now.0 < waited.deadline) {
+                call.unschedule(job)?;
             }
         }
         match next {
@@ -321,10 +322,12 @@ impl Run {
             }
             Next::Rest => {
                 self.hold();
+                nesting::wake_parent(call, &self.stack, &self.work.id)?;
                 call.put(&WORK, &place, self.work)?;
             }
             Next::End => {
                 self.hold();
+                nesting::wake_parent(call, &self.stack, &self.work.id)?;
                 call.delete(&WORK, &place)?;
             }
         }
@@ -353,7 +356,10 @@ impl Run {
         let limit = self.work.deadline.filter(|_| forward).unwrap_or(i64::MAX);
         let deadline = awaited.deadline.min(limit.saturating_add(1));
         let look = (awaited.id.as_str(), Timestamp(deadline));
-        let job = plan_look(call, &self.stack, &self.work, look)?;
+        let job = match deadline {
+            i64::MAX => None,
+            _ => Some(plan_look(call, &self.stack, &self.work, look)?),
+        };
         self.work.pending = Some(Pending {
             id: awaited.id,
             deadline,
@@ -494,9 +500,11 @@ fn dispose(
     let deleted = call.attempt(|call| {
         let subject = resource_type::Subject {
             stack: &run.stack,
+            actor: &run.work.actor,
             logical_id: &row.logical_id,
             kind: &row.kind,
             pending,
+            back: false,
         };
         let mut services = resource_type::Services::new(call, &acting).about(subject);
         let existing = resource_type::Existing {

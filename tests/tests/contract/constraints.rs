@@ -35,7 +35,7 @@ fn a_broken_constraint_is_a_validation_error_and_changes_nothing() {
                 let of_ec2 = service.protocols.contains(&Protocol::Ec2Query);
                 let (code, status) = match own {
                     // EC2 tells of what is missing by a code of its own, and names parameters as its queries do.
-                    None if of_ec2 && what == "required" => ("MissingParameter", 400),
+                    None if of_ec2 && what.ends_with("required") => ("MissingParameter", 400),
                     Some((_, code)) => (*code, 400),
                     None => Shared::Invalid.on(protocol),
                 };

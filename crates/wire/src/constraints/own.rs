@@ -97,13 +97,15 @@ pub(super) fn of_ec2(service: &Service, shape: ShapeId, member: Option<&str>, to
     let rest = told.path.split_once('.').map(|(_, rest)| format!(".{rest}"));
     let rest = rest.unwrap_or_default().replace(".member", "");
     let Some(constraint) = told.constraint else {
-        let mut letters = own.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        let name: String = first.into_iter().chain(letters).collect();
+        let name: Vec<String> = own
+            .split('.')
+            .chain(rest.split('.').skip(1))
+            .map(upper_first)
+            .collect();
         return Fault::plain(
             "MissingParameter",
             400,
-            format!("The request must contain the parameter {name}{rest}"),
+            format!("The request must contain the parameter {}", name.join(".")),
         );
     };
     let name = super::lower_first(own);
@@ -113,6 +115,13 @@ pub(super) fn of_ec2(service: &Service, shape: ShapeId, member: Option<&str>, to
         400,
         format!("Value ({value}) for parameter {name}{rest} is invalid. {constraint}"),
     )
+}
+
+/// The name as queries spell it.
+fn upper_first(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 /// The service's own error, if its model has one that tells patterns from lengths.

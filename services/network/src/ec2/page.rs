@@ -57,7 +57,7 @@ impl Listing {
     }
 
     /// Lets pages be smaller than most lists' are.
-    pub(super) const fn from_one(mut self) -> Self {
+    pub(super) const fn down_to_one(mut self) -> Self {
         self.size_min = 1;
         self
     }

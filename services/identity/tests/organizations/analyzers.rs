@@ -163,3 +163,22 @@ fn unused_access_is_found_in_every_member() {
     let top = &statistics["findingsStatistics"][0]["unusedAccessFindingsStatistics"]["topAccounts"];
     assert_eq!(top.as_array().unwrap().len(), 2);
 }
+
+/// An account that stands for the organization has five analyzers of a type in a region, and one of its own resources.
+#[test]
+fn an_organization_has_five_analyzers_of_a_type() {
+    let organized = Organized::new();
+    trusting(&organized);
+    let create = |name: &str, kind: &str| {
+        let input = json!({"analyzerName": name, "type": kind});
+        ask(&organized, &root_of(ACCOUNT), "CreateAnalyzer", input)
+    };
+    for number in 0..5 {
+        create(&format!("o{number}"), "ORGANIZATION").unwrap();
+    }
+    let refused = create("o5", "ORGANIZATION").unwrap_err();
+    assert_eq!(refused.code, "ServiceQuotaExceededException");
+    create("u0", "ORGANIZATION_UNUSED_ACCESS").unwrap();
+    create("a0", "ACCOUNT").unwrap();
+    assert!(create("a1", "ACCOUNT").is_err());
+}

@@ -12,6 +12,10 @@ use crate::accessanalyzer::fault::{invalid, quota, taken};
 use crate::accessanalyzer::{scan, tag, zone};
 use crate::iam::role::linked;
 
+/// Analyzers of each type that an account has in a region (AWS General Reference, "IAM Access Analyzer endpoints and quotas").
+const ACCOUNT_MAX: usize = 1;
+const ORGANIZATION_MAX: usize = 5;
+
 /// Makes an analyzer.
 pub struct CreateAnalyzer;
 
@@ -50,12 +54,17 @@ impl Operation for CreateAnalyzer {
         }
         let account = call.account().to_owned();
         let held = super::of_account(call, &account)?;
-        let full = held
+        let alike = held
             .iter()
-            .any(|held| held.region == call.region() && held.kind == input.r#type.as_str());
-        if full {
+            .filter(|held| held.region == call.region() && held.kind == input.r#type.as_str());
+        let max = if zone::is_organization(input.r#type.as_str()) {
+            ORGANIZATION_MAX
+        } else {
+            ACCOUNT_MAX
+        };
+        if alike.count() >= max {
             let message = format!(
-                "The maximum of 1 analyzer of the type {} in this Region is reached.",
+                "The maximum of {max} analyzers of the type {} in this Region is reached.",
                 input.r#type
             );
             return Err(quota(&message, "Analyzer", &input.analyzer_name));

@@ -163,6 +163,7 @@ class Lambda(Judge):
             self.assertEqual(event["requestParameters"]["roleSessionName"], "calls")
         used = [event["userIdentity"]["accessKeyId"] for event in self.events("GetUser")]
         known = [event["responseElements"]["credentials"]["accessKeyId"] for event in issued]
+        self.assertEqual(len(used), 2)
         self.assertLessEqual(set(used), set(known))
         self.iam.update_assume_role_policy(RoleName="narrow", PolicyDocument=trusted("ec2.amazonaws.com"))
         # A process that runs keeps its credentials until they end; a new one gets none.

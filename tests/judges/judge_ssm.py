@@ -214,6 +214,25 @@ class CommandLine(Judge):
         self.assertIn("(ParameterAlreadyExists) when calling the PutParameter operation", caught.exception.words)
         self.assertEqual(aws("delete-parameters", "--names", "/cli/a")["DeletedParameters"], ["/cli/a"])
 
+    def test_a_secret_is_read_as_a_parameter(self):
+        """The user guide's commands for secrets of Secrets Manager."""
+        aws = lambda *words: self.server.aws("ssm", *words)
+        secrets = self.server.client("secretsmanager")
+        made = secrets.create_secret(Name="team/s1-secret", SecretString="first")
+        secrets.put_secret_value(SecretId="team/s1-secret", SecretString="second")
+        name = "/aws/reference/secretsmanager/team/s1-secret"
+        read = aws("get-parameter", "--name", name, "--with-decryption")["Parameter"]
+        self.assertEqual((read["Name"], read["Type"], read["Value"], read["Version"]), (name, "SecureString", "second", 0))
+        self.assertEqual((read["ARN"], json.loads(read["SourceResult"])["SecretString"]), (made["ARN"], "second"))
+        for selector in (":AWSPREVIOUS", f":{made['VersionId']}"):
+            read = aws("get-parameter", "--name", name + selector, "--with-decryption")["Parameter"]
+            self.assertEqual((read["Value"], read["Selector"]), ("first", selector))
+        with self.assertRaises(Refused) as caught:
+            aws("get-parameter", "--name", name)
+        self.assertIn("WithDecryption flag must be True", caught.exception.words)
+        event = self.events("GetSecretValue")[0]
+        self.assertEqual(event["userIdentity"]["invokedBy"], "ssm.amazonaws.com")
+
     def test_what_aws_publishes_of_itself(self):
         """S10.2, S10.9: the user guide's commands for public parameters, which nobody can write."""
         aws = lambda *words: self.server.aws("ssm", *words)

@@ -27,6 +27,7 @@ mod policies;
 mod public;
 pub mod put;
 pub mod read;
+mod reference;
 mod scan;
 pub mod secure;
 pub mod setting;

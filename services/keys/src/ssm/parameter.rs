@@ -17,6 +17,7 @@ use store::Table;
 use crate::ssm::name::{self, Reference, Selector};
 use crate::ssm::policies::Policy;
 use crate::ssm::public;
+use crate::ssm::reference::Reference as Secret;
 use crate::ssm::sharing::POLICIES;
 
 /// Versions of one parameter that are kept (S10.6).
@@ -158,6 +159,8 @@ pub struct Named {
     foreign: bool,
     /// The parameter that bears the name.
     pub(crate) present: Option<Arc<Parameter>>,
+    /// The secret that the name refers to, if it was read as one that may.
+    pub(crate) reference: Option<Secret>,
 }
 
 impl Resource for Named {
@@ -218,12 +221,18 @@ impl Named {
             selector: Selector::Newest,
             foreign,
             present,
+            reference: None,
         })
     }
 
     /// The parameter that a name or ARN with a selector means. A text that can be neither names nothing.
     pub(crate) fn read(look: &mut Look<'_>, text: &str) -> Result<Self> {
         let region = look.region().to_owned();
+        if let Some(secret) = Secret::parse(text) {
+            let mut referring = Self::exactly(look, &secret.name)?;
+            referring.reference = Some(secret);
+            return Ok(referring);
+        }
         let Some(reference) = Reference::parse(text, &region) else {
             let mut nothing = Self::exactly(look, text)?;
             nothing.present = None;
@@ -270,7 +279,7 @@ impl Named {
     /// The same, or its absence.
     pub(crate) fn existing(self) -> Found<Self> {
         // What another account shares with nobody looks like what it does not have.
-        if self.present.is_some() || self.foreign {
+        if self.present.is_some() || self.foreign || self.reference.is_some() {
             return Found::Here(self);
         }
         Found::Absent {

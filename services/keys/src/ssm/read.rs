@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use api::ssm as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
-use wire::Timestamp;
+use wire::fault::Code;
+use wire::{Fault, Timestamp};
 
 use crate::ssm::parameter::{Named, Version};
 use crate::ssm::secure;
@@ -35,10 +36,23 @@ pub(crate) fn shown(
 }
 
 fn read(call: &mut Call<'_>, named: &Named, decrypt: Option<bool>) -> Result<model::Parameter> {
+    if let Some(secret) = &named.reference {
+        return secret.read(call, decrypt);
+    }
     call.share_with(named.account());
     let version = named.version(call)?;
     let name = named.parameter()?.name.clone();
     shown(call, (named.arn(), name, named.suffix.clone()), version, decrypt)
+}
+
+fn is_absent(fault: &Fault) -> bool {
+    matches!(
+        fault.code,
+        Code::Modeled {
+            shape: "ParameterNotFound",
+            ..
+        }
+    )
 }
 
 /// Reads one parameter.
@@ -87,11 +101,17 @@ impl Operation for GetParameters {
             if !seen.insert(name.clone()) {
                 continue;
             }
-            if named.present.is_none() || named.version(call).is_err() {
+            let refers = named.reference.is_some();
+            if !refers && (named.present.is_none() || named.version(call).is_err()) {
                 invalid.push(name);
                 continue;
             }
-            parameters.push(read(call, &named, input.with_decryption)?);
+            match read(call, &named, input.with_decryption) {
+                Ok(parameter) => parameters.push(parameter),
+                // A secret that is not there is told apart like a parameter that is not.
+                Err(fault) if refers && is_absent(&fault) => invalid.push(name),
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(model::GetParametersResult {
             parameters: Some(parameters),

@@ -110,7 +110,7 @@ fn the_only_policy_is_the_default() {
     let vault = Vault::new();
     vault.secret("s", "value");
     let open = json!({ "Effect": "Allow", "Principal": { "AWS": OTHER }, "Action": "secretsmanager:GetSecretValue", "Resource": "*" });
-    let put = |name: &str| json!({ "SecretId": "s", "ResourcePolicy": policy(&[open.clone()]), "PolicyName": name });
+    let put = |name: &str| json!({ "SecretId": "s", "ResourcePolicy": policy(std::slice::from_ref(&open)), "PolicyName": name });
     let named = |name: &str| json!({ "SecretId": "s", "PolicyName": name });
     assert_eq!(
         vault.ok("PutResourcePolicy", put("default"))["PolicyName"],

@@ -6,6 +6,7 @@ mod list;
 mod policy;
 mod public;
 mod put;
+mod reference;
 mod secure;
 mod setting;
 mod sharing;

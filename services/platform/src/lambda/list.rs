@@ -28,7 +28,9 @@ impl Operation for ListFunctions {
         let all = input.function_version.is_some();
         if let Some(master) = &input.master_region {
             if !all {
-                return Err(invalid("FunctionVersion must be ALL when MasterRegion is specified."));
+                return Err(invalid(
+                    "FunctionVersion must be ALL when MasterRegion is specified.",
+                ));
             }
             if master != "ALL" {
                 // No function here is a replica of one elsewhere, which are those of Lambda@Edge.

@@ -391,7 +391,11 @@ fn a_function_outlives_the_account_of_its_layer() {
         });
         read.map_err(|fault| fault.message).unwrap()
     };
-    assert_eq!(rows(), 2, "the function's own code, and one copy for both versions");
+    assert_eq!(
+        rows(),
+        2,
+        "the function's own code, and one copy for both versions"
+    );
     let bare = json!({"FunctionName": "f", "Layers": [arn(ACCOUNT, "own:1")]});
     scene.lambda("UpdateFunctionConfiguration", bare);
     scene.invoke("f:1", &json!({}));

@@ -140,14 +140,12 @@ impl Operation for ListKeys {
     fn handle(call: &mut Call<'_>, _ring: Authorized<Ring>, input: Self::Input) -> Result<Self::Output> {
         let owners = input.resource_owners.unwrap_or_default();
         let own = owners.is_empty() || owners.contains(&model::ResourceOwnerType::SelfValue);
-        let list = if own { "ListKeys" } else { "ListKeys OTHER_ACCOUNTS_VIA_RAM" };
-        let page = Page::read(
-            call,
-            list,
-            input.marker.as_deref(),
-            input.limit,
-            (100, 1000),
-        )?;
+        let list = if own {
+            "ListKeys"
+        } else {
+            "ListKeys OTHER_ACCOUNTS_VIA_RAM"
+        };
+        let page = Page::read(call, list, input.marker.as_deref(), input.limit, (100, 1000))?;
         if !own {
             // There is no Resource Access Manager here, through which other accounts could share keys.
             return Ok(model::ListKeysResponse {

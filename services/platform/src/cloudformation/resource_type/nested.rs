@@ -5,6 +5,7 @@
 //!
 //! Invariant: a nested stack acts in the name of the stack that it is of, and that stack goes on when the nested one's operation has ended.
 
+use api::cloudformation::StackStatus;
 use pipeline::Result;
 use serde_json::{Map, Value, json};
 use wire::Fault;
@@ -83,7 +84,12 @@ impl ResourceType for Nested {
         wanted: &Wanted<'_>,
     ) -> Result<Made> {
         if let Some(stack) = looked_at(services)? {
-            return ended(services, &stack, "UPDATE_COMPLETE", "updated");
+            // One that went on with its own rollback is what it was.
+            let good = match stack.status.as_str() {
+                "UPDATE_ROLLBACK_COMPLETE" if services.subject()?.back => "UPDATE_ROLLBACK_COMPLETE",
+                _ => "UPDATE_COMPLETE",
+            };
+            return ended(services, &stack, good, "updated");
         }
         let id = existing.physical_id;
         let subject = services.subject()?;
@@ -91,6 +97,10 @@ impl ResourceType for Nested {
         input.insert("StackName".to_owned(), id.into());
         input.insert("Capabilities".to_owned(), json!(subject.stack.capabilities));
         let stack = held(services, id)?;
+        if subject.back && stack.status() == StackStatus::UpdateRollbackFailed {
+            services.invoke(SERVICE, "ContinueUpdateRollback", json!({ "StackName": id }))?;
+            return awaited(services, id);
+        }
         if subject.back {
             // What lies at the address may be another template by now.
             let text = body(services.call, &stack, NESTED_PREVIOUS)?;

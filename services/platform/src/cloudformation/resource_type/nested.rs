@@ -25,20 +25,17 @@ const UNCHANGED: &str = "No updates are to be performed.";
 pub(crate) struct Nested;
 
 impl ResourceType for Nested {
-    fn name(&self) -> &'static str {
-        "AWS::CloudFormation::Stack"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::CloudFormation::Stack",
+        [
             Property::new("NotificationARNs"),
             Property::new("Parameters"),
             Property::new("Tags"),
             Property::new("TemplateURL").required(),
             Property::new("TimeoutInMinutes"),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn has_attribute(&self, name: &str) -> bool {
         name.strip_prefix("Outputs.")

@@ -43,6 +43,8 @@ pub struct RequestFacts {
     pub tls: Option<crate::front::TlsFacts>,
     /// `X-Amzn-Trace-Id`, as the caller gave it: nothing in it is proven.
     pub trace: Option<String>,
+    /// `If-Range`: on what a range is asked for, which no operation's input has.
+    pub if_range: Option<String>,
 }
 
 /// A read-only view of the transaction: what targets and resources are resolved with.

@@ -186,9 +186,10 @@ pub enum Task {
         instance: InstanceRef,
         force: bool,
     },
-    /// Ends the instance and removes its files.
+    /// Ends the instance and removes its files. `force`: without waiting for it to shut down.
     Terminate {
         instance: InstanceRef,
+        force: bool,
     },
     /// Ends what runs in the instance and starts it anew on the same files, user data aside. The run keeps its number.
     Reboot {

@@ -12,7 +12,7 @@ use http::header::{
 use http::{HeaderMap, Method};
 use wire::fault::Common;
 use wire::protocol::Parts;
-use wire::{Document, Fault, protocol};
+use wire::{Document, Fault, Timestamp, protocol};
 
 use crate::call::{Look, RequestFacts};
 use crate::front::{Answer, Incoming};
@@ -159,6 +159,7 @@ impl Gateway {
         incoming: &Incoming,
         site: Option<&str>,
         facts: &RequestFacts,
+        began: Timestamp,
     ) -> Option<Answer> {
         if incoming.method != Method::OPTIONS {
             return None;
@@ -197,22 +198,34 @@ impl Gateway {
         let recorded = self
             .record_event(model, PREFLIGHT, owned, said.as_ref().err(), facts)
             .await;
-        let fault = match (recorded, said) {
+        let (answer, code) = match (recorded, said) {
             (Ok(()), Ok(headers)) => {
                 let mut all = HeaderMap::new();
                 add(&mut all, headers);
-                return Some(Answer {
+                let answer = Answer {
                     status: 200,
                     headers: all,
                     body: crate::front::Body::Whole(bytes::Bytes::new()),
-                });
+                };
+                (answer, None)
             }
-            (Ok(()), Err(fault)) | (Err(fault), _) => fault,
+            (Ok(()), Err(fault)) | (Err(fault), _) => {
+                let spoken = wire::model::Protocol::RestXml;
+                let code = protocol::spell(model, spoken, &fault).code.into_owned();
+                let encoded = protocol::encode_fault(model, spoken, &fault, &facts.id);
+                (crate::gateway::told(encoded), Some(code))
+            }
         };
-        let spoken = wire::model::Protocol::RestXml;
-        Some(crate::gateway::told(protocol::encode_fault(
-            model, spoken, &fault, &facts.id,
-        )))
+        let sent = Parts {
+            path: &incoming.path,
+            ..parts
+        };
+        let asked = (service.name, PREFLIGHT, path.as_ref());
+        let headers = answer.headers.clone();
+        let told = (answer.status, &headers, (answer.size(), false));
+        self.tell_question(asked, &sent, facts, (told, code.as_deref()), began)
+            .await;
+        Some(answer)
     }
 }
 

@@ -134,10 +134,15 @@ impl<'a> Grammar<'a> {
             _ => return Err(self.syntax(effect_member.node.span, "Effect must be Allow or Deny")),
         };
         let principal = self.principal(elements.principal, node.span, effect)?;
-        let Some(action_member) = elements.action else {
-            return Err(self.missing(node.span, "Action"));
+        let actions = match elements.action {
+            Some(member) => self.actions(member)?,
+            // AWS takes it, and the statement has no effect (KMS API Reference, `CreateKey`, `Policy`).
+            None if self.kind == PolicyKind::Key => Actions {
+                negated: false,
+                patterns: Box::default(),
+            },
+            None => return Err(self.missing(node.span, "Action")),
         };
-        let actions = self.actions(action_member)?;
         let resources = self.resources(elements.resource, node.span)?;
         let conditions = elements
             .condition
@@ -150,7 +155,7 @@ impl<'a> Grammar<'a> {
             statement: node.span,
             effect: effect_member.node.span,
             principal: span(elements.principal),
-            action: action_member.node.span,
+            action: span(elements.action),
             resource: span(elements.resource),
         };
         Ok(Statement {
@@ -303,6 +308,12 @@ impl<'a> Grammar<'a> {
 
     fn resources(&self, member: Option<&Member>, statement: Span) -> Result<Option<Resources>, Error> {
         let Some(member) = member else {
+            if self.kind == PolicyKind::Key {
+                return Ok(Some(Resources {
+                    negated: false,
+                    patterns: Box::default(),
+                }));
+            }
             let optional = self.kind == PolicyKind::Trust || self.attached;
             return if optional {
                 Ok(None)

@@ -222,6 +222,26 @@ fn resource_policies_name_principals() {
     );
 }
 
+/// A statement of a key policy without what it is about is taken, and has no effect (KMS API Reference, `CreateKey`, `Policy`).
+#[test]
+fn key_policies_may_have_statements_without_effect() {
+    for rest in [r#""Action":"kms:*""#, r#""Resource":"*""#, r#""Sid":"x""#] {
+        let statement = identity(&format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"*"}},{rest}}}"#
+        ));
+        assert!(Policy::parse(&statement, PolicyKind::Key).is_ok(), "{statement}");
+        assert!(
+            refusal(&statement, PolicyKind::Resource).starts_with("Missing required field"),
+            "{statement}"
+        );
+    }
+    let nobody = identity(r#"{"Effect":"Allow","Action":"kms:*","Resource":"*"}"#);
+    assert_eq!(
+        refusal(&nobody, PolicyKind::Key),
+        "Missing required field Principal"
+    );
+}
+
 #[test]
 fn trust_policies_have_no_resource_and_only_sts_actions() {
     let statement = |rest: &str| {

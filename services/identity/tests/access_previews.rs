@@ -62,6 +62,46 @@ fn triple(parts: [&str; 3]) -> (String, String, String) {
     (principal, change, status)
 }
 
+/// A request that comes again by the same token is the same preview; with another policy it is refused.
+#[test]
+fn a_preview_that_is_asked_for_again_is_made_once() {
+    let scene = scene();
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let call = |account: &str, token: &str| {
+        let configuration = json!({"iamRole": {"trustPolicy": trust("AWS", account)}});
+        let input =
+            json!({"analyzerArn": arn(), "configurations": {&role: configuration}, "clientToken": token});
+        scene
+            .cloud
+            .call(&scene.root, "accessanalyzer", "CreateAccessPreview", input)
+    };
+    let first = call(OTHER, "one").unwrap();
+    assert_eq!(call(OTHER, "one").unwrap(), first);
+    assert_ne!(call(OTHER, "two").unwrap(), first);
+    assert_eq!(call("777788889999", "one").unwrap_err().code, "ConflictException");
+    let listed = ask(&scene, "ListAccessPreviews", json!({"analyzerArn": arn()}));
+    assert_eq!(listed["accessPreviews"].as_array().unwrap().len(), 2);
+}
+
+/// An order that there is not is refused, whether there are findings or none.
+#[test]
+fn findings_are_sorted_by_what_they_have() {
+    let scene = Scene::new();
+    ask(
+        &scene,
+        "CreateAnalyzer",
+        json!({"analyzerName": "a", "type": "ACCOUNT"}),
+    );
+    let list = |attribute: &str| {
+        let input = json!({"analyzerArn": arn(), "sort": {"attributeName": attribute}});
+        scene
+            .cloud
+            .call(&scene.root, "accessanalyzer", "ListFindings", input)
+    };
+    assert_eq!(list("createdAt").unwrap()["findings"], json!([]));
+    assert_eq!(list("nonsense").unwrap_err().code, "ValidationException");
+}
+
 /// What is new, what stays and what would end are told apart, and nothing of the role changes.
 #[test]
 fn a_preview_tells_what_a_trust_policy_would_change() {

@@ -392,6 +392,13 @@ fn session_policies_only_narrow() {
         .map(|_| json!({"arn": "arn:aws:iam::aws:policy/IAMReadOnlyAccess"}))
         .collect();
     assert_eq!(failed(json!({"PolicyArns": eleven})), "ValidationError");
+    // The policy and the ARNs are measured together (IAM User Guide, "IAM and AWS STS quotas").
+    let reader = "arn:aws:iam::aws:policy/IAMReadOnlyAccess";
+    let text = allow("iam:ListUsers");
+    let text = |over: usize| format!("{text}{}", " ".repeat(2048 + over - text.len() - reader.len()));
+    let both = |over| json!({"Policy": text(over), "PolicyArns": [{"arn": reader}]});
+    assert!(assume(&scene, &ana, &arn, both(0)).is_ok());
+    assert_eq!(failed(both(1)), "ValidationError");
     let long = format!("{}{}", allow("iam:ListUsers"), " ".repeat(2048));
     assert_eq!(failed(json!({"Policy": long})), "ValidationError");
     assert_eq!(

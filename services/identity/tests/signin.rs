@@ -163,6 +163,64 @@ fn refusals_are_the_same_whatever_is_wrong_and_each_is_recorded() {
     );
 }
 
+/// S6.5, S4.7: who switches roles in the console has the role for its longest session, within the session of the console.
+#[test]
+fn a_role_that_is_switched_to_lasts_as_long_as_may_be() {
+    let scene = Scene::new();
+    person(&scene, "ana");
+    scene.root(
+        "PutUserPolicy",
+        json!({"UserName": "ana", "PolicyName": "own", "PolicyDocument": allow("sts:*")}),
+    );
+    let arn = crate::sessions::role(&scene, "Desk", &crate::scene::trust("AWS", ACCOUNT));
+    scene.root(
+        "UpdateRole",
+        json!({"RoleName": "Desk", "MaxSessionDuration": 4 * 3600}),
+    );
+    let (cookie, _) = next(sign_in(&scene, "ana", PASSWORD));
+    let keys = session(&scene, &cookie).unwrap().keys.unwrap();
+    let token = keys.session_token.expose_text().unwrap();
+    let lasts = || {
+        let ana = scene.cloud.caller(&keys.access_key_id, Some(token)).unwrap();
+        let lent = crate::sessions::assume(&scene, &ana, &arn, json!({})).unwrap();
+        let desk = crate::sessions::caller_of(&scene, &lent).unwrap();
+        desk.session.as_ref().unwrap().expires - scene.cloud.gateway.clock().now().0
+    };
+    assert_eq!(lasts(), 4 * HOUR);
+    scene.cloud.advance(10 * HOUR);
+    assert_eq!(lasts(), 2 * HOUR);
+}
+
+/// An alias is a name as DNS has them, and never another account's number, which people sign in by as well.
+#[test]
+fn an_alias_is_a_name_and_no_account_number() {
+    let scene = Scene::new();
+    let alias = |name: &str| scene.call(&scene.root, "CreateAccountAlias", json!({"AccountAlias": name}));
+    for wrong in [
+        "Acme",
+        "a_b",
+        "-ab",
+        "ab-",
+        "a--b",
+        "a.b",
+        "a b",
+        "äbc",
+        "999999999999",
+    ] {
+        assert_eq!(alias(wrong).unwrap_err().code, "ValidationError", "{wrong}");
+    }
+    for right in [
+        "abc",
+        "a-b-c",
+        "0-0",
+        "99999999999",
+        "9999999999999",
+        "99999999999a",
+    ] {
+        alias(right).unwrap();
+    }
+}
+
 #[test]
 fn an_alias_names_the_account() {
     let scene = Scene::new();

@@ -191,6 +191,41 @@ fn federated_users_sign_in_for_no_longer_than_their_credentials_last() {
     }
 }
 
+/// S4.2, S4.4: a federated user calls IAM in the console alone, and STS nowhere.
+#[test]
+fn federated_users_call_iam_in_the_console() {
+    let scene = Scene::new();
+    let ana = scene.user("ana");
+    grant(
+        &scene,
+        "ana",
+        &document(&json!({"Effect": "Allow", "Action": ["sts:*", "iam:ListUsers"], "Resource": "*"})),
+    );
+    let lent = sts(
+        &scene,
+        &ana,
+        "GetFederationToken",
+        json!({"Name": "bo", "Policy": allow("*")}),
+    )
+    .unwrap();
+    let list = |caller: &Caller| scene.call(caller, "ListUsers", json!({}));
+    assert!(list(&caller_of(&scene, &lent).unwrap()).is_err());
+    let (cookie, _) = next(login(
+        &scene,
+        &ticket(ask(&scene, &shown(&lent), Lasting::default())),
+    ));
+    let keys = session(&scene, &cookie).unwrap().keys.unwrap();
+    let bo = scene
+        .cloud
+        .caller(&keys.access_key_id, keys.session_token.expose_text().ok())
+        .unwrap();
+    list(&bo).unwrap();
+    assert!(scene.call(&bo, "ListRoles", json!({})).is_err());
+    let key = json!({"AccessKeyId": &*ana.access_key_id});
+    assert!(sts(&scene, &bo, "GetAccessKeyInfo", key).is_err());
+    assert!(list(&caller_of(&scene, &lent).unwrap()).is_err());
+}
+
 /// S4.2: long-term keys, a user's own sessions, and what does not fit together open nothing, and leave no event.
 #[test]
 fn other_credentials_do_not_sign_in() {

@@ -208,8 +208,12 @@ fn what_asks_for_too_much_is_refused() {
         "MissingRequiredParameterException"
     );
     assert_eq!(
-        ask(json!({"ExtendedStatistics": ["p200"]})),
+        ask(json!({"Statistics": null, "ExtendedStatistics": ["p200"]})),
         "InvalidParameterValueException"
+    );
+    assert_eq!(
+        ask(json!({"ExtendedStatistics": ["p50"]})),
+        "InvalidParameterCombinationException"
     );
 }
 

@@ -3,7 +3,7 @@
 use scenarios::said::Shared;
 use scenarios::sample::{Broken, Sampler, breaks};
 use scenarios::world::{World, built};
-use wire::model::{Kind, Operation, Service};
+use wire::model::{Kind, Operation, Protocol, Service};
 
 /// The store's own bookkeeping and the ledger.
 const RECORD_ALONE: [u16; 2] = [0, 1];
@@ -32,7 +32,10 @@ fn a_broken_constraint_is_a_validation_error_and_changes_nothing() {
                     world.signed(&world.root, (service, operation, protocol), &input),
                 );
                 let own = OWN_ERRORS.iter().find(|(name, _)| *name == service.name);
+                let of_ec2 = service.protocols.contains(&Protocol::Ec2Query);
                 let (code, status) = match own {
+                    // EC2 tells of what is missing by a code of its own, and names parameters as its queries do.
+                    None if of_ec2 && what == "required" => ("MissingParameter", 400),
                     Some((_, code)) => (*code, 400),
                     None => Shared::Invalid.on(protocol),
                 };
@@ -51,6 +54,7 @@ fn a_broken_constraint_is_a_validation_error_and_changes_nothing() {
                 let told = said.message.contains(" validation error") && said.message.contains(&path);
                 let told = told || (own.is_some() && said.message.starts_with("You "));
                 let told = told || (of_objects && matches!(said.code(), "MalformedXML" | "InvalidArgument"));
+                let told = told || (of_ec2 && tells(service, operation, member, &said.message));
                 let code = if of_objects { said.code() } else { code };
                 if said.code() != code || said.status != status || !told {
                     wrong.push(format!(
@@ -74,6 +78,21 @@ fn a_broken_constraint_is_a_validation_error_and_changes_nothing() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// Whether a message names a parameter as EC2's queries spell it.
+fn tells(service: &Service, operation: &Operation, member: &str, message: &str) -> bool {
+    let shape = operation.input.and_then(|id| service.shape(id));
+    let Some(Kind::Structure(structure)) = shape.map(|shape| &shape.kind) else {
+        return false;
+    };
+    let found = structure.members.iter().find(|known| known.name == member);
+    let name = found.and_then(|member| member.query_name.or(member.wire_name));
+    let name = name.unwrap_or(member);
+    let capital = name[..1].to_ascii_uppercase() + &name[1..];
+    let small = name[..1].to_ascii_lowercase() + &name[1..];
+    message.starts_with(&format!("The request must contain the parameter {capital}"))
+        || message.starts_with("Value (") && message.contains(&format!(") for parameter {small}"))
 }
 
 /// Whether a member travels in the query or a header.

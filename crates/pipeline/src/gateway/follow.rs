@@ -84,7 +84,7 @@ impl Followed {
 }
 
 /// The status, the headers and the bytes of an answer, and whether they are still to be sent.
-pub(super) type Told<'a> = (u16, &'a HeaderMap, (u64, bool));
+pub(crate) type Told<'a> = (u16, &'a HeaderMap, (u64, bool));
 
 /// Makes a note of such a request, in a transaction of its own.
 pub type Follower = fn(&mut Call<'_>, &Ended<'_>) -> Result<()>;
@@ -143,6 +143,31 @@ impl Gateway {
             began,
         )
         .await;
+    }
+
+    /// Lets a service note what a stranger asked it that is none of its operations, of what the path names in path style.
+    pub(crate) async fn tell_question(
+        &self,
+        (service, question, path): (&'static str, &'static str, &str),
+        parts: &Parts<'_>,
+        facts: &RequestFacts,
+        (told, code): (Told<'_>, Option<&str>),
+        began: Timestamp,
+    ) {
+        let Some(located) = self.placed(service, path, parts.headers) else {
+            return;
+        };
+        let Some((subject, follower)) = located.followed.zip(self.trail(service).follower) else {
+            return;
+        };
+        let followed = Followed {
+            subject,
+            parts: Vec::new(),
+            identity: Arc::new(Identity::anonymous(&self.environment.management_account)),
+            region: located.owned.region,
+        };
+        self.ended((followed, follower), question, parts, facts, (told, code), began)
+            .await;
     }
 
     /// Lets the service note how a request of this operation was answered, and follow the answer to its end.

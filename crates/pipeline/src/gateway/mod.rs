@@ -258,7 +258,7 @@ impl Gateway {
         if matches!(guest, Some(None)) {
             return self.shed(&incoming, &facts, wall).await;
         }
-        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts).await {
+        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts, wall).await {
             return answer;
         }
         if let Some(rules) = letter {
@@ -490,6 +490,7 @@ fn request_facts(id: String, incoming: &Incoming) -> RequestFacts {
         host: text(http::header::HOST),
         tls: incoming.tls,
         trace: text(TRACE).filter(|trace| trace.len() <= TRACE_BYTES_MAX),
+        if_range: text(http::header::IF_RANGE),
         signed: None,
         posted: false,
     }

@@ -146,6 +146,36 @@ pub(super) async fn take(view: &View, places: &Places, user: Option<u32>) -> Res
     Ok(Bytes::from(taken))
 }
 
+/// Bytes that a disk holds, as the instance's own user sees it.
+pub(super) async fn weigh(view: &View, places: &Places, user: Option<u32>) -> Result<u64, Failure> {
+    let words = [
+        "du",
+        "--summarize",
+        "--block-size=1",
+        "--one-file-system",
+        "/disk",
+    ];
+    let program = words.map(OsString::from).to_vec();
+    let mut child = run(view, places, user, program).map_err(|error| failed(&error))?;
+    let (Some(out), Some(mut stdin)) = (child.stdout.take(), child.stdin.take()) else {
+        return Err(failed(&io::Error::other("du has no output")));
+    };
+    let words = words_of(&mut child);
+    stdin.write_all(b"go\n").await.map_err(|error| failed(&error))?;
+    drop(stdin);
+    let mut told = Vec::new();
+    let read = out.take(WORDS_MAX).read_to_end(&mut told).await;
+    read.map_err(|error| failed(&error))?;
+    // What goes away while it looks makes it end with 1.
+    ended(child, words, 1).await?;
+    let told = String::from_utf8_lossy(&told);
+    let number = told
+        .split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok());
+    number.ok_or_else(|| failed(&io::Error::other("du told no number")))
+}
+
 /// Fills a new disk with a tar.
 pub(super) async fn fill(
     view: &View,

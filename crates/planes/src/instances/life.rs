@@ -1,4 +1,4 @@
-//! What goes on while an instance runs: its console is read, its memory is watched, it is told to end or ends by itself.
+//! What goes on while an instance runs: its console is read, its memory and its disk are watched, it is told to end or ends by itself.
 //!
 //! Invariant: when the end of a run is told, none of its processes is left.
 
@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::agent::{REBOOTS, STOP};
 use super::boot::read_some;
 use super::machine::{Machine, Order};
+use super::quota;
 use super::runner::{Ended, Runner};
 use crate::jail::family;
 
@@ -49,6 +50,9 @@ impl Life {
         let mut look = Instant::now() + LOOK;
         let mut out = self.child.stdout.take();
         let mut buffer = [0; 8192];
+        let (places, user) = (self.machine.places.clone(), self.machine.user);
+        let mut weighing = std::pin::pin!(quota::watch(self.runner.clone(), places, user, self.pid));
+        let mut too_much = None;
         let status = loop {
             tokio::select! {
                 biased;
@@ -65,6 +69,11 @@ impl Life {
                     }
                 }
                 () = sleep_until(deadline.unwrap_or(look)), if deadline.is_some() => break self.kill().await,
+                reason = &mut weighing => {
+                    self.machine.wrote(format!("Out of disk: the instance was ended. {reason}\n").as_bytes());
+                    too_much = Some(reason);
+                    break self.kill().await;
+                }
                 () = sleep_until(look) => {
                     self.watch_memory();
                     look = Instant::now() + LOOK;
@@ -87,7 +96,11 @@ impl Life {
         end.send_replace(true);
         if let Some(runner) = self.runner.upgrade().filter(|_| !asked) {
             runner
-                .ended_by_itself(self.machine, self.launch, how(status))
+                .ended_by_itself(
+                    self.machine,
+                    self.launch,
+                    too_much.map_or_else(|| how(status), Ended::Failed),
+                )
                 .await;
         }
     }

@@ -16,6 +16,7 @@ mod life;
 mod link;
 mod machine;
 mod metadata;
+mod quota;
 mod runner;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use wire::Timestamp;
 
 use super::console::Console;
 use super::machine::{Machine, Order, is_id, unable};
+use super::quota::{self, Bounds};
 use super::view::View;
 use super::{Agent, disk};
 use crate::functions::Endpoint;
@@ -41,6 +42,8 @@ pub(super) struct Runner {
     view: OnceLock<Result<View, String>>,
     pub(super) endpoint: Mutex<Option<Endpoint>>,
     pub(super) origins: Origins,
+    /// What each instance may hold on the disk.
+    pub(super) bounds: Mutex<Bounds>,
     pub(super) attendant: OnceLock<Arc<dyn Attendant>>,
     machines: Mutex<HashMap<String, Arc<Machine>>>,
     /// Instances that were told to end, until they are forgotten, and those that were forgotten without having been told to end: a start
@@ -87,6 +90,7 @@ impl Runner {
             view: OnceLock::new(),
             endpoint: Mutex::default(),
             origins: Origins::default(),
+            bounds: Mutex::new(quota::STANDARD),
             attendant: OnceLock::new(),
             machines: Mutex::new(machines),
             terminated: Mutex::default(),
@@ -211,7 +215,7 @@ impl Runner {
         match task {
             Task::Start(launch) => self.start(launch).await,
             Task::Stop { instance, force } => self.stop_one(instance, *force).await,
-            Task::Terminate { instance } => self.terminate(instance).await,
+            Task::Terminate { instance, force } => self.terminate(instance, *force).await,
             Task::Reboot { instance } => self.reboot(instance).await,
             Task::Snapshot { instance, still } => self.snapshot(instance, *still).await,
         }
@@ -292,7 +296,7 @@ impl Runner {
         Ok(Done::Disk(taken))
     }
 
-    async fn terminate(&self, instance: &InstanceRef) -> Outturn {
+    async fn terminate(&self, instance: &InstanceRef, force: bool) -> Outturn {
         self.terminated.lock().insert(instance.instance_id.clone());
         // What is not here any more is gone, which is what was asked for.
         let Some(machine) = self.known(&instance.instance_id) else {
@@ -300,7 +304,7 @@ impl Runner {
         };
         let mut turn = machine.turn.lock().await;
         if let Some(mut run) = turn.take() {
-            run.end(Order::Stop).await;
+            run.end(if force { Order::Kill } else { Order::Stop }).await;
         }
         remove(&machine).await.map_err(|error| disk::failed(&error))?;
         Ok(Done::Well)

@@ -49,6 +49,26 @@ pub(crate) fn heaviest(first: Pid) -> Option<(Pid, u64)> {
     Some((Pid::from_raw(heaviest.1)?, heaviest.0))
 }
 
+/// Bytes of files of a device that a sandbox has open and that have no name any more.
+pub(crate) fn nameless(first: Pid, device: u64) -> u64 {
+    const BLOCK: u64 = 512;
+    let mut seen = BTreeSet::new();
+    let mut bytes: u64 = 0;
+    for pid in members(first) {
+        let open = fs::read_dir(format!("/proc/{pid}/fd"));
+        for descriptor in open.into_iter().flatten().flatten() {
+            let Ok(facts) = fs::metadata(descriptor.path()) else {
+                continue;
+            };
+            let counts = facts.is_file() && facts.nlink() == 0 && facts.dev() == device;
+            if counts && seen.insert(facts.ino()) {
+                bytes = bytes.saturating_add(facts.blocks().saturating_mul(BLOCK));
+            }
+        }
+    }
+    bytes
+}
+
 /// Bytes of memory that a process has for itself, with its part of what it shares with others of no file: that is nobody's to take back.
 fn own(pid: i32) -> Option<u64> {
     private(pid).map(|bytes| bytes.saturating_add(shared(pid)))

@@ -9,6 +9,7 @@
 use std::fmt::{self, Write};
 use std::sync::OnceLock;
 
+use crate::model::Protocol;
 use crate::model::{Kind, Member, Service, Shape, ShapeId};
 use crate::per_service::PerService;
 use crate::{Document, Fault};
@@ -41,6 +42,7 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
         count: 0,
         first: None,
         member: None,
+        told: None,
         shown: Vec::new(),
     };
     walk.value(
@@ -62,6 +64,10 @@ pub fn check(service: &'static Service, shape: ShapeId, input: &Document) -> Res
     if service.bare_errors {
         return Err(own::of_objects(service, shape, walk.member, &walk.shown));
     }
+    if service.protocols.contains(&Protocol::Ec2Query) {
+        let told = walk.told.unwrap_or_default();
+        return Err(own::of_ec2(service, shape, walk.member, told));
+    }
     let plural = if walk.count == 1 { "" } else { "s" };
     Err(Fault::validation(format!(
         "{} validation error{plural} detected: {}",
@@ -78,7 +84,20 @@ struct Walk {
     first: Option<Reason>,
     /// The member of the input in which the first was broken.
     member: Option<&'static str>,
+    /// The same for services that tell of one thing alone.
+    told: Option<Told>,
     shown: Vec<String>,
+}
+
+/// The first that is broken.
+#[derive(Default)]
+struct Told {
+    /// Where, from the member of the input on.
+    path: String,
+    /// The value, as far as it may be shown; none where there is no value.
+    value: Option<String>,
+    /// What it has to be; none where there has to be a value.
+    constraint: Option<String>,
 }
 
 /// One thing that a value can break.
@@ -381,6 +400,10 @@ impl Walk {
         self.first.get_or_insert(Reason::Required);
         self.member = self.member.or_else(|| path.member());
         self.count += 1;
+        self.told.get_or_insert_with(|| Told {
+            path: path.to_string(),
+            ..Told::default()
+        });
         if self.shown.len() < VIOLATIONS_SHOWN_MAX {
             self.shown.push(format!(
                 "Value null at '{path}' failed to satisfy constraint: Member must not be null"
@@ -407,6 +430,11 @@ impl Walk {
             }
             _ => String::new(),
         };
+        self.told.get_or_insert_with(|| Told {
+            path: path.to_string(),
+            value: value.map(|_| echoed.trim_matches([' ', '\'']).to_owned()),
+            constraint: Some(constraint.to_string()),
+        });
         self.shown.push(format!(
             "Value{echoed} at '{path}' failed to satisfy constraint: {constraint}"
         ));

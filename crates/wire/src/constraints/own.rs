@@ -2,6 +2,7 @@
 //!
 //! Source: Organizations API Reference, `InvalidInputException`; its model lists the reasons.
 
+use super::Told;
 use crate::fault::Side;
 use crate::model::{Kind, Service, ShapeId};
 use crate::protocol::error_shape;
@@ -79,6 +80,39 @@ pub(super) fn of_objects(service: &Service, shape: ShapeId, member: Option<&str>
             "The XML you provided was not well-formed or did not validate against our published schema",
         ),
     }
+}
+
+/// EC2's answer: the first that is broken, by the name that the parameter has in a query (Amazon EC2 Developer Guide, "Error codes for the
+/// Amazon EC2 API").
+pub(super) fn of_ec2(service: &Service, shape: ShapeId, member: Option<&str>, told: Told) -> Fault {
+    let structure = service.shape(shape).and_then(|shape| match &shape.kind {
+        Kind::Structure(structure) => Some(structure),
+        _ => None,
+    });
+    let broken =
+        structure.and_then(|structure| structure.members.iter().find(|known| Some(known.name) == member));
+    let own = broken.map(|broken| broken.query_name.or(broken.wire_name).unwrap_or(broken.name));
+    let own = own.unwrap_or_default();
+    // What is behind the member of the input.
+    let rest = told.path.split_once('.').map(|(_, rest)| format!(".{rest}"));
+    let rest = rest.unwrap_or_default().replace(".member", "");
+    let Some(constraint) = told.constraint else {
+        let mut letters = own.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        let name: String = first.into_iter().chain(letters).collect();
+        return Fault::plain(
+            "MissingParameter",
+            400,
+            format!("The request must contain the parameter {name}{rest}"),
+        );
+    };
+    let name = super::lower_first(own);
+    let value = told.value.unwrap_or_default();
+    Fault::plain(
+        "InvalidParameterValue",
+        400,
+        format!("Value ({value}) for parameter {name}{rest} is invalid. {constraint}"),
+    )
 }
 
 /// The service's own error, if its model has one that tells patterns from lengths.

@@ -72,6 +72,17 @@ pub(super) fn write(out: &mut String, at: Timestamp, format: TimestampFormat) {
     };
 }
 
+/// A date and time with all its milliseconds, as S3 writes them in its documents.
+pub(super) fn write_whole(out: &mut String, at: Timestamp) {
+    let milliseconds = at.0.clamp(FIRST, LAST);
+    let (seconds, fraction) = (milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
+    // Writing to a string cannot fail.
+    let _ = write_date_time(out, seconds, 0);
+    if out.pop().is_some() {
+        let _ = write!(out, ".{fraction:03}Z");
+    }
+}
+
 fn epoch(out: &mut String, milliseconds: i64) -> std::fmt::Result {
     let sign = if milliseconds < 0 { "-" } else { "" };
     let (seconds, fraction) = (

@@ -6,7 +6,7 @@ use crate::Document;
 use crate::model::{Kind, Member, Operation, Service, Shape, Structure, TimestampFormat};
 
 use super::json_write::{find, shape_of, travels_in_body};
-use super::{Unwritable, root, text, xml_read};
+use super::{Unwritable, moment, root, text, xml_read};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
@@ -312,7 +312,15 @@ fn element(
         _ => {
             out.push(b'>');
             let mut content = String::new();
-            text::write(&mut content, shape, member, TimestampFormat::DateTime, value)?;
+            let place = TimestampFormat::DateTime;
+            match value {
+                Document::Timestamp(at)
+                    if service.bare_errors && text::timestamp_format(shape, member, place) == place =>
+                {
+                    moment::write_whole(&mut content, *at);
+                }
+                _ => text::write(&mut content, shape, member, place, value)?,
+            }
             escape(out, &content);
         }
     }

@@ -240,6 +240,25 @@ proptest! {
     }
 
     #[test]
+    fn numbers_keep_every_bit(number in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO) {
+        for protocol in [Protocol::AwsJson10, Protocol::AwsJson11, Protocol::RestJson1, Protocol::RestXml, Protocol::RpcV2Cbor] {
+            let mut shapes = Gen::new(&[], true);
+            let shape = shapes.add(Kind::Float(64));
+            let members = vec![Member { name: NAMES[0], shape, ..plain_member() }];
+            let root = shapes.add(Kind::Structure(Structure { members, ..Structure::default() }));
+            let service = shapes.service(root, bare_operation());
+            let document = Document::Structure(vec![(NAMES[0], Document::Float(number))]);
+            let answer = encode(&service, &service.operations[0], protocol, &document, "id");
+            let answer = answer.map_err(|fault| TestCaseError::fail(fault.message))?;
+            let back = read(&service, protocol, &answer, "/", "").map_err(TestCaseError::fail)?;
+            let Some(Document::Float(back)) = back.member(NAMES[0]) else {
+                return Err(TestCaseError::fail("the number is gone"));
+            };
+            prop_assert_eq!(back.to_bits(), number.to_bits(), "{:?}", protocol);
+        }
+    }
+
+    #[test]
     fn bindings(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         through_bindings(&bytes)?;
     }

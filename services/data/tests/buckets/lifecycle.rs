@@ -29,6 +29,14 @@ fn rules_that_cannot_be_followed_are_refused() {
             json!({"Transition": [{"Days": 30, "StorageClass": "STANDARD_IA"}, {"Days": 90, "StorageClass": "GLACIER"}]}),
             "",
         ),
+        (
+            json!({"Transition": [{"Days": 90, "StorageClass": "STANDARD_IA"}, {"Days": 30, "StorageClass": "GLACIER"}]}),
+            "InvalidArgument",
+        ),
+        (
+            json!({"Transition": [{"Days": 30, "StorageClass": "DEEP_ARCHIVE"}, {"Days": 30, "StorageClass": "GLACIER"}]}),
+            "InvalidArgument",
+        ),
         (json!({"Prefix": "logs/"}), "MalformedXML"),
         (
             json!({"Filter": {"Prefix": "a", "ObjectSizeGreaterThan": 1}}),

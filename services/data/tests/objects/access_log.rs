@@ -169,6 +169,43 @@ fn a_refused_read_of_a_copys_source_is_told() {
     }
 }
 
+/// S20.2: what a browser asks in advance is a request to the bucket too, and the metrics count it.
+#[test]
+fn what_browsers_ask_in_advance_is_told() {
+    let here = logged(SIMPLE, true);
+    let rule = b"<CORSConfiguration><CORSRule><AllowedMethod>PUT</AllowedMethod><AllowedOrigin>*</AllowedOrigin></CORSRule></CORSConfiguration>";
+    here.put("/bucket", "cors", rule).fine();
+    let ask = |method: &'static str| {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in [
+            ("host", "127.0.0.1:4566"),
+            ("origin", "https://a.example"),
+            ("access-control-request-method", method),
+        ] {
+            headers.insert(name, http::HeaderValue::from_static(value));
+        }
+        here.serve("OPTIONS", "/bucket/a%20key", "", headers, b"").status
+    };
+    assert_eq!((ask("PUT"), ask("GET")), (200, 403));
+    here.advance(HOUR);
+    let lines = lines(&here);
+    let told: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("OPTIONS"))
+        .map(|line| {
+            let fields: Vec<_> = line.split(' ').collect();
+            [5, 7, 8, 12, 13].map(|at| fields[at])
+        })
+        .collect();
+    assert_eq!(told.len(), 2, "{lines:?}");
+    for line in [
+        ["-", "REST.OPTIONS.PREFLIGHT", "a%20key", "200", "-"],
+        ["-", "REST.OPTIONS.PREFLIGHT", "a%20key", "403", "AccessForbidden"],
+    ] {
+        assert!(told.contains(&line), "{line:?} in {told:?}");
+    }
+}
+
 /// S20.2: the access point that a request came through is told, and the key behind it.
 #[test]
 fn the_access_point_of_a_request_is_told() {

@@ -168,3 +168,25 @@ fn a_condition_without_a_date_is_none() {
         }
     }
 }
+
+/// RFC 9110, section 13.1.5: a range that is asked for of another content than there is gets the whole.
+#[test]
+fn a_range_is_of_the_content_that_it_was_asked_for_of() {
+    let here = Here::new();
+    let put = here.put("/bucket/k", "", b"0123456789").fine();
+    let tag = put.header("etag").unwrap().to_owned();
+    let date = here.head("/bucket/k").header("last-modified").unwrap().to_owned();
+    let get = |validator: &str| {
+        let headers = [("range", "bytes=2-4"), ("if-range", validator)];
+        let got = here.send("GET", "/bucket/k", "", &headers, b"").fine();
+        let head = here.send("HEAD", "/bucket/k", "", &headers, b"").fine();
+        assert_eq!(got.status, head.status, "{validator}");
+        (got.status, got.text())
+    };
+    let part = (206, "234".to_owned());
+    assert_eq!(get(&tag), part);
+    assert_eq!(get(&date), part);
+    for other in ["\"x\"", &format!("W/{tag}"), "Mon, 01 Jan 2001 00:00:00 GMT", "x"] {
+        assert_eq!(get(other), (200, "0123456789".to_owned()), "{other}");
+    }
+}

@@ -128,3 +128,14 @@ fn a_size_that_is_no_number_is_an_invalid_argument() {
     here.send("PUT", "/bucket/k", "", &until, b"x")
         .refused(400, "InvalidArgument");
 }
+
+/// S3's documents write dates with their milliseconds, also where there are none (S3 API Reference, "ListObjectsV2").
+#[test]
+fn dates_of_documents_have_milliseconds() {
+    let here = Here::new();
+    here.put("/bucket/k", "", b"x").fine();
+    let modified = here.get("/bucket", "list-type=2").fine().one("LastModified");
+    assert!(modified.ends_with(".000Z") && modified.len() == 24, "{modified}");
+    let created = here.get("/", "").fine().one("CreationDate");
+    assert!(created.ends_with('Z') && created.len() == 24, "{created}");
+}

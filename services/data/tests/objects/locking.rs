@@ -30,12 +30,12 @@ fn governance_gives_way_to_who_may_bypass_it_and_says_so() {
     let here = locked();
     let version = id(&here.put("/locked/k", "", b"x").expect(200));
     let query = format!("versionId={version}");
-    let until = retention("GOVERNANCE", "2026-12-01T00:00:00Z");
+    let until = retention("GOVERNANCE", "2026-12-01T00:00:00.000Z");
     here.put("/locked/k", "retention", until.as_bytes()).expect(200);
     let shown = here.get("/locked/k", "retention").expect(200);
     assert_eq!(
         (shown.one("Mode").as_str(), shown.one("RetainUntilDate").as_str()),
-        ("GOVERNANCE", "2026-12-01T00:00:00Z")
+        ("GOVERNANCE", "2026-12-01T00:00:00.000Z")
     );
     here.delete("/locked/k", &query).refused(403, "AccessDenied");
     let bypass = [("x-amz-bypass-governance-retention", "true")];

@@ -13,7 +13,7 @@ use super::token;
 use crate::iam::managed;
 use crate::iam::tag::Tags;
 
-/// Characters of the inline session policy.
+/// Characters of the inline session policy, and of it and the ARNs of the managed ones together.
 const POLICY_CHARACTERS_MAX: usize = 2048;
 /// Managed session policies.
 const POLICY_ARNS_MAX: usize = 10;
@@ -60,6 +60,18 @@ pub(super) fn read(
              than or equal to {POLICY_ARNS_MAX}"
         );
         return Err(Fault::validation(message));
+    }
+    let inline = policies.iter().map(|policy| match policy {
+        SessionPolicy::Document(text) | SessionPolicy::Managed(text) => text.chars().count(),
+    });
+    if inline
+        .chain(arns.iter().map(|arn| arn.chars().count()))
+        .sum::<usize>()
+        > POLICY_CHARACTERS_MAX
+    {
+        return Err(Fault::validation(format!(
+            "The inline session policy and the ARNs of managed session policies can have {POLICY_CHARACTERS_MAX} characters together."
+        )));
     }
     for arn in arns {
         let own = arn.starts_with(&format!("arn:aws:iam::{account}:policy/"));

@@ -300,6 +300,13 @@ fn issuer(role: &Role) -> SessionIssuer {
 /// Seconds of the session: what was asked or an hour, within the role's limit, and within an hour for chained roles (S4.7).
 fn duration(call: &Call<'_>, role: &Role, asked: Option<i32>) -> Result<i64> {
     const HOUR: i64 = 3600;
+    let session = call.identity.session.as_ref();
+    let switching = session.filter(|session| session.console && call.identity.kind == IdentityType::IamUser);
+    if let (Some(session), None) = (switching, asked) {
+        // A user who switches roles in the console has the role for as long as may be (IAM User Guide, "IAM and AWS STS quotas").
+        let left = session.expires.saturating_sub(call.now.0).div_euclid(1000);
+        return Ok(left.min(i64::from(role.max_session_seconds)));
+    }
     let seconds = asked.map_or(HOUR, i64::from);
     if call.identity.kind == IdentityType::AssumedRole && seconds > HOUR {
         return Err(Fault::validation(

@@ -106,6 +106,7 @@ impl Operation for GetParametersForImport {
             ))
         };
         WrappingAlgorithm::from_name(algorithm).ok_or_else(unknown)?;
+        expect_room(&key, algorithm, spec)?;
         let wrapping = WrappingKey::generate(spec)
             .map_err(Fault::internal)?
             .ok_or_else(unknown)?;
@@ -121,6 +122,20 @@ impl Operation for GetParametersForImport {
             public_key: Some(Blob(wrapping.public_der().map_err(Fault::internal)?)),
         })
     }
+}
+
+/// What RSA alone cannot wrap: the private keys of RSA at all, and those of P-521 under the shortest modulus (KMS API Reference,
+/// `GetParametersForImport`, `WrappingAlgorithm`).
+fn expect_room(key: &Key, algorithm: &str, spec: &str) -> Result<()> {
+    let rsa = key.spec.pair().is_some_and(|pair| pair.modulus().is_some());
+    let long = key.spec.name() == "ECC_NIST_P521" && spec == "RSA_2048";
+    if algorithm.starts_with("RSA_AES_") || !(rsa || long) {
+        return Ok(());
+    }
+    Err(unsupported_operation_exception(format!(
+        "Wrapping algorithm {algorithm} with wrapping key spec {spec} cannot wrap key material of key spec {}.",
+        key.spec.name()
+    )))
 }
 
 /// The bytes that a request wraps, by the token that goes with them.

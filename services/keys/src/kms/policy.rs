@@ -18,6 +18,8 @@ use crate::kms::principal::{self, Names};
 
 /// The only name that a key policy can have.
 const NAME: &str = "default";
+/// The name of the policy by which Resource Access Manager shares a key.
+const RAM: &str = "AWS_RAM";
 /// The most bytes of a key policy (KMS Developer Guide, "Resource quotas").
 const BYTES_MAX: usize = 32 * 1024;
 const PUT: Access = Access::permissions("kms:PutKeyPolicy");
@@ -157,6 +159,11 @@ impl Operation for PutKeyPolicy {
     }
 
     fn handle(call: &mut Call<'_>, key: Authorized<KeyTarget>, input: Self::Input) -> Result<Empty> {
+        if input.policy_name.as_deref() == Some(RAM) {
+            return Err(Fault::validation(
+                "The AWS_RAM policy can only be managed by the RAM service.",
+            ));
+        }
         expect_name(input.policy_name.as_deref())?;
         let bypass = input.bypass_policy_lockout_safety_check == Some(true);
         let kept = check(call, &key.arn(), &key.account, &input.policy, bypass)?;

@@ -252,10 +252,8 @@ impl Operation for EnableKeyRotation {
         expect_automatic(&key)?;
         key.expect_enabled()?;
         let mut key = to_change(&key);
-        let days = input
-            .rotation_period_in_days
-            .or(key.rotation.period_days)
-            .unwrap_or(PERIOD_DAYS);
+        // What is not said is a year, also of a key that rotates by another period: `kms:RotationPeriodInDays` was judged on that.
+        let days = input.rotation_period_in_days.unwrap_or(PERIOD_DAYS);
         key.rotation.period_days = Some(days);
         let due = call.now.0 + i64::from(days) * DAY;
         plan(call, &mut key, due)?;

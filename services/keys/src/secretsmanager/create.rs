@@ -105,7 +105,11 @@ impl Operation for CreateSecret {
         let mut secret = Secret::new(call, &input.name, suffix);
         secret.description = input.description;
         secret.kms_key = input.kms_key_id.filter(|key| !key.is_empty());
-        secret.tags = tags;
+        if !tags.is_empty() {
+            let before = secret.clone();
+            secret.tags = tags;
+            tag::expect_kept(call, TAG, &before, &secret)?;
+        }
         let version_id = match plain {
             Some(plain) => {
                 let id = value::expect_token(input.client_request_token)?;

@@ -45,6 +45,33 @@ pub(crate) fn seal(call: &mut Call<'_>, secret: &Secret, version: &str, clear: &
     Ok(Sealed { data_key, value })
 }
 
+/// The same value with its data key encrypted under the secret's present key; `None` if the caller may not encrypt under that (API
+/// Reference, `UpdateSecret`: then it stays under the key that it was under).
+pub(crate) fn seal_again(
+    call: &mut Call<'_>,
+    secret: &Secret,
+    version: &str,
+    sealed: &Sealed,
+) -> Result<Option<Sealed>> {
+    let clear_key = data_key(call, secret, version, sealed)?;
+    let input = Document::Structure(vec![
+        ("EncryptionContext", context(secret, version)),
+        ("KeyId", Document::String(key(call, secret)?)),
+        ("Plaintext", Document::Blob(clear_key.expose().to_vec())),
+    ]);
+    match call.invoke(BY, "kms", "Encrypt", input) {
+        Ok(made) => Ok(Some(Sealed {
+            data_key: bytes(&made, "CiphertextBlob")?,
+            value: sealed.value.clone(),
+        })),
+        Err(Fault {
+            code: Code::Common(Common::AccessDenied),
+            ..
+        }) => Ok(None),
+        Err(fault) => Err(refused(fault, cannot_encrypt)),
+    }
+}
+
 /// Decrypts a value.
 pub(crate) fn open(
     call: &mut Call<'_>,
@@ -52,6 +79,12 @@ pub(crate) fn open(
     version: &str,
     sealed: &Sealed,
 ) -> Result<crypto::Secret> {
+    let clear_key = data_key(call, secret, version, sealed)?;
+    crypto::envelope::open(&clear_key, &bound(secret, version), &sealed.value).map_err(Fault::internal)
+}
+
+/// Decrypts the data key of a value.
+fn data_key(call: &mut Call<'_>, secret: &Secret, version: &str, sealed: &Sealed) -> Result<crypto::Secret> {
     let input = Document::Structure(vec![
         ("CiphertextBlob", Document::Blob(sealed.data_key.clone())),
         ("EncryptionContext", context(secret, version)),
@@ -59,8 +92,7 @@ pub(crate) fn open(
     let made = call
         .invoke(BY, "kms", "Decrypt", input)
         .map_err(|fault| refused(fault, cannot_decrypt))?;
-    let clear_key = crypto::Secret::new(bytes(&made, "Plaintext")?);
-    crypto::envelope::open(&clear_key, &bound(secret, version), &sealed.value).map_err(Fault::internal)
+    Ok(crypto::Secret::new(bytes(&made, "Plaintext")?))
 }
 
 /// The key's name as KMS finds it for this caller: a stranger needs the ARN.

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use api::secretsmanager as model;
-use api::secretsmanager::fault::{malformed_policy_document_exception, public_policy_exception};
+use api::secretsmanager::fault::{
+    invalid_parameter_exception, malformed_policy_document_exception, public_policy_exception,
+    resource_not_found_exception,
+};
 use pipeline::{
     Access, AccountScope, Authorized, Call, Found, Look, Operation, Resource, ResourcePolicies, Result,
 };
@@ -16,6 +19,8 @@ use super::secret::{SecretTarget, to_change};
 
 const PUT: Access = Access::permissions("secretsmanager:PutResourcePolicy");
 const VALIDATE: Access = Access::permissions("secretsmanager:ValidateResourcePolicy");
+/// The name of a secret's only policy.
+const NAME: &str = "default";
 const PUBLIC: &str =
     "This resource policy grants broad access to the secret, which BlockPublicPolicy does not let through.";
 
@@ -52,6 +57,16 @@ fn known(look: &mut Look<'_>, name: &str) -> Result<bool> {
     }
 }
 
+/// Refuses to change a policy of another name than the one that there is.
+fn expect_default(name: Option<&str>) -> Result<()> {
+    match name {
+        None | Some(NAME) => Ok(()),
+        Some(_) => Err(invalid_parameter_exception(format!(
+            "The only resource policy that you can change is {NAME}."
+        ))),
+    }
+}
+
 /// Gives a secret a resource policy in place of the one that it has.
 pub struct PutResourcePolicy;
 
@@ -78,7 +93,7 @@ impl Operation for PutResourcePolicy {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        expect_default(input.policy_name.as_deref())?;
         secret.expect_own(call)?;
         let parsed = check(call, &input.resource_policy)?;
         if input.block_public_policy == Some(true) && policy::public::is_public(&parsed) {
@@ -89,7 +104,7 @@ impl Operation for PutResourcePolicy {
         let answer = model::PutResourcePolicyResponse {
             arn: Some(secret.arn()),
             name: Some(secret.name.clone()),
-            policy_name: None,
+            policy_name: Some(NAME.to_owned()),
         };
         secret.keep(call)?;
         Ok(answer)
@@ -115,12 +130,16 @@ impl Operation for GetResourcePolicy {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        if input.policy_name.as_deref().is_some_and(|name| name != NAME) {
+            return Err(resource_not_found_exception(
+                "Secrets Manager can't find the specified resource policy.",
+            ));
+        }
         secret.expect_staying()?;
         Ok(model::GetResourcePolicyResponse {
             arn: Some(secret.arn()),
             name: Some(secret.name.clone()),
-            policy_name: None,
+            policy_name: Some(NAME.to_owned()),
             resource_policy: secret.policy.clone(),
         })
     }
@@ -145,14 +164,14 @@ impl Operation for DeleteResourcePolicy {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        super::create::expect_none("PolicyName", input.policy_name.is_some())?;
+        expect_default(input.policy_name.as_deref())?;
         secret.expect_own(call)?;
         let mut secret = to_change(&secret);
         secret.policy = None;
         let answer = model::DeleteResourcePolicyResponse {
             arn: Some(secret.arn()),
             name: Some(secret.name.clone()),
-            policy_name: None,
+            policy_name: Some(NAME.to_owned()),
         };
         secret.keep(call)?;
         Ok(answer)

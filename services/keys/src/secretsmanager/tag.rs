@@ -1,18 +1,30 @@
 //! A secret's tags, which policies can ask for (`aws:ResourceTag/…`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::secretsmanager as model;
 use api::secretsmanager::fault::{invalid_parameter_exception, limit_exceeded_exception};
-use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
+use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource as _, Result};
 use policy::Context;
 use wire::typed::Empty;
 
 use super::naming::resolve;
-use super::secret::{SecretTarget, to_change};
+use super::secret::{Secret, SecretTarget, to_change};
+use super::value::GET;
 
 /// What it takes to tag a secret, at its making or later.
 pub(crate) const TAG: Access = Access::tagging("secretsmanager:TagResource");
+const UNTAG: Access = Access::tagging("secretsmanager:UntagResource");
+/// What shows that a caller has permissions for a secret.
+const SIGNS: [Access; 6] = [
+    GET,
+    Access::read("secretsmanager:DescribeSecret"),
+    Access::write("secretsmanager:PutSecretValue"),
+    Access::write("secretsmanager:DeleteSecret"),
+    TAG,
+    UNTAG,
+];
 /// Tags of one secret (Secrets Manager User Guide, "AWS Secrets Manager quotas").
 const TAGS_MAX: usize = 50;
 
@@ -57,6 +69,39 @@ fn expect_own(call: &Call<'_>, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses tags by which a caller who has permissions for a secret would lose them all (API Reference, `TagResource`).
+pub(crate) fn expect_kept(
+    call: &mut Call<'_>,
+    access: Access,
+    before: &Secret,
+    after: &Secret,
+) -> Result<()> {
+    let (before, after) = (target(before), target(after));
+    let mut had = false;
+    for sign in SIGNS {
+        if call.would_admit(sign, &before)? {
+            if call.would_admit(sign, &after)? {
+                return Ok(());
+            }
+            had = true;
+        }
+    }
+    if !had {
+        return Ok(());
+    }
+    Err(wire::Fault::access_denied(format!(
+        "User: {} is not authorized to perform: {} on resource: {} because the change of tags would take away the caller's permissions \
+         for the secret",
+        call.identity.arn,
+        access.action,
+        before.arn()
+    )))
+}
+
+fn target(secret: &Secret) -> SecretTarget {
+    SecretTarget::new(Arc::new(secret.clone()))
+}
+
 /// Sets the condition keys of the tags in a request.
 pub(crate) fn requested(tags: Option<&[model::Tag]>, context: &mut Context) {
     let named = tags
@@ -96,11 +141,13 @@ impl Operation for TagResource {
     fn handle(call: &mut Call<'_>, secret: Authorized<SecretTarget>, input: Self::Input) -> Result<Empty> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
-        let mut secret = to_change(&secret);
+        let before = to_change(&secret);
+        let mut secret = before.clone();
         secret.tags.extend(read(call, input.tags)?);
         if secret.tags.len() > TAGS_MAX {
             return Err(too_many());
         }
+        expect_kept(call, TAG, &before, &secret)?;
         secret.changed = call.now.0;
         secret.keep(call)?;
         Ok(Empty)
@@ -114,7 +161,7 @@ impl Operation for UntagResource {
     type Input = model::UntagResourceRequest;
     type Output = Empty;
     type Target = SecretTarget;
-    const ACCESS: Access = Access::tagging("secretsmanager:UntagResource");
+    const ACCESS: Access = UNTAG;
     const CONDITIONS: &'static [&'static str] = &["aws:TagKeys"];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
@@ -128,11 +175,13 @@ impl Operation for UntagResource {
     fn handle(call: &mut Call<'_>, secret: Authorized<SecretTarget>, input: Self::Input) -> Result<Empty> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
-        let mut secret = to_change(&secret);
+        let before = to_change(&secret);
+        let mut secret = before.clone();
         for name in &input.tag_keys {
             expect_own(call, name)?;
             secret.tags.remove(name);
         }
+        expect_kept(call, UNTAG, &before, &secret)?;
         secret.changed = call.now.0;
         secret.keep(call)?;
         Ok(Empty)

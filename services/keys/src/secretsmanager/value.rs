@@ -381,7 +381,7 @@ fn note_read(call: &mut Call<'_>, secret: &Authorized<SecretTarget>, id: &str) -
     secret.keep_here(call)
 }
 
-/// Encrypts labelled versions under the secret's present key (UpdateSecret with another key).
+/// Encrypts labelled versions under the secret's present key (UpdateSecret with another key), as far as the caller may.
 pub(crate) fn encrypt_again(call: &mut Call<'_>, secret: &mut Secret) -> Result<()> {
     let ids: Vec<String> = [CURRENT, super::secret::PREVIOUS, super::secret::PENDING]
         .into_iter()
@@ -391,8 +391,13 @@ pub(crate) fn encrypt_again(call: &mut Call<'_>, secret: &mut Secret) -> Result<
         if secret.versions.get(&id).is_none_or(|version| version.empty) {
             continue;
         }
-        let plain = read(call, secret, &id)?;
-        write(call, secret, &id, &plain)?;
+        let held = call.get(&VALUES, &row(secret, &id))?;
+        let held = held.ok_or_else(|| Fault::internal("a version without a value"))?;
+        let Some(sealed) = envelope::seal_again(call, secret, &id, &held.sealed)? else {
+            continue;
+        };
+        let text = held.text;
+        keep(call, secret, &id, Value { text, sealed })?;
         if let Some(version) = secret.versions.get_mut(&id) {
             version.kms_key.clone_from(&secret.kms_key);
         }

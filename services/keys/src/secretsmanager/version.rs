@@ -102,7 +102,8 @@ impl Operation for ListSecretVersionIds {
         let versions = secret
             .versions
             .iter()
-            .filter(|(_, version)| deprecated || !version.stages.is_empty());
+            // What a rotation announced and has not given a value to is no version of this list (API Reference, `ListSecretVersionIds`).
+            .filter(|(_, version)| !version.empty && (deprecated || !version.stages.is_empty()));
         let placed = versions.map(|(id, version)| {
             let key = version.kms_key.clone();
             let entry = model::SecretVersionsListEntry {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use wire::Timestamp;
 
 use super::fault;
-use super::filter::{self, Filters, Values};
+use super::filter::{self, Values};
 use super::instance::{self, Instance};
 use super::launch::reservation;
 use super::naming::is_id;
-use super::page;
+use super::page::{self, Listing};
 use super::place::{self, RegionScope};
 
 /// Lists instances.
@@ -35,17 +35,13 @@ impl Operation for DescribeInstances {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let paged = (input.max_results, input.next_token);
         let ids = input.instance_ids.unwrap_or_default();
-        let found = chosen(call, &ids, |instance| filters.pass(|name| value(instance, name)))?;
-        let asked = page::Asked {
-            list: "DescribeInstances",
-            size: input.max_results,
-            size_min: 5,
-            token: input.next_token.as_deref(),
-            by_id: !ids.is_empty(),
-        };
+        let listing = Listing::read("DescribeInstances", input.dry_run, input.filters, paged)?;
+        let listing = listing.without(&ids, page::INSTANCES)?;
+        let found = chosen(call, &ids, |instance| {
+            listing.filters.pass(|name| value(instance, name))
+        })?;
         let placed = found.into_iter().map(|instance| {
             let place = format!(
                 "{}\n{:08}\n{}",
@@ -53,9 +49,7 @@ impl Operation for DescribeInstances {
             );
             (place, instance)
         });
-        let mut placed: Vec<_> = placed.collect();
-        placed.sort_by(|left, right| left.0.cmp(&right.0));
-        let (instances, next_token) = page::take(call, &asked, placed.into_iter())?;
+        let (instances, next_token) = listing.page(call, placed.collect())?;
         let mut reservations: Vec<Vec<Instance>> = Vec::new();
         for instance in instances {
             let instance = (*instance).clone();

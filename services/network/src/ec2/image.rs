@@ -16,9 +16,9 @@ use wire::Timestamp;
 
 use super::disk::{self, Disk};
 use super::fault::{self, invalid};
-use super::filter::{self, Filters, Values};
+use super::filter::{self, Values};
 use super::naming::{self, is_id};
-use super::page;
+use super::page::Listing;
 use super::place::RegionScope;
 use super::tag::{self, Tags};
 use super::types;
@@ -320,10 +320,11 @@ impl Operation for DescribeImages {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
-        let account = call.account().to_owned();
+        let paged = (input.max_results, input.next_token);
         let ids = input.image_ids.unwrap_or_default();
+        let listing = Listing::read("DescribeImages", input.dry_run, input.filters, paged)?;
+        let listing = listing.from_one().without(&ids, ("imageIdsSet", "maxResults"))?;
+        let account = call.account().to_owned();
         if let Some(wrong) = ids.iter().find(|id| !is_id(id, "ami")) {
             return Err(fault::malformed("InvalidAMIID.Malformed", wrong));
         }
@@ -343,19 +344,11 @@ impl Operation for DescribeImages {
             let wanted = ids.is_empty() || ids.contains(&image.id);
             let by_owner = owners.is_empty() || owners.iter().any(|owner| owned(&image, owner, &account));
             let by_user = users.is_empty() || users.iter().any(|user| executable(&image, user, &account));
-            if wanted && by_owner && by_user && filters.pass(|name| value(&image, name, &account))? {
+            if wanted && by_owner && by_user && listing.filters.pass(|name| value(&image, name, &account))? {
                 found.push((image.id.clone(), image.shown(&account)));
             }
         }
-        found.sort_by(|left, right| left.0.cmp(&right.0));
-        let asked = page::Asked {
-            list: "DescribeImages",
-            size: input.max_results,
-            size_min: 1,
-            token: input.next_token.as_deref(),
-            by_id: !ids.is_empty(),
-        };
-        let (images, next_token) = page::take(call, &asked, found.into_iter())?;
+        let (images, next_token) = listing.page(call, found)?;
         Ok(model::DescribeImagesResult {
             images: Some(images),
             next_token,

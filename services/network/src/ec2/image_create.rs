@@ -69,9 +69,8 @@ impl Operation for CreateImage {
             region: call.region().to_owned(),
             tags: tags.clone(),
         };
-        let arn = new.arn();
-        call.authorize(Self::ACCESS, Found::Here(new), Context::new())?;
-        tag::at_creation(call, "CreateImage", &arn, &tags)?;
+        let new = call.authorize(Self::ACCESS, Found::Here(new), Context::new())?;
+        tag::at_creation(call, "CreateImage", &*new, &tags)?;
         let mapped = input
             .block_device_mappings
             .as_ref()

@@ -16,8 +16,9 @@ use store::Table;
 use wire::{Fault, Timestamp};
 
 use super::fault::{self, expect_none, invalid, missing, no_key_pair};
-use super::filter::{self, Filters};
+use super::filter;
 use super::naming;
+use super::page::Listing;
 use super::place::RegionScope;
 use super::tag::{self, Tags};
 
@@ -141,7 +142,7 @@ impl NewPair {
 
     /// Asks for its tags, and refuses a name that is taken.
     fn expect_free(&self, call: &mut Call<'_>, action: &'static str) -> Result<()> {
-        tag::at_creation(call, action, &self.arn(), &self.tags)?;
+        tag::at_creation(call, action, self, &self.tags)?;
         if find(call, &self.name)?.is_some() {
             return Err(Fault::plain(
                 "InvalidKeyPair.Duplicate",
@@ -387,8 +388,7 @@ impl Operation for DescribeKeyPairs {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let filters = Listing::whole(input.dry_run, input.filters)?;
         let names = input.key_names.unwrap_or_default();
         let ids = input.key_pair_ids.unwrap_or_default();
         let all = all(call)?;

@@ -1,18 +1,16 @@
 //! `RunInstances`: what is asked for, what it takes, and the rows that come of it.
 //!
-//! Source: Amazon EC2 API Reference, `RunInstances`; Amazon EC2 User Guide, "Ensuring idempotency in Amazon EC2 API requests".
+//! Source: Amazon EC2 API Reference, `RunInstances`.
 //!
 //! Invariant: what a request asks for is done or refused by name; nothing of it is passed over.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use api::ec2 as model;
-use crypto::digest::Sha256;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Context;
-use serde::{Deserialize, Serialize};
-use store::Table;
-use wire::{Document, Fault, IntoDocument as _};
+use wire::Fault;
 
 use super::defaults;
 use super::disk;
@@ -21,6 +19,7 @@ use super::image::{self, Image, ImageTarget};
 use super::instance::{Association, INSTANCES, Instance, Options, State};
 use super::key_pair::{self, KeyPair};
 use super::tag::{self, Tags};
+use super::token::{self, Before};
 use super::types::{self, Type};
 use super::{address, naming, place, profile, refusal, user_data, work};
 
@@ -29,64 +28,53 @@ const VCPUS_MAX: u32 = 32;
 /// Instances of one request.
 const COUNT_MAX: i32 = 100;
 
-/// What came of a request with a token.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Launched {
-    /// SHA-256 of the request, in hexadecimal.
-    digest: String,
-    instances: Vec<String>,
-}
-
-store::record!(Launched, 1);
-
-/// By account, region and token; they go with the last of their instances.
-pub static TOKENS: Table<(String, String, String), Launched> = Table::new(0x0402, "ec2.launch_tokens");
-
 /// Launches instances.
 pub struct RunInstances;
 
 impl Operation for RunInstances {
     type Input = model::RunInstancesRequest;
     type Output = model::Reservation;
-    type Target = ImageTarget;
+    type Target = Origin;
     const ACCESS: Access = Access::write("ec2:RunInstances");
     const ALSO: &'static [Access] = &[tag::CREATE, profile::PASS];
 
-    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<ImageTarget>> {
+    fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<Origin>> {
         expect_none("LaunchTemplate", input.launch_template.is_some())?;
         let id = input.image_id.as_deref().ok_or_else(|| missing("ImageId"))?;
-        image::named(look, id, false)
+        Ok(match image::named(look, id, false)? {
+            Found::Here(target) => Found::Here(Origin::Image(target)),
+            // It was there when the same request came before.
+            Found::Absent { arn, .. } if Before::find(look, input)?.is_some() => Found::Here(Origin::Gone {
+                arn,
+                account: look.account_shared(),
+                region: look.region().to_owned(),
+            }),
+            Found::Absent { arn, fault } => Found::Absent { arn, fault },
+        })
     }
 
-    fn handle(
-        call: &mut Call<'_>,
-        target: Authorized<ImageTarget>,
-        input: Self::Input,
-    ) -> Result<Self::Output> {
-        let digest = digest(&input);
+    fn handle(call: &mut Call<'_>, target: Authorized<Origin>, input: Self::Input) -> Result<Self::Output> {
+        if let Some(before) = Before::find(call, &input)? {
+            return again(call, &before, &input);
+        }
+        let Origin::Image(target) = target.into_inner() else {
+            return Err(Fault::internal(
+                "an image is gone, and so is what was launched from it",
+            ));
+        };
         let image = (*target.image).clone();
         let plan = Plan::read(call, &image, &input)?;
         let launching = plan.launching(call);
         let arn = launching.arn();
-        call.authorize(Self::ACCESS, Found::Here(launching), Context::new())?;
+        let launching = call.authorize(Self::ACCESS, Found::Here(launching), Context::new())?;
         if let Some(pair) = &plan.key {
             call.authorize(Self::ACCESS, Found::Here(pair.clone()), Context::new())?;
         }
         if let Some(profile) = &plan.profile {
             profile::pass(call, profile, &arn)?;
         }
-        tag::at_creation(call, "RunInstances", &arn, &plan.tags)?;
+        tag::at_creation(call, "RunInstances", &*launching, &plan.tags)?;
         fault::dry_run(input.dry_run)?;
-        if let Some(token) = input.client_token.as_deref().filter(|token| !token.is_empty()) {
-            let key = (
-                call.account().to_owned(),
-                call.region().to_owned(),
-                token.to_owned(),
-            );
-            if let Some(launched) = call.get(&TOKENS, &key)? {
-                return again(call, &launched, &digest);
-            }
-        }
         if let Some(what) = call.instances()?.lacks() {
             return Err(Fault::plain(
                 "Unsupported",
@@ -95,68 +83,69 @@ impl Operation for RunInstances {
             ));
         }
         let count = plan.count(call, &input)?;
-        plan.launch(call, image, count, digest, input.client_token)
+        plan.launch(call, image, count, &input)
     }
 }
 
-/// The answer to a request that was answered before.
-fn again(call: &mut Call<'_>, launched: &Launched, digest: &str) -> Result<model::Reservation> {
-    if launched.digest != digest {
-        return Err(fault::mismatch());
-    }
-    let mut instances = Vec::new();
-    for id in &launched.instances {
-        if let Some(instance) = super::instance::find(call, id)? {
-            instances.push((*instance).clone());
-        }
-    }
-    Ok(reservation(&instances))
+/// What a launch starts from, as policies see it.
+pub enum Origin {
+    Image(ImageTarget),
+    /// An image that is not there any more, of a request that was answered when it was.
+    Gone {
+        arn: String,
+        account: Arc<str>,
+        region: String,
+    },
 }
 
-/// What makes one request another.
-fn digest(input: &model::RunInstancesRequest) -> String {
-    let mut input = input.clone();
-    input.dry_run = None;
-    let mut sum = Sha256::new();
-    feed(&mut sum, &input.into_document());
-    crypto::digest::hex(&sum.finish())
-}
+impl Resource for Origin {
+    const TYPE: &'static str = ImageTarget::TYPE;
 
-/// Feeds a document, each value with its kind, so that no two documents feed alike.
-fn feed(sum: &mut Sha256, document: &Document) {
-    let mut leaf = |kind: u8, bytes: &[u8]| {
-        sum.update(&[kind]);
-        sum.update(&bytes.len().to_be_bytes());
-        sum.update(bytes);
-    };
-    match document {
-        Document::Boolean(value) => leaf(1, &[u8::from(*value)]),
-        Document::Integer(value) => leaf(2, &value.to_be_bytes()),
-        Document::Float(value) => leaf(3, &value.to_be_bytes()),
-        Document::String(text) => leaf(4, text.as_bytes()),
-        Document::Blob(bytes) => leaf(5, bytes),
-        Document::Timestamp(at) => leaf(6, &at.0.to_be_bytes()),
-        Document::Null => leaf(7, b""),
-        Document::Stream => leaf(8, b""),
-        Document::List(items) => {
-            leaf(9, &items.len().to_be_bytes());
-            items.iter().for_each(|item| feed(sum, item));
-        }
-        Document::Map(entries) => {
-            leaf(10, &entries.len().to_be_bytes());
-            for (key, value) in entries {
-                feed(sum, &Document::String(key.clone()));
-                feed(sum, value);
-            }
-        }
-        Document::Structure(members) => {
-            leaf(11, &members.len().to_be_bytes());
-            for (name, value) in members {
-                feed(sum, &Document::String((*name).to_owned()));
-                feed(sum, value);
-            }
+    fn arn(&self) -> String {
+        match self {
+            Self::Image(target) => target.arn(),
+            Self::Gone { arn, .. } => arn.clone(),
         }
     }
+
+    fn account(&self) -> &str {
+        match self {
+            Self::Image(target) => target.account(),
+            Self::Gone { account, .. } => account,
+        }
+    }
+
+    fn conditions(&self, context: &mut Context) {
+        match self {
+            Self::Image(target) => target.conditions(context),
+            Self::Gone { region, .. } => context.insert("ec2:Region", region.clone()),
+        }
+    }
+}
+
+/// The answer to a request that was answered before, for whoever may still launch what it launched. What it names and is gone by now
+/// (a profile, a key pair) is asked for no more, since nothing is done with it.
+fn again(
+    call: &mut Call<'_>,
+    before: &Before,
+    input: &model::RunInstancesRequest,
+) -> Result<model::Reservation> {
+    let tags = tag::specified(
+        call,
+        input.tag_specifications.as_ref(),
+        model::ResourceType::Instance,
+        call.made_by().is_some(),
+    )?;
+    let launched = before
+        .instances
+        .first()
+        .and_then(|first| Launching::again(first, &tags));
+    let launching = launched.ok_or_else(|| Fault::internal("a launch left no instance of a known type"))?;
+    let launching = call.authorize(RunInstances::ACCESS, Found::Here(launching), Context::new())?;
+    tag::at_creation(call, "RunInstances", &*launching, &tags)?;
+    fault::dry_run(input.dry_run)?;
+    before.expect_same(input)?;
+    Ok(reservation(&before.instances))
 }
 
 /// Instances of one launch, as lists show them.
@@ -208,6 +197,21 @@ impl Resource for Launching {
         }
         self.options.conditions(context);
         tag::given_conditions(&self.tags, context);
+    }
+}
+
+impl Launching {
+    /// An instance that was launched, as it was seen then.
+    fn again(instance: &Instance, tags: &Tags) -> Option<Self> {
+        Some(Self {
+            account: instance.account.clone(),
+            region: instance.region.clone(),
+            zone: instance.zone.clone(),
+            of: types::find(&instance.instance_type)?,
+            options: instance.options,
+            profile: instance.profile.as_ref().map(|held| held.profile_arn.clone()),
+            tags: tags.clone(),
+        })
     }
 }
 
@@ -378,10 +382,9 @@ impl Plan {
         call: &mut Call<'_>,
         mut image: Image,
         count: u32,
-        digest: String,
-        token: Option<String>,
+        input: &model::RunInstancesRequest,
     ) -> Result<model::Reservation> {
-        let token = token.filter(|token| !token.is_empty());
+        let token = input.client_token.clone().filter(|token| !token.is_empty());
         let reservation_id = naming::draw(call, "r")?;
         let mut made = Vec::new();
         for index in 0..count {
@@ -403,11 +406,7 @@ impl Plan {
             image.last_launched = Some(call.now.0);
             image.keep(call)?;
         }
-        if let Some(token) = token {
-            let key = (call.account().to_owned(), call.region().to_owned(), token);
-            let instances = made.iter().map(|instance| instance.id.clone()).collect();
-            call.put(&TOKENS, &key, Launched { digest, instances })?;
-        }
+        token::keep(call, input, &made)?;
         Ok(reservation(&made))
     }
 
@@ -469,20 +468,6 @@ impl Plan {
 
 /// Removes what is left of an instance that ended long ago.
 pub(super) fn forget(call: &mut Call<'_>, instance: &Instance) -> Result<()> {
-    if let Some(token) = &instance.client_token {
-        let key = (instance.account.clone(), instance.region.clone(), token.clone());
-        let mut others = call
-            .get(&TOKENS, &key)?
-            .map_or_else(Vec::new, |held| held.instances.clone());
-        // A later launch may have come to the token.
-        let mut last = others.contains(&instance.id);
-        others.retain(|id| *id != instance.id);
-        for id in &others {
-            last &= super::instance::find(call, id)?.is_none();
-        }
-        if last {
-            call.delete(&TOKENS, &key)?;
-        }
-    }
+    token::forget(call, instance)?;
     call.delete(&INSTANCES, &instance.key())
 }

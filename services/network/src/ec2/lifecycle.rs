@@ -170,6 +170,7 @@ impl Operation for TerminateInstances {
     fn handle(call: &mut Call<'_>, target: Authorized<Instance>, input: Self::Input) -> Result<Self::Output> {
         let all = instance::others(call, Self::ACCESS, target.into_inner(), &input.instance_ids)?;
         fault::dry_run(input.dry_run)?;
+        let force = input.force == Some(true) || input.skip_os_shutdown == Some(true);
         let mut changes = Vec::new();
         for mut instance in all {
             let before = instance.state;
@@ -183,7 +184,7 @@ impl Operation for TerminateInstances {
                 }
                 by_user(call, &mut instance);
                 instance.state = State::ShuttingDown;
-                work::plan(call, work::TERMINATE, &instance)?;
+                work::plan_with(call, work::TERMINATE, &instance, json!({ "force": force }))?;
             }
             changes.push(instance.change(before));
             instance.keep(call)?;

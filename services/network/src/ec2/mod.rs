@@ -39,6 +39,7 @@ pub mod profile;
 mod refusal;
 pub mod status;
 pub mod tag;
+pub mod token;
 pub mod types;
 mod user_data;
 pub mod work;

@@ -4,70 +4,122 @@
 //!
 //! Invariant: a token is opaque, and only good for the list, account and region that it was made for.
 
+use api::ec2 as model;
 use pipeline::{Look, Result};
 use wire::Fault;
 
-use super::fault::{combination, invalid};
+use super::fault::{self, combination, invalid};
+use super::filter::Filters;
 
 const PURPOSE: &str = "ec2.page";
 /// Items on a page at most, whatever is asked.
 const ITEMS_MAX: usize = 1000;
 
-/// What a request asks of a list.
-pub(super) struct Asked<'a> {
+/// What requests for lists have in common, read and checked: filters, a size and a token.
+pub(super) struct Listing {
     /// The operation.
-    pub(super) list: &'static str,
-    pub(super) size: Option<i32>,
+    list: &'static str,
+    pub(super) filters: Filters,
+    size: Option<i32>,
     /// The least size that may be asked for.
-    pub(super) size_min: i32,
-    pub(super) token: Option<&'a str>,
-    /// Ids were given, so that pages make no sense.
-    pub(super) by_id: bool,
+    size_min: i32,
+    token: Option<String>,
+}
+
+/// How a list's operation names the ids that it is asked for, and the size of a page that goes with none, in its refusal.
+pub(super) type Names = (&'static str, &'static str);
+
+/// Those of lists of instances.
+pub(super) const INSTANCES: Names = ("instancesSet", "maxResults");
+
+impl Listing {
+    /// Of a list that comes in pages.
+    pub(super) fn read(
+        list: &'static str,
+        dry_run: Option<bool>,
+        filters: Option<Vec<model::Filter>>,
+        (size, token): (Option<i32>, Option<String>),
+    ) -> Result<Self> {
+        fault::dry_run(dry_run)?;
+        Ok(Self {
+            list,
+            filters: Filters::read(filters)?,
+            size,
+            size_min: 5,
+            token: token.filter(|token| !token.is_empty()),
+        })
+    }
+
+    /// Of a list that comes whole.
+    pub(super) fn whole(dry_run: Option<bool>, filters: Option<Vec<model::Filter>>) -> Result<Filters> {
+        fault::dry_run(dry_run)?;
+        Filters::read(filters)
+    }
+
+    /// Lets pages be smaller than most lists' are.
+    pub(super) const fn from_one(mut self) -> Self {
+        self.size_min = 1;
+        self
+    }
+
+    /// Refuses ids together with the size of a page: what is named comes whole.
+    pub(super) fn without<T>(self, ids: &[T], (named, size): Names) -> Result<Self> {
+        if !ids.is_empty() && self.size.is_some() {
+            return Err(combination(format!(
+                "The parameter {named} cannot be used with the parameter {size}"
+            )));
+        }
+        Ok(self)
+    }
+
+    /// A page of items, each with its place, in the order of their places; and the token of the next.
+    pub(super) fn page<T>(
+        &self,
+        look: &Look<'_>,
+        mut items: Vec<(String, T)>,
+    ) -> Result<(Vec<T>, Option<String>)> {
+        items.sort_by(|left, right| left.0.cmp(&right.0));
+        self.take(look, items.into_iter())
+    }
+
+    fn take<T>(
+        &self,
+        look: &Look<'_>,
+        items: impl Iterator<Item = (String, T)>,
+    ) -> Result<(Vec<T>, Option<String>)> {
+        let limit = match self.size {
+            None => ITEMS_MAX,
+            Some(size) if size < self.size_min => {
+                return Err(invalid(format!(
+                    "Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than or equal to {}.",
+                    self.size_min
+                )));
+            }
+            Some(size) => usize::try_from(size).unwrap_or(ITEMS_MAX).min(ITEMS_MAX),
+        };
+        let after = match &self.token {
+            None => None,
+            Some(token) => Some(place(look, self.list, token)?),
+        };
+        let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
+        let (mut taken, mut last) = (Vec::new(), None);
+        for (place, item) in items.by_ref().take(limit) {
+            taken.push(item);
+            last = Some(place);
+        }
+        let next = match (last, items.next()) {
+            (Some(place), Some(_)) => {
+                let payload = format!("{}{place}", bound(look, self.list));
+                Some(look.issue_token(PURPOSE, payload.as_bytes())?)
+            }
+            _ => None,
+        };
+        Ok((taken, next))
+    }
 }
 
 fn bound(look: &Look<'_>, list: &str) -> String {
     format!("{list}\n{}\n{}\n", look.account(), look.region())
-}
-
-/// Takes a page out of items, each with its place, in the order of their places.
-pub(super) fn take<T>(
-    look: &Look<'_>,
-    asked: &Asked<'_>,
-    items: impl Iterator<Item = (String, T)>,
-) -> Result<(Vec<T>, Option<String>)> {
-    if asked.by_id && asked.size.is_some() {
-        return Err(combination(
-            "The parameter instancesSet cannot be used with the parameter maxResults",
-        ));
-    }
-    let limit = match asked.size {
-        None => ITEMS_MAX,
-        Some(size) if size < asked.size_min => {
-            return Err(invalid(format!(
-                "Value ( {size} ) for parameter maxResults is invalid. Expecting a value greater than or equal to {}.",
-                asked.size_min
-            )));
-        }
-        Some(size) => usize::try_from(size).unwrap_or(ITEMS_MAX).min(ITEMS_MAX),
-    };
-    let after = match asked.token.filter(|token| !token.is_empty()) {
-        None => None,
-        Some(token) => Some(place(look, asked.list, token)?),
-    };
-    let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
-    let (mut taken, mut last) = (Vec::new(), None);
-    for (place, item) in items.by_ref().take(limit) {
-        taken.push(item);
-        last = Some(place);
-    }
-    let next = match (last, items.next()) {
-        (Some(place), Some(_)) => {
-            let payload = format!("{}{place}", bound(look, asked.list));
-            Some(look.issue_token(PURPOSE, payload.as_bytes())?)
-        }
-        _ => None,
-    };
-    Ok((taken, next))
 }
 
 fn place(look: &Look<'_>, list: &str, token: &str) -> Result<String> {

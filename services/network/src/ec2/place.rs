@@ -12,8 +12,8 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Resul
 use policy::Context;
 use wire::Fault;
 
-use super::fault::{self, invalid};
-use super::filter::Filters;
+use super::fault::invalid;
+use super::page::Listing;
 
 /// A region: its name, the beginning of its zones' ids, and whether accounts must ask for it.
 const REGIONS: &[(&str, &str, bool)] = &[
@@ -119,8 +119,7 @@ impl Operation for DescribeRegions {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let filters = Listing::whole(input.dry_run, input.filters)?;
         let names = input.region_names.unwrap_or_default();
         let known = |name: &String| REGIONS.iter().any(|(region, ..)| region == name);
         if let Some(unknown) = names.iter().find(|name| !known(name)) {
@@ -175,8 +174,7 @@ impl Operation for DescribeAvailabilityZones {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let filters = Listing::whole(input.dry_run, input.filters)?;
         let region = call.region().to_owned();
         let (names, ids) = (
             input.zone_names.unwrap_or_default(),

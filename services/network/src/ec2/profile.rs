@@ -11,10 +11,10 @@ use policy::{Arn, Context};
 use wire::{Fault, Timestamp};
 
 use super::fault::{combination, invalid, invalid_value, missing};
-use super::filter::Filters;
 use super::instance::{self, Association, Instance, PRINCIPAL, State};
+use super::naming;
+use super::page::Listing;
 use super::place::RegionScope;
-use super::{naming, page};
 
 /// What it takes to hand a role to an instance.
 pub(super) const PASS: Access = Access::write("iam:PassRole");
@@ -317,7 +317,9 @@ impl Operation for DescribeIamInstanceProfileAssociations {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        let filters = Filters::read(input.filters)?;
+        let paged = (input.max_results, input.next_token);
+        let list = "DescribeIamInstanceProfileAssociations";
+        let listing = Listing::read(list, None, input.filters, paged)?;
         let ids = input.association_ids.unwrap_or_default();
         let associated = model::IamInstanceProfileAssociationState::Associated;
         let mut found = Vec::new();
@@ -325,7 +327,7 @@ impl Operation for DescribeIamInstanceProfileAssociations {
             let Some(held) = instance.profile.as_ref().filter(|_| !instance.state.is_gone()) else {
                 continue;
             };
-            let passes = filters.pass(|name| match name {
+            let passes = listing.filters.pass(|name| match name {
                 "instance-id" => Some(vec![instance.id.clone()]),
                 "state" => Some(vec![associated.as_str().to_owned()]),
                 _ => None,
@@ -338,15 +340,7 @@ impl Operation for DescribeIamInstanceProfileAssociations {
             let message = format!("An invalid association-id of '{missing}' was given");
             return Err(Fault::plain("InvalidAssociationID.NotFound", 400, message));
         }
-        found.sort_by(|left, right| left.0.cmp(&right.0));
-        let asked = page::Asked {
-            list: "DescribeIamInstanceProfileAssociations",
-            size: input.max_results,
-            size_min: 5,
-            token: input.next_token.as_deref(),
-            by_id: false,
-        };
-        let (associations, next_token) = page::take(call, &asked, found.into_iter())?;
+        let (associations, next_token) = listing.page(call, found)?;
         Ok(model::DescribeIamInstanceProfileAssociationsResult {
             iam_instance_profile_associations: Some(associations),
             next_token,

@@ -122,7 +122,11 @@ fn placement(input: &model::RunInstancesRequest) -> Result<()> {
     each([
         (
             "CapacityReservationSpecification",
-            reserved.is_some_and(|given| given.capacity_reservation_target.is_some()),
+            reserved.is_some_and(|given| {
+                given.capacity_reservation_target.is_some()
+                    || given.capacity_reservation_preference
+                        == Some(model::CapacityReservationPreference::CapacityReservationsOnly)
+            }),
         ),
         ("Placement", placed),
     ])

@@ -8,10 +8,9 @@ use api::ec2 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 
 use super::describe;
-use super::fault;
-use super::filter::{Filters, Values};
+use super::filter::Values;
 use super::instance::{Instance, State};
-use super::page;
+use super::page::{self, Listing};
 use super::place::{self, RegionScope};
 
 /// Tells the status of running instances, or of all.
@@ -32,27 +31,19 @@ impl Operation for DescribeInstanceStatus {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let paged = (input.max_results, input.next_token);
         let ids = input.instance_ids.unwrap_or_default();
+        let listing = Listing::read("DescribeInstanceStatus", input.dry_run, input.filters, paged)?;
+        let listing = listing.without(&ids, page::INSTANCES)?;
         let all = input.include_all_instances == Some(true);
         let found = describe::chosen(call, &ids, |instance| {
-            let passes = filters.pass(|name| value(instance, name))?;
+            let passes = listing.filters.pass(|name| value(instance, name))?;
             Ok(passes && (all || instance.state == State::Running))
         })?;
-        let asked = page::Asked {
-            list: "DescribeInstanceStatus",
-            size: input.max_results,
-            size_min: 5,
-            token: input.next_token.as_deref(),
-            by_id: !ids.is_empty(),
-        };
         let placed = found
             .iter()
             .map(|instance| (instance.id.clone(), shown(instance)));
-        let mut placed: Vec<_> = placed.collect();
-        placed.sort_by(|left, right| left.0.cmp(&right.0));
-        let (statuses, next_token) = page::take(call, &asked, placed.into_iter())?;
+        let (statuses, next_token) = listing.page(call, placed.collect())?;
         Ok(model::DescribeInstanceStatusResult {
             instance_statuses: Some(statuses),
             next_token,

@@ -12,12 +12,12 @@ use policy::Context;
 use wire::Fault;
 
 use super::fault::{self, invalid, missing};
-use super::filter::{Filters, matches};
+use super::filter::matches;
 use super::image::{self, Image};
 use super::instance::{self, Instance};
 use super::key_pair::{self, KeyPair};
 use super::naming::{self, is_id};
-use super::page;
+use super::page::Listing;
 use super::place::RegionScope;
 
 /// Key and value.
@@ -151,15 +151,20 @@ pub(super) fn specified(
 }
 
 /// Asks for the tags that come with a creation.
-pub(super) fn at_creation(call: &mut Call<'_>, action: &'static str, arn: &str, tags: &Tags) -> Result<()> {
+pub(super) fn at_creation(
+    call: &mut Call<'_>,
+    action: &'static str,
+    made: &impl Resource,
+    tags: &Tags,
+) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }
     let mut context = Context::new().with("ec2:CreateAction", action);
-    context.insert("ec2:Region", call.region().to_owned());
+    made.conditions(&mut context);
     given_conditions(tags, &mut context);
     let owner = call.account().to_owned();
-    call.also(CREATE, arn, &owner, context)
+    call.also(CREATE, &made.arn(), &owner, context)
 }
 
 /// Something that bears tags.
@@ -211,13 +216,12 @@ impl Resource for Tagged {
     }
 
     fn conditions(&self, context: &mut Context) {
-        let (region, tags) = match self {
-            Self::Instance(instance) => (&instance.region, &instance.tags),
-            Self::Image(image) => (&image.region, &image.tags),
-            Self::KeyPair(pair) => (&pair.region, &pair.tags),
-        };
-        context.insert("ec2:Region", region.clone());
-        resource_conditions(tags, context);
+        match self {
+            Self::Instance(instance) => instance.conditions(context),
+            // Only its owner tags it.
+            Self::Image(image) => image.context(&image.owner, context),
+            Self::KeyPair(pair) => pair.conditions(context),
+        }
     }
 }
 
@@ -425,8 +429,8 @@ impl Operation for DescribeTags {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let paged = (input.max_results, input.next_token);
+        let listing = Listing::read("DescribeTags", input.dry_run, input.filters, paged)?;
         let mut rows: Vec<(String, model::ResourceType, Tags)> = Vec::new();
         for instance in instance::all(call)? {
             rows.push((
@@ -444,7 +448,7 @@ impl Operation for DescribeTags {
         let mut found = Vec::new();
         for (id, kind, tags) in rows {
             for (key, value) in tags {
-                let passes = filters.pass(|filter| match filter {
+                let passes = listing.filters.pass(|filter| match filter {
                     "key" => Some(vec![key.clone()]),
                     "value" => Some(vec![value.clone()]),
                     "resource-id" => Some(vec![id.clone()]),
@@ -470,15 +474,7 @@ impl Operation for DescribeTags {
                 }
             }
         }
-        found.sort_by(|left, right| left.0.cmp(&right.0));
-        let asked = page::Asked {
-            list: "DescribeTags",
-            size: input.max_results,
-            size_min: 5,
-            token: input.next_token.as_deref(),
-            by_id: false,
-        };
-        let (tags, next_token) = page::take(call, &asked, found.into_iter())?;
+        let (tags, next_token) = listing.page(call, found)?;
         Ok(model::DescribeTagsResult {
             next_token,
             tags: Some(tags),

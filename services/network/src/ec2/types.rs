@@ -8,9 +8,8 @@
 use api::ec2 as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 
-use super::fault::{self, invalid};
-use super::filter::Filters;
-use super::page;
+use super::fault;
+use super::page::Listing;
 use super::place::RegionScope;
 
 /// An instance type.
@@ -99,14 +98,15 @@ impl Operation for DescribeInstanceTypes {
         _target: Authorized<RegionScope>,
         input: Self::Input,
     ) -> Result<Self::Output> {
-        fault::dry_run(input.dry_run)?;
-        let filters = Filters::read(input.filters)?;
+        let paged = (input.max_results, input.next_token);
+        let listing = Listing::read("DescribeInstanceTypes", input.dry_run, input.filters, paged)?;
         let names: Vec<&str> = input
             .instance_types
             .iter()
             .flatten()
             .map(|name| name.as_str())
             .collect();
+        let listing = listing.without(&names, ("InstanceTypes", "MaxResults"))?;
         if let Some(unknown) = names.iter().find(|name| find(name).is_none()) {
             return Err(fault::unsupported(format!(
                 "The instance type {unknown} is not one of those that this version of Ringwork knows."
@@ -114,21 +114,13 @@ impl Operation for DescribeInstanceTypes {
         }
         let mut found = Vec::new();
         for known in TYPES {
-            if (names.is_empty() || names.contains(&known.name)) && filters.pass(|name| value(known, name))? {
+            if (names.is_empty() || names.contains(&known.name))
+                && listing.filters.pass(|name| value(known, name))?
+            {
                 found.push((known.name.to_owned(), shown(known)));
             }
         }
-        if input.max_results.is_some() && !names.is_empty() {
-            return Err(invalid("MaxResults and InstanceTypes cannot be given together"));
-        }
-        let asked = page::Asked {
-            list: "DescribeInstanceTypes",
-            size: input.max_results,
-            size_min: 5,
-            token: input.next_token.as_deref(),
-            by_id: false,
-        };
-        let (instance_types, next_token) = page::take(call, &asked, found.into_iter())?;
+        let (instance_types, next_token) = listing.page(call, found)?;
         Ok(model::DescribeInstanceTypesResult {
             instance_types: Some(instance_types),
             next_token,

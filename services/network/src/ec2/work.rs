@@ -269,7 +269,8 @@ fn terminate(call: &mut Call<'_>, payload: &Value) -> Result<()> {
         return Ok(());
     };
     let run = instance.run();
-    let outcome = call.instance("terminate", |_| Ok(Task::Terminate { instance: run }))?;
+    let force = payload.get("force").and_then(Value::as_bool) == Some(true);
+    let outcome = call.instance("terminate", |_| Ok(Task::Terminate { instance: run, force }))?;
     // What the plane does not have needs no end.
     let _ = outturn(call, &outcome)?;
     end(call, instance)

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pipeline::testing::REGION;
 use serde_json::{Value, json};
 
 use crate::scene::{BUILT_IN, Scene, TYPE, whole};
@@ -55,6 +56,72 @@ fn a_launch_with_a_token_is_done_once() {
     );
 }
 
+/// What a request names may be gone when it comes again: the answer is the one that it got.
+#[test]
+fn a_launch_that_comes_again_is_answered_though_its_image_profile_and_key_pair_are_gone() {
+    let scene = Scene::new();
+    let source = scene.launch(&json!({}));
+    let made = scene.ok("CreateImage", &json!({ "InstanceId": source, "Name": "base" }));
+    scene.cloud.advance(0);
+    scene.ok(
+        "CreateKeyPair",
+        &json!({ "KeyName": "mine", "KeyType": "ed25519" }),
+    );
+    let profile = json!({ "Name": "web" });
+    let asked = whole(&json!({
+        "ClientToken": "once", "ImageId": made["ImageId"], "KeyName": "mine", "IamInstanceProfile": profile,
+    }));
+    let first = scene.ok("RunInstances", &asked);
+    scene.cloud.advance(0);
+    scene.asked();
+    scene.ok("DeregisterImage", &json!({ "ImageId": made["ImageId"] }));
+    scene.ok("DeleteKeyPair", &json!({ "KeyName": "mine" }));
+    let out = json!({ "InstanceProfileName": "web", "RoleName": "web" });
+    scene.iam("RemoveRoleFromInstanceProfile", out);
+    scene.iam("DeleteInstanceProfile", json!({ "InstanceProfileName": "web" }));
+    let second = scene.ok("RunInstances", &asked);
+    assert_eq!(first["ReservationId"], second["ReservationId"]);
+    assert_eq!(second["Instances"][0]["State"]["Name"], "running", "as it is now");
+    let mut other = asked.clone();
+    other["MaxCount"] = json!(2);
+    assert_eq!(
+        scene.refused("RunInstances", &other).0,
+        "IdempotentParameterMismatch"
+    );
+    other["ClientToken"] = json!("another");
+    assert_eq!(scene.refused("RunInstances", &other).0, "InvalidAMIID.NotFound");
+    // Nobody learns of it who may not launch.
+    let nobody = scene.user(
+        "nobody",
+        &json!({ "Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*" }),
+    );
+    assert_eq!(
+        scene.refused_to(&nobody, "RunInstances", &asked).0,
+        "UnauthorizedOperation"
+    );
+    scene.cloud.advance(0);
+    assert_eq!(scene.asked(), []);
+}
+
+/// Amazon EC2 Developer Guide, "Ensuring idempotency in Amazon EC2 API requests": a request that names a zone is done once in that zone.
+#[test]
+fn a_token_is_good_for_one_launch_in_each_zone_that_is_named() {
+    let scene = Scene::new();
+    let asked = |letter: &str| {
+        let zone = format!("{REGION}{letter}");
+        scene.ok(
+            "RunInstances",
+            &whole(&json!({ "ClientToken": "once", "Placement": { "AvailabilityZone": zone } })),
+        )["ReservationId"]
+            .clone()
+    };
+    let (first, other) = (asked("a"), asked("b"));
+    assert_ne!(first, other);
+    assert_eq!((asked("a"), asked("b")), (first, other));
+    let long = whole(&json!({ "ClientToken": "t".repeat(65) }));
+    assert_eq!(scene.refused("RunInstances", &long).0, "InvalidParameterValue");
+}
+
 /// Each of the launches is refused with its code and a word, and nothing comes of any.
 fn refuses(cases: &[(Value, &str, &str)]) {
     let scene = Scene::new();
@@ -76,6 +143,11 @@ fn what_is_not_built_is_refused_by_name() {
     let unbuilt = "UnsupportedOperation";
     refuses(&[
         (json!({ "SubnetId": subnet }), "InvalidSubnetID.NotFound", subnet),
+        (
+            json!({ "CapacityReservationSpecification": { "CapacityReservationPreference": "capacity-reservations-only" } }),
+            unbuilt,
+            "CapacityReservationSpecification",
+        ),
         (
             json!({ "SecurityGroupIds": ["sg-1"] }),
             "InvalidGroup.NotFound",
@@ -256,4 +328,86 @@ fn lists_are_filtered_and_come_in_pages() {
     assert_eq!(listed, ids);
     let (code, _) = scene.refused("DescribeInstances", &json!({ "NextToken": "forged" }));
     assert_eq!(code, "InvalidPaginationToken");
+}
+
+/// Each list refuses ids together with pages in the words of its own parameter.
+#[test]
+fn ids_and_pages_are_refused_together_by_the_name_that_the_list_has_for_them() {
+    let scene = Scene::new();
+    for (operation, ids, named) in [
+        (
+            "DescribeInstances",
+            json!({ "InstanceIds": ["i-0123456789abcdef0"] }),
+            "instancesSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeInstanceStatus",
+            json!({ "InstanceIds": ["i-0123456789abcdef0"] }),
+            "instancesSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeImages",
+            json!({ "ImageIds": [BUILT_IN] }),
+            "imageIdsSet cannot be used with the parameter maxResults",
+        ),
+        (
+            "DescribeInstanceTypes",
+            json!({ "InstanceTypes": [TYPE] }),
+            "InstanceTypes cannot be used with the parameter MaxResults",
+        ),
+    ] {
+        let mut input = ids.clone();
+        input["MaxResults"] = json!(10);
+        let refused = scene.refused(operation, &input);
+        assert_eq!(
+            refused,
+            (
+                "InvalidParameterCombination".to_owned(),
+                format!("The parameter {named}")
+            )
+        );
+        let mut input = json!({ "MaxResults": 10 });
+        input["NextToken"] = json!("nonsense");
+        assert_eq!(
+            scene.refused(operation, &input).0,
+            "InvalidPaginationToken",
+            "{operation}"
+        );
+    }
+}
+
+/// What the model itself asks for is told in EC2's words too.
+#[test]
+fn what_is_missing_or_has_no_such_value_is_told_by_the_name_of_the_parameter() {
+    let scene = Scene::new();
+    for (operation, input, code, message) in [
+        (
+            "StopInstances",
+            json!({}),
+            "MissingParameter",
+            "The request must contain the parameter InstanceId",
+        ),
+        (
+            "RunInstances",
+            json!({ "ImageId": BUILT_IN, "MaxCount": 1 }),
+            "MissingParameter",
+            "The request must contain the parameter MinCount",
+        ),
+        (
+            "CreateKeyPair",
+            json!({ "KeyName": "mine", "KeyType": "dsa" }),
+            "InvalidParameterValue",
+            "Value (dsa) for parameter keyType is invalid.",
+        ),
+        (
+            "RunInstances",
+            whole(&json!({ "MetadataOptions": { "HttpTokens": "perhaps" } })),
+            "InvalidParameterValue",
+            "Value (perhaps) for parameter metadataOptions.httpTokens is invalid.",
+        ),
+    ] {
+        let (got, told) = scene.refused(operation, &input);
+        assert_eq!(got, code, "{operation}: {told}");
+        assert!(told.starts_with(message), "{told}");
+    }
 }

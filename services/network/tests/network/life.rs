@@ -353,3 +353,26 @@ fn user_data_is_in_no_record_however_it_is_given() {
     let told = changed.unwrap().request.as_ref().unwrap().to_string();
     assert!(told.contains("userData") && !told.contains("c2VjcmV0"), "{told}");
 }
+
+#[test]
+fn an_instance_is_ended_without_a_word_if_it_is_asked_for() {
+    let scene = Scene::new();
+    for (more, forced) in [
+        (json!({}), false),
+        (json!({ "Force": true }), true),
+        (json!({ "SkipOsShutdown": true }), true),
+    ] {
+        let id = scene.launch(&json!({}));
+        scene.asked();
+        let mut input = more.clone();
+        input["InstanceIds"] = json!([id]);
+        scene.ok("TerminateInstances", &input);
+        scene.cloud.advance(0);
+        let asked = scene.asked();
+        assert_eq!(
+            (asked[0].task, &asked[0].more["force"]),
+            ("terminate", &json!(forced)),
+            "{more}"
+        );
+    }
+}

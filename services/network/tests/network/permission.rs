@@ -253,3 +253,64 @@ fn metadata_options_come_of_the_launch_the_account_and_the_image_in_this_order()
         "InvalidParameterValue"
     );
 }
+
+/// Service Authorization Reference, "Amazon EC2": `CreateTags` is judged by what the resource is, and tells what made it if it comes with
+/// a creation.
+#[test]
+fn permissions_to_tag_see_what_the_resource_is() {
+    let scene = Scene::new();
+    let id = scene.launch(&json!({ "IamInstanceProfile": { "Name": "web" } }));
+    let pair = scene.ok(
+        "CreateKeyPair",
+        &json!({ "KeyName": "mine", "KeyType": "ed25519" }),
+    );
+    let made = scene.ok("CreateImage", &json!({ "InstanceId": id, "Name": "base" }));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (pair, image) = (text(&pair["KeyPairId"]), text(&made["ImageId"]));
+    let profile = format!("arn:aws:iam::{ACCOUNT}:instance-profile/web");
+    let zone = format!("{REGION}a");
+    for (at, (key, value, resource)) in [
+        ("ec2:InstanceType", TYPE, &id),
+        ("ec2:InstanceProfile", &profile, &id),
+        ("ec2:MetadataHttpTokens", "required", &id),
+        ("ec2:AvailabilityZone", &zone, &id),
+        ("ec2:KeyPairType", "ed25519", &pair),
+        ("ec2:KeyPairName", "mine", &pair),
+        ("ec2:ImageID", &image, &image),
+        ("ec2:Owner", ACCOUNT, &image),
+        ("ec2:Public", "false", &image),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let allow = |value: &str| json!({ "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "*", "Condition": { "StringEquals": { key: value } } });
+        let right = scene.user(&format!("right-{at}"), &allow(value));
+        let wrong = scene.user(&format!("wrong-{at}"), &allow("another"));
+        let input = json!({ "Resources": [resource], "Tags": [{ "Key": "a", "Value": "b" }] });
+        let tagged = scene.call(&right, "CreateTags", &input);
+        assert!(
+            tagged.is_ok(),
+            "{key}: {:?}",
+            tagged.err().map(|refusal| refusal.message)
+        );
+        assert_eq!(
+            scene.refused_to(&wrong, "CreateTags", &input).0,
+            "UnauthorizedOperation",
+            "{key}"
+        );
+    }
+    // With a launch, it sees the launch and what is launched.
+    let launch = json!({ "Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*" });
+    let create = |of: &str| {
+        json!({ "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "*", "Condition": { "StringEquals": {
+            "ec2:CreateAction": "RunInstances", "ec2:InstanceType": of } } })
+    };
+    let right = scene.user("right-made", &json!([launch, create(TYPE)]));
+    let wrong = scene.user("wrong-made", &json!([launch, create("t3.nano")]));
+    let asked = whole(&tagged("red"));
+    assert!(scene.call(&right, "RunInstances", &asked).is_ok());
+    assert_eq!(
+        scene.refused_to(&wrong, "RunInstances", &asked).0,
+        "UnauthorizedOperation"
+    );
+}

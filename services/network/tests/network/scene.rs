@@ -60,7 +60,7 @@ impl Instances for Plane {
                 ("start", &launch.instance, more)
             }
             Task::Stop { instance, force } => ("stop", instance, json!({ "force": force })),
-            Task::Terminate { instance } => ("terminate", instance, json!({})),
+            Task::Terminate { instance, force } => ("terminate", instance, json!({ "force": force })),
             Task::Reboot { instance } => ("reboot", instance, json!({})),
             Task::Snapshot { instance, still } => ("snapshot", instance, json!({ "still": still })),
         };

@@ -94,9 +94,14 @@ impl Operation for ListFunctions {
 fn answer(
     look: &Look<'_>,
     list: &str,
-    functions: Vec<model::FunctionConfiguration>,
+    mut functions: Vec<model::FunctionConfiguration>,
     place: Option<&str>,
 ) -> Result<model::ListFunctionsResponse> {
+    // What only an answer about one function says (API Reference, `ListFunctions`).
+    for function in &mut functions {
+        function.state = None;
+        function.last_update_status = None;
+    }
     Ok(model::ListFunctionsResponse {
         next_marker: place.map(|place| page::marker(look, list, place)).transpose()?,
         functions: Some(functions),

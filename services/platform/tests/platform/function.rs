@@ -168,6 +168,24 @@ fn lists_go_on_where_a_page_ended() {
     }
 }
 
+/// `MasterRegion` asks for replicas of Lambda@Edge, of which there are none, and for all versions alone (Lambda API Reference,
+/// `ListFunctions`).
+#[test]
+fn no_function_is_a_replica_of_one_elsewhere() {
+    let scene = Scene::new();
+    scene.function("a", &json!({}));
+    let refused = scene.refused("ListFunctions", json!({ "MasterRegion": "us-east-1" }));
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    let count = |master: &str| {
+        let input = json!({ "MasterRegion": master, "FunctionVersion": "ALL" });
+        scene.lambda("ListFunctions", input)["Functions"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!((count("us-east-1"), count("ALL")), (0, 1));
+}
+
 #[test]
 fn what_is_not_built_is_refused() {
     let scene = Scene::new();
@@ -188,6 +206,17 @@ fn what_is_not_built_is_refused() {
             "NotImplemented",
             "{more}"
         );
+    }
+    scene.function("g", &json!({}));
+    for more in [
+        json!({ "AcceleratorConfig": { "AcceleratorMemorySize": 1024 } }),
+        json!({ "VpcConfig": { "SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"] } }),
+        json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } }),
+    ] {
+        let mut input = more.clone();
+        input["FunctionName"] = json!("g");
+        let refused = scene.refused("UpdateFunctionConfiguration", input);
+        assert_eq!(refused.code, "NotImplemented", "{more}");
     }
 }
 

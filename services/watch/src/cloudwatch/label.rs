@@ -52,6 +52,8 @@ fn shown(name: &str, series: &Series, property: impl Fn(&str) -> Option<String>)
         }
         "FIRST" => number(values().next()),
         "LAST" => number(values().next_back()),
+        "FIRST_LAST_RANGE" => number(between(values().next(), values().next_back())),
+        "MIN_MAX_RANGE" => number(between(values().reduce(f64::min), values().reduce(f64::max))),
         "DATAPOINT_COUNT" => Some(length.to_string()),
         "LABEL" => Some(series.label.clone()),
         _ => {
@@ -59,6 +61,11 @@ fn shown(name: &str, series: &Series, property: impl Fn(&str) -> Option<String>)
             property(inner.trim_matches(['\'', '"']))
         }
     }
+}
+
+/// How far one value is from another.
+fn between(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some((other? - one?).abs())
 }
 
 #[cfg(test)]
@@ -82,6 +89,7 @@ mod tests {
             written("${WHAT} ${PROP('x')} ${MAX"),
             "${WHAT} ${PROP('x')} ${MAX"
         );
+        assert_eq!(written("${FIRST_LAST_RANGE} ${MIN_MAX_RANGE}"), "1.5 1.5");
         let many = written(&"${MAX}-".repeat(SHOWN_MAX + 1));
         assert_eq!(many, format!("{}${{MAX}}-", "3-".repeat(SHOWN_MAX)));
     }

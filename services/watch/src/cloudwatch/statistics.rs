@@ -63,6 +63,11 @@ fn extended(input: &model::GetMetricStatisticsInput) -> Result<Vec<(String, Stat
     if input.statistics.is_none() && input.extended_statistics.is_none() {
         return Err(missing("Statistics or ExtendedStatistics"));
     }
+    if input.statistics.is_some() && input.extended_statistics.is_some() {
+        return Err(combination(
+            "The parameters Statistics and ExtendedStatistics are mutually exclusive and you have specified both.",
+        ));
+    }
     let asked = input.extended_statistics.iter().flatten().enumerate();
     asked
         .map(|(place, text)| {

@@ -16,7 +16,7 @@ use super::versioning::invalid_state;
 use super::{Configured, mfa_delete, on_bucket::on_bucket, to_change};
 use crate::s3::configuration;
 use crate::s3::fault::{invalid_argument, invalid_request, malformed_xml, text};
-use crate::s3::lifecycle;
+use crate::s3::lifecycle::{self, rank};
 
 const PUT: Access = Access::write("s3:PutLifecycleConfiguration");
 const RULES_MAX: usize = 1000;
@@ -122,6 +122,33 @@ const fn least_days(class: model::TransitionStorageClass) -> i32 {
     }
 }
 
+/// Objects go down the classes and never up (S3 User Guide, "Supported transitions"), so a colder class comes later.
+fn expect_descent(rule: &model::LifecycleRule) -> Result<()> {
+    let steps = rule.transitions.iter().flatten().filter_map(|step| {
+        let at = step.days.map(i64::from).or(step.date.map(|date| date.0))?;
+        Some((rank(step.storage_class?.as_str()), at, step))
+    });
+    let mut steps: Vec<_> = steps.collect();
+    steps.sort_by_key(|(rank, ..)| *rank);
+    for ((_, at, step), (_, next_at, next)) in steps.iter().zip(steps.iter().skip(1)) {
+        if at >= next_at {
+            let unit = if step.days.is_some() { "Days" } else { "Date" };
+            let class = |step: &model::Transition| step.storage_class.map_or("", |class| class.as_str());
+            let filter = shown_filter(rule);
+            return Err(invalid(
+                format!(
+                    "'{unit}' in the 'Transition' action for StorageClass '{}' for {filter} must be greater than '{unit}' in the \
+                     'Transition' action for StorageClass '{}' for {filter}",
+                    class(next),
+                    class(step)
+                ),
+                unit,
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn transitions(rule: &model::LifecycleRule) -> Result<()> {
     let mut classes = BTreeSet::new();
     let mut dated = None;
@@ -153,6 +180,7 @@ fn transitions(rule: &model::LifecycleRule) -> Result<()> {
             return Err(mixed(rule));
         }
     }
+    expect_descent(rule)?;
     let Some(expiration) = &rule.expiration else {
         return Ok(());
     };

@@ -21,6 +21,8 @@ use super::object::Version;
 mod pass;
 mod rule;
 
+pub(crate) use rule::rank;
+
 const NAME: &str = "s3.Lifecycle";
 const DAY: i64 = 86_400_000;
 

@@ -164,7 +164,7 @@ fn last(
 }
 
 /// How far down a class lies: objects move downwards only (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
-pub(super) fn rank(class: &str) -> u8 {
+pub(crate) fn rank(class: &str) -> u8 {
     match class {
         "STANDARD_IA" => 1,
         "INTELLIGENT_TIERING" => 2,

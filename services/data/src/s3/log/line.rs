@@ -316,6 +316,7 @@ fn operation(name: &str, method: &str, keyed: bool) -> String {
     }
     let whole = match name {
         "" if keyed => return format!("REST.{method}.OBJECT"),
+        "PreflightRequest" => Some("REST.OPTIONS.PREFLIGHT"),
         "CopyObject" => Some("REST.COPY.OBJECT"),
         "UploadPartCopy" => Some("REST.COPY.PART"),
         "DeleteObjects" => Some("REST.POST.MULTI_OBJECT_DELETE"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use pipeline::Result;
+use pipeline::{Call, Result};
 use wire::{Document, Timestamp};
 
 use super::checksum::Kept;
@@ -23,6 +23,21 @@ pub(crate) struct Extent {
     pub(crate) parts: Option<i32>,
     /// The checksum of the part that was asked for.
     pub(crate) part_sum: Option<Kept>,
+}
+
+/// The range of a request, unless it is asked for of another content than there is (RFC 9110, section 13.1.5): a download that goes on
+/// must not mix two of them.
+pub(crate) fn ranged<'r>(call: &Call<'_>, version: &Version, range: Option<&'r str>) -> Option<&'r str> {
+    let Some(validator) = call.request.if_range.as_deref() else {
+        return range;
+    };
+    let same = if validator.starts_with('"') {
+        validator == version.quoted_etag()
+    } else {
+        // A weak tag is none that a range could go by.
+        validator == http_date(version.modified())
+    };
+    range.filter(|_| same)
 }
 
 /// Finds the bytes that a read asks for, by a range or by a part's number.

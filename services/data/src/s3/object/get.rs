@@ -63,13 +63,8 @@ impl Operation for GetObject {
             object.key(),
             &customer,
         )?;
-        let extent = facts::extent(
-            call,
-            object.slot(),
-            &version,
-            input.range.as_deref(),
-            input.part_number,
-        )?;
+        let range = facts::ranged(call, &version, input.range.as_deref());
+        let extent = facts::extent(call, object.slot(), &version, range, input.part_number)?;
         let mut output = model::GetObjectOutput {
             body: Some(Stream),
             request_charged: charged,

@@ -60,13 +60,8 @@ impl Operation for HeadObject {
         } else {
             version.encryption.expect_customer(&customer)?;
         }
-        let extent = facts::extent(
-            call,
-            object.slot(),
-            &version,
-            input.range.as_deref(),
-            input.part_number,
-        )?;
+        let range = facts::ranged(call, &version, input.range.as_deref());
+        let extent = facts::extent(call, object.slot(), &version, range, input.part_number)?;
         let mut output = model::HeadObjectOutput {
             request_charged: charged,
             ..Default::default()

@@ -31,15 +31,12 @@ fn select(
     findings.retain(|finding| filter.fits(|key| finding.values(key)));
     let sort = asked.sort.unwrap_or_default();
     let attribute = sort.attribute_name.unwrap_or_else(|| "updatedAt".to_owned());
+    if !TIMES.contains(&&*attribute) && !VALUES.contains(&&*attribute) {
+        return Err(invalid(format!("Invalid sort attribute: {attribute}")));
+    }
     // The newest come first unless an order is told.
     let descending = sort.order_by.unwrap_or(model::OrderBy::Desc) == model::OrderBy::Desc;
     findings.sort_by_cached_key(|finding| (place(finding, &attribute), finding.id.clone()));
-    if findings
-        .first()
-        .is_some_and(|first| place(first, &attribute).is_none())
-    {
-        return Err(invalid(format!("Invalid sort attribute: {attribute}")));
-    }
     if descending {
         findings.reverse();
     }
@@ -57,23 +54,27 @@ fn select(
     )
 }
 
-/// What a finding is sorted by; `None` if there is no such attribute.
-fn place(finding: &Finding, attribute: &str) -> Option<(i64, Vec<String>)> {
-    let time = |at: i64| Some((at, Vec::new()));
+/// What findings can be sorted by.
+const TIMES: [&str; 3] = ["createdAt", "updatedAt", "analyzedAt"];
+const VALUES: [&str; 9] = [
+    "resource",
+    "resourceType",
+    "resourceOwnerAccount",
+    "findingType",
+    "status",
+    "id",
+    "isPublic",
+    "principal.AWS",
+    "principal.Federated",
+];
+
+/// What a finding is sorted by.
+fn place(finding: &Finding, attribute: &str) -> (i64, Vec<String>) {
     match attribute {
-        "createdAt" => time(finding.created),
-        "updatedAt" => time(finding.updated),
-        "analyzedAt" => time(finding.analyzed),
-        "resource"
-        | "resourceType"
-        | "resourceOwnerAccount"
-        | "findingType"
-        | "status"
-        | "id"
-        | "isPublic"
-        | "principal.AWS"
-        | "principal.Federated" => Some((0, finding.values(attribute))),
-        _ => None,
+        "createdAt" => (finding.created, Vec::new()),
+        "updatedAt" => (finding.updated, Vec::new()),
+        "analyzedAt" => (finding.analyzed, Vec::new()),
+        _ => (0, finding.values(attribute)),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::accessanalyzer::fault::invalid;
 
 /// What is proposed for one resource.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Configuration {
     Role {
         trust: Option<String>,
@@ -25,7 +25,7 @@ pub(super) enum Configuration {
 }
 
 /// A proposed grant.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Proposed {
     operations: Vec<String>,
     grantee: String,

@@ -1,5 +1,7 @@
 //! The making of a preview, which is analyzed at once.
 
+use std::sync::Arc;
+
 use api::accessanalyzer as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
 use policy::Arn;
@@ -8,7 +10,7 @@ use super::configuration::Configuration;
 use super::{PREVIEWS, Preview, Previewed, row};
 use crate::accessanalyzer::analyzer::{self, Analyzer};
 use crate::accessanalyzer::archive_rule;
-use crate::accessanalyzer::fault::{invalid, quota};
+use crate::accessanalyzer::fault::{invalid, quota, taken};
 use crate::accessanalyzer::finding::{self, Finding, Status, What};
 use crate::accessanalyzer::resource::{self, RESOURCES};
 use crate::accessanalyzer::{scan, zone};
@@ -46,6 +48,16 @@ impl Operation for CreateAccessPreview {
             return Err(invalid("The configurations must contain exactly one element."));
         };
         let configuration = Configuration::read(&resource, configuration)?;
+        let held = super::list::all(call, &analyzer)?;
+        if let Some(token) = &input.client_token {
+            let again = held.iter().find(|held| held.token.as_ref() == Some(token));
+            if let Some(again) = again {
+                if again.resource == resource && again.configuration == configuration {
+                    return Ok(model::CreateAccessPreviewResponse { id: again.id.clone() });
+                }
+                return Err(taken("AccessPreview", &again.id));
+            }
+        }
         let inside = zone::of(call, &analyzer)?;
         let owner = Arn::parse(&resource)
             .filter(|arn| arn.region().is_empty() || arn.region() == analyzer.region)
@@ -55,7 +67,7 @@ impl Operation for CreateAccessPreview {
                 "The resource {resource} is not in the zone of trust of the analyzer."
             )));
         };
-        expect_room(call, &analyzer)?;
+        expect_room(&held, call.now.0, &analyzer)?;
         let present = scan::find(call, &analyzer, &resource)?.map(|(_, found)| found);
         let proposed = configuration.policies(&owner, present);
         let findings = match &proposed {
@@ -74,15 +86,15 @@ impl Operation for CreateAccessPreview {
             created: call.now.0,
             failed: proposed.is_none(),
             findings,
+            token: input.client_token,
         };
         call.put(&PREVIEWS, &row(&analyzer, &id), preview)?;
         Ok(model::CreateAccessPreviewResponse { id })
     }
 }
 
-fn expect_room(call: &mut Call<'_>, analyzer: &Analyzer) -> Result<()> {
-    let hour = call.now.0.saturating_sub(HOUR);
-    let held = super::list::all(call, analyzer)?;
+fn expect_room(held: &[Arc<Preview>], now: i64, analyzer: &Analyzer) -> Result<()> {
+    let hour = now.saturating_sub(HOUR);
     if held.iter().filter(|held| held.created > hour).count() >= HOURLY_MAX {
         let message =
             format!("The maximum of {HOURLY_MAX} access previews of an analyzer per hour is reached.");

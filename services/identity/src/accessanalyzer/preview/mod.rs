@@ -35,6 +35,9 @@ pub struct Preview {
     /// The configuration could not be read.
     failed: bool,
     findings: Vec<Previewed>,
+    /// By which a request is known that comes again.
+    #[serde(default)]
+    token: Option<String>,
 }
 
 store::record!(Preview, 1);

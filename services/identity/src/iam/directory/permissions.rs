@@ -132,12 +132,13 @@ pub(super) fn of_session(
             )?);
         }
         IdentityType::FederatedUser => {
-            layer.push(synthetic(
-                &FEDERATED,
-                "limits of GetFederationToken",
-                FEDERATED_LIMITS,
-                PolicyKind::Session,
-            )?);
+            let (once, limits) = if session.console {
+                (&FEDERATED_IN_CONSOLE, FEDERATED_CONSOLE_LIMITS)
+            } else {
+                (&FEDERATED, FEDERATED_LIMITS)
+            };
+            let origin = "limits of GetFederationToken";
+            layer.push(synthetic(once, origin, limits, PolicyKind::Session)?);
         }
         // Users of the console do there what they may do.
         IdentityType::IamUser if session.console => return Ok(None),
@@ -166,6 +167,10 @@ const SESSION_LIMITS: &str = r#"{"Version":"2012-10-17","Statement":[
 const FEDERATED_LIMITS: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
 
+/// In the console they may call IAM (STS API Reference, "GetFederationToken").
+const FEDERATED_CONSOLE_LIMITS: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"sts:*","Resource":"*"}]}"#;
+
 /// What a federated user of root, and a session of `AssumeRoot`, is cut from.
 const ALLOW_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
@@ -179,6 +184,7 @@ static ASSUMED_ROOT: OnceLock<Attached> = OnceLock::new();
 static OWN_PASSWORD: OnceLock<Attached> = OnceLock::new();
 static OWN_SESSION: OnceLock<Attached> = OnceLock::new();
 static FEDERATED: OnceLock<Attached> = OnceLock::new();
+static FEDERATED_IN_CONSOLE: OnceLock<Attached> = OnceLock::new();
 static ROOT_ALLOWS: OnceLock<Attached> = OnceLock::new();
 
 fn synthetic(once: &OnceLock<Attached>, origin: &str, text: &str, kind: PolicyKind) -> Result<Attached> {

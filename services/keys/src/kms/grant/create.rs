@@ -140,6 +140,7 @@ fn answer(look: &Look<'_>, key: &Key, id: &str) -> Result<model::CreateGrantResp
 
 /// Reads and checks what a request asks for.
 fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> Result<KeyGrant> {
+    let by_service = input.grantee_service_principal.is_some();
     let grantee = one_of(
         input.grantee_principal,
         input.grantee_service_principal,
@@ -168,11 +169,10 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         return Err(Fault::validation("Operations must not be empty."));
     }
     let constraints = input.constraints.unwrap_or_default();
-    let bound =
-        constraints.encryption_context_equals.is_some() || constraints.encryption_context_subset.is_some();
-    if bound && key.spec != MaterialSpec::Symmetric {
+    check_constraints(&constraints, key)?;
+    if by_service && (constraints.source_arn.is_none() || retiring.is_none()) {
         return Err(Fault::validation(
-            "Encryption context constraints are valid only for symmetric encryption keys.",
+            "GranteeServicePrincipal requires a SourceArn constraint and a RetiringPrincipal or RetiringServicePrincipal.",
         ));
     }
     let id = random::array::<32>(call.random()).map_err(Fault::internal)?;
@@ -196,6 +196,42 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
         source_arn: constraints.source_arn,
         principals,
     })
+}
+
+/// Pairs of a context that a grant can be bound to, and characters of a value in it.
+const CONTEXT_MAX: (usize, usize) = (8, 384);
+
+/// Refuses constraints that no grant on the key can have (KMS Developer Guide, "Using grant constraints").
+fn check_constraints(constraints: &model::GrantConstraints, key: &Key) -> Result<()> {
+    let (equals, subset) = (
+        &constraints.encryption_context_equals,
+        &constraints.encryption_context_subset,
+    );
+    if equals.is_some() && subset.is_some() {
+        return Err(Fault::validation(
+            "A grant can have either an EncryptionContextEquals or an EncryptionContextSubset constraint, but not both.",
+        ));
+    }
+    let Some(context) = equals.as_ref().or(subset.as_ref()) else {
+        return Ok(());
+    };
+    if key.spec != MaterialSpec::Symmetric {
+        return Err(Fault::validation(
+            "Encryption context constraints are valid only for symmetric encryption keys.",
+        ));
+    }
+    let (pairs, characters) = CONTEXT_MAX;
+    if context.len() > pairs {
+        return Err(Fault::validation(format!(
+            "An encryption context constraint can have at most {pairs} pairs."
+        )));
+    }
+    if context.values().any(|value| value.chars().count() > characters) {
+        return Err(Fault::validation(format!(
+            "A value in an encryption context constraint can have at most {characters} characters."
+        )));
+    }
+    Ok(())
 }
 
 fn one_of(principal: Option<String>, service: Option<String>, which: &str) -> Result<Option<String>> {

@@ -53,6 +53,11 @@ impl Operation for ListGrants {
             return Err(invalid_grant_id_exception(format!("Grant ID {id} not found")));
         }
         let arn = key.arn();
+        if input.grantee_principal.is_some() && input.grantee_service_principal.is_some() {
+            return Err(Fault::validation(
+                "Specify either GranteePrincipal or GranteeServicePrincipal.",
+            ));
+        }
         let grantee = input.grantee_principal.or(input.grantee_service_principal);
         let grantee = grantee.map(|name| kept(call, name)).transpose()?;
         let after = page.after.clone();
@@ -87,6 +92,11 @@ impl Operation for ListRetirableGrants {
     }
 
     fn handle(call: &mut Call<'_>, _ring: Authorized<Ring>, input: Self::Input) -> Result<Self::Output> {
+        if input.retiring_principal.is_some() && input.retiring_service_principal.is_some() {
+            return Err(Fault::validation(
+                "Specify either RetiringPrincipal or RetiringServicePrincipal.",
+            ));
+        }
         let retiring = input.retiring_principal.or(input.retiring_service_principal);
         let retiring = retiring.ok_or_else(|| Fault::validation("RetiringPrincipal is required."))?;
         let retiring = kept(call, retiring)?;

@@ -131,6 +131,12 @@ fn a_dry_run_tells_and_does_nothing() {
     );
     let not_dry = json!({ "KeyId": key, "DryRunModifiers": ["IGNORE_CIPHERTEXT"] });
     assert_eq!(here.refused(&root, "Decrypt", not_dry).0, "ValidationException");
+    // An empty list modifies nothing.
+    let blob = here.encrypt(&root, &key, b"text").unwrap();
+    let plain = json!({ "CiphertextBlob": blob, "DryRunModifiers": [] });
+    assert_eq!(here.ok("Decrypt", plain)["Plaintext"], b64(b"text"));
+    let again = json!({ "CiphertextBlob": blob, "DestinationKeyId": key, "DryRunModifiers": [] });
+    assert_eq!(here.ok("ReEncrypt", again)["SourceKeyId"], key);
 }
 
 /// S8.57: a policy can let one system only encrypt and another only decrypt.

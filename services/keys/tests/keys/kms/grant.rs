@@ -1,6 +1,6 @@
 //! Grants.
 
-use pipeline::testing::{ACCOUNT, Caller};
+use pipeline::testing::{ACCOUNT, Caller, REGION};
 use serde_json::{Value, json};
 
 use crate::cloud::{Here, OTHER, allow, arn};
@@ -274,4 +274,65 @@ fn an_operation_that_is_named_again_is_kept_once() {
     grant(&here, &key, &ann, &["Decrypt", "Encrypt", "Decrypt", "Decrypt"]);
     let listed = here.ok("ListGrants", json!({ "KeyId": key }));
     assert_eq!(listed["Grants"][0]["Operations"], json!(["Decrypt", "Encrypt"]));
+}
+
+/// What the KMS Developer Guide says of constraints ("Using grant constraints") and of grants to services.
+#[test]
+fn constraints_are_bounded() {
+    let here = Here::new();
+    let key = here.key();
+    let wanted = |constraints: Value| {
+        json!({ "KeyId": key, "GranteePrincipal": format!("arn:aws:iam::{ACCOUNT}:root"), "Operations": ["Decrypt"],
+            "Constraints": constraints })
+    };
+    let pairs = |count: usize| {
+        let pairs = (0..count).map(|number| (format!("k{number}"), json!("v")));
+        Value::Object(pairs.collect())
+    };
+    for wrong in [
+        json!({ "EncryptionContextEquals": { "a": "b" }, "EncryptionContextSubset": { "a": "b" } }),
+        json!({ "EncryptionContextEquals": pairs(9) }),
+        json!({ "EncryptionContextSubset": { "a": "v".repeat(385) } }),
+    ] {
+        let refused = here.refused(&here.root(), "CreateGrant", wanted(wrong.clone()));
+        assert_eq!(refused.0, "ValidationException", "{wrong}");
+    }
+    let source = format!("arn:aws:s3:{REGION}:{ACCOUNT}:thing/a");
+    for right in [
+        json!({ "EncryptionContextEquals": pairs(8), "SourceArn": source }),
+        json!({ "EncryptionContextSubset": { "a": "v".repeat(384) } }),
+    ] {
+        here.ok("CreateGrant", wanted(right));
+    }
+    let service = |constraints: Value, retiring: bool| {
+        let mut input = json!({ "KeyId": key, "GranteeServicePrincipal": "s3.amazonaws.com", "Operations": ["Decrypt"],
+            "Constraints": constraints });
+        if retiring {
+            input["RetiringServicePrincipal"] = json!("s3.amazonaws.com");
+        }
+        input
+    };
+    for wrong in [
+        service(json!({}), true),
+        service(json!({ "SourceArn": source }), false),
+    ] {
+        let refused = here.refused(&here.root(), "CreateGrant", wrong.clone());
+        assert_eq!(refused.0, "ValidationException", "{wrong}");
+    }
+    here.ok("CreateGrant", service(json!({ "SourceArn": source }), true));
+}
+
+/// A list is about one principal, however it is named.
+#[test]
+fn lists_name_one_principal() {
+    let here = Here::new();
+    let key = here.key();
+    let root = format!("arn:aws:iam::{ACCOUNT}:root");
+    let both =
+        json!({ "KeyId": key, "GranteePrincipal": root, "GranteeServicePrincipal": "s3.amazonaws.com" });
+    let retirable = json!({ "RetiringPrincipal": root, "RetiringServicePrincipal": "s3.amazonaws.com" });
+    for (operation, input) in [("ListGrants", both), ("ListRetirableGrants", retirable)] {
+        let refused = here.refused(&here.root(), operation, input);
+        assert_eq!(refused.0, "ValidationException", "{operation}");
+    }
 }

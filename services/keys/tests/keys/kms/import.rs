@@ -313,3 +313,34 @@ fn a_mac_key_takes_one_material() {
     let input = json!({ "KeyId": key, "Message": b64(b"message"), "MacAlgorithm": "HMAC_SHA_256" });
     assert_eq!(bytes(&here.ok("GenerateMac", input)["Mac"]).len(), 32);
 }
+
+/// RSA alone wraps no private key of RSA, nor one of P-521 under the shortest modulus (KMS API Reference, `GetParametersForImport`).
+#[test]
+fn what_does_not_fit_is_not_begun() {
+    let here = Here::new();
+    let of = |spec: &str, usage: &str| {
+        let made = here.ok(
+            "CreateKey",
+            json!({ "Origin": "EXTERNAL", "KeySpec": spec, "KeyUsage": usage }),
+        );
+        made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+    };
+    let (rsa, long) = (of("RSA_2048", "SIGN_VERIFY"), of("ECC_NIST_P521", "SIGN_VERIFY"));
+    let wanted = |key: &str, algorithm: &str, spec: &str| json!({ "KeyId": key, "WrappingAlgorithm": algorithm, "WrappingKeySpec": spec });
+    for wrong in [
+        wanted(&rsa, "RSAES_OAEP_SHA_256", "RSA_4096"),
+        wanted(&long, "RSAES_OAEP_SHA_1", "RSA_2048"),
+        wanted(&long, "RSAES_OAEP_SHA_256", "RSA_2048"),
+    ] {
+        let refused = here.refused(&here.root(), "GetParametersForImport", wrong.clone());
+        assert_eq!(refused.0, "UnsupportedOperationException", "{wrong}");
+    }
+    here.ok(
+        "GetParametersForImport",
+        wanted(&rsa, "RSA_AES_KEY_WRAP_SHA_256", "RSA_2048"),
+    );
+    here.ok(
+        "GetParametersForImport",
+        wanted(&long, "RSAES_OAEP_SHA_256", "RSA_3072"),
+    );
+}

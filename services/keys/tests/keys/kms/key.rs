@@ -181,7 +181,20 @@ fn lists_come_in_pages() {
     }
     assert_eq!(listed, keys);
     assert!(marker.is_null());
+    // Other accounts share keys through Resource Access Manager alone, which is not here.
+    let shared = json!({ "ResourceOwners": ["OTHER_ACCOUNTS_VIA_RAM"] });
+    assert_eq!(
+        here.ok("ListKeys", shared),
+        json!({ "Keys": [], "Truncated": false })
+    );
+    let both = json!({ "ResourceOwners": ["OTHER_ACCOUNTS_VIA_RAM", "SELF"] });
+    assert_eq!(here.ok("ListKeys", both)["Keys"].as_array().unwrap().len(), 5);
     let foreign = here.ok("ListKeys", json!({ "Limit": 1 }))["NextMarker"].clone();
+    let elsewhere = json!({ "Marker": foreign, "ResourceOwners": ["OTHER_ACCOUNTS_VIA_RAM"] });
+    assert_eq!(
+        here.refused(&here.root(), "ListKeys", elsewhere).0,
+        "InvalidMarkerException"
+    );
     assert_eq!(
         here.refused(&here.root(), "ListAliases", json!({ "Marker": foreign }))
             .0,

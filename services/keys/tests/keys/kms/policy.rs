@@ -26,6 +26,17 @@ fn the_default_policy_is_awss() {
     assert_eq!(parsed["Statement"], json!([statement]));
     let names = here.ok("ListKeyPolicies", json!({ "KeyId": key }));
     assert_eq!(names, json!({ "PolicyNames": ["default"], "Truncated": false }));
+    let shared = json!({ "KeyId": key, "PolicyName": "AWS_RAM" });
+    assert_eq!(
+        here.refused(&here.root(), "GetKeyPolicy", shared).0,
+        "NotFoundException"
+    );
+    let sharing = json!({ "KeyId": key, "PolicyName": "AWS_RAM", "Policy": "{}" });
+    let words = "The AWS_RAM policy can only be managed by the RAM service.";
+    assert_eq!(
+        here.refused(&here.root(), "PutKeyPolicy", sharing),
+        ("ValidationException".to_owned(), words.to_owned())
+    );
     let other = json!({ "KeyId": key, "PolicyName": "other" });
     assert_eq!(
         here.refused(&here.root(), "GetKeyPolicy", other).0,
@@ -224,4 +235,35 @@ fn a_new_policy_counts_at_once() {
         json!({ "KeyId": key, "Policy": policy(&[root_statement()]) }),
     );
     assert!(here.denied(&ann, "Encrypt", input));
+}
+
+/// A statement without an action or a resource is taken and has no effect: it neither allows nor denies, nor keeps its author in (KMS API
+/// Reference, `CreateKey`, `Policy`).
+#[test]
+fn a_statement_without_action_or_resource_has_no_effect() {
+    let here = Here::new();
+    let account = format!("arn:aws:iam::{ACCOUNT}:root");
+    let whole =
+        json!({ "Effect": "Allow", "Principal": { "AWS": account }, "Action": "kms:*", "Resource": "*" });
+    let mut aimless = whole.clone();
+    aimless.as_object_mut().unwrap().remove("Resource");
+    let mut idle = whole.clone();
+    idle["Effect"] = json!("Deny");
+    idle.as_object_mut().unwrap().remove("Action");
+    let policy =
+        |statements: &[&Value]| json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+    let made = here.ok(
+        "CreateKey",
+        json!({ "Policy": policy(&[&whole, &aimless, &idle]) }),
+    );
+    let key = made["KeyMetadata"]["KeyId"].as_str().unwrap();
+    assert!(
+        here.encrypt(&here.root(), key, b"text").is_ok(),
+        "the Deny says nothing"
+    );
+    let alone = json!({ "KeyId": key, "Policy": policy(&[&aimless]) });
+    assert_eq!(
+        here.refused(&here.root(), "PutKeyPolicy", alone).1,
+        "The new key policy will not allow you to update the key policy in the future."
+    );
 }

@@ -91,6 +91,10 @@ fn the_period_can_be_chosen_and_rotation_turned_off() {
     );
     here.cloud.advance(180 * DAY);
     assert_eq!(rotations(&here, &key).len(), 2);
+    // A period that is not said is a year, also when there is another one.
+    here.ok("EnableKeyRotation", json!({ "KeyId": key }));
+    let status = here.ok("GetKeyRotationStatus", json!({ "KeyId": key }));
+    assert_eq!(status["RotationPeriodInDays"], 365);
     here.ok("DisableKeyRotation", json!({ "KeyId": key }));
     here.cloud.advance(1000 * DAY);
     assert_eq!(rotations(&here, &key).len(), 2);

@@ -267,3 +267,45 @@ fn tags_at_the_making_need_their_own_permission() {
     let own = json!({ "SecretId": "t", "Tags": [{ "Key": "aws:x", "Value": "" }] });
     assert_eq!(vault.code("TagResource", own), "InvalidParameterException");
 }
+
+/// Tags that would take all of the caller's permissions for the secret away are refused, at its making and later; any others are not (Secrets
+/// Manager API Reference, `TagResource`).
+#[test]
+fn nobody_locks_themselves_out_by_tags() {
+    let vault = Vault::new();
+    let closed = json!([
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*",
+          "Condition": { "StringEquals": { "aws:ResourceTag/team": "red" } } },
+    ]);
+    let ann = vault.here.user(ACCOUNT, "ann", &closed);
+    let named = |tag: &str| json!([{ "Key": "team", "Value": tag }]);
+    let make = |name: &str, tag: &str| json!({ "Name": name, "SecretString": "v", "Tags": named(tag), "ClientRequestToken": id("1") });
+    assert_eq!(
+        vault.refused(&ann, "CreateSecret", make("s", "red")).0,
+        "AccessDeniedException"
+    );
+    vault.call(&ann, "CreateSecret", make("s", "blue")).unwrap();
+    let tag = |tag: &str| json!({ "SecretId": "s", "Tags": named(tag) });
+    assert_eq!(
+        vault.refused(&ann, "TagResource", tag("red")).0,
+        "AccessDeniedException"
+    );
+    let shown = vault.ok("DescribeSecret", json!({ "SecretId": "s" }));
+    assert_eq!(shown["Tags"], named("blue"));
+    vault.call(&ann, "TagResource", tag("green")).unwrap();
+    // One whose permissions hang on a tag does not take it off, and one who has none to lose may tag.
+    let bound = json!([{ "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*",
+        "Condition": { "StringEquals": { "aws:ResourceTag/team": "green" } } }]);
+    let bob = vault.here.user(ACCOUNT, "bob", &bound);
+    let untag = json!({ "SecretId": "s", "TagKeys": ["team"] });
+    assert_eq!(
+        vault.refused(&bob, "UntagResource", untag.clone()).0,
+        "AccessDeniedException"
+    );
+    vault.call(&ann, "UntagResource", untag).unwrap();
+    let only = json!([{ "Effect": "Allow", "Action": "secretsmanager:TagResource", "Resource": "*",
+        "Condition": { "StringEquals": { "aws:RequestTag/team": "red" } } }]);
+    let tagger = vault.here.user(ACCOUNT, "tagger", &only);
+    vault.call(&tagger, "TagResource", tag("red")).unwrap();
+}

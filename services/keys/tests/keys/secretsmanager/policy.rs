@@ -103,3 +103,39 @@ fn a_public_policy_is_blocked_if_told() {
         "MalformedPolicyDocumentException"
     );
 }
+
+/// A secret's one policy is named `default` (Secrets Manager API Reference, `PutResourcePolicy`, `PolicyName`).
+#[test]
+fn the_only_policy_is_the_default() {
+    let vault = Vault::new();
+    vault.secret("s", "value");
+    let open = json!({ "Effect": "Allow", "Principal": { "AWS": OTHER }, "Action": "secretsmanager:GetSecretValue", "Resource": "*" });
+    let put = |name: &str| json!({ "SecretId": "s", "ResourcePolicy": policy(&[open.clone()]), "PolicyName": name });
+    let named = |name: &str| json!({ "SecretId": "s", "PolicyName": name });
+    assert_eq!(
+        vault.ok("PutResourcePolicy", put("default"))["PolicyName"],
+        "default"
+    );
+    assert_eq!(
+        vault.code("PutResourcePolicy", put("other")),
+        "InvalidParameterException"
+    );
+    let shown = vault.ok("GetResourcePolicy", named("default"));
+    assert_eq!(
+        (&shown["PolicyName"], shown["ResourcePolicy"].is_string()),
+        (&json!("default"), true)
+    );
+    assert_eq!(
+        vault.code("GetResourcePolicy", named("other")),
+        "ResourceNotFoundException"
+    );
+    assert_eq!(
+        vault.code("DeleteResourcePolicy", named("other")),
+        "InvalidParameterException"
+    );
+    assert_eq!(
+        vault.ok("DeleteResourcePolicy", json!({ "SecretId": "s" }))["PolicyName"],
+        "default"
+    );
+    assert!(vault.ok("GetResourcePolicy", named("default"))["ResourcePolicy"].is_null());
+}

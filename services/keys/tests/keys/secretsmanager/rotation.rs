@@ -221,8 +221,14 @@ fn a_rotation_takes_four_steps() {
     assert_eq!(shown["VersionIdsToStages"][id("2")], json!(["AWSPENDING"]));
     let pending = json!({ "SecretId": "s", "VersionId": id("2"), "VersionStage": "AWSPENDING" });
     assert_eq!(vault.code("GetSecretValue", pending), "ResourceNotFoundException");
+    let listed = || {
+        let answer = vault.ok("ListSecretVersionIds", json!({ "SecretId": "s" }));
+        answer["Versions"].as_array().unwrap().len()
+    };
+    assert_eq!(listed(), 1, "only versions with a value are listed");
     vault.here.cloud.advance(0);
     assert_eq!(steps(), ALL);
+    assert_eq!(listed(), 2);
     assert_eq!(vault.current(), format!("value of {}", id("2")));
     let shown = vault.shown();
     assert_eq!(shown["RotationEnabled"], true);

@@ -226,3 +226,43 @@ fn a_secret_without_a_key_is_under_the_services_own() {
         .ok("DescribeKey", json!({ "KeyId": "alias/aws/secretsmanager" }));
     assert_eq!(described["KeyMetadata"]["KeyManager"], "AWS");
 }
+
+/// Another key takes over the data keys of the versions in use, unless the caller may not encrypt under it: then they stay as they are,
+/// and what comes later is under the new key (Secrets Manager API Reference, `UpdateSecret`, `KmsKeyId`).
+#[test]
+fn another_key_takes_over_what_the_caller_may_encrypt() {
+    let vault = Vault::new();
+    vault.secret("s", "value");
+    let (other, third) = (vault.here.key(), vault.here.key());
+    let statements = |more: &str| {
+        json!([{ "Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*" },
+            { "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey", more], "Resource": "*" }])
+    };
+    let (may, not) = (
+        vault.here.user(ACCOUNT, "may", &statements("kms:Encrypt")),
+        vault.here.user(ACCOUNT, "not", &statements("kms:DescribeKey")),
+    );
+    let under = || {
+        let listed = vault.ok("ListSecretVersionIds", json!({ "SecretId": "s" }));
+        listed["Versions"][0]["KmsKeyIds"][0].as_str().unwrap().to_owned()
+    };
+    let to = |key: &str| json!({ "SecretId": "s", "KmsKeyId": key });
+    vault.call(&may, "UpdateSecret", to(&other)).unwrap();
+    assert_eq!(under(), other);
+    vault.here.ok("DisableKey", json!({ "KeyId": vault.key }));
+    assert_eq!(
+        vault.text(json!({ "SecretId": "s" })),
+        "value",
+        "the old key is not needed"
+    );
+    vault.call(&not, "UpdateSecret", to(&third)).unwrap();
+    assert_eq!(under(), other);
+    assert_eq!(
+        vault.ok("DescribeSecret", json!({ "SecretId": "s" }))["KmsKeyId"],
+        third
+    );
+    assert_eq!(vault.text(json!({ "SecretId": "s" })), "value");
+    let put = json!({ "SecretId": "s", "SecretString": "new", "ClientRequestToken": id("2") });
+    vault.call(&not, "PutSecretValue", put).unwrap();
+    assert_eq!(under(), third);
+}

@@ -180,7 +180,12 @@ fn what_a_request_may_not_say_is_refused() {
     };
     assert_eq!(with("Value", json!("")), "ValidationException");
     assert_eq!(with("Value", json!("{{ssm:x}}")), "ValidationException");
-    assert_eq!(with("KeyId", json!("alias/a")), "ValidationException");
+    let keyed = json!({ "Name": "/y", "Value": "v", "Type": "String", "KeyId": "alias/a" });
+    let words = "KeyId is required for SecureString type parameter only.".to_owned();
+    assert_eq!(
+        super::refused(&here, "PutParameter", keyed),
+        ("ValidationException".to_owned(), words)
+    );
     assert_eq!(with("DataType", json!("aws:s3:bucket")), "ValidationException");
     assert_eq!(
         with("AllowedPattern", json!("^\\d+$")),

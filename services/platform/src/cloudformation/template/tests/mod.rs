@@ -82,6 +82,20 @@ fn settle(template: &Template, pairs: &[(&str, &str)]) -> std::result::Result<Ve
     parameter::settle(template, &given(pairs), &[], &mut World::default()).map_err(|fault| fault.message)
 }
 
+/// What is kept of a template is JSON, and reads as the template did.
+#[test]
+fn numbers_keep_their_last_digit() {
+    for text in [
+        "1.50",
+        "90.42225290942383",
+        "42.215889504792884",
+        "3.33333333e+74",
+    ] {
+        let value = Value::Number(text.parse::<f64>().map(|number| format!("{number:?}")).unwrap());
+        assert_eq!(Value::from_json(&value.to_json()).unwrap(), value);
+    }
+}
+
 proptest! {
     /// Whatever the text, reading ends, and what was read is written as JSON that reads as the same.
     #[test]

@@ -46,8 +46,9 @@ pub(crate) fn take_on(call: &mut Call<'_>, id: &str, parent: &Stack, actor: &Act
     Ok(operation)
 }
 
-/// Tells a stack's parent that the stack's operation has ended, if the parent waits for it.
-pub(super) fn wake_parent(call: &mut Call<'_>, child: &Stack, operation: &str) -> Result<()> {
+/// Tells a stack's parent that an operation of the stack has ended, if the parent waits for it: for this one, or for one whose place
+/// another has taken (the deletion of a stack that is being made).
+pub(super) fn wake_parent(call: &mut Call<'_>, child: &Stack) -> Result<()> {
     let Some(uuid) = child.parent.as_deref().and_then(|id| id.rsplit('/').next()) else {
         return Ok(());
     };
@@ -55,11 +56,8 @@ pub(super) fn wake_parent(call: &mut Call<'_>, child: &Stack, operation: &str) -
     let (Some(parent), Some(work)) = (call.get(&STACKS, &place)?, call.get(&WORK, &place)?) else {
         return Ok(());
     };
-    if work
-        .pending
-        .as_ref()
-        .is_some_and(|pending| pending.id == operation)
-    {
+    let awaits = work.pending.as_ref();
+    if awaits.is_some_and(|pending| pending.physical_id == child.id()) {
         wake(call, &parent, &work)?;
     }
     Ok(())

@@ -18,6 +18,7 @@ mod stack;
 mod stack_caller;
 mod stack_change;
 mod stack_custom;
+mod stack_nested;
 mod stack_permission;
 mod stack_type;
 mod stack_wait;

@@ -17,27 +17,20 @@ const NAME_MAX: usize = 255;
 pub(crate) struct Analyzer;
 
 impl ResourceType for Analyzer {
-    fn name(&self) -> &'static str {
-        "AWS::AccessAnalyzer::Analyzer"
-    }
-
-    fn system_tags(&self) -> bool {
-        true
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::AccessAnalyzer::Analyzer",
+        [
             Property::new("AnalyzerConfiguration"),
             Property::fixed("AnalyzerName"),
             Property::new("ArchiveRules"),
             Property::new("Tags"),
             Property::fixed("Type").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        ["Arn"]
+    );
 
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
+    fn system_tags(&self) -> bool {
+        true
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

@@ -9,14 +9,7 @@ use super::{Existing, Made, Property, ResourceType, Services, Wanted};
 pub(crate) struct Metadata;
 
 impl ResourceType for Metadata {
-    fn name(&self) -> &'static str {
-        "AWS::CDK::Metadata"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[Property::new("Analytics")];
-        PROPERTIES
-    }
+    described!("AWS::CDK::Metadata", [Property::new("Analytics")], []);
 
     fn create(&self, services: &mut Services<'_, '_>, _wanted: &Wanted<'_>) -> Result<Made> {
         services.call.uuid().map(Made::new)

@@ -39,17 +39,14 @@ pub(super) fn is_custom(kind: &str) -> bool {
 }
 
 impl ResourceType for Custom {
-    fn name(&self) -> &'static str {
-        "AWS::CloudFormation::CustomResource"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::CloudFormation::CustomResource",
+        [
             Property::new("ServiceTimeout"),
             Property::new("ServiceToken").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn open(&self) -> bool {
         true

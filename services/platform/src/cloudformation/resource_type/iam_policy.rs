@@ -26,12 +26,9 @@ fn document(wanted: &Wanted<'_>) -> Result<String> {
 pub(crate) struct ManagedPolicy;
 
 impl ResourceType for ManagedPolicy {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::ManagedPolicy"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::ManagedPolicy",
+        [
             Property::fixed("Description"),
             Property::new("Groups"),
             Property::fixed("ManagedPolicyName"),
@@ -39,12 +36,8 @@ impl ResourceType for ManagedPolicy {
             Property::new("PolicyDocument").required(),
             Property::new("Roles"),
             Property::new("Users"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &[
+        ],
+        [
             "AttachmentCount",
             "CreateDate",
             "DefaultVersionId",
@@ -54,7 +47,7 @@ impl ResourceType for ManagedPolicy {
             "PolicyId",
             "UpdateDate",
         ]
-    }
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
@@ -161,24 +154,17 @@ fn shown(services: &mut Services<'_, '_>, arn: &str) -> Result<Made> {
 pub(crate) struct Policy;
 
 impl ResourceType for Policy {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::Policy"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::Policy",
+        [
             Property::new("Groups"),
             Property::new("PolicyDocument").required(),
             Property::new("PolicyName").required(),
             Property::new("Roles"),
             Property::new("Users"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         give(services, &Map::new(), wanted)?;

@@ -14,23 +14,16 @@ use super::{Existing, Made, Property, ResourceType, Services, Wanted, answered, 
 pub(crate) struct OidcProvider;
 
 impl ResourceType for OidcProvider {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::OIDCProvider"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::OIDCProvider",
+        [
             Property::new("ClientIdList"),
             Property::new("Tags"),
             Property::new("ThumbprintList"),
             Property::fixed("Url"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
-    }
+        ],
+        ["Arn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let mut input: Map<String, Value> = wanted.pick(&["ThumbprintList", "Url"]);

@@ -19,12 +19,9 @@ const PROFILE_NAME_MAX: usize = 128;
 pub(crate) struct Role;
 
 impl ResourceType for Role {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::Role"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::Role",
+        [
             Property::new("AssumeRolePolicyDocument").required(),
             Property::new("Description"),
             Property::new("ManagedPolicyArns"),
@@ -34,13 +31,9 @@ impl ResourceType for Role {
             Property::new("Policies"),
             Property::fixed("RoleName"),
             Property::new("Tags"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn", "RoleId"]
-    }
+        ],
+        ["Arn", "RoleId"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
@@ -102,22 +95,15 @@ fn trust(wanted: &Wanted<'_>) -> Result<String> {
 pub(crate) struct InstanceProfile;
 
 impl ResourceType for InstanceProfile {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::InstanceProfile"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::InstanceProfile",
+        [
             Property::fixed("InstanceProfileName"),
             Property::fixed("Path"),
             Property::new("Roles").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
-    }
+        ],
+        ["Arn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted

@@ -24,12 +24,9 @@ const GROUP_NAME_MAX: usize = 128;
 pub(crate) struct User;
 
 impl ResourceType for User {
-    fn name(&self) -> &'static str {
-        USER_TYPE
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        USER_TYPE,
+        [
             Property::new("Groups"),
             Property::new("LoginProfile"),
             Property::new("ManagedPolicyArns"),
@@ -38,13 +35,9 @@ impl ResourceType for User {
             Property::new("Policies"),
             Property::new("Tags"),
             Property::fixed("UserName"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
-    }
+        ],
+        ["Arn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
@@ -181,23 +174,16 @@ fn leave(services: &mut Services<'_, '_>, user: &str, group: &str) -> Result<()>
 pub(crate) struct Group;
 
 impl ResourceType for Group {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::Group"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::Group",
+        [
             Property::fixed("GroupName"),
             Property::new("ManagedPolicyArns"),
             Property::new("Path"),
             Property::new("Policies"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
-    }
+        ],
+        ["Arn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted
@@ -256,21 +242,14 @@ impl UserToGroupAddition {
 }
 
 impl ResourceType for UserToGroupAddition {
-    fn name(&self) -> &'static str {
-        ADDITION
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        ADDITION,
+        [
             Property::new("GroupName").required(),
             Property::new("Users").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let group = wanted.text("GroupName").unwrap_or_default();
@@ -323,22 +302,15 @@ impl ResourceType for UserToGroupAddition {
 pub(crate) struct AccessKey;
 
 impl ResourceType for AccessKey {
-    fn name(&self) -> &'static str {
-        "AWS::IAM::AccessKey"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::IAM::AccessKey",
+        [
             Property::fixed("Serial"),
             Property::new("Status"),
             Property::fixed("UserName").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id", "SecretAccessKey"]
-    }
+        ],
+        ["Id", "SecretAccessKey"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let input = Value::Object(wanted.pick(&["UserName"]));

@@ -20,12 +20,9 @@ pub(crate) struct Key;
 const BORN: [&str; 4] = ["KeySpec", "KeyUsage", "MultiRegion", "Origin"];
 
 impl ResourceType for Key {
-    fn name(&self) -> &'static str {
-        "AWS::KMS::Key"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::KMS::Key",
+        [
             Property::new("BypassPolicyLockoutSafetyCheck"),
             Property::new("Description"),
             Property::new("EnableKeyRotation"),
@@ -38,13 +35,9 @@ impl ResourceType for Key {
             Property::new("PendingWindowInDays"),
             Property::new("RotationPeriodInDays"),
             Property::new("Tags"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn", "KeyId"]
-    }
+        ],
+        ["Arn", "KeyId"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let mut input = wanted.pick(&["BypassPolicyLockoutSafetyCheck", "Description"]);
@@ -162,17 +155,14 @@ fn rotation(services: &mut Services<'_, '_>, wanted: &Wanted<'_>, id: &str, on: 
 pub(crate) struct Alias;
 
 impl ResourceType for Alias {
-    fn name(&self) -> &'static str {
-        "AWS::KMS::Alias"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::KMS::Alias",
+        [
             Property::fixed("AliasName").required(),
             Property::new("TargetKeyId").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let input = wanted.pick(&["AliasName", "TargetKeyId"]);

@@ -51,12 +51,9 @@ impl ResourceType for Function {
         true
     }
 
-    fn name(&self) -> &'static str {
-        "AWS::Lambda::Function"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Lambda::Function",
+        [
             Property::new("Architectures"),
             Property::new("Code").required(),
             Property::new("CodeSigningConfigArn"),
@@ -81,13 +78,9 @@ impl ResourceType for Function {
             Property::new("Timeout"),
             Property::new("TracingConfig"),
             Property::new("VpcConfig"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn"]
-    }
+        ],
+        ["Arn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let name = wanted

@@ -25,12 +25,9 @@ fn held<'a>(existing: &'a Existing<'_>, name: &str) -> &'a str {
 pub(crate) struct Permission;
 
 impl ResourceType for Permission {
-    fn name(&self) -> &'static str {
-        "AWS::Lambda::Permission"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Lambda::Permission",
+        [
             Property::fixed("Action").required(),
             Property::fixed("EventSourceToken"),
             Property::fixed("FunctionName").required(),
@@ -40,13 +37,9 @@ impl ResourceType for Permission {
             Property::fixed("PrincipalOrgID"),
             Property::fixed("SourceAccount"),
             Property::fixed("SourceArn"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let id = wanted.physical_name(STATEMENT_MAX);
@@ -78,22 +71,15 @@ fn revision(services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Stri
 pub(crate) struct Version;
 
 impl ResourceType for Version {
-    fn name(&self) -> &'static str {
-        "AWS::Lambda::Version"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Lambda::Version",
+        [
             Property::fixed("CodeSha256"),
             Property::fixed("Description"),
             Property::fixed("FunctionName").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["FunctionArn", "Version"]
-    }
+        ],
+        ["FunctionArn", "Version"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let before = revision(services, wanted)?;
@@ -133,24 +119,17 @@ impl ResourceType for Version {
 pub(crate) struct Alias;
 
 impl ResourceType for Alias {
-    fn name(&self) -> &'static str {
-        "AWS::Lambda::Alias"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Lambda::Alias",
+        [
             Property::new("Description"),
             Property::fixed("FunctionName").required(),
             Property::new("FunctionVersion").required(),
             Property::fixed("Name").required(),
             Property::new("RoutingConfig"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["AliasArn"]
-    }
+        ],
+        ["AliasArn"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let made = services.invoke(SERVICE, "CreateAlias", alias(wanted)?)?;
@@ -210,20 +189,17 @@ fn alias(wanted: &Wanted<'_>) -> Result<Value> {
 pub(crate) struct EventInvokeConfig;
 
 impl ResourceType for EventInvokeConfig {
-    fn name(&self) -> &'static str {
-        "AWS::Lambda::EventInvokeConfig"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Lambda::EventInvokeConfig",
+        [
             Property::new("DestinationConfig"),
             Property::fixed("FunctionName").required(),
             Property::new("MaximumEventAgeInSeconds"),
             Property::new("MaximumRetryAttempts"),
             Property::fixed("Qualifier").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let text = |name| wanted.text(name).unwrap_or_default();

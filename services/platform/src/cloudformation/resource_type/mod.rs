@@ -19,6 +19,24 @@ use super::actor::Actor;
 use super::stack::Stack;
 use super::work::Pending;
 
+/// What a type is called, which properties it takes (in byte order of their names), and which attributes its resources have.
+macro_rules! described {
+    ($name:expr, [$($property:expr),* $(,)?], [$($attribute:expr),* $(,)?]) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
+
+        fn properties(&self) -> &'static [Property] {
+            const PROPERTIES: &[Property] = &[$($property),*];
+            PROPERTIES
+        }
+
+        fn attributes(&self) -> &'static [&'static str] {
+            &[$($attribute),*]
+        }
+    };
+}
+
 mod analyzer;
 mod cdk_metadata;
 mod custom;

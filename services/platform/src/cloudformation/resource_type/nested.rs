@@ -5,6 +5,7 @@
 //!
 //! Invariant: a nested stack acts in the name of the stack that it is of, and that stack goes on when the nested one's operation has ended.
 
+use api::cloudformation::StackStatus;
 use pipeline::Result;
 use serde_json::{Map, Value, json};
 use wire::Fault;
@@ -24,20 +25,17 @@ const UNCHANGED: &str = "No updates are to be performed.";
 pub(crate) struct Nested;
 
 impl ResourceType for Nested {
-    fn name(&self) -> &'static str {
-        "AWS::CloudFormation::Stack"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::CloudFormation::Stack",
+        [
             Property::new("NotificationARNs"),
             Property::new("Parameters"),
             Property::new("Tags"),
             Property::new("TemplateURL").required(),
             Property::new("TimeoutInMinutes"),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn has_attribute(&self, name: &str) -> bool {
         name.strip_prefix("Outputs.")
@@ -83,7 +81,12 @@ impl ResourceType for Nested {
         wanted: &Wanted<'_>,
     ) -> Result<Made> {
         if let Some(stack) = looked_at(services)? {
-            return ended(services, &stack, "UPDATE_COMPLETE", "updated");
+            // One that went on with its own rollback is what it was.
+            let good = match stack.status.as_str() {
+                "UPDATE_ROLLBACK_COMPLETE" if services.subject()?.back => "UPDATE_ROLLBACK_COMPLETE",
+                _ => "UPDATE_COMPLETE",
+            };
+            return ended(services, &stack, good, "updated");
         }
         let id = existing.physical_id;
         let subject = services.subject()?;
@@ -91,6 +94,10 @@ impl ResourceType for Nested {
         input.insert("StackName".to_owned(), id.into());
         input.insert("Capabilities".to_owned(), json!(subject.stack.capabilities));
         let stack = held(services, id)?;
+        if subject.back && stack.status() == StackStatus::UpdateRollbackFailed {
+            services.invoke(SERVICE, "ContinueUpdateRollback", json!({ "StackName": id }))?;
+            return awaited(services, id);
+        }
         if subject.back {
             // What lies at the address may be another template by now.
             let text = body(services.call, &stack, NESTED_PREVIOUS)?;

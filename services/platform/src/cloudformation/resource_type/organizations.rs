@@ -37,22 +37,15 @@ fn settle_tags(services: &mut Services<'_, '_>, existing: &Existing<'_>, wanted:
 pub(crate) struct OrganizationalUnit;
 
 impl ResourceType for OrganizationalUnit {
-    fn name(&self) -> &'static str {
-        "AWS::Organizations::OrganizationalUnit"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Organizations::OrganizationalUnit",
+        [
             Property::new("Name").required(),
             Property::fixed("ParentId").required(),
             Property::new("Tags"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn", "Id"]
-    }
+        ],
+        ["Arn", "Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let mut input = wanted.pick(&["Name", "ParentId"]);
@@ -89,25 +82,18 @@ impl ResourceType for OrganizationalUnit {
 pub(crate) struct Policy;
 
 impl ResourceType for Policy {
-    fn name(&self) -> &'static str {
-        "AWS::Organizations::Policy"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::Organizations::Policy",
+        [
             Property::new("Content").required(),
             Property::new("Description"),
             Property::new("Name").required(),
             Property::new("Tags"),
             Property::new("TargetIds"),
             Property::fixed("Type").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Arn", "AwsManaged", "Id"]
-    }
+        ],
+        ["Arn", "AwsManaged", "Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let mut input = wanted.pick(&["Name", "Type"]);

@@ -122,16 +122,9 @@ static CONFIGURATIONS: &[Configuration] = &[
 ];
 
 impl ResourceType for Bucket {
-    fn name(&self) -> &'static str {
-        "AWS::S3::Bucket"
-    }
-
-    fn system_tags(&self) -> bool {
-        true
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::S3::Bucket",
+        [
             Property::new("AccelerateConfiguration"),
             Property::new("AccessControl"),
             Property::new("BucketEncryption"),
@@ -146,18 +139,18 @@ impl ResourceType for Bucket {
             Property::new("Tags"),
             Property::new("VersioningConfiguration"),
             Property::new("WebsiteConfiguration"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &[
+        ],
+        [
             "Arn",
             "DomainName",
             "DualStackDomainName",
             "RegionalDomainName",
             "WebsiteURL",
         ]
+    );
+
+    fn system_tags(&self) -> bool {
+        true
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
@@ -335,17 +328,14 @@ fn website_host(region: &str) -> String {
 pub(crate) struct BucketPolicy;
 
 impl ResourceType for BucketPolicy {
-    fn name(&self) -> &'static str {
-        "AWS::S3::BucketPolicy"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::S3::BucketPolicy",
+        [
             Property::fixed("Bucket").required(),
             Property::new("PolicyDocument").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        []
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let bucket = wanted.text("Bucket").unwrap_or_default();

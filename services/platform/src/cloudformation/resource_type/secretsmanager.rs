@@ -20,12 +20,9 @@ impl ResourceType for Secret {
         true
     }
 
-    fn name(&self) -> &'static str {
-        "AWS::SecretsManager::Secret"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::SecretsManager::Secret",
+        [
             Property::new("Description"),
             Property::new("GenerateSecretString"),
             Property::new("KmsKeyId"),
@@ -33,13 +30,9 @@ impl ResourceType for Secret {
             Property::new("ReplicaRegions"),
             Property::new("SecretString"),
             Property::new("Tags"),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         // CloudFormation names secrets without the stack.
@@ -185,22 +178,15 @@ fn replicas(services: &mut Services<'_, '_>, existing: &Existing<'_>, wanted: &W
 pub(crate) struct ResourcePolicy;
 
 impl ResourceType for ResourcePolicy {
-    fn name(&self) -> &'static str {
-        "AWS::SecretsManager::ResourcePolicy"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::SecretsManager::ResourcePolicy",
+        [
             Property::new("BlockPublicPolicy"),
             Property::new("ResourcePolicy").required(),
             Property::fixed("SecretId").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let there = services.invoke(
@@ -246,23 +232,16 @@ fn put_policy(services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<St
 pub(crate) struct RotationSchedule;
 
 impl ResourceType for RotationSchedule {
-    fn name(&self) -> &'static str {
-        "AWS::SecretsManager::RotationSchedule"
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::SecretsManager::RotationSchedule",
+        [
             Property::new("RotateImmediatelyOnUpdate"),
             Property::new("RotationLambdaARN"),
             Property::new("RotationRules"),
             Property::fixed("SecretId").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Id"]
-    }
+        ],
+        ["Id"]
+    );
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
         let input = Value::Object(wanted.pick(&["SecretId"]));

@@ -15,16 +15,9 @@ pub(crate) struct Parameter;
 const NAME_MAX: usize = 512;
 
 impl ResourceType for Parameter {
-    fn name(&self) -> &'static str {
-        "AWS::SSM::Parameter"
-    }
-
-    fn system_tags(&self) -> bool {
-        true
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        "AWS::SSM::Parameter",
+        [
             Property::new("AllowedPattern"),
             Property::new("DataType"),
             Property::new("Description"),
@@ -34,12 +27,12 @@ impl ResourceType for Parameter {
             Property::new("Tier"),
             Property::new("Type").required(),
             Property::new("Value").required(),
-        ];
-        PROPERTIES
-    }
+        ],
+        ["Type", "Value"]
+    );
 
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Type", "Value"]
+    fn system_tags(&self) -> bool {
+        true
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {

@@ -59,22 +59,15 @@ impl ResourceType for WaitConditionHandle {
 pub(crate) struct WaitCondition;
 
 impl ResourceType for WaitCondition {
-    fn name(&self) -> &'static str {
-        CONDITION
-    }
-
-    fn properties(&self) -> &'static [Property] {
-        const PROPERTIES: &[Property] = &[
+    described!(
+        CONDITION,
+        [
             Property::new("Count"),
             Property::new("Handle").required(),
             Property::new("Timeout").required(),
-        ];
-        PROPERTIES
-    }
-
-    fn attributes(&self) -> &'static [&'static str] {
-        &["Data", "Id"]
-    }
+        ],
+        ["Data", "Id"]
+    );
 
     fn waits(&self) -> bool {
         true

@@ -322,12 +322,12 @@ impl Run {
             }
             Next::Rest => {
                 self.hold();
-                nesting::wake_parent(call, &self.stack, &self.work.id)?;
+                nesting::wake_parent(call, &self.stack)?;
                 call.put(&WORK, &place, self.work)?;
             }
             Next::End => {
                 self.hold();
-                nesting::wake_parent(call, &self.stack, &self.work.id)?;
+                nesting::wake_parent(call, &self.stack)?;
                 call.delete(&WORK, &place)?;
             }
         }

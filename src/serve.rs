@@ -56,12 +56,8 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         .map_err(Error::Listen)?;
     let addresses = listener.addresses().iter();
     let endpoints: Vec<String> = addresses.map(|address| format!("http://{address}")).collect();
-    if let Some(first) = endpoints.first() {
-        folder::write(&settings.folder.endpoint(), first.as_bytes())?;
-    }
     let console = console_at(&endpoints, &settings);
-    let told = console.as_deref().unwrap_or_default();
-    folder::write(&settings.folder.console(), told.as_bytes())?;
+    note_addresses(&settings, &endpoints, console.as_deref())?;
     let reached = functions::endpoint(listener.addresses(), &settings.folder);
     sandboxes.serve_at(reached.clone());
     gateway
@@ -106,6 +102,14 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
         served.requests, served.cut_off
     );
     Ok(())
+}
+
+/// Tells `ringwork env` where the server and its console are.
+fn note_addresses(settings: &Settings, endpoints: &[String], console: Option<&str>) -> Result<(), Error> {
+    if let Some(first) = endpoints.first() {
+        folder::write(&settings.folder.endpoint(), first.as_bytes())?;
+    }
+    folder::write(&settings.folder.console(), console.unwrap_or_default().as_bytes())
 }
 
 /// Writes what was measured and not yet written.

@@ -89,8 +89,11 @@ fn tells(service: &Service, operation: &Operation, member: &str, message: &str) 
     let found = structure.members.iter().find(|known| known.name == member);
     let name = found.and_then(|member| member.query_name.or(member.wire_name));
     let name = name.unwrap_or(member);
-    let capital = name[..1].to_ascii_uppercase() + &name[1..];
-    let small = name[..1].to_ascii_lowercase() + &name[1..];
+    let (first, rest) = name.split_at(1);
+    let (capital, small) = (
+        first.to_ascii_uppercase() + rest,
+        first.to_ascii_lowercase() + rest,
+    );
     message.starts_with(&format!("The request must contain the parameter {capital}"))
         || message.starts_with("Value (") && message.contains(&format!(") for parameter {small}"))
 }

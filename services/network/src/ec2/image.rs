@@ -323,7 +323,9 @@ impl Operation for DescribeImages {
         let paged = (input.max_results, input.next_token);
         let ids = input.image_ids.unwrap_or_default();
         let listing = Listing::read("DescribeImages", input.dry_run, input.filters, paged)?;
-        let listing = listing.down_to_one().without(&ids, ("imageIdsSet", "maxResults"))?;
+        let listing = listing
+            .down_to_one()
+            .without(&ids, ("imageIdsSet", "maxResults"))?;
         let account = call.account().to_owned();
         if let Some(wrong) = ids.iter().find(|id| !is_id(id, "ami")) {
             return Err(fault::malformed("InvalidAMIID.Malformed", wrong));

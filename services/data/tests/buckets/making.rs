@@ -244,4 +244,21 @@ fn an_accounts_own_namespace_is_closed_to_others() {
     }
     make(&own, Some("account-regional")).unwrap();
     make("plain", Some("global")).unwrap();
+    // AWS's own example of a policy that asks for the namespace.
+    let maker = here.user("maker");
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:CreateBucket", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:CreateBucket", "Resource": "*",
+         "Condition": {"StringNotEquals": {"s3:x-amz-bucket-namespace": "account-regional"}}},
+    ]});
+    let input = json!({"UserName": "maker", "PolicyName": "own", "PolicyDocument": policy.to_string()});
+    here.cloud
+        .call_in("us-east-1", &root, "iam", "PutUserPolicy", input)
+        .unwrap();
+    let make = |name: &str, namespace: &str| {
+        let input = json!({"Bucket": name, "CreateBucketConfiguration": place, "BucketNamespace": namespace});
+        Here::code(here.cloud.call(&maker, "s3", "CreateBucket", input))
+    };
+    assert_eq!(make("other", "global"), "AccessDenied");
+    assert_eq!(make(&own.replace("logs", "more"), "account-regional"), "");
 }

@@ -40,6 +40,7 @@ impl Operation for CreateBucket {
         "aws:TagKeys",
         "s3:locationconstraint",
         "s3:x-amz-acl",
+        "s3:x-amz-bucket-namespace",
         "s3:x-amz-grant-full-control",
         "s3:x-amz-grant-read",
         "s3:x-amz-grant-read-acp",
@@ -70,6 +71,9 @@ impl Operation for CreateBucket {
             if let Some(value) = value {
                 context.insert(key, value.clone());
             }
+        }
+        if let Some(namespace) = &input.bucket_namespace {
+            context.insert("s3:x-amz-bucket-namespace", namespace.as_str());
         }
         if let Some(ownership) = &input.object_ownership {
             context.insert("s3:x-amz-object-ownership", ownership.as_str());

@@ -59,6 +59,10 @@ impl Operation for CopyObject {
         if let Some(directive) = input.metadata_directive {
             context.insert("s3:x-amz-metadata-directive", directive.as_str());
         }
+        // No object has annotations here, so both directives come to the same.
+        if let Some(directive) = input.annotation_directive {
+            context.insert("s3:x-amz-object-annotation-directive", directive.as_str());
+        }
         on_condition(input).keys(context);
     }
 

@@ -51,6 +51,7 @@ pub(crate) const CONDITIONS: &[&str] = &[
     "s3:x-amz-grant-read-acp",
     "s3:x-amz-grant-write-acp",
     "s3:x-amz-metadata-directive",
+    "s3:x-amz-object-annotation-directive",
     "s3:x-amz-server-side-encryption",
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
     "s3:x-amz-server-side-encryption-customer-algorithm",

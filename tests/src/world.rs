@@ -171,8 +171,10 @@ impl World {
             ],
             origins: vec![&data::s3::bucket::ORIGINS],
             forms: vec![&data::s3::form::FORMS],
+            letters: vec![&platform::cloudformation::LETTERS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
+            closures: vec![&network::ec2::CLOSURE],
             sites: Some(&data::s3::website::SITES),
             telemetry: Some(&watch::cloudwatch::SINK),
         };

@@ -171,7 +171,7 @@ impl World {
             ],
             origins: vec![&data::s3::bucket::ORIGINS],
             forms: vec![&data::s3::form::FORMS],
-            letters: vec![&platform::cloudformation::LETTERS],
+            callbacks: vec![&platform::cloudformation::CALLBACKS],
             observers: vec![&identity::accessanalyzer::scan::OBSERVER],
             readiness: vec![&keys::kms::managed::READINESS],
             closures: vec![&network::ec2::CLOSURE],

@@ -11,6 +11,7 @@ pub mod authenticate;
 pub mod authorize;
 pub mod blobs;
 pub mod call;
+mod callback;
 pub mod clock;
 mod closure;
 pub mod described;
@@ -31,7 +32,6 @@ mod invoke;
 pub mod jobs;
 mod kept;
 pub mod ledger;
-mod letter;
 pub mod operation;
 pub mod organization;
 pub mod origin;
@@ -60,6 +60,7 @@ pub use blobs::{
     Checksum, ChecksumSet, Checksums, Content, ContentId, ContentReader, Intake, Received, Segment, Source,
 };
 pub use call::{Call, Look};
+pub use callback::{Address, CallbackRules};
 pub use clock::Clock;
 pub use closure::Closure;
 pub use form::{Form, FormAnswer, FormRules, Upload, Uploaded};
@@ -68,7 +69,6 @@ pub use front::{Answer, Arriving, Body, Damaged, Departing, Incoming, Interrupte
 pub use gateway::{Ended, EndedPart, Gateway};
 pub use identity::{Directory, Identity};
 pub use inventory::{Dependent, Dependents, Inventoried, Inventory, Observer, Placed, Stretch};
-pub use letter::{Address, LetterRules};
 pub use operation::{Access, Endpoint, Operation, Result};
 pub use origin::{CrossOrigin, OriginRules, Owned, Sharing};
 pub use quota::{Quota, Quotas, Rates};

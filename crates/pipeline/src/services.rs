@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use crate::call::Call;
+use crate::callback::CallbackRules;
 use crate::closure::Closure;
 use crate::form::FormRules;
 use crate::gateway::Tables;
 use crate::inventory::Observer;
-use crate::letter::LetterRules;
 use crate::operation::{Endpoint, Result};
 use crate::origin::OriginRules;
 use crate::site::SiteRules;
@@ -24,7 +24,7 @@ pub(crate) struct Services {
     observers: Vec<&'static Observer>,
     origins: Vec<&'static OriginRules>,
     forms: Vec<&'static FormRules>,
-    letters: Vec<&'static LetterRules>,
+    callbacks: Vec<&'static CallbackRules>,
     readiness: Vec<&'static Readiness>,
     closures: Vec<&'static Closure>,
     sites: Option<&'static SiteRules>,
@@ -62,7 +62,7 @@ impl Services {
             observers: tables.observers.clone(),
             origins: tables.origins.clone(),
             forms: tables.forms.clone(),
-            letters: tables.letters.clone(),
+            callbacks: tables.callbacks.clone(),
             readiness: tables.readiness.clone(),
             closures: tables.closures.clone(),
             sites: tables.sites,
@@ -143,9 +143,12 @@ impl Services {
         &self.closures
     }
 
-    /// The service whose letters' addresses bear a key id.
-    pub(crate) fn letters(&self, key_id: &str) -> Option<&'static LetterRules> {
-        self.letters.iter().find(|rules| rules.key_id == key_id).copied()
+    /// The service whose callbacks' addresses bear a key id.
+    pub(crate) fn callbacks(&self, key_id: &str) -> Option<&'static CallbackRules> {
+        self.callbacks
+            .iter()
+            .find(|rules| rules.key_id == key_id)
+            .copied()
     }
 
     /// Who serves websites.

@@ -6,11 +6,11 @@
 //! Invariant: an answer leaves only after its record is durable. A refused call keeps nothing but its record.
 
 mod admit;
+mod callback;
 mod execute;
 mod follow;
 mod form;
 mod itself;
-mod letter;
 mod shed;
 mod system;
 pub(crate) mod visit;
@@ -32,6 +32,7 @@ use wire::{Document, Fault, Timestamp};
 
 use crate::blobs::{Contents, Yard};
 use crate::call::RequestFacts;
+use crate::callback::CallbackRules;
 use crate::clock::Clock;
 use crate::closure::Closure;
 use crate::due::Underway;
@@ -43,7 +44,6 @@ use crate::identity::Directory;
 use crate::instances::Instances;
 use crate::inventory::{Inventory, Observer};
 use crate::jobs::JobKind;
-use crate::letter::LetterRules;
 use crate::operation::{Endpoint, Result};
 use crate::origin::{Asking, OriginRules};
 use crate::outside::Outside;
@@ -76,8 +76,8 @@ pub struct Tables {
     pub origins: Vec<&'static OriginRules>,
     /// What services make of forms that browsers send.
     pub forms: Vec<&'static FormRules>,
-    /// Who gets letters.
-    pub letters: Vec<&'static LetterRules>,
+    /// Who gets callbacks.
+    pub callbacks: Vec<&'static CallbackRules>,
     /// Who makes something ready before services' calls of theirs.
     pub readiness: Vec<&'static Readiness>,
     /// Who stops what runs for accounts that are closed.
@@ -245,12 +245,14 @@ impl Gateway {
         };
         let form = self.form_of(&head);
         // Nobody verifies what such a request shows.
-        let letter = self.letter_of(head.method, head.query);
-        let unverified =
-            site.is_some() || form.is_some() || letter.is_some() || incoming.method == http::Method::OPTIONS;
+        let callback = self.callback_of(head.method, head.query);
+        let unverified = site.is_some()
+            || form.is_some()
+            || callback.is_some()
+            || incoming.method == http::Method::OPTIONS;
         let unsigned = unverified || shed::is_unsigned(&incoming);
         let peer = incoming.peer.ip();
-        let sends = form.is_some() || letter.is_some() || matches!(incoming.body, Body::Stream(_));
+        let sends = form.is_some() || callback.is_some() || matches!(incoming.body, Body::Stream(_));
         let guest = unsigned.then(|| match sends {
             true => self.strangers.enter_sending(peer),
             false => self.strangers.enter(peer),
@@ -261,7 +263,7 @@ impl Gateway {
         if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts, wall).await {
             return answer;
         }
-        if let Some(rules) = letter {
+        if let Some(rules) = callback {
             return self.deliver(rules, incoming, &facts, wall).await;
         }
         if let Some(bucket) = site {
@@ -369,7 +371,7 @@ impl Gateway {
             headers,
             body: &[],
         };
-        if self.form_of(&parts).is_some() || self.letter_of(method, query).is_some() {
+        if self.form_of(&parts).is_some() || self.callback_of(method, query).is_some() {
             return true;
         }
         let claim = wire::signature::parse(&parts).ok().flatten();

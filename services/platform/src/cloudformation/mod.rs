@@ -11,6 +11,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 mod actor;
 pub mod body;
+mod callback;
 pub mod cancel;
 mod change;
 pub mod change_set;
@@ -23,7 +24,6 @@ pub mod event;
 pub mod export;
 mod fault;
 mod hidden;
-mod letter;
 mod nesting;
 mod order;
 mod page;
@@ -39,7 +39,7 @@ pub mod template;
 pub mod update;
 mod work;
 
-pub use letter::LETTERS;
+pub use callback::CALLBACKS;
 
 /// The service's principal.
 pub(crate) const PRINCIPAL: &str = "cloudformation.amazonaws.com";

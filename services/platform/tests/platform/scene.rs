@@ -178,7 +178,7 @@ impl Scene {
                 &platform::lambda::TRAIL,
                 &platform::cloudformation::TRAIL,
             ],
-            letters: vec![&platform::cloudformation::LETTERS],
+            callbacks: vec![&platform::cloudformation::CALLBACKS],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };

@@ -17,7 +17,7 @@ use wire::Fault;
 use wire::fault::Common;
 
 use super::{Await, Existing, Made, Property, ResourceType, Services, Wanted, invalid};
-use crate::cloudformation::letter::response_url;
+use crate::cloudformation::callback::response_url;
 use crate::cloudformation::work::Pending;
 
 /// Seconds that a response may take, unless the template says less.

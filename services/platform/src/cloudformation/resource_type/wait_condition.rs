@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::difference::same;
 use super::{Await, Existing, Made, Property, ResourceType, Services, Wanted, invalid};
-use crate::cloudformation::letter::{handle_request, signal_url};
+use crate::cloudformation::callback::{handle_request, signal_url};
 use crate::cloudformation::resource;
 use crate::cloudformation::signal;
 

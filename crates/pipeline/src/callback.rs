@@ -1,4 +1,4 @@
-//! Letters: what somebody without credentials puts at an address that a service gave out, such as the response of a custom resource.
+//! Callbacks: what somebody without credentials puts at an address that a service gave out, such as the response of a custom resource.
 //!
 //! On AWS such an address is a presigned URL of a bucket that the service owns. Here it looks the same, and leads to the service itself.
 //!
@@ -11,20 +11,20 @@ use wire::{Fault, Timestamp};
 use crate::call::{Call, Look};
 use crate::operation::Result;
 
-/// A service that gets letters.
-pub struct LetterRules {
+/// A service that gets callbacks.
+pub struct CallbackRules {
     /// botocore's service name, and the service's principal.
     pub service: &'static str,
     pub by: &'static str,
     /// `AWSAccessKeyId` of its addresses: no credential has this id.
     pub key_id: &'static str,
-    /// Bytes of a letter; of a longer one the service hears that it was too long.
+    /// Bytes of a callback; of a longer one the service hears that it was too long.
     pub bytes_max: usize,
-    /// Takes a letter in, in the account and region of its address; `None` for one that is too long.
+    /// Takes a callback in, in the account and region of its address; `None` for one that is too long.
     pub take: fn(&mut Call<'_>, &Address, Option<&[u8]>) -> Result<()>,
 }
 
-/// Where a letter goes.
+/// Where a callback goes.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Address {
     pub account: String,
@@ -37,7 +37,7 @@ pub struct Address {
     pub expires: i64,
 }
 
-const PURPOSE: &str = "pipeline.letter";
+const PURPOSE: &str = "pipeline.callback";
 
 impl Look<'_> {
     /// Where this Ringwork is reached from its own machine: `http://127.0.0.1:4566`. `None` before it listens.
@@ -45,19 +45,19 @@ impl Look<'_> {
         self.environment.own_url.get().map(String::as_str)
     }
 
-    /// The URL at which a letter to an address is put. `bucket` and `key` are what it shows of where it leads.
+    /// The URL at which a callback to an address is put. `bucket` and `key` are what it shows of where it leads.
     ///
     /// # Errors
     /// An internal fault where nothing listens.
-    pub fn letter_url(
+    pub fn callback_url(
         &self,
-        rules: &LetterRules,
+        rules: &CallbackRules,
         (bucket, key): (&str, &str),
         address: &Address,
     ) -> Result<String> {
         let own = self
             .own_url()
-            .ok_or_else(|| Fault::internal("a letter's address was asked for where nothing listens"))?;
+            .ok_or_else(|| Fault::internal("a callback's address was asked for where nothing listens"))?;
         let sealed = serde_json::to_vec(address).map_err(Fault::internal)?;
         let token = self.issue_token(PURPOSE, &sealed)?;
         let expires = address.expires.div_euclid(1000);
@@ -68,8 +68,8 @@ impl Look<'_> {
         ))
     }
 
-    /// The address of a letter's URL, if it was given out and has not ended.
-    pub(crate) fn letter_address(&self, query: &str, now: Timestamp) -> Result<Address> {
+    /// The address of a callback's URL, if it was given out and has not ended.
+    pub(crate) fn callback_address(&self, query: &str, now: Timestamp) -> Result<Address> {
         let token = query.split('&').find_map(|pair| pair.strip_prefix("Signature="));
         let opened = token.and_then(|token| self.open_token(PURPOSE, token));
         let address: Option<Address> = opened.and_then(|opened| serde_json::from_slice(opened.expose()).ok());

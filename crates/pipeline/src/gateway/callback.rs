@@ -1,4 +1,4 @@
-//! The way of a letter: its address is opened, its bytes are read as far as they may go, and its service takes it in.
+//! The way of a callback: its address is opened, its bytes are read as far as they may go, and its service takes it in.
 //!
 //! Invariant: no byte is read before the address holds; a refusal is recorded like any other.
 
@@ -14,35 +14,35 @@ use super::Gateway;
 use super::admit::Refused;
 use crate::blobs::interrupted;
 use crate::call::{Look, RequestFacts};
+use crate::callback::{Address, CallbackRules};
 use crate::front::{Answer, Arriving, Body, Incoming};
 use crate::ledger::record::Caller;
-use crate::letter::{Address, LetterRules};
 use crate::operation::Result;
 
-/// Bytes of a letter that are read though they are too many, so that its sender gets to read the answer.
+/// Bytes of a callback that are read though they are too many, so that its sender gets to read the answer.
 const READ_MAX: usize = 1 << 20;
 
 impl Gateway {
-    /// The service that gets a request as a letter, if one does.
-    pub(super) fn letter_of(&self, method: &str, query: &str) -> Option<&'static LetterRules> {
+    /// The service that gets a request as a callback, if one does.
+    pub(super) fn callback_of(&self, method: &str, query: &str) -> Option<&'static CallbackRules> {
         if method != "PUT" || !query.contains("Signature=") {
             return None;
         }
         let id = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("AWSAccessKeyId="))?;
-        self.environment.services.letters(id)
+        self.environment.services.callbacks(id)
     }
 
-    /// Takes in a letter.
+    /// Takes in a callback.
     pub(super) async fn deliver(
         &self,
-        rules: &'static LetterRules,
+        rules: &'static CallbackRules,
         incoming: Incoming,
         facts: &RequestFacts,
         wall: Timestamp,
     ) -> Answer {
-        let address = self.letter_address(&incoming.query);
+        let address = self.callback_address(&incoming.query);
         let region = address.as_ref().map_or("us-east-1", |address| &address.region);
         let region = region.to_owned();
         let taken = match address {
@@ -77,17 +77,17 @@ impl Gateway {
         self.turn_down(refused, None, None, (facts, &parts), wall).await
     }
 
-    fn letter_address(&self, query: &str) -> Result<Address> {
+    fn callback_address(&self, query: &str) -> Result<Address> {
         let mut tx = self.store.begin();
         let now = self.environment.clock.now();
         let account = self.environment.management_account.clone();
         let look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
-        look.letter_address(query, now)
+        look.callback_address(query, now)
     }
 
     async fn take(
         &self,
-        rules: &'static LetterRules,
+        rules: &'static CallbackRules,
         address: &Address,
         body: Body<Box<dyn Arriving>>,
     ) -> Result<()> {
@@ -98,7 +98,7 @@ impl Gateway {
                 while let Some(more) = stream.next().await.map_err(interrupted)? {
                     read.extend_from_slice(&more);
                     if read.len() > READ_MAX {
-                        return Err(Fault::common(Common::Validation, "The letter is too long."));
+                        return Err(Fault::common(Common::Validation, "The callback is too long."));
                     }
                 }
                 read

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is told is kept with the stack before its sender is answered, and moves the stack on by a job.
 
-use pipeline::{Address, Call, LetterRules, Result};
+use pipeline::{Address, Call, CallbackRules, Result};
 use serde_json::{Map, json};
 
 use super::PRINCIPAL;
@@ -12,17 +12,17 @@ use super::stack::{STACKS, Stack};
 use super::work::{WORK, wake};
 
 /// Bytes of a response (CloudFormation Template Reference, "CloudFormation custom resource request and response reference").
-const LETTER_MAX: usize = 4096;
+const CALLBACK_MAX: usize = 4096;
 
 /// Before the id of a handle in an address.
 const SIGNAL: &str = "signal ";
 
-/// CloudFormation's letters.
-pub static LETTERS: LetterRules = LetterRules {
+/// CloudFormation's callbacks.
+pub static CALLBACKS: CallbackRules = CallbackRules {
     service: "cloudformation",
     by: PRINCIPAL,
-    key_id: "AKIARINGWORKSLETTERS",
-    bytes_max: LETTER_MAX,
+    key_id: "AKIARINGWORKCALLBACK",
+    bytes_max: CALLBACK_MAX,
     take,
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn response_url(
         request: request.to_owned(),
         expires,
     };
-    call.letter_url(&LETTERS, (&bucket, &key), &address)
+    call.callback_url(&CALLBACKS, (&bucket, &key), &address)
 }
 
 /// The URL to which signals of a wait condition's handle are put, until a moment (in milliseconds).
@@ -58,10 +58,10 @@ pub(crate) fn signal_url(call: &Call<'_>, stack: &Stack, handle: &str, expires: 
         request: handle_request(handle),
         expires,
     };
-    call.letter_url(&LETTERS, (&bucket, &key), &address)
+    call.callback_url(&CALLBACKS, (&bucket, &key), &address)
 }
 
-/// What letters to a handle answer.
+/// What callbacks to a handle answer.
 pub(crate) fn handle_request(handle: &str) -> String {
     format!("{SIGNAL}{handle}")
 }

@@ -37,7 +37,10 @@ pub struct Address {
     pub expires: i64,
 }
 
-const PURPOSE: &str = "pipeline.callback";
+/// An address is good for its own service alone: the id that leads to the service stands in the URL unsealed.
+fn purpose(rules: &CallbackRules) -> String {
+    format!("pipeline.callback.{}", rules.service)
+}
 
 impl Look<'_> {
     /// Where this Ringwork is reached from its own machine: `http://127.0.0.1:4566`. `None` before it listens.
@@ -59,7 +62,7 @@ impl Look<'_> {
             .own_url()
             .ok_or_else(|| Fault::internal("a callback's address was asked for where nothing listens"))?;
         let sealed = serde_json::to_vec(address).map_err(Fault::internal)?;
-        let token = self.issue_token(PURPOSE, &sealed)?;
+        let token = self.issue_token(&purpose(rules), &sealed)?;
         let expires = address.expires.div_euclid(1000);
         Ok(format!(
             "{own}/{bucket}/{}?AWSAccessKeyId={}&Expires={expires}&Signature={token}",
@@ -69,9 +72,14 @@ impl Look<'_> {
     }
 
     /// The address of a callback's URL, if it was given out and has not ended.
-    pub(crate) fn callback_address(&self, query: &str, now: Timestamp) -> Result<Address> {
+    pub(crate) fn callback_address(
+        &self,
+        rules: &CallbackRules,
+        query: &str,
+        now: Timestamp,
+    ) -> Result<Address> {
         let token = query.split('&').find_map(|pair| pair.strip_prefix("Signature="));
-        let opened = token.and_then(|token| self.open_token(PURPOSE, token));
+        let opened = token.and_then(|token| self.open_token(&purpose(rules), token));
         let address: Option<Address> = opened.and_then(|opened| serde_json::from_slice(opened.expose()).ok());
         let address = address.ok_or_else(|| {
             let message = "The request signature we calculated does not match the signature you provided. Check your key and \

@@ -42,7 +42,7 @@ impl Gateway {
         facts: &RequestFacts,
         wall: Timestamp,
     ) -> Answer {
-        let address = self.callback_address(&incoming.query);
+        let address = self.callback_address(rules, &incoming.query);
         let region = address.as_ref().map_or("us-east-1", |address| &address.region);
         let region = region.to_owned();
         let taken = match address {
@@ -77,12 +77,12 @@ impl Gateway {
         self.turn_down(refused, None, None, (facts, &parts), wall).await
     }
 
-    fn callback_address(&self, query: &str) -> Result<Address> {
+    fn callback_address(&self, rules: &CallbackRules, query: &str) -> Result<Address> {
         let mut tx = self.store.begin();
         let now = self.environment.clock.now();
         let account = self.environment.management_account.clone();
         let look = Look::new(&mut tx, &self.environment, now, "us-east-1", account);
-        look.callback_address(query, now)
+        look.callback_address(rules, query, now)
     }
 
     async fn take(

@@ -191,7 +191,11 @@ fn deletions_fit_the_filters_of_the_tags_that_went() {
     assert_eq!(deleted(), 2.0);
     here.delete("/bucket/a", &format!("versionId={id}")).fine();
     assert_eq!(deleted(), 3.0);
+    let plain = here.put("/bucket/a", "", b"x").fine();
+    let plain = plain.header("x-amz-version-id").unwrap().to_owned();
     here.send("PUT", "/bucket/a", "", &blue, b"x").fine();
+    here.delete("/bucket/a", &format!("versionId={plain}")).fine();
+    assert_eq!(deleted(), 3.0, "a version without tags, under one that has them");
     let nobody = here.user("nobody", &["s3:ListAllMyBuckets"], &["*"]);
     here.send_as(&nobody, "DELETE", "/bucket/a", "", &[], b"")
         .expect(403);

@@ -60,7 +60,8 @@ pub(super) fn note(
     Ok(())
 }
 
-/// Has the end of a deletion told of the tags that its object had: behind it there is nothing that shows them.
+/// Has the end of a deletion told of the tags that its object had, or that it had none: behind it there is nothing that shows them, but
+/// perhaps another version.
 pub(crate) fn note_tags(call: &mut Call<'_>, object: &ObjectTarget, version: Option<&str>) -> Result<()> {
     let bucket = object.bucket();
     if !bucket.configured.contains(&Configured::Metrics) {
@@ -70,7 +71,7 @@ pub(crate) fn note_tags(call: &mut Call<'_>, object: &ObjectTarget, version: Opt
         Some(id) => object.slot().version(call, id)?,
         None => object.slot().newest(call)?,
     };
-    if let Some(found) = found.filter(|found| !found.tags.is_empty()) {
+    if let Some(found) = found {
         call.follow_part(EndedPart {
             name: object.key().to_owned(),
             version: None,

@@ -2,7 +2,9 @@
 //!
 //! Source: S3 API Reference, "Error responses".
 
-use wire::fault::{Code, Common};
+use wire::fault::Common;
+use wire::model::Protocol;
+use wire::protocol::{self, Spelling};
 use wire::{Document, Fault};
 
 fn text(value: impl Into<String>) -> Document {
@@ -116,23 +118,37 @@ pub(crate) fn not_implemented(header: &str) -> Fault {
     .with("Header", text(header))
 }
 
-/// The status of a refusal, as lines of access logs have it.
-pub(crate) const fn status(refused: &Fault) -> u16 {
-    match &refused.code {
-        Code::Modeled { status, .. } | Code::Plain { status, .. } => *status,
-        Code::Common(Common::AccessDenied) => 403,
-        Code::Common(Common::NotImplemented) => 501,
-        Code::Common(_) => 500,
-    }
+fn spelled(refused: &Fault) -> Spelling {
+    protocol::spell(api::models::service("s3"), Protocol::RestXml, refused)
+}
+
+/// The status of a refusal, as lines of access logs have it: the one that its own request is answered with.
+pub(crate) fn status(refused: &Fault) -> u16 {
+    spelled(refused).status
 }
 
 /// The code of a refusal, as lines of answers and logs have it.
 pub(crate) fn code(refused: &Fault) -> String {
-    match &refused.code {
-        Code::Modeled { code, .. } => (*code).to_owned(),
-        Code::Plain { code, .. } => code.to_string(),
-        Code::Common(Common::AccessDenied) => "AccessDenied".to_owned(),
-        Code::Common(Common::NotImplemented) => "NotImplemented".to_owned(),
-        Code::Common(_) => "InternalError".to_owned(),
+    spelled(refused).code.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_tell_refusals_as_their_own_requests_are_answered() {
+        for (refused, status_wanted, wanted) in [
+            (Fault::common(Common::Validation, ""), 400, "InvalidArgument"),
+            (Fault::common(Common::Unavailable, ""), 503, "ServiceUnavailable"),
+            (denied(), 403, "AccessDenied"),
+            (no_such_key("k"), 404, "NoSuchKey"),
+            (Fault::internal("a bug"), 500, "InternalError"),
+        ] {
+            assert_eq!(
+                (status(&refused), code(&refused).as_str()),
+                (status_wanted, wanted)
+            );
+        }
     }
 }

@@ -168,7 +168,14 @@ fn wanted(call: &mut Call<'_>, key: &Key, input: model::CreateGrantRequest) -> R
     if input.operations.is_empty() {
         return Err(Fault::validation("Operations must not be empty."));
     }
-    let constraints = input.constraints.unwrap_or_default();
+    let mut constraints = input.constraints.unwrap_or_default();
+    // An empty map is none (Access Analyzer API Reference, "KmsGrantConstraints").
+    for context in [
+        &mut constraints.encryption_context_equals,
+        &mut constraints.encryption_context_subset,
+    ] {
+        context.take_if(|pairs| pairs.is_empty());
+    }
     check_constraints(&constraints, key)?;
     if by_service && (constraints.source_arn.is_none() || retiring.is_none()) {
         return Err(Fault::validation(

@@ -301,6 +301,7 @@ fn constraints_are_bounded() {
     for right in [
         json!({ "EncryptionContextEquals": pairs(8), "SourceArn": source }),
         json!({ "EncryptionContextSubset": { "a": "v".repeat(384) } }),
+        json!({ "EncryptionContextEquals": {}, "EncryptionContextSubset": { "a": "b" } }),
     ] {
         here.ok("CreateGrant", wanted(right));
     }

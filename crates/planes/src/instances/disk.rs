@@ -11,12 +11,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pipeline::instances::{DISK_BYTES_MAX, Failure};
 use rustix::process::{Pid, Resource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::view::{Network, View};
 use crate::jail::family::MARK;
@@ -146,16 +148,27 @@ pub(super) async fn take(view: &View, places: &Places, user: Option<u32>) -> Res
     Ok(Bytes::from(taken))
 }
 
-/// Bytes that a disk holds, as the instance's own user sees it.
-pub(super) async fn weigh(view: &View, places: &Places, user: Option<u32>) -> Result<u64, Failure> {
-    let words = [
-        "du",
-        "--summarize",
-        "--block-size=1",
-        "--one-file-system",
-        "/disk",
-    ];
-    let program = words.map(OsString::from).to_vec();
+/// The bytes and the names that a disk holds, as the instance's own user sees it; `None` if that is not known in `time`.
+pub(super) async fn weigh(
+    view: &View,
+    places: &Places,
+    user: Option<u32>,
+    time: Duration,
+) -> Result<Option<(u64, u64)>, Failure> {
+    let bytes = sum(view, places, user, &["--block-size=1"]);
+    let entries = sum(view, places, user, &["--inodes", "--count-links"]);
+    match timeout(time, async { tokio::try_join!(bytes, entries) }).await {
+        Ok(held) => held.map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// What `du` says of a disk. Its folders are mounted each by itself, on a file system that is not the disk's.
+async fn sum(view: &View, places: &Places, user: Option<u32>, options: &[&str]) -> Result<u64, Failure> {
+    let words = ["du", "--summarize", "--one-file-system"];
+    let words = words.iter().chain(options).map(OsString::from);
+    let folders = FOLDERS.map(|(name, _)| OsString::from(format!("/disk/{name}")));
+    let program = words.chain(folders).collect();
     let mut child = run(view, places, user, program).map_err(|error| failed(&error))?;
     let (Some(out), Some(mut stdin)) = (child.stdout.take(), child.stdin.take()) else {
         return Err(failed(&io::Error::other("du has no output")));
@@ -169,10 +182,10 @@ pub(super) async fn weigh(view: &View, places: &Places, user: Option<u32>) -> Re
     // What goes away while it looks makes it end with 1.
     ended(child, words, 1).await?;
     let told = String::from_utf8_lossy(&told);
-    let number = told
-        .split_whitespace()
-        .next()
-        .and_then(|number| number.parse().ok());
+    let numbers = told
+        .lines()
+        .map(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let number = numbers.sum::<Option<u64>>().filter(|_| !told.is_empty());
     number.ok_or_else(|| failed(&io::Error::other("du told no number")))
 }
 

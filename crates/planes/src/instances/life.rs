@@ -50,8 +50,8 @@ impl Life {
         let mut look = Instant::now() + LOOK;
         let mut out = self.child.stdout.take();
         let mut buffer = [0; 8192];
-        let (places, user) = (self.machine.places.clone(), self.machine.user);
-        let mut weighing = std::pin::pin!(quota::watch(self.runner.clone(), places, user, self.pid));
+        let weighing = quota::watch(self.runner.clone(), Arc::clone(&self.machine), self.pid);
+        let mut weighing = std::pin::pin!(weighing);
         let mut too_much = None;
         let status = loop {
             tokio::select! {

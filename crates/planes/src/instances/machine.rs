@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::console::Console;
 use super::disk::Places;
 use super::metadata::Service;
+use super::quota::Base;
 
 pub(super) struct Machine {
     pub(super) places: Places,
@@ -20,6 +21,8 @@ pub(super) struct Machine {
     pub(super) console: Mutex<Option<Console>>,
     /// Of the present run.
     pub(super) service: Mutex<Option<Arc<Service>>>,
+    /// What its disk held when it was started last.
+    pub(super) base: Mutex<Option<Base>>,
     pub(super) turn: tokio::sync::Mutex<Option<Run>>,
 }
 
@@ -46,6 +49,7 @@ impl Machine {
             user,
             console: Mutex::default(),
             service: Mutex::default(),
+            base: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
     }

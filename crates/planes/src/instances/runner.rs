@@ -166,7 +166,7 @@ impl Runner {
         }
     }
 
-    fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
+    pub(super) fn known(&self, instance_id: &str) -> Option<Arc<Machine>> {
         self.machines.lock().get(instance_id).map(Arc::clone)
     }
 
@@ -242,6 +242,7 @@ impl Runner {
         self.expect_room()?;
         *machine.console.lock() = Some(Console::new(launch.now));
         self.lay(&machine, launch).await?;
+        quota::begin(self, &machine).await;
         let launch = Arc::new(Launch {
             disk: None,
             ..launch.clone()

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -49,24 +50,31 @@ pub(crate) fn heaviest(first: Pid) -> Option<(Pid, u64)> {
     Some((Pid::from_raw(heaviest.1)?, heaviest.0))
 }
 
-/// Bytes of files of a device that a sandbox has open and that have no name any more.
-pub(crate) fn nameless(first: Pid, device: u64) -> u64 {
+/// Bytes of files of a device that a sandbox has open and that have no name any more; `None` if they are not found by `until`. Threads may
+/// have descriptors of their own. What is mapped alone, or on its way through a socket, is not seen.
+pub(crate) fn nameless(first: Pid, device: u64, until: Instant) -> Option<u64> {
     const BLOCK: u64 = 512;
     let mut seen = BTreeSet::new();
     let mut bytes: u64 = 0;
     for pid in members(first) {
-        let open = fs::read_dir(format!("/proc/{pid}/fd"));
-        for descriptor in open.into_iter().flatten().flatten() {
-            let Ok(facts) = fs::metadata(descriptor.path()) else {
-                continue;
-            };
-            let counts = facts.is_file() && facts.nlink() == 0 && facts.dev() == device;
-            if counts && seen.insert(facts.ino()) {
-                bytes = bytes.saturating_add(facts.blocks().saturating_mul(BLOCK));
+        let threads = fs::read_dir(format!("/proc/{pid}/task"));
+        for thread in threads.into_iter().flatten().flatten() {
+            let open = fs::read_dir(thread.path().join("fd"));
+            for descriptor in open.into_iter().flatten().flatten() {
+                if Instant::now() > until {
+                    return None;
+                }
+                let Ok(facts) = fs::metadata(descriptor.path()) else {
+                    continue;
+                };
+                let counts = facts.is_file() && facts.nlink() == 0 && facts.dev() == device;
+                if counts && seen.insert(facts.ino()) {
+                    bytes = bytes.saturating_add(facts.blocks().saturating_mul(BLOCK));
+                }
             }
         }
     }
-    bytes
+    Some(bytes)
 }
 
 /// Bytes of memory that a process has for itself, with its part of what it shares with others of no file: that is nobody's to take back.

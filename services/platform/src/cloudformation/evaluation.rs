@@ -65,7 +65,7 @@ pub(crate) struct Asking<'c, 'a> {
     pub unknown: &'c BTreeSet<String>,
     /// Secrets among the attributes are masked.
     pub mask: bool,
-    /// What custom resources may yet say is known after the execution: an update is only compared.
+    /// What custom resources and nested stacks may yet say is known after the execution: an update is only compared.
     pub ahead: bool,
     /// Names of exports that were asked for.
     pub imports: BTreeSet<String>,
@@ -109,8 +109,11 @@ impl Asks for Asking<'_, '_> {
         if self.mask && contents.no_echo {
             return Ok(Value::text(MASK));
         }
-        let open = resource_type::find(&row.kind).is_some_and(ResourceType::open);
-        if open && self.ahead && !contents.attributes.contains_key(attribute) {
+        let kind = resource_type::find(&row.kind);
+        let open = kind.is_some_and(ResourceType::open);
+        // Neither what a custom resource will answer is known before the update, nor what outputs a nested stack will have.
+        let late = open || kind.is_some_and(|kind| kind.automatic() && kind.has_attribute(attribute));
+        if late && self.ahead && !contents.attributes.contains_key(attribute) {
             return Ok(Value::text(KNOWN_AFTER));
         }
         let found = contents.attributes.get(attribute).ok_or_else(|| {

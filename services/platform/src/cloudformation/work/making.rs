@@ -383,7 +383,9 @@ impl Run {
             back: self.work.phase == Phase::Rollback,
         };
         let made = call.attempt(|call| {
-            let value = from_json(&Json::Object(properties.clone()))?;
+            let mut closed = properties.clone();
+            let handed_on = kind.hands_on().and_then(|name| closed.remove_entry(name));
+            let value = from_json(&Json::Object(closed))?;
             let mut looking = Looking {
                 call,
                 acting: &acting,
@@ -391,9 +393,10 @@ impl Run {
             };
             let opened = dynamic::resolve(&value, &row.kind, &mut looking)?;
             secrets = looking.secrets;
-            let Json::Object(opened) = to_json(&opened)? else {
+            let Json::Object(mut opened) = to_json(&opened)? else {
                 return Err(resource_type::invalid("Properties must be a map"));
             };
+            opened.extend(handed_on);
             expect_properties(kind, &row.logical_id, &opened)?;
             let wanted = Wanted {
                 stack: &owner,

@@ -11,7 +11,7 @@ use wire::fault::{Code, Common};
 
 use super::export;
 use super::fault::invalid;
-use super::resource;
+use super::resource::{self, Contents, StackResource};
 use super::resource_type::{self, ResourceType, Services, is_absence};
 use super::stack::Stack;
 use super::template::{Asks, Facts, MASK, Setting, Sources, Value};
@@ -55,6 +55,43 @@ pub(crate) fn without<'s>(message: String, secrets: impl Iterator<Item = &'s str
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let hide = |message: String, secret: &str| message.replace(secret, MASK);
     secrets.into_iter().fold(message, hide)
+}
+
+/// The texts among the attributes of a resource that are not to be shown.
+fn secrets_of(contents: &Contents) -> Vec<String> {
+    let mut found = Vec::new();
+    let own = |(name, _): &(&String, &Json)| contents.no_echo || SECRET.contains(&name.as_str());
+    let mut open: Vec<&Json> = contents
+        .attributes
+        .iter()
+        .filter(own)
+        .map(|(_, value)| value)
+        .collect();
+    while let Some(value) = open.pop() {
+        match value {
+            Json::String(text) => found.push(text.clone()),
+            Json::Number(number) => found.push(number.to_string()),
+            Json::Array(items) => open.extend(items),
+            Json::Object(members) => open.extend(members.values()),
+            Json::Null | Json::Bool(_) => {}
+        }
+    }
+    found
+}
+
+/// A message about a resource without what the attributes of it and of its stack's others hold that is not to be shown.
+pub(crate) fn without_attributes(
+    call: &mut Call<'_>,
+    stack: &Stack,
+    row: &StackResource,
+    message: String,
+) -> Result<String> {
+    let rows = resource::all(call, stack)?;
+    // What no seal opens was told to nobody either.
+    let contents = rows.values().map(|row| &**row).chain([row]);
+    let contents = contents.filter_map(|row| row.contents(call, stack).ok());
+    let secrets: Vec<String> = contents.flat_map(|contents| secrets_of(&contents)).collect();
+    Ok(without(message, secrets.iter().map(String::as_str)))
 }
 
 /// Answers what evaluating asks, from the stack's rows.

@@ -425,3 +425,36 @@ fn references_are_opened_whenever_a_function_is_asked() {
     let reason = scene.reason("one", "DELETE_FAILED");
     assert!(reason.contains("not with ****"), "{reason}");
 }
+
+/// What a function gave in confidence is in no reason: of what another service refuses, of going back, and of a removal.
+#[test]
+fn reasons_tell_nothing_that_a_function_gave_in_confidence() {
+    let scene = Scene::new();
+    scene.custom();
+    let of = |size: u32| json!({ "It": thing(&json!({ "Size": size })) });
+    let answer = json!({ "PhysicalResourceId": "a", "NoEcho": "true", "Data": { "Deep": { "Secret": "quiet please" }, "Flat": "quiet" } });
+    scene.bring("CreateStack", &of(1), &json!({}));
+    scene.respond(&answer);
+    let mut other = of(2);
+    other["After"] = named("/after", "x");
+    other["After"]["DependsOn"] = json!("It");
+    other["After"]["Properties"]["Type"] = json!({ "Fn::GetAtt": "It.Flat" });
+    scene.bring("UpdateStack", &other, &json!({}));
+    scene.respond(&answer);
+    let reason = scene.reason("one", "CREATE_FAILED");
+    assert!(reason.contains("****"), "{reason}");
+    let failed = json!({ "Status": "FAILED", "Reason": "not with quiet please", "PhysicalResourceId": "a" });
+    scene.respond(&failed);
+    assert_eq!(scene.status("one"), "UPDATE_ROLLBACK_FAILED");
+    let reason = scene.reason("one", "UPDATE_FAILED");
+    assert!(reason.contains("not with ****"), "{reason}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    scene.respond(&failed);
+    let reason = scene.reason("one", "DELETE_FAILED");
+    assert!(reason.contains("not with ****"), "{reason}");
+    let told = scene.cfn("DescribeStackEvents", json!({ "StackName": "one" }));
+    assert!(!told.to_string().contains("quiet"), "{told}");
+    let told = scene.cfn("DescribeStackResources", json!({ "StackName": "one" }));
+    assert!(!told.to_string().contains("quiet"), "{told}");
+}

@@ -80,11 +80,10 @@ impl Run {
             return Ok(Some(Next::Step));
         };
         let resumed = self.resumed.take();
-        let before = match &resumed {
-            Some(pending) => pending.before.clone(),
-            None => resource::find(call, &self.stack, id)?
-                .map(|row| (*row).clone())
-                .filter(lives),
+        let found = resource::find(call, &self.stack, id)?.map(|row| (*row).clone());
+        let (before, underway) = match &resumed {
+            Some(pending) => (pending.before.clone(), found),
+            None => (found.filter(lives), None),
         };
         let drafted = call.attempt(|call| self.draft(call, plan, &evaluation, wanted))?;
         let made = match drafted {
@@ -103,6 +102,8 @@ impl Run {
             None => ("create", "CREATE_FAILED"),
         };
         let begun = failure.row.map(|row| *row).or_else(|| before.clone());
+        // What was begun stays known, so that it is removed.
+        let begun = begun.or(underway);
         let mut row = begun.unwrap_or_else(|| blank(wanted));
         self.tell(call, &mut row, status, Some(&reason), None)?;
         resource::keep(call, &self.stack, row)?;

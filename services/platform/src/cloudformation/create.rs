@@ -56,6 +56,7 @@ impl Operation for CreateStack {
             }
             return Err(already_exists_exception(format!("Stack [{name}] already exists")));
         }
+        stack::expect_room(call)?;
         expect_plain(
             input.notification_arns.as_deref(),
             input.rollback_configuration.as_ref(),

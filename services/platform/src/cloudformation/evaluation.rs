@@ -11,7 +11,7 @@ use wire::fault::{Code, Common};
 
 use super::export;
 use super::fault::invalid;
-use super::resource;
+use super::resource::{self, Contents, StackResource};
 use super::resource_type::{self, ResourceType, Services, is_absence};
 use super::stack::Stack;
 use super::template::{Asks, Facts, MASK, Setting, Sources, Value};
@@ -57,6 +57,43 @@ pub(crate) fn without<'s>(message: String, secrets: impl Iterator<Item = &'s str
     secrets.into_iter().fold(message, hide)
 }
 
+/// The texts among the attributes of a resource that are not to be shown.
+fn secrets_of(contents: &Contents) -> Vec<String> {
+    let mut found = Vec::new();
+    let own = |(name, _): &(&String, &Json)| contents.no_echo || SECRET.contains(&name.as_str());
+    let mut open: Vec<&Json> = contents
+        .attributes
+        .iter()
+        .filter(own)
+        .map(|(_, value)| value)
+        .collect();
+    while let Some(value) = open.pop() {
+        match value {
+            Json::String(text) => found.push(text.clone()),
+            Json::Number(number) => found.push(number.to_string()),
+            Json::Array(items) => open.extend(items),
+            Json::Object(members) => open.extend(members.values()),
+            Json::Null | Json::Bool(_) => {}
+        }
+    }
+    found
+}
+
+/// A message about a resource without what the attributes of it and of its stack's others hold that is not to be shown.
+pub(crate) fn without_attributes(
+    call: &mut Call<'_>,
+    stack: &Stack,
+    row: &StackResource,
+    message: String,
+) -> Result<String> {
+    let rows = resource::all(call, stack)?;
+    // What no seal opens was told to nobody either.
+    let contents = rows.values().map(|row| &**row).chain([row]);
+    let contents = contents.filter_map(|row| row.contents(call, stack).ok());
+    let secrets: Vec<String> = contents.flat_map(|contents| secrets_of(&contents)).collect();
+    Ok(without(message, secrets.iter().map(String::as_str)))
+}
+
 /// Answers what evaluating asks, from the stack's rows.
 pub(crate) struct Asking<'c, 'a> {
     pub call: &'c mut Call<'a>,
@@ -65,7 +102,7 @@ pub(crate) struct Asking<'c, 'a> {
     pub unknown: &'c BTreeSet<String>,
     /// Secrets among the attributes are masked.
     pub mask: bool,
-    /// What custom resources may yet say is known after the execution: an update is only compared.
+    /// What custom resources and nested stacks may yet say is known after the execution: an update is only compared.
     pub ahead: bool,
     /// Names of exports that were asked for.
     pub imports: BTreeSet<String>,
@@ -109,8 +146,11 @@ impl Asks for Asking<'_, '_> {
         if self.mask && contents.no_echo {
             return Ok(Value::text(MASK));
         }
-        let open = resource_type::find(&row.kind).is_some_and(ResourceType::open);
-        if open && self.ahead && !contents.attributes.contains_key(attribute) {
+        let kind = resource_type::find(&row.kind);
+        let open = kind.is_some_and(ResourceType::open);
+        // Neither what a custom resource will answer is known before the update, nor what outputs a nested stack will have.
+        let late = open || kind.is_some_and(|kind| kind.automatic() && kind.has_attribute(attribute));
+        if late && self.ahead && !contents.attributes.contains_key(attribute) {
             return Ok(Value::text(KNOWN_AFTER));
         }
         let found = contents.attributes.get(attribute).ok_or_else(|| {

@@ -8,7 +8,9 @@ use serde_json::Value;
 use store::Table;
 use wire::Fault;
 
+use super::change::lives;
 use super::hidden::Hidden;
+use super::resource;
 use super::stack::Stack;
 
 /// Signals that a stack keeps: whoever has a URL could otherwise fill the store.
@@ -38,7 +40,7 @@ pub(crate) static SIGNALS: Table<(String, String, String, String), Kept> =
 /// Keeps a signal, unless one with its id is there.
 ///
 /// # Errors
-/// `InvalidRequest` for what is no signal.
+/// `InvalidRequest` for what is no signal, or for no handle of the stack's.
 pub(super) fn keep(call: &mut Call<'_>, stack: &Stack, handle: &str, body: Option<&[u8]>) -> Result<()> {
     let wrong = |what: &str| Fault::plain("InvalidRequest", 400, format!("A signal {what}."));
     let body = body.ok_or_else(|| wrong("is no longer than 4096 bytes"))?;
@@ -57,6 +59,9 @@ pub(super) fn keep(call: &mut Call<'_>, stack: &Stack, handle: &str, body: Optio
     if unique.is_empty() {
         return Err(wrong("has a UniqueId"));
     }
+    if !stands(call, stack, handle)? {
+        return Err(wrong("is for a handle that is there"));
+    }
     let (account, region, uuid) = stack.place();
     let place = (account, region, uuid, format!("{handle}\n{unique}"));
     if call.get(&SIGNALS, &place)?.is_some() {
@@ -72,6 +77,17 @@ pub(super) fn keep(call: &mut Call<'_>, stack: &Stack, handle: &str, body: Optio
     };
     let hidden = Hidden::seal(call, stack.bond(), &signal)?;
     call.put(&SIGNALS, &place, Kept { hidden })
+}
+
+/// Whether a stack has a handle of this id: its logical id with what was drawn for it.
+fn stands(call: &mut Call<'_>, stack: &Stack, handle: &str) -> Result<bool> {
+    let logical_id = handle.split('/').next().unwrap_or_default();
+    let row = resource::find(call, stack, logical_id)?;
+    let Some(row) = row.filter(|row| !stack.is_deleted() && lives(row)) else {
+        return Ok(false);
+    };
+    let contents = row.contents(call, stack)?;
+    Ok(contents.attributes.get("Id").and_then(Value::as_str) == Some(handle))
 }
 
 /// The signals of a handle, with their ids.

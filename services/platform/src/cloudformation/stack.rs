@@ -144,6 +144,9 @@ impl From<Told> for KeptOutput {
 
 store::record!(Stack, 1);
 
+/// Stacks of an account in a region that are not deleted (CloudFormation User Guide, "Understand CloudFormation quotas").
+const STACKS_MAX: usize = 2000;
+
 /// A stack's id, in an index.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Id(pub String);
@@ -355,6 +358,20 @@ impl<const TOLD: bool> Resource for Perhaps<TOLD> {
             stack.conditions(context);
         }
     }
+}
+
+/// Refuses one more stack than an account can have in a region.
+///
+/// # Errors
+/// `LimitExceededException`.
+pub(crate) fn expect_room(look: &mut Look<'_>) -> Result<()> {
+    let (account, region) = (look.account_shared(), look.region().to_owned());
+    let named = look.range(&NAMES, &(&*account, region.as_str()), None, STACKS_MAX)?;
+    if named.len() >= STACKS_MAX {
+        let message = "Limit for stack has been exceeded";
+        return Err(model::fault::limit_exceeded_exception(message));
+    }
+    Ok(())
 }
 
 /// The stack of a name that is not deleted.

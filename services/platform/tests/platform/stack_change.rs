@@ -1,6 +1,7 @@
 //! Stacks that change: in place, by replacement, back again, by change sets; and what they export to each other.
 
 use pipeline::testing::{ACCOUNT, REGION};
+use platform::cloudformation::stack::{Id, NAMES};
 use serde_json::{Value, json};
 
 use crate::scene::Scene;
@@ -496,4 +497,38 @@ fn an_update_that_goes_back_takes_its_deletion_policies_with_it() {
     scene.cfn("DeleteStack", json!({ "StackName": "one" }));
     scene.settle();
     assert_eq!(scene.parameter("/kept").as_deref(), Some("one"));
+}
+
+/// An account has 2,000 stacks in a region, and those that a change set would make count.
+#[test]
+fn a_stack_too_many_is_refused() {
+    let scene = Scene::new();
+    let filled = scene.cloud.gateway.system(REGION, |call| {
+        let account = call.account().to_owned();
+        for number in 0..2000 {
+            let place = (account.clone(), REGION.to_owned(), format!("s{number}"));
+            call.put(&NAMES, &place, Id(number.to_string()))?;
+        }
+        Ok(())
+    });
+    assert!(filled.is_ok());
+    let template = json!({ "Resources": { "It": named("/it", "x") } }).to_string();
+    let input = json!({ "StackName": "one", "TemplateBody": template });
+    let mut set = input.clone();
+    set["ChangeSetName"] = json!("set");
+    set["ChangeSetType"] = json!("CREATE");
+    for (operation, input) in [("CreateStack", &input), ("CreateChangeSet", &set)] {
+        let refused = scene.call(&scene.root, "cloudformation", operation, input.clone());
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code, "LimitExceededException");
+        assert_eq!(refused.message, "Limit for stack has been exceeded");
+    }
+    scene.settle();
+    assert_eq!(scene.parameter("/it"), None);
+    let freed = scene.cloud.gateway.system(REGION, |call| {
+        let place = (call.account().to_owned(), REGION.to_owned(), "s7".to_owned());
+        call.delete(&NAMES, &place)
+    });
+    assert!(freed.is_ok());
+    scene.cfn("CreateStack", input);
 }

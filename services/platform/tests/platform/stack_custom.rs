@@ -371,3 +371,90 @@ fn a_stack_that_waits_can_be_deleted() {
     assert_eq!(told["Stacks"][0]["StackStatus"], "DELETE_COMPLETE");
     scene.cloud.advance(2 * 3600 * SECOND);
 }
+
+#[test]
+fn a_deletion_whose_function_is_gone_fails() {
+    let scene = Scene::new();
+    scene.custom();
+    scene.bring("CreateStack", &json!({ "It": thing(&json!({})) }), &json!({}));
+    scene.respond(&json!({ "PhysicalResourceId": "a" }));
+    scene.ok("lambda", "DeleteFunction", json!({ "FunctionName": "custom" }));
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    assert_eq!(scene.status("one"), "DELETE_FAILED");
+    let reason = scene.reason("one", "DELETE_FAILED");
+    assert!(reason.contains("Function not found"), "{reason}");
+}
+
+/// The function may be named by a reference, and is told what references open to, also in what was before.
+#[test]
+fn references_are_opened_whenever_a_function_is_asked() {
+    let scene = Scene::new();
+    scene.custom();
+    for (name, value) in [("/token", arn("custom")), ("/size", "7".to_owned())] {
+        let input = json!({ "Name": name, "Type": "String", "Value": value });
+        scene.ok("ssm", "PutParameter", input);
+    }
+    let token = "00000000-0000-4000-8000-000000000001";
+    let input = json!({ "Name": "key", "SecretString": "quiet please", "ClientRequestToken": token });
+    scene.ok("secretsmanager", "CreateSecret", input);
+    let of = |size: &str| {
+        let key = "{{resolve:secretsmanager:key}}";
+        let mut it = thing(&json!({ "Size": size, "Key": key }));
+        it["Properties"]["ServiceToken"] = json!("{{resolve:ssm:/token}}");
+        json!({ "It": it })
+    };
+    scene.bring("CreateStack", &of("{{resolve:ssm:/size}}"), &json!({}));
+    scene.respond(&json!({ "PhysicalResourceId": "a" }));
+    scene.bring("UpdateStack", &of("8"), &json!({}));
+    let asked = scene.asked();
+    assert_eq!(asked["RequestType"], "Update");
+    assert_eq!(asked["OldResourceProperties"]["Size"], "7");
+    assert_eq!(asked["OldResourceProperties"]["Key"], "quiet please");
+    scene.respond(&json!({ "PhysicalResourceId": "a" }));
+    assert_eq!(scene.status("one"), "UPDATE_COMPLETE");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    let asked = scene.asked();
+    assert_eq!(asked["RequestType"], "Delete");
+    assert_eq!(asked["ResourceProperties"]["Key"], "quiet please");
+    assert_eq!(asked["ServiceToken"], json!(arn("custom")));
+    scene.respond(
+        &json!({ "Status": "FAILED", "Reason": "not with quiet please", "PhysicalResourceId": "a" }),
+    );
+    let reason = scene.reason("one", "DELETE_FAILED");
+    assert!(reason.contains("not with ****"), "{reason}");
+}
+
+/// What a function gave in confidence is in no reason: of what another service refuses, of going back, and of a removal.
+#[test]
+fn reasons_tell_nothing_that_a_function_gave_in_confidence() {
+    let scene = Scene::new();
+    scene.custom();
+    let of = |size: u32| json!({ "It": thing(&json!({ "Size": size })) });
+    let answer = json!({ "PhysicalResourceId": "a", "NoEcho": "true", "Data": { "Deep": { "Secret": "quiet please" }, "Flat": "quiet" } });
+    scene.bring("CreateStack", &of(1), &json!({}));
+    scene.respond(&answer);
+    let mut other = of(2);
+    other["After"] = named("/after", "x");
+    other["After"]["DependsOn"] = json!("It");
+    other["After"]["Properties"]["Type"] = json!({ "Fn::GetAtt": "It.Flat" });
+    scene.bring("UpdateStack", &other, &json!({}));
+    scene.respond(&answer);
+    let reason = scene.reason("one", "CREATE_FAILED");
+    assert!(reason.contains("****"), "{reason}");
+    let failed = json!({ "Status": "FAILED", "Reason": "not with quiet please", "PhysicalResourceId": "a" });
+    scene.respond(&failed);
+    assert_eq!(scene.status("one"), "UPDATE_ROLLBACK_FAILED");
+    let reason = scene.reason("one", "UPDATE_FAILED");
+    assert!(reason.contains("not with ****"), "{reason}");
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    scene.respond(&failed);
+    let reason = scene.reason("one", "DELETE_FAILED");
+    assert!(reason.contains("not with ****"), "{reason}");
+    let told = scene.cfn("DescribeStackEvents", json!({ "StackName": "one" }));
+    assert!(!told.to_string().contains("quiet"), "{told}");
+    let told = scene.cfn("DescribeStackResources", json!({ "StackName": "one" }));
+    assert!(!told.to_string().contains("quiet"), "{told}");
+}

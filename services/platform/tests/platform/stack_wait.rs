@@ -146,3 +146,29 @@ fn what_is_no_signal_is_refused() {
         scene.settle();
     }
 }
+
+/// Whoever has the URL of a handle that is gone cannot fill what its stack keeps.
+#[test]
+fn signals_are_for_handles_that_are_there() {
+    let scene = Scene::new();
+    let handle = json!({ "Type": "AWS::CloudFormation::WaitConditionHandle" });
+    let two = json!({ "Handle": handle, "Other": handle });
+    scene.bring("CreateStack", &two, &json!({}));
+    let [first, other] = ["Handle", "Other"].map(|id| scene.physical("one", id));
+    let signal = r#"{"Status": "SUCCESS", "UniqueId": "a"}"#;
+    assert_eq!(scene.put(&first, signal).0, 200);
+    scene.bring("UpdateStack", &json!({ "Other": handle }), &json!({}));
+    assert_eq!(scene.put(&other, signal).0, 200);
+    let gone = |url: &str| {
+        let (status, said) = scene.put(url, signal);
+        assert_eq!(status, 400, "{said}");
+        assert!(said.contains("is for a handle that is there"), "{said}");
+    };
+    gone(&first);
+    // One that was made anew by the same name is another.
+    scene.bring("UpdateStack", &two, &json!({}));
+    gone(&first);
+    scene.cfn("DeleteStack", json!({ "StackName": "one" }));
+    scene.settle();
+    gone(&other);
+}

@@ -81,6 +81,9 @@ impl Operation for CreateChangeSet {
         expect_built(&input)?;
         let kind = input.change_set_type.unwrap_or(ChangeSetType::Update);
         let mut stack = subject_stack(call, subject.into_inner(), kind, &input)?;
+        if stack.events == 0 {
+            stack::expect_room(call)?;
+        }
         if let Some(other) = find(call, &stack, &input.change_set_name)? {
             if input.client_token.is_some() && other.token == input.client_token {
                 return Ok(model::CreateChangeSetOutput {

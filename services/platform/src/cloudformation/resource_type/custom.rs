@@ -14,10 +14,12 @@ use pipeline::Result;
 use policy::Arn;
 use serde_json::{Map, Value, json};
 use wire::Fault;
-use wire::fault::Common;
+use wire::fault::{Code, Common};
 
-use super::{Await, Existing, Made, Property, ResourceType, Services, Wanted, invalid};
+use super::{Await, Existing, Made, Property, ResourceType, Services, Wanted, invalid, is_absence};
 use crate::cloudformation::callback::response_url;
+use crate::cloudformation::evaluation::{Looking, from_json, to_json, without};
+use crate::cloudformation::template::dynamic;
 use crate::cloudformation::work::Pending;
 
 /// Seconds that a response may take, unless the template says less.
@@ -77,13 +79,19 @@ impl ResourceType for Custom {
         if let Some(answer) = answered(services, true)? {
             return Ok(answer);
         }
-        let token = |properties: &Map<String, Value>| properties.get("ServiceToken").cloned();
-        if token(existing.properties) != token(wanted.properties) {
+        let (old, secrets) = match opened(services, existing.properties) {
+            // What was referred to may be gone, and only then can it be told as it stands alone.
+            Err(fault) if fault.code == Code::Common(Common::Validation) => {
+                (existing.properties.clone(), Vec::new())
+            }
+            opened => opened?,
+        };
+        if old.get("ServiceToken") != wanted.properties.get("ServiceToken") {
             return Err(invalid("Modifying service token is not allowed."));
         }
-        let old = Some(existing.properties);
         let physical = Some(existing.physical_id);
-        let awaited = ask(services, "Update", physical, wanted.properties, old)?;
+        let asked = ask(services, "Update", physical, wanted.properties, Some(&old));
+        let awaited = asked.map_err(|fault| hushed(fault, &secrets))?;
         Ok(Made::new(existing.physical_id).awaiting(awaited))
     }
 
@@ -92,12 +100,50 @@ impl ResourceType for Custom {
     }
 
     fn remove(&self, services: &mut Services<'_, '_>, existing: &Existing<'_>) -> Result<Option<Await>> {
-        if answered(services, false)?.is_some() {
+        let opened = opened(services, existing.properties);
+        let secrets = match &opened {
+            Ok((_, secrets)) => secrets.clone(),
+            Err(_) => Vec::new(),
+        };
+        let hush = |fault| hushed(fault, &secrets);
+        if answered(services, false).map_err(hush)?.is_some() {
             return Ok(None);
         }
+        let (properties, _) = opened?;
         let physical = Some(existing.physical_id);
-        ask(services, "Delete", physical, existing.properties, None).map(Some)
+        let asked = ask(services, "Delete", physical, &properties, None);
+        asked.map_err(hush).map(Some)
     }
+}
+
+/// Properties as rows keep them, with their dynamic references opened, and the secrets that these opened to.
+fn opened(
+    services: &mut Services<'_, '_>,
+    properties: &Map<String, Value>,
+) -> Result<(Map<String, Value>, Vec<String>)> {
+    let value = from_json(&Value::Object(properties.clone()))?;
+    let kind = services.subject()?.kind;
+    let mut looking = Looking {
+        call: &mut *services.call,
+        acting: services.acting,
+        secrets: Vec::new(),
+    };
+    let opened = dynamic::resolve(&value, kind, &mut looking).map_err(|fault| match is_absence(&fault) {
+        // Nor is the resource gone with what it refers to.
+        true => invalid(fault.message),
+        false => fault,
+    })?;
+    let secrets = looking.secrets;
+    match to_json(&opened)? {
+        Value::Object(opened) => Ok((opened, secrets)),
+        _ => Err(invalid("Properties must be a map")),
+    }
+}
+
+/// A fault that tells no secret.
+fn hushed(mut fault: Fault, secrets: &[String]) -> Fault {
+    fault.message = without(fault.message, secrets.iter().map(String::as_str));
+    fault
 }
 
 /// Hands a request to the function, and says what is waited for.
@@ -137,7 +183,14 @@ fn ask(
     let input = json!({
         "FunctionName": function, "InvocationType": "Event", "Payload": STANDARD.encode(event.to_string()),
     });
-    services.invoke("lambda", "Invoke", input)?;
+    if let Err(fault) = services.invoke("lambda", "Invoke", input) {
+        if is_absence(&fault) {
+            // It is the function that is gone, not the resource.
+            services.failed = None;
+            return Err(invalid(fault.message));
+        }
+        return Err(fault);
+    }
     Ok(Await {
         id,
         deadline,

@@ -351,6 +351,11 @@ pub(crate) trait ResourceType: Sync {
         false
     }
 
+    /// The property whose dynamic references are handed on as they stand, for whoever uses it to open.
+    fn hands_on(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What a property's change from `old` to `new` takes, where it depends on the values.
     fn change(&self, property: &Property, _old: Option<&Value>, _new: Option<&Value>) -> Change {
         property.change

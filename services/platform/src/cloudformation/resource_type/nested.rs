@@ -16,10 +16,13 @@ use crate::cloudformation::stack::{Stack, find};
 use crate::cloudformation::submission::{CURRENT, NESTED_PREVIOUS, body, keep_body};
 use crate::cloudformation::{event, nesting};
 
-/// Bytes of a stack's name, and of a template in a request.
+/// Bytes of a stack's name.
 const NAME_MAX: usize = 128;
-const BODY_MAX: usize = 51_200;
 const SERVICE: &str = "cloudformation";
+/// Before the id of an operation that a stack only goes on with.
+const CONTINUED: &str = "continued ";
+/// What a stack acknowledges that becomes what it was: that was acknowledged before.
+const CAPABILITIES: [&str; 3] = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
 const UNCHANGED: &str = "No updates are to be performed.";
 
 pub(crate) struct Nested;
@@ -48,6 +51,11 @@ impl ResourceType for Nested {
 
     fn automatic(&self) -> bool {
         true
+    }
+
+    fn hands_on(&self) -> Option<&'static str> {
+        // What they open to would otherwise be a parameter's value, which is shown.
+        Some("Parameters")
     }
 
     fn create(&self, services: &mut Services<'_, '_>, wanted: &Wanted<'_>) -> Result<Made> {
@@ -81,10 +89,12 @@ impl ResourceType for Nested {
         wanted: &Wanted<'_>,
     ) -> Result<Made> {
         if let Some(stack) = looked_at(services)? {
-            // One that went on with its own rollback is what it was.
-            let good = match stack.status.as_str() {
-                "UPDATE_ROLLBACK_COMPLETE" if services.subject()?.back => "UPDATE_ROLLBACK_COMPLETE",
-                _ => "UPDATE_COMPLETE",
+            // One that went on with its own rollback is what it was; one whose update back failed is not.
+            let pending = services.subject()?.pending;
+            let continued = pending.is_some_and(|pending| pending.id.starts_with(CONTINUED));
+            let good = match continued {
+                true => "UPDATE_ROLLBACK_COMPLETE",
+                false => "UPDATE_COMPLETE",
             };
             return ended(services, &stack, good, "updated");
         }
@@ -92,16 +102,24 @@ impl ResourceType for Nested {
         let subject = services.subject()?;
         let mut input = described(wanted)?;
         input.insert("StackName".to_owned(), id.into());
-        input.insert("Capabilities".to_owned(), json!(subject.stack.capabilities));
+        let capabilities = match subject.back {
+            true => json!(CAPABILITIES),
+            false => json!(subject.stack.capabilities),
+        };
+        input.insert("Capabilities".to_owned(), capabilities);
         let stack = held(services, id)?;
         if subject.back && stack.status() == StackStatus::UpdateRollbackFailed {
             services.invoke(SERVICE, "ContinueUpdateRollback", json!({ "StackName": id }))?;
-            return awaited(services, id);
+            let mut made = awaited(services, id)?;
+            if let Some(awaited) = &mut made.awaits {
+                awaited.id.insert_str(0, CONTINUED);
+            }
+            return Ok(made);
         }
         if subject.back {
             // What lies at the address may be another template by now.
             let text = body(services.call, &stack, NESTED_PREVIOUS)?;
-            if !text.is_empty() && text.len() <= BODY_MAX {
+            if !text.is_empty() {
                 input.remove("TemplateURL");
                 input.insert("TemplateBody".to_owned(), text.into());
             }

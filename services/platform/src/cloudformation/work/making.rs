@@ -80,11 +80,10 @@ impl Run {
             return Ok(Some(Next::Step));
         };
         let resumed = self.resumed.take();
-        let before = match &resumed {
-            Some(pending) => pending.before.clone(),
-            None => resource::find(call, &self.stack, id)?
-                .map(|row| (*row).clone())
-                .filter(lives),
+        let found = resource::find(call, &self.stack, id)?.map(|row| (*row).clone());
+        let (before, underway) = match &resumed {
+            Some(pending) => (pending.before.clone(), found),
+            None => (found.filter(lives), None),
         };
         let drafted = call.attempt(|call| self.draft(call, plan, &evaluation, wanted))?;
         let made = match drafted {
@@ -103,6 +102,8 @@ impl Run {
             None => ("create", "CREATE_FAILED"),
         };
         let begun = failure.row.map(|row| *row).or_else(|| before.clone());
+        // What was begun stays known, so that it is removed.
+        let begun = begun.or(underway);
         let mut row = begun.unwrap_or_else(|| blank(wanted));
         self.tell(call, &mut row, status, Some(&reason), None)?;
         resource::keep(call, &self.stack, row)?;
@@ -383,7 +384,9 @@ impl Run {
             back: self.work.phase == Phase::Rollback,
         };
         let made = call.attempt(|call| {
-            let value = from_json(&Json::Object(properties.clone()))?;
+            let mut closed = properties.clone();
+            let handed_on = kind.hands_on().and_then(|name| closed.remove_entry(name));
+            let value = from_json(&Json::Object(closed))?;
             let mut looking = Looking {
                 call,
                 acting: &acting,
@@ -391,9 +394,10 @@ impl Run {
             };
             let opened = dynamic::resolve(&value, &row.kind, &mut looking)?;
             secrets = looking.secrets;
-            let Json::Object(opened) = to_json(&opened)? else {
+            let Json::Object(mut opened) = to_json(&opened)? else {
                 return Err(resource_type::invalid("Properties must be a map"));
             };
+            opened.extend(handed_on);
             expect_properties(kind, &row.logical_id, &opened)?;
             let wanted = Wanted {
                 stack: &owner,

@@ -21,6 +21,7 @@ use wire::fault::{Code, Common};
 use wire::{Fault, Timestamp};
 
 use super::actor::Actor;
+use super::evaluation::without_attributes;
 use super::event::{self, By, Occurrence};
 use super::hidden::Hidden;
 use super::nesting;
@@ -387,6 +388,11 @@ impl Run {
         reason: Option<&str>,
         properties: Option<&str>,
     ) -> Result<()> {
+        let hushed = match reason.filter(|_| status.ends_with("_FAILED")) {
+            Some(reason) => Some(without_attributes(call, &self.stack, row, reason.to_owned())?),
+            None => None,
+        };
+        let reason = hushed.as_deref().or(reason);
         status.clone_into(&mut row.status);
         row.reason = reason.map(str::to_owned);
         row.at = call.now.0;

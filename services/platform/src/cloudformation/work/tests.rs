@@ -25,6 +25,7 @@ impl Scene {
                 crate::cloudformation::OPERATIONS,
             ],
             jobs: vec![crate::cloudformation::JOBS],
+            callbacks: vec![&crate::cloudformation::CALLBACKS],
             readiness: vec![&keys::kms::managed::READINESS],
             ..Tables::default()
         };
@@ -33,6 +34,7 @@ impl Scene {
             identity::bootstrap(call, ACCOUNT, None).map(|_| ())
         });
         assert!(made.is_ok());
+        cloud.gateway.serve_at("http://127.0.0.1:4566");
         let root = cloud.root();
         Self { cloud, root }
     }
@@ -286,4 +288,24 @@ fn a_resource_that_breaks_its_removal_keeps_no_other() {
     scene.change_row("B", |row| spoil(&mut row.hidden));
     scene.cfn("DeleteStack", None);
     assert_eq!(scene.held("/b"), None);
+}
+
+#[test]
+fn what_was_begun_stays_known_when_its_making_breaks() {
+    let scene = Scene::new();
+    let condition = json!({ "Type": "AWS::CloudFormation::WaitCondition", "Properties": {
+        "Handle": { "Ref": "H" }, "Timeout": "60", "Count": { "Fn::GetAtt": "A.Value" } } });
+    let handle = json!({ "Type": "AWS::CloudFormation::WaitConditionHandle" });
+    let resources = json!({ "A": named("/a", "2", ""), "C": condition, "H": handle });
+    scene.cfn("CreateStack", Some(resources));
+    assert_eq!(scene.status(), "CREATE_IN_PROGRESS");
+    scene.change_row("A", |row| spoil(&mut row.hidden));
+    scene.cloud.advance(60_000);
+    assert_eq!(scene.told("CREATE_FAILED"), ["C"]);
+    let told = scene.cfn("DescribeStackEvents", None);
+    let events = told["StackEvents"].as_array().unwrap().iter();
+    let mut of = events.filter(|event| event["LogicalResourceId"] == "C");
+    let removed = of.next().unwrap();
+    assert_eq!(removed["ResourceStatus"], "DELETE_COMPLETE");
+    assert!(removed["PhysicalResourceId"].as_str().unwrap().ends_with("/C"));
 }

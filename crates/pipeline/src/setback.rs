@@ -21,6 +21,8 @@ const WAIT_FIRST: i64 = 1000;
 const WAIT_MAX: i64 = 6 * 60 * 60 * 1000;
 /// Bytes of a reason that are kept.
 const REASON_MAX: usize = 500;
+/// Setbacks that are told of at a time.
+pub const TOLD_MAX: usize = 1000;
 /// How often a move is run again after it lost a race for its rows.
 const ATTEMPTS_MAX: usize = 64;
 
@@ -84,13 +86,13 @@ fn reason(fault: &Fault) -> String {
 }
 
 impl Gateway {
-    /// The jobs that failed and are to be tried again, in no order.
+    /// Jobs that failed and are to be tried again, in no order, at most [`TOLD_MAX`] of them.
     ///
     /// # Errors
     /// The store's, as a fault.
     pub fn setbacks(&self) -> Result<Vec<Setback>> {
         let mut tx = self.store.begin_eager().map_err(Fault::internal)?;
-        let rows = tx.range(&SETBACKS, &(), None, usize::MAX);
+        let rows = tx.range(&SETBACKS, &(), None, TOLD_MAX);
         let rows = rows.map_err(Fault::internal)?;
         Ok(rows.into_iter().map(|(_, setback)| (*setback).clone()).collect())
     }

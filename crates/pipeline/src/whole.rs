@@ -52,4 +52,28 @@ impl Look<'_> {
             .strip_prefix('\n')?;
         Some(place.to_owned())
     }
+
+    /// A page of items that are at hand, in the order of their places: what lies behind `after`, at most `limit`; and the token of the
+    /// next page, for `open_place`.
+    ///
+    /// # Errors
+    /// If the seal fails.
+    pub fn take_page<T>(
+        &self,
+        (purpose, list): (&str, &str),
+        (after, limit): (Option<&str>, usize),
+        items: impl Iterator<Item = (String, T)>,
+    ) -> Result<(Vec<T>, Option<String>)> {
+        let mut items = items.filter(|(place, _)| after.is_none_or(|after| place.as_str() > after));
+        let (mut taken, mut last) = (Vec::new(), None);
+        for (place, item) in items.by_ref().take(limit) {
+            taken.push(item);
+            last = Some(place);
+        }
+        let next = match (last, items.next()) {
+            (Some(place), Some(_)) => Some(self.issue_place(purpose, list, &place)?),
+            _ => None,
+        };
+        Ok((taken, next))
+    }
 }

@@ -54,7 +54,7 @@ fn each(
     mut change: impl FnMut(&mut Call<'_>, &mut Instance) -> Result<()>,
 ) -> Result<()> {
     let account = call.account().to_owned();
-    for (_, row) in call.range(&INSTANCES, &(account.as_str(),), None, usize::MAX)? {
+    for (_, row) in call.every(&INSTANCES, &(account.as_str(),))? {
         let mut instance = (*row).clone();
         change(call, &mut instance)?;
         if instance.state != row.state {

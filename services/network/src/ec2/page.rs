@@ -101,32 +101,18 @@ impl Listing {
             None => None,
             Some(token) => Some(place(look, self.list, token)?),
         };
-        let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
-        let (mut taken, mut last) = (Vec::new(), None);
-        for (place, item) in items.by_ref().take(limit) {
-            taken.push(item);
-            last = Some(place);
-        }
-        let next = match (last, items.next()) {
-            (Some(place), Some(_)) => {
-                let payload = format!("{}{place}", bound(look, self.list));
-                Some(look.issue_token(PURPOSE, payload.as_bytes())?)
-            }
-            _ => None,
-        };
-        Ok((taken, next))
+        let list = (PURPOSE, &*bound(look, self.list));
+        look.take_page(list, (after.as_deref(), limit), items)
     }
 }
 
 fn bound(look: &Look<'_>, list: &str) -> String {
-    format!("{list}\n{}\n{}\n", look.account(), look.region())
+    format!("{list}\n{}\n{}", look.account(), look.region())
 }
 
 fn place(look: &Look<'_>, list: &str, token: &str) -> Result<String> {
-    let payload = look.open_token(PURPOSE, token);
-    let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-    let place = text.and_then(|text| text.strip_prefix(&bound(look, list)));
-    place.map(str::to_owned).ok_or_else(|| {
+    let place = look.open_place(PURPOSE, &bound(look, list), token);
+    place.ok_or_else(|| {
         Fault::plain(
             "InvalidPaginationToken",
             400,

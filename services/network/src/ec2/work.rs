@@ -370,8 +370,8 @@ pub fn abandon(call: &mut Call<'_>, account: Option<&str>) -> Result<()> {
         return Ok(());
     };
     let rows = match account {
-        Some(account) => call.range(&INSTANCES, &(account,), None, usize::MAX)?,
-        None => call.range(&INSTANCES, &(), None, usize::MAX)?,
+        Some(account) => call.every(&INSTANCES, &(account,))?,
+        None => call.every(&INSTANCES, &())?,
     };
     for (_, instance) in rows {
         plane.forget(&instance.id);
@@ -385,7 +385,7 @@ pub fn abandon(call: &mut Call<'_>, account: Option<&str>) -> Result<()> {
 /// # Errors
 /// The store's, as a fault.
 pub fn resume(call: &mut Call<'_>) -> Result<usize> {
-    let rows = call.range(&INSTANCES, &(), None, usize::MAX)?;
+    let rows = call.every(&INSTANCES, &())?;
     let mut resumed = 0;
     for (_, instance) in rows {
         if instance.state != State::Running {

@@ -11,7 +11,7 @@ const PURPOSE: &str = "cloudformation.page";
 pub(crate) const ITEMS: usize = 100;
 
 fn bound(look: &Look<'_>, list: &str) -> String {
-    format!("{list}\n{}\n{}\n", look.account(), look.region())
+    format!("{list}\n{}\n{}", look.account(), look.region())
 }
 
 /// The place behind which a page begins.
@@ -19,16 +19,13 @@ pub(crate) fn after(look: &Look<'_>, list: &str, token: Option<&str>) -> Result<
     let Some(token) = token else {
         return Ok(None);
     };
-    let payload = look.open_token(PURPOSE, token);
-    let text = payload.as_ref().and_then(|payload| payload.expose_text().ok());
-    let place = text.and_then(|text| text.strip_prefix(&bound(look, list)));
-    let place = place.ok_or_else(|| invalid("Token is invalid"))?;
-    Ok(Some(place.to_owned()))
+    let place = look.open_place(PURPOSE, &bound(look, list), token);
+    place.ok_or_else(|| invalid("Token is invalid")).map(Some)
 }
 
 /// The token of the page behind `place`.
 pub(crate) fn token(look: &Look<'_>, list: &str, place: &str) -> Result<String> {
-    look.issue_token(PURPOSE, format!("{}{place}", bound(look, list)).as_bytes())
+    look.issue_place(PURPOSE, &bound(look, list), place)
 }
 
 /// Takes a page out of items that are at hand, in the order of their places.
@@ -38,15 +35,5 @@ pub(crate) fn take<T>(
     after: Option<String>,
     items: impl Iterator<Item = (String, T)>,
 ) -> Result<(Vec<T>, Option<String>)> {
-    let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
-    let (mut taken, mut last) = (Vec::new(), None);
-    for (place, item) in items.by_ref().take(ITEMS) {
-        taken.push(item);
-        last = Some(place);
-    }
-    let next = match (last, items.next()) {
-        (Some(place), Some(_)) => Some(token(look, list, &place)?),
-        _ => None,
-    };
-    Ok((taken, next))
+    look.take_page((PURPOSE, &bound(look, list)), (after.as_deref(), ITEMS), items)
 }

@@ -42,15 +42,5 @@ pub(crate) fn take<T>(
     (after, limit): (Option<String>, usize),
     items: impl Iterator<Item = (String, T)>,
 ) -> Result<(Vec<T>, Option<String>)> {
-    let mut items = items.filter(|(place, _)| after.as_ref().is_none_or(|after| place > after));
-    let (mut taken, mut last) = (Vec::new(), None);
-    for (place, item) in items.by_ref().take(limit) {
-        taken.push(item);
-        last = Some(place);
-    }
-    let next = match (last, items.next()) {
-        (Some(place), Some(_)) => Some(marker(look, list, &place)?),
-        _ => None,
-    };
-    Ok((taken, next))
+    look.take_page((PURPOSE, &bound(look, list)), (after.as_deref(), limit), items)
 }

@@ -47,7 +47,7 @@ impl Gathered {
         look: &mut Look<'_>,
         identity: &Identity,
         (action, resource, owner): (&str, &str, &str),
-        policies: &ResourcePolicies,
+        policies: ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
         let principal = look.directory().policies(look, identity)?;
@@ -59,7 +59,7 @@ impl Gathered {
         look: &mut Look<'_>,
         principal: PrincipalPolicies,
         (action, resource, owner): (&str, &str, &str),
-        policies: &ResourcePolicies,
+        policies: ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
         let resource_control = look.directory().resource_control(look, owner, action, resource)?;
@@ -70,9 +70,9 @@ impl Gathered {
         };
         match policies {
             ResourcePolicies::None => {}
-            ResourcePolicies::Policy(attached) => gathered.resource = Some(attached.clone()),
+            ResourcePolicies::Policy(attached) => gathered.resource = Some(attached),
             ResourcePolicies::Key { policy, grants } => {
-                gathered.key = Some((policy.clone(), Arc::clone(grants)));
+                gathered.key = Some((policy, grants));
                 gathered.encryption_context = encryption_context(context);
             }
         }
@@ -141,7 +141,7 @@ pub struct Judgement {
     pub owner: String,
     pub allowed: bool,
     pub explicit_deny: bool,
-    pub context: Vec<(String, Vec<String>)>,
+    pub context: Context,
     pub organizations: Organizations,
     pub gathered: Gathered,
 }
@@ -292,24 +292,18 @@ pub(crate) fn admit<T: Resource>(
     match found {
         Found::Here(resource) => {
             let way = resource.way(&mut call.look)?;
+            let arn = resource.arn();
             if !access.open {
                 resource.conditions(&mut context);
                 if let Some(way) = &way {
                     let context = context.clone();
-                    judge(call, access, &way.arn, &way.account, &way.policies, context)?;
+                    let policies = way.policies.clone();
+                    judge(call, access, &way.arn, &way.account, policies, context)?;
                 }
                 let policies = resource.policies(&mut call.look)?;
-                judge(
-                    call,
-                    access,
-                    &resource.arn(),
-                    resource.account(),
-                    &policies,
-                    context,
-                )?;
+                judge(call, access, &arn, resource.account(), policies, context)?;
             }
-            let own = (!T::TYPE.is_empty())
-                .then(|| ResourceFacts::new(resource.arn(), resource.account(), T::TYPE));
+            let own = (!T::TYPE.is_empty()).then(|| ResourceFacts::new(arn, resource.account(), T::TYPE));
             let way = way.map(|way| ResourceFacts::new(way.named.0, &way.account, way.named.1));
             for facts in own.into_iter().chain(way) {
                 if !call.resources.contains(&facts) {
@@ -321,7 +315,7 @@ pub(crate) fn admit<T: Resource>(
         Found::Absent { arn, fault } => {
             if !access.open {
                 let owner = call.account().to_owned();
-                judge(call, access, &arn, &owner, &ResourcePolicies::None, context)?;
+                judge(call, access, &arn, &owner, ResourcePolicies::None, context)?;
             }
             Err(fault)
         }
@@ -334,7 +328,7 @@ pub(crate) fn judge(
     access: Access,
     arn: &str,
     owner: &str,
-    policies: &ResourcePolicies,
+    policies: ResourcePolicies,
     context: Context,
 ) -> Result<()> {
     let (judgement, decision) = decide(call, access, arn, owner, policies, context)?;
@@ -388,7 +382,7 @@ pub(crate) fn would_admit<T: Resource>(call: &mut Call<'_>, access: Access, reso
     resource.conditions(&mut context);
     if let Some(way) = resource.way(&mut call.look)? {
         let context = context.clone();
-        if !would_allow(call, access, &way.arn, &way.account, &way.policies, context)? {
+        if !would_allow(call, access, &way.arn, &way.account, way.policies, context)? {
             return Ok(false);
         }
     }
@@ -398,7 +392,7 @@ pub(crate) fn would_admit<T: Resource>(call: &mut Call<'_>, access: Access, reso
         access,
         &resource.arn(),
         resource.account(),
-        &policies,
+        policies,
         context,
     )
 }
@@ -409,13 +403,13 @@ pub(crate) fn is_denied<T: Resource>(call: &mut Call<'_>, access: Access, resour
     resource.conditions(&mut context);
     if let Some(way) = resource.way(&mut call.look)? {
         let context = context.clone();
-        if would_deny(call, access, (&way.arn, &way.account), &way.policies, context)? {
+        if would_deny(call, access, (&way.arn, &way.account), way.policies, context)? {
             return Ok(true);
         }
     }
     let policies = resource.policies(&mut call.look)?;
     let named = (&*resource.arn(), resource.account());
-    would_deny(call, access, named, &policies, context)
+    would_deny(call, access, named, policies, context)
 }
 
 /// The decision alone, neither kept nor turned into a fault.
@@ -424,7 +418,7 @@ pub(crate) fn would_allow(
     access: Access,
     arn: &str,
     owner: &str,
-    policies: &ResourcePolicies,
+    policies: ResourcePolicies,
     context: Context,
 ) -> Result<bool> {
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.allowed)
@@ -435,7 +429,7 @@ pub(crate) fn would_deny(
     call: &mut Call<'_>,
     access: Access,
     (arn, owner): (&str, &str),
-    policies: &ResourcePolicies,
+    policies: ResourcePolicies,
     context: Context,
 ) -> Result<bool> {
     decide(call, access, arn, owner, policies, context).map(|(judgement, _)| judgement.explicit_deny)
@@ -446,7 +440,7 @@ fn decide(
     access: Access,
     arn: &str,
     owner: &str,
-    policies: &ResourcePolicies,
+    policies: ResourcePolicies,
     mut context: Context,
 ) -> Result<(Judgement, Decision)> {
     let federation = call.identity.federation.iter();
@@ -470,10 +464,8 @@ fn decide(
     if consults && access.action.starts_with("s3:") {
         signed::conditions(call.request, call.wall(), &mut context);
     }
-    let kept = context
-        .iter()
-        .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
-    let kept = kept.collect();
+    // The global ones follow from the record itself.
+    let kept = consults.then(|| context.clone());
     if consults {
         add_globals(call, owner, &organizations, &mut context);
     }
@@ -491,7 +483,7 @@ fn decide(
         owner: owner.to_owned(),
         allowed: decision.allowed,
         explicit_deny: matches!(decision.reason, policy::Reason::ExplicitDeny { .. }),
-        context: kept,
+        context: kept.unwrap_or(context),
         organizations,
         gathered,
     };
@@ -533,16 +525,12 @@ const MESSAGE_VALUE_MAX: usize = 200;
 pub(crate) fn decoded_message(call: &Call<'_>, judgement: &Judgement) -> serde_json::Value {
     let mut context = Context::default();
     add_globals(call, &judgement.owner, &judgement.organizations, &mut context);
-    let global = context
-        .iter()
-        .map(|(key, values)| (key.to_owned(), values.iter().map(ToString::to_string).collect()));
     let items: Vec<_> = judgement
         .context
         .iter()
-        .cloned()
-        .chain(global)
+        .chain(context.iter())
         .take(MESSAGE_KEYS_MAX)
-        .map(|(key, values): (String, Vec<String>)| {
+        .map(|(key, values)| {
             let values: Vec<_> = values
                 .iter()
                 .map(|value| serde_json::json!({ "value": value.chars().take(MESSAGE_VALUE_MAX).collect::<String>() }))

@@ -107,7 +107,7 @@ impl<'a> Look<'a> {
     }
 
     /// The region that the request was signed for.
-    pub fn region(&self) -> &str {
+    pub fn region(&self) -> &'a str {
         self.region
     }
 
@@ -386,7 +386,7 @@ impl<'a> Call<'a> {
 
     /// Asks for another action on what was granted already, declared in `Operation::ALSO` (`sts:TagSession`).
     pub fn also(&mut self, access: Access, arn: &str, owner: &str, context: policy::Context) -> Result<()> {
-        authorize::judge(self, access, arn, owner, &crate::ResourcePolicies::None, context)
+        authorize::judge(self, access, arn, owner, crate::ResourcePolicies::None, context)
     }
 
     /// Asks, without refusing: whether the caller may do `access` on `arn`.
@@ -396,7 +396,7 @@ impl<'a> Call<'a> {
             access,
             arn,
             owner,
-            &crate::ResourcePolicies::None,
+            crate::ResourcePolicies::None,
             policy::Context::default(),
         )
     }
@@ -407,7 +407,7 @@ impl<'a> Call<'a> {
         access: Access,
         arn: &str,
         owner: &str,
-        policies: &crate::ResourcePolicies,
+        policies: crate::ResourcePolicies,
     ) -> Result<bool> {
         authorize::would_allow(self, access, arn, owner, policies, policy::Context::default())
     }

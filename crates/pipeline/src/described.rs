@@ -149,7 +149,7 @@ fn with_layers<T>(
         context.insert_many(key.clone(), values.iter().cloned());
     }
     let asked = (described.action, described.resource, described.owner);
-    let gathered = Gathered::with(look, policies, asked, &described.policies, &context)?;
+    let gathered = Gathered::with(look, policies, asked, described.policies.clone(), &context)?;
     let request = Request {
         principal: &identity.principal,
         action: described.action,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 use policy::Attached;
 use serde::{Deserialize, Serialize};
@@ -43,10 +44,13 @@ pub(crate) static KEPT: Table<String, KeptPolicy> = Table::new(0x0f02, "pipeline
 
 /// Digests by the address of the parsed policy. The policy is held, so that its address stays its own.
 #[derive(Default)]
-pub(crate) struct KnownPolicies(Mutex<HashMap<Address, Known>>);
+pub(crate) struct KnownPolicies(Mutex<Digests>);
 
 /// The addresses of a parsed policy and of its origin.
 type Address = (usize, usize);
+
+#[derive(Default)]
+struct Digests(HashMap<Address, Known, RandomState>);
 
 struct Known {
     /// Held so that the addresses stay its own.
@@ -55,11 +59,11 @@ struct Known {
     stored: bool,
 }
 
-impl KnownPolicies {
+impl Digests {
     /// The digest, and whether the text is known to be in the store.
-    fn digest(&self, attached: &Attached) -> (Arc<str>, bool) {
+    fn of(&mut self, attached: &Attached) -> (Arc<str>, bool) {
         let address = address(attached);
-        if let Some(known) = self.0.lock().get(&address) {
+        if let Some(known) = self.0.get(&address) {
             return (Arc::clone(&known.digest), known.stored);
         }
         let mut hasher = crypto::digest::Sha256::new();
@@ -68,30 +72,29 @@ impl KnownPolicies {
         hasher.update(attached.policy.text().as_bytes());
         let full = crypto::digest::hex(&hasher.finish());
         let digest: Arc<str> = full.get(..32).unwrap_or(&full).into();
-        let mut known = self.0.lock();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
+        if self.0.len() >= KNOWN_MAX {
+            self.0.clear();
         }
-        known.insert(
-            address,
-            Known {
-                _held: attached.clone(),
-                digest: Arc::clone(&digest),
-                stored: false,
-            },
-        );
+        let known = Known {
+            _held: attached.clone(),
+            digest: Arc::clone(&digest),
+            stored: false,
+        };
+        self.0.insert(address, known);
         (digest, false)
     }
+}
 
+impl KnownPolicies {
     fn mark_stored(&self, attached: &Attached) {
-        if let Some(known) = self.0.lock().get_mut(&address(attached)) {
+        if let Some(known) = self.0.lock().0.get_mut(&address(attached)) {
             known.stored = true;
         }
     }
 
     /// Forgets everything, after the store was reset.
     pub(crate) fn clear(&self) {
-        self.0.lock().clear();
+        self.0.lock().0.clear();
     }
 }
 
@@ -108,40 +111,35 @@ pub(crate) struct Unkept(Vec<(Attached, Arc<str>)>);
 
 impl Unkept {
     /// Turns judgements into what the record keeps, noting texts that the store does not have yet.
-    pub(crate) fn judged(&mut self, known: &KnownPolicies, judgements: &[Judgement]) -> Vec<Judged> {
+    pub(crate) fn judged(&mut self, known: &KnownPolicies, judgements: Vec<Judgement>) -> Vec<Judged> {
+        let mut digests = known.0.lock();
         judgements
-            .iter()
-            .map(|judgement| self.one(known, judgement))
+            .into_iter()
+            .map(|judgement| self.one(&mut digests, judgement))
             .collect()
     }
 
-    fn one(&mut self, known: &KnownPolicies, judgement: &Judgement) -> Judged {
-        let mut policies = Vec::new();
-        for (layer, level, attached) in judgement.gathered.policies() {
-            let (digest, stored) = known.digest(attached);
+    fn one(&mut self, digests: &mut Digests, judgement: Judgement) -> Judged {
+        let gathered = &judgement.gathered;
+        let mut policies = Vec::with_capacity(gathered.policies().count());
+        for (layer, level, attached) in gathered.policies() {
+            let (digest, stored) = digests.of(attached);
             if !stored {
                 self.0.push((attached.clone(), Arc::clone(&digest)));
             }
-            policies.push(PolicyReference {
-                layer,
-                level,
-                digest: digest.to_string(),
-            });
+            policies.push(PolicyReference { layer, level, digest });
         }
-        let grants = judgement
-            .gathered
-            .key
-            .as_ref()
-            .map(|(_, grants)| grants.iter().map(grant_facts).collect());
+        let grants = gathered.key.as_ref();
+        let grants = grants.map(|(_, grants)| grants.iter().map(grant_facts).collect());
         Judged {
             action: judgement.action.to_owned(),
-            resource: judgement.resource.clone(),
-            owner: judgement.owner.clone(),
+            session_limited: gathered.principal.session.is_some(),
+            resource: judgement.resource,
+            owner: judgement.owner,
             allowed: judgement.allowed,
-            context: judgement.context.clone(),
-            organizations: judgement.organizations.clone(),
+            context: judgement.context,
+            organizations: judgement.organizations,
             policies,
-            session_limited: judgement.gathered.principal.session.is_some(),
             grants: grants.unwrap_or_default(),
         }
     }

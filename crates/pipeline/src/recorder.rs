@@ -127,7 +127,8 @@ pub(crate) fn finished(
     result: std::result::Result<&Document, &Fault>,
 ) -> Record {
     let environment = call.look.environment;
-    let judged = call.unkept.judged(&environment.known_policies, &call.judgements);
+    let judgements = std::mem::take(&mut call.judgements);
+    let judged = call.unkept.judged(&environment.known_policies, judgements);
     let outcome = Outcome {
         rules: asked.rules,
         protocol: asked.protocol,
@@ -330,7 +331,7 @@ fn reads_by_name(operation: &str) -> bool {
 }
 
 fn event_source(service: &'static Service) -> String {
-    format!("{}.amazonaws.com", service.event_source)
+    [service.event_source, ".amazonaws.com"].concat()
 }
 
 fn tls(facts: &RequestFacts) -> Option<Tls> {

@@ -3,6 +3,7 @@
 //! Invariant: nothing is written, and what a decision was made of comes from its record and from nothing else.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use policy::{Attached, Layers, Request};
 use store::{Direction, Store, Tx};
@@ -64,7 +65,7 @@ pub fn records(bytes: &[u8]) -> Result<Vec<Record>> {
 /// The kept policies of a store, each parsed once.
 pub struct Kept {
     tx: Tx,
-    parsed: HashMap<(String, LayerName), Attached>,
+    parsed: HashMap<(Arc<str>, LayerName), Attached>,
 }
 
 impl Kept {
@@ -80,11 +81,11 @@ impl Kept {
     }
 
     fn attached(&mut self, reference: &PolicyReference) -> Result<Attached> {
-        let key = (reference.digest.clone(), reference.layer);
+        let key = (Arc::clone(&reference.digest), reference.layer);
         if let Some(attached) = self.parsed.get(&key) {
             return Ok(attached.clone());
         }
-        let kept = self.tx.get(&KEPT, &reference.digest).map_err(Fault::internal)?;
+        let kept = self.tx.get(&KEPT, &*reference.digest).map_err(Fault::internal)?;
         let attached = why::attached(reference, kept.as_deref())?;
         if self.parsed.len() >= PARSED_MAX {
             self.parsed.clear();
@@ -98,8 +99,7 @@ impl Kept {
     /// # Errors
     /// An internal fault if the text of a policy is lost.
     pub fn gathered(&mut self, judged: &Judged) -> Result<Gathered> {
-        let context = why::own_context(judged);
-        let encryption_context = authorize::encryption_context(&context);
+        let encryption_context = authorize::encryption_context(&judged.context);
         why::gather(judged, encryption_context, |reference| self.attached(reference))
     }
 }
@@ -111,7 +111,7 @@ pub fn judge<T>(
     gathered: &Gathered,
     decide: impl FnOnce(&Request<'_>, &Layers<'_>) -> T,
 ) -> T {
-    let mut context = why::own_context(judged);
+    let mut context = judged.context.clone();
     why::globals(record, judged).add(&mut context);
     let principal = why::principal(&record.caller);
     let request = Request {

@@ -54,6 +54,7 @@ pub struct Way {
 }
 
 /// The policies that a resource carries.
+#[derive(Clone)]
 pub enum ResourcePolicies {
     /// The resource type has none, or this one has none attached.
     None,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use policy::{Attached, Context, Derivation, Grant, Layers, Policy, Principal, Request, Suggestion};
+use policy::{Attached, Derivation, Grant, Layers, Policy, Principal, Request, Suggestion};
 use serde::Serialize;
 use wire::{Fault, Timestamp};
 
@@ -75,21 +75,12 @@ fn find(look: &mut Look<'_>, id: &str) -> Result<Option<Record>> {
 }
 
 fn explain_one(look: &mut Look<'_>, record: &Record, judged: &Judged) -> Result<Explained> {
-    let encryption_context = authorize::encryption_context(&own_context(judged));
+    let encryption_context = authorize::encryption_context(&judged.context);
     let gathered = gather(judged, encryption_context, |reference| {
-        let kept = look.get(&KEPT, &reference.digest)?;
+        let kept = look.get(&KEPT, &*reference.digest)?;
         attached(reference, kept.as_deref())
     })?;
     Ok(replay::judge(record, judged, &gathered, Explained::of))
-}
-
-/// The condition keys that the record keeps of a decision; the global ones follow from the record.
-pub(crate) fn own_context(judged: &Judged) -> Context {
-    let mut context = Context::default();
-    for (key, values) in &judged.context {
-        context.insert_many(key.clone(), values.iter().cloned());
-    }
-    context
 }
 
 /// A policy as it was kept, parsed for its layer.

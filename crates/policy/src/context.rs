@@ -3,7 +3,12 @@
 //! Keys are compared without case. Values are text: AWS compares dates, numbers and booleans by parsing
 //! the text by the operator, not by the key.
 
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+
+/// Room for the keys of most requests, made with the first.
+const KEYS: usize = 12;
 
 /// The text of one value; static text costs nothing to insert.
 pub type Value = Cow<'static, str>;
@@ -88,6 +93,11 @@ impl Context {
             .map(|entry| (entry.key.as_ref(), entry.values.as_slice()))
     }
 
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn canonical_user(&self) -> Option<&str> {
         self.canonical_user.as_deref()
     }
@@ -111,8 +121,35 @@ impl Context {
         let held = |entry: &&mut Entry| entry.hash == hash && entry.key.eq_ignore_ascii_case(&key);
         match self.entries.iter_mut().find(held) {
             Some(entry) => entry.values = values,
-            None => self.entries.push(Entry { hash, key, values }),
+            None => {
+                if self.entries.capacity() == 0 {
+                    self.entries.reserve(KEYS);
+                }
+                self.entries.push(Entry { hash, key, values });
+            }
         }
+    }
+}
+
+/// As a list of pairs: a key and the list of its values.
+impl Serialize for Context {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs = serializer.serialize_seq(Some(self.entries.len()))?;
+        for pair in self.iter() {
+            pairs.serialize_element(&pair)?;
+        }
+        pairs.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Context {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(String, Vec<String>)>::deserialize(deserializer)?;
+        let mut context = Self::with_capacity(pairs.len());
+        for (key, values) in pairs {
+            context.insert_many(key, values);
+        }
+        Ok(context)
     }
 }
 
@@ -144,6 +181,17 @@ mod tests {
         assert_eq!(context.iter().count(), 1);
         context.remove("aws:currentTime");
         assert_eq!(context.get("aws:CurrentTime"), None);
+    }
+
+    #[test]
+    fn a_context_comes_back_from_its_text() {
+        let mut context = Context::new().with("kms:KeySpec", "RSA_2048");
+        context.insert_many("kms:ResourceAliases", ["alias/a", "alias/b"]);
+        let text = serde_json::to_string(&context).unwrap();
+        let pairs = r#"[["kms:KeySpec",["RSA_2048"]],["kms:ResourceAliases",["alias/a","alias/b"]]]"#;
+        assert_eq!(text, pairs);
+        let back: Context = serde_json::from_str(&text).unwrap();
+        assert!(back.iter().eq(context.iter()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+
 use crate::cache::{UNCACHED, Value, weight};
 use crate::conflict::Reads;
 use crate::engine::{Direction, END, STREAMS};
@@ -63,7 +65,7 @@ pub(crate) fn start(shared: Arc<Shared>, chain: Box<dyn Chain>) -> Option<JoinHa
             Committer {
                 shared: inner,
                 chain,
-                heads: HashMap::new(),
+                heads: HashMap::default(),
                 trust: Trust::Certain,
                 company: [0; 2],
             }
@@ -109,7 +111,7 @@ enum Trust {
 struct Committer {
     shared: Arc<Shared>,
     chain: Box<dyn Chain>,
-    heads: HashMap<Vec<u8>, Head>,
+    heads: HashMap<Vec<u8>, Head, RandomState>,
     trust: Trust,
     /// The sizes of the last two groups: as many are likely to commit again soon.
     company: [usize; 2],
@@ -122,7 +124,7 @@ struct Group {
     /// The records of the rows in the batch, with their weights, for the cache.
     values: HashMap<Arc<[u8]>, (Option<Value>, usize)>,
     records: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
-    heads: HashMap<Vec<u8>, Head>,
+    heads: HashMap<Vec<u8>, Head, RandomState>,
     waiting: Vec<(Ticket, Committed)>,
     /// Those that are to run again. They are told when the group is published: before that they would read what made them
     /// conflict, and conflict again.
@@ -282,10 +284,10 @@ impl Committer {
             ticket,
         } = submission;
         let version = group.batch.version + 1;
-        {
+        // One that only read and is recorded holds at its snapshot: no newer commit takes that back.
+        if !writes.is_empty() {
             let mut recent = self.shared.recent.lock();
-            // One that only read and is recorded holds at its snapshot: no newer commit takes that back.
-            if !writes.is_empty() && recent.conflicts(&reads, since) {
+            if recent.conflicts(&reads, since) {
                 drop(recent);
                 self.shared.counters.conflicts.fetch_add(1, Ordering::Relaxed);
                 return group.conflicted.push(ticket);

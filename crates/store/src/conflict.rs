@@ -13,13 +13,55 @@ const KEYS_MAX: usize = 32_768;
 /// What a transaction has read, as keys and as ranges `[from, to)`.
 #[derive(Default)]
 pub(crate) struct Reads {
-    pub(crate) points: Vec<Vec<u8>>,
+    pub(crate) points: Points,
     pub(crate) ranges: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Reads {
     pub(crate) fn is_empty(&self) -> bool {
-        self.points.is_empty() && self.ranges.is_empty()
+        self.points.ends.is_empty() && self.ranges.is_empty()
+    }
+}
+
+/// Keys, one behind the other: a call reads a dozen, and two buffers are sooner made, and dropped by another thread, than twelve.
+#[derive(Default)]
+pub(crate) struct Points {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Points {
+    /// What the keys of a call take, so that the buffers are made once.
+    const BYTES: usize = 1024;
+    const KEYS: usize = 16;
+
+    /// Adds the key that `encode` appends.
+    pub(crate) fn push(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.ends.is_empty() {
+            self.bytes.reserve(Self::BYTES);
+            self.ends.reserve(Self::KEYS);
+        }
+        encode(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Takes the last key out again.
+    pub(crate) fn pop(&mut self) {
+        self.ends.pop();
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
+    /// The key that was added last; empty without one.
+    pub(crate) fn last(&self) -> &[u8] {
+        let begin = self.ends.iter().rev().nth(1).copied().unwrap_or(0);
+        self.bytes.get(begin..).unwrap_or_default()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins
+            .zip(&self.ends)
+            .filter_map(|(begin, end)| self.bytes.get(begin..*end))
     }
 }
 
@@ -48,9 +90,9 @@ impl Recent {
             return false;
         }
         self.known_since(since).unwrap_or_else(|| {
-            let newer = |key: &Vec<u8>| {
+            let newer = |key: &[u8]| {
                 self.last_write
-                    .get(key.as_slice())
+                    .get(key)
                     .is_some_and(|version| *version > since)
             };
             reads.points.iter().any(newer)
@@ -119,13 +161,32 @@ mod tests {
     use super::*;
 
     fn reads(points: &[&[u8]], ranges: &[(&[u8], &[u8])]) -> Reads {
+        let mut read = Points::default();
+        for key in points {
+            read.push(|out| out.extend_from_slice(key));
+        }
         Reads {
-            points: points.iter().map(|key| key.to_vec()).collect(),
+            points: read,
             ranges: ranges
                 .iter()
                 .map(|(from, to)| (from.to_vec(), to.to_vec()))
                 .collect(),
         }
+    }
+
+    #[test]
+    fn points_are_kept_apart() {
+        let mut read = Points::default();
+        assert!(read.last().is_empty());
+        for key in [b"a".as_slice(), b"", b"bcd"] {
+            read.push(|out| out.extend_from_slice(key));
+            assert_eq!(read.last(), key);
+        }
+        assert_eq!(read.iter().collect::<Vec<_>>(), [b"a".as_slice(), b"", b"bcd"]);
+        read.pop();
+        assert!(read.last().is_empty());
+        read.pop();
+        assert_eq!(read.iter().collect::<Vec<_>>(), [b"a"]);
     }
 
     #[test]

@@ -37,11 +37,11 @@ pub(crate) fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 /// Appends bytes without the end mark, which makes them a prefix of all values that begin with them.
 pub(crate) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     out.reserve(bytes.len() + 2);
-    for &byte in bytes {
-        out.push(byte);
-        if byte == 0 {
-            out.push(1);
+    for (place, part) in bytes.split(|byte| *byte == 0).enumerate() {
+        if place > 0 {
+            out.extend_from_slice(&[0, 1]);
         }
+        out.extend_from_slice(part);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The store's handle: begins transactions, hands commits to the committer thread, and looks after the whole (snapshots to a
 //! file, wiping, statistics). Clones share one store; it closes when the last one goes.
 
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use crate::blobs::{Blobs, DiskBlobs, MemoryBlobs};
 use crate::cache::Cache;
 use crate::committer::{self, Queue, Request, Submission};
-use crate::conflict::Recent;
+use crate::conflict::{Reads, Recent};
 use crate::disk::{self, Disk};
 use crate::engine::STREAMS;
 use crate::key::encode_bytes;
@@ -216,7 +217,7 @@ impl Store {
 
     /// Hands a transaction and the records that belong to it to the committer. One that only read never conflicts; one that
     /// neither wrote nor appended is ready at once.
-    pub fn commit(&self, tx: Tx, appends: Vec<Append>) -> Commit {
+    pub fn commit(&self, mut tx: Tx, appends: Vec<Append>) -> Commit {
         if !tx.changed() && appends.is_empty() {
             return Commit::ready(Ok(Committed {
                 version: tx.version(),
@@ -227,8 +228,13 @@ impl Store {
             return Commit::ready(Err(Error::Conflict));
         }
         let since = tx.version();
-        // The rest of `tx`, its snapshot among it, is given back before the wait.
-        let Tx { reads, writes, .. } = tx;
+        let (mut reads, writes) = (mem::take(&mut tx.reads), mem::take(&mut tx.writes));
+        if writes.is_empty() {
+            // Nothing is validated of it; dropped here, where it was made.
+            reads = Reads::default();
+        }
+        // The rest, its snapshot among it, is given back before the wait.
+        drop(tx);
         let (ticket, commit) = slot::pair();
         self.submit(Request::Commit(Submission {
             since,

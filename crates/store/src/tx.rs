@@ -40,13 +40,25 @@ pub struct Tx {
     pub(crate) reads: Reads,
     pub(crate) writes: BTreeMap<Vec<u8>, Write>,
     conflicted: bool,
+    /// Reads that the caches answered; counted together, since every thread counts in the same place.
+    hits: u64,
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        self.shared.counters.hits.fetch_add(self.hits, Ordering::Relaxed);
+    }
 }
 
 fn row_key<K: Key, V: Record>(table: &Table<K, V>, key: &(impl AsKey<K> + ?Sized)) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    out.extend_from_slice(&table.id().to_be_bytes());
-    key.encode(&mut out);
+    let mut out = Vec::with_capacity(96);
+    encode_row(table, key, &mut out);
     out
+}
+
+fn encode_row<K: Key, V: Record>(table: &Table<K, V>, key: &(impl AsKey<K> + ?Sized), out: &mut Vec<u8>) {
+    out.extend_from_slice(&table.id().to_be_bytes());
+    key.encode(out);
 }
 
 fn row_prefix<K: Key, V: Record>(table: &Table<K, V>, prefix: &impl Prefix<K>) -> Vec<u8> {
@@ -68,6 +80,7 @@ impl Tx {
             reads: Reads::default(),
             writes: BTreeMap::new(),
             conflicted: false,
+            hits: 0,
         }
     }
 
@@ -110,23 +123,26 @@ impl Tx {
         table: &Table<K, V>,
         key: &(impl AsKey<K> + ?Sized),
     ) -> Result<Option<Arc<V>>> {
-        let key = row_key(table, key);
-        if let Some(write) = self.writes.get(&key) {
+        self.reads.points.push(|out| encode_row(table, key, out));
+        if !self.writes.is_empty()
+            && let Some(write) = self.writes.get(self.reads.points.last())
+        {
+            self.reads.points.pop();
             return write
                 .value
                 .clone()
                 .map(|value| typed(table.name(), value))
                 .transpose();
         }
-        let cached = self.shared.cache.get(&key, self.version);
-        let value = match cached {
-            Some(value) => {
-                self.shared.counters.hits.fetch_add(1, Ordering::Relaxed);
-                value.map(|value| typed(table.name(), value)).transpose()?
-            }
-            None => self.load(table, &key)?,
-        };
-        self.reads.points.push(key);
+        if let Some(value) = self.shared.cache.get(self.reads.points.last(), self.version) {
+            self.hits += 1;
+            return value.map(|value| typed(table.name(), value)).transpose();
+        }
+        // Until it is read it is none of what was seen: a newer snapshot may be opened for it.
+        let key = self.reads.points.last().to_vec();
+        self.reads.points.pop();
+        let value = self.load(table, &key)?;
+        self.reads.points.push(|out| out.extend_from_slice(&key));
         Ok(value)
     }
 
@@ -330,7 +346,7 @@ impl Tx {
     }
 
     /// The answer of an earlier read of the same span, if nothing was written into it since.
-    fn known_range(&self, span: &Span) -> Option<Arc<Found>> {
+    fn known_range(&mut self, span: &Span) -> Option<Arc<Found>> {
         let (found, as_of) = self.shared.ranges.get(span, self.version)?;
         if as_of < self.version {
             let (from, to) = &found.seen;
@@ -339,7 +355,7 @@ impl Tx {
             }
             self.shared.ranges.confirm(span, &found, self.version);
         }
-        self.shared.counters.hits.fetch_add(1, Ordering::Relaxed);
+        self.hits += 1;
         Some(found)
     }
 

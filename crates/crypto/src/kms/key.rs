@@ -83,25 +83,28 @@ impl KeyReference {
 impl Id {
     fn parse(text: &str) -> Option<Self> {
         if let Some(digits) = text.strip_prefix("mrk-") {
-            return (digits.len() == 32).then(|| number(digits).map(Self::MultiRegion))?;
+            return (digits.len() == 32).then(|| number(digits.bytes()).map(Self::MultiRegion))?;
         }
         let lengths = text.split('-').map(str::len);
         if !lengths.eq([8, 4, 4, 4, 12]) {
             return None;
         }
-        number(&text.replace('-', "")).map(Self::Single)
+        number(text.bytes().filter(|byte| *byte != b'-')).map(Self::Single)
     }
 }
 
-/// Only lower case, so that every key has one spelling.
-fn number(digits: &str) -> Option<u128> {
-    if !digits
-        .bytes()
-        .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    {
-        return None;
+/// The number that at most 32 digits say: only lower case, so that every key has one spelling.
+fn number(digits: impl Iterator<Item = u8>) -> Option<u128> {
+    let mut number = 0;
+    for digit in digits {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        number = number << 4 | u128::from(value);
     }
-    u128::from_str_radix(digits, 16).ok()
+    Some(number)
 }
 
 /// The id of key material: 64 lower-case hexadecimal digits (KMS API Reference, `KeyMaterialId`). It follows from the bytes and the

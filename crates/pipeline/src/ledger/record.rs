@@ -2,11 +2,17 @@
 //!
 //! Invariant: inputs and outputs are here only as `wire::redact` lets them; no secret reaches a record.
 
+use std::sync::Arc;
+
+use policy::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, IdentityType, SessionIssuer};
 use crate::ledger::scan::{self, Attribute};
 use crate::organization::Organizations;
+
+/// Bytes that most records fit in.
+const ENCODED: usize = 2048;
 
 /// A call, or an event of a service's own.
 #[derive(Clone, Serialize, Deserialize)]
@@ -148,8 +154,8 @@ pub struct Judged {
     pub owner: String,
     pub allowed: bool,
     /// The condition keys of the request and the resource; the global ones follow from the record itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub context: Vec<(String, Vec<String>)>,
+    #[serde(default, skip_serializing_if = "Context::is_empty")]
+    pub context: Context,
     /// Where both sides stood, if a policy asked.
     #[serde(default, skip_serializing_if = "Organizations::is_empty")]
     pub organizations: Organizations,
@@ -169,7 +175,7 @@ pub struct PolicyReference {
     pub layer: crate::authorize::LayerName,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub level: usize,
-    pub digest: String,
+    pub digest: Arc<str>,
 }
 
 #[expect(
@@ -285,7 +291,7 @@ impl Record {
     /// Only if serde refuses, which these types never make it do.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
         let hashes = scan::hashes(self);
-        let mut bytes = Vec::with_capacity(768);
+        let mut bytes = Vec::with_capacity(ENCODED);
         bytes.extend_from_slice(&self.wall.to_le_bytes());
         bytes.extend_from_slice(&self.time.to_le_bytes());
         bytes.push(u8::try_from(hashes.len()).unwrap_or(u8::MAX));

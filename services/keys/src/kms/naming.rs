@@ -93,9 +93,9 @@ pub(crate) fn resolve(
     access: Access,
     reach: Reach,
 ) -> Result<Found<KeyTarget>> {
-    let region = look.region().to_owned();
+    let region = look.region();
     let own = look.account_shared();
-    match Name::parse(text, &region)? {
+    match Name::parse(text, region)? {
         Name::Key { account, id } => {
             let account = account.unwrap_or(&own);
             if reach == Reach::Own && account != &*own {
@@ -106,13 +106,13 @@ pub(crate) fn resolve(
         Name::Alias { .. } if reach != Reach::Use => Err(invalid_id(text)),
         Name::Alias { account, name } => {
             let account = account.unwrap_or(&own);
-            let found = look.get(&ALIASES, &(account, region.as_str(), name))?;
+            let found = look.get(&ALIASES, &(account, region, name))?;
             let Some(alias) = found else {
-                let arn = alias::arn(&region, account, name);
+                let arn = alias::arn(region, account, name);
                 let missing = || not_found_exception(format!("Alias {arn} is not found."));
                 return absent(look, account, &arn, missing);
             };
-            let found = look.get(&KEYS, &(account, region.as_str(), alias.target.as_str()))?;
+            let found = look.get(&KEYS, &(account, region, alias.target.as_str()))?;
             let key = found.ok_or_else(|| Fault::internal("an alias points to no key"))?;
             Ok(Found::Here(KeyTarget::new(look, key, Some(name.to_owned()))))
         }
@@ -126,11 +126,11 @@ pub(crate) fn by_id(
     id: &str,
     missing: &dyn Fn(&str) -> Fault,
 ) -> Result<Found<KeyTarget>> {
-    let region = look.region().to_owned();
-    match look.get(&KEYS, &(account, region.as_str(), id))? {
+    let region = look.region();
+    match look.get(&KEYS, &(account, region, id))? {
         Some(key) => Ok(Found::Here(KeyTarget::new(look, key, None))),
         None => {
-            let arn = key::arn(&region, account, id);
+            let arn = key::arn(region, account, id);
             absent(look, account, &arn, || missing(&arn))
         }
     }
@@ -138,13 +138,13 @@ pub(crate) fn by_id(
 
 /// The id of the key that a name leads to, if any.
 pub(crate) fn peek(look: &mut Look<'_>, text: &str) -> Result<Option<(String, String)>> {
-    let region = look.region().to_owned();
+    let region = look.region();
     let own = look.account_shared();
-    Ok(match Name::parse(text, &region)? {
+    Ok(match Name::parse(text, region)? {
         Name::Key { account, id } => Some((account.unwrap_or(&own).to_owned(), id.to_owned())),
         Name::Alias { account, name } => {
             let account = account.unwrap_or(&own);
-            let alias = look.get(&ALIASES, &(account, region.as_str(), name))?;
+            let alias = look.get(&ALIASES, &(account, region, name))?;
             alias.map(|alias| (account.to_owned(), alias.target.clone()))
         }
     })

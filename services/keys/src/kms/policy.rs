@@ -98,7 +98,7 @@ pub(crate) fn check(
         policy,
         grants: Arc::default(),
     };
-    if call.would_allow(PUT, arn, account, &policies)? {
+    if call.would_allow(PUT, arn, account, policies)? {
         return Ok((kept, names));
     }
     Err(malformed_policy_document_exception(

@@ -254,7 +254,7 @@ impl Operation for ValidateResourcePolicy {
         }
         let (arn, owner) = (subject.arn(), subject.account().to_owned());
         let policies = ResourcePolicies::Policy(Attached::new(Arc::new(parsed), "the new resource policy"));
-        if !call.would_allow(PUT, &arn, &owner, &policies)? {
+        if !call.would_allow(PUT, &arn, &owner, policies)? {
             say(
                 "LockoutPolicy",
                 "The resource policy does not let the caller change it in the future.",

@@ -184,7 +184,7 @@ fn check_destination(call: &mut Call<'_>, source: &Bucket, destination: &model::
     let account = destination.account.as_deref();
     if target.account != source.account {
         let policies = access::of_bucket(call, &target)?;
-        let told = call.would_allow(GET_VERSIONING, &target.arn(), &target.account, &policies)?;
+        let told = call.would_allow(GET_VERSIONING, &target.arn(), &target.account, policies)?;
         if !told {
             return Ok(());
         }

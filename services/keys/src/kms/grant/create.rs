@@ -301,7 +301,7 @@ fn fits(operation: model::GrantOperation, key: &Key) -> bool {
 fn expect_no_more(call: &mut Call<'_>, key: &KeyTarget, wanted: &KeyGrant) -> Result<()> {
     let (arn, account) = (key.arn(), key.account.clone());
     let mut allow =
-        |policy, grants| call.would_allow(CREATE, &arn, &account, &ResourcePolicies::Key { policy, grants });
+        |policy, grants| call.would_allow(CREATE, &arn, &account, ResourcePolicies::Key { policy, grants });
     let mut parents = Vec::new();
     for grant in key.granted_for("CreateGrant") {
         if allow(naming::nobody()?, Arc::from([grant.clone()]))? {

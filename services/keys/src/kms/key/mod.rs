@@ -270,7 +270,7 @@ impl Key {
 
 /// `arn:aws:kms:REGION:ACCOUNT:key/ID`
 pub(crate) fn arn(region: &str, account: &str, id: &str) -> String {
-    format!("arn:aws:kms:{region}:{account}:key/{id}")
+    ["arn:aws:kms:", region, ":", account, ":key/", id].concat()
 }
 
 /// A key as a request named it.

@@ -155,6 +155,9 @@ pub(crate) struct Serve {
         conflicts_with = "memory"
     )]
     pub(crate) contents: Option<PathBuf>,
+    /// Memory that decoded rows of the store may take [default: 128]
+    #[arg(long, value_name = "MIB", env = "RINGWORK_CACHE")]
+    pub(crate) cache: Option<u32>,
     /// Make the accounts, users, roles and policies of a YAML file, idempotently
     #[arg(long, value_name = "FILE", env = "RINGWORK_SEED")]
     pub(crate) seed: Option<PathBuf>,

@@ -104,9 +104,10 @@ impl planes::Front for Front {
         } else if let Some(token) = request.path.strip_prefix(code::PATH) {
             self.code(&request, token)
         } else if let Some(console) = self.console.as_ref().filter(|_| Console::owns(&request.path)) {
-            console.serve(request).await
+            // What is rare lies elsewhere, so that no call of AWS's makes room for it.
+            Box::pin(console.serve(request)).await
         } else if request.path.starts_with(CONTROL) {
-            self.control.serve(request).await
+            Box::pin(self.control.serve(request)).await
         } else {
             self.gateway.serve(request).await
         }

@@ -28,6 +28,7 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     let memory_locked = memory::shield()?;
     let mut settings = Settings::of(options)?;
     let (store, seal, seal_words) = open(&settings)?;
+    bound_cache(&store, settings.cache);
     settings.account = account::of(&store, settings.folder.path(), settings.asked_account.as_deref())?;
     let sandboxes = functions::open(&settings.folder, settings.unconfined_functions)?;
     let runner = Arc::clone(&sandboxes) as Arc<dyn pipeline::functions::Functions>;
@@ -104,6 +105,13 @@ pub(crate) async fn run(options: Serve) -> Result<(), Error> {
     Ok(())
 }
 
+fn bound_cache(store: &Store, mebibytes: Option<u32>) {
+    if let Some(mebibytes) = mebibytes {
+        let mebibytes = usize::try_from(mebibytes).unwrap_or(usize::MAX);
+        store.bound_cache(mebibytes.saturating_mul(1 << 20));
+    }
+}
+
 /// Tells `ringwork env` where the server and its console are.
 fn note_addresses(settings: &Settings, endpoints: &[String], console: Option<&str>) -> Result<(), Error> {
     if let Some(first) = endpoints.first() {
@@ -148,6 +156,8 @@ struct Settings {
     seal_key_file: Option<PathBuf>,
     seal_passphrase_file: Option<PathBuf>,
     contents: Option<PathBuf>,
+    /// MiB.
+    cache: Option<u32>,
     seed: Option<PathBuf>,
     from: Option<PathBuf>,
     clock_control: bool,
@@ -200,6 +210,7 @@ impl Settings {
             seal_key_file: options.seal_key_file,
             seal_passphrase_file: options.seal_passphrase_file,
             contents: options.contents,
+            cache: options.cache,
             seed: options.seed,
             from: options.from,
             clock_control: options.clock_control,

@@ -1,6 +1,7 @@
 //! Custody's calls per second: keys, secrets and parameters, beside what the way itself costs, and beside the bare cryptographic
-//! library on one core. The way is `GetCallerIdentity`, which nobody is refused; that of signatures is `ListResourceTags` of the same
-//! key, a call that is decided by the same policies and signs nothing.
+//! library on one core, while all cores are at work as they are in the calls that it is compared to. The way is `GetCallerIdentity`,
+//! which nobody is refused; that of signatures is `ListResourceTags` of the same key, a call that is decided by the same policies and
+//! signs nothing.
 //!
 //! Everything is on: an admin user's policies and the key's are judged, every call is recorded, flushed and sealed.
 
@@ -24,9 +25,9 @@ use crate::process::now;
 use crate::{Options, Result, start, while_doing};
 
 /// How long the bare library is measured in a round.
-const BARE: Duration = Duration::from_millis(100);
+const BARE: Duration = Duration::from_millis(25);
 /// How often a call and its way take turns.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 20;
 const PLAINTEXT: [u8; 32] = [7; 32];
 const MESSAGE: [u8; 64] = [7; 64];
 /// Requests that are signed ahead while the cloud is filled.
@@ -39,8 +40,8 @@ const FEW: usize = 10;
 const PAGE: usize = 1000;
 const SCATTERED: usize = 20_000;
 
-/// Operations of the bare library per second.
-type Library = Box<dyn Fn() -> Result<f64>>;
+/// Operations of the bare library per second and core, on as many cores at once.
+type Library = Box<dyn Fn(usize) -> Result<f64>>;
 
 /// One kind of call.
 struct Kind {
@@ -104,6 +105,8 @@ async fn measure(options: &Options, cloud: &Cloud, kinds: &[Kind]) -> Result<()>
 async fn compare(options: &Options, cloud: &Cloud, kind: &Kind, connections: usize) -> Result<Compared> {
     let mut compared = Compared::default();
     let slice = options.cell / ROUNDS;
+    // Cores that are all at work are not as fast each as one alone.
+    let cores = if connections > 1 { cores() } else { 1 };
     for round in 0..=ROUNDS {
         // The first is for warm caches.
         let mut unused = Compared::default();
@@ -116,7 +119,7 @@ async fn compare(options: &Options, cloud: &Cloud, kind: &Kind, connections: usi
             sum.measured.push(measured);
         }
         if let Some(bare) = &kind.bare {
-            into.library.push(bare()?);
+            into.library.push(bare(cores)?);
         }
     }
     Ok(compared)
@@ -398,8 +401,10 @@ impl Bare {
 
     fn encrypt() -> Result<Library> {
         let bare = Self::new()?;
-        Ok(Box::new(move || {
-            rate(|| bare.material.encrypt(&bare.context, &PLAINTEXT).map(|_| ()))
+        Ok(Box::new(move |cores| {
+            rate(cores, || {
+                bare.material.encrypt(&bare.context, &PLAINTEXT).map(|_| ())
+            })
         }))
     }
 
@@ -411,28 +416,43 @@ impl Bare {
                 .decrypt(&ciphertext, &bare.context)
                 .map(|_: Secret| ())
         };
-        Ok(Box::new(move || rate(&decrypt)))
+        Ok(Box::new(move |cores| rate(cores, &decrypt)))
     }
 
     fn sign(spec: PairSpec, algorithm: SigningAlgorithm) -> Result<Library> {
         let private = KeyPair::generate(spec).map_err(refused)?;
         let pair = KeyPair::from_pkcs8(spec, &private).map_err(refused)?;
-        Ok(Box::new(move || {
-            rate(|| pair.sign(algorithm, Message::Raw(&MESSAGE)).map(|_| ()))
+        Ok(Box::new(move |cores| {
+            rate(cores, || pair.sign(algorithm, Message::Raw(&MESSAGE)).map(|_| ()))
         }))
     }
 }
 
-/// How often a second something can be done.
-fn rate(once: impl Fn() -> crypto::Result<()>) -> Result<f64> {
-    let (begun, mut count) = (now(), 0_u32);
-    while begun.elapsed() < BARE {
-        for _ in 0..16 {
-            once().map_err(refused)?;
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How often a second something can be done on each of some cores.
+fn rate(cores: usize, once: impl Fn() -> crypto::Result<()> + Sync) -> Result<f64> {
+    let alone = || {
+        let (begun, mut count) = (now(), 0_u32);
+        while begun.elapsed() < BARE {
+            for _ in 0..16 {
+                once().map_err(refused)?;
+            }
+            count += 16;
         }
-        count += 16;
-    }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+        Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+    };
+    let rates: Vec<Result<f64>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(alone)).collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended
+            .map(|rate| rate.unwrap_or_else(|_| Err("the library panicked".to_owned())))
+            .collect()
+    });
+    let sum: f64 = rates.into_iter().sum::<Result<f64>>()?;
+    Ok(sum / cores as f64)
 }
 
 /// Makes what these numbers stand for.

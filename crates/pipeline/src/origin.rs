@@ -161,9 +161,6 @@ impl Gateway {
         facts: &RequestFacts,
         began: Timestamp,
     ) -> Option<Answer> {
-        if incoming.method != Method::OPTIONS {
-            return None;
-        }
         let path = within(site, incoming);
         let asking = Asking::of(&incoming.method, &path, &incoming.headers);
         let parts = Parts {

@@ -45,7 +45,7 @@ impl<F: Front> Exchange<F> {
         let unasked = request.version() != Version::HTTP_2
             && awaits_continue(request.headers())
             && request.body().is_end_stream();
-        let mut answer = caught(self.dispatch(request))
+        let mut answer = caught(|| self.dispatch(request))
             .await
             .unwrap_or_else(|Panicked| plain(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure\n"));
         if unasked {
@@ -281,9 +281,10 @@ fn respond(answer: Answer, without_body: bool, running: Running, place: Option<P
 struct Panicked;
 
 /// Runs a future to its end; a panic inside becomes an error. What it leaves behind is not seen again: the future is
-/// not polled afterwards, and a front guards its own state.
-async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut future = pin!(future);
+/// not polled afterwards, and a front guards its own state. It is made here, in its place: as an argument it would be held twice, and
+/// copied, for every request.
+async fn caught<T, F: Future<Output = T>>(future: impl FnOnce() -> F) -> Result<T, Panicked> {
+    let mut future = pin!(future());
     std::future::poll_fn(
         move |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),

@@ -162,11 +162,22 @@ impl Values {
     }
 }
 
-/// FNV-1a over the text in ASCII lower case: equal for texts that differ only in case.
+/// A hash that is equal for texts that differ only in the case of ASCII letters. Eight bytes at a time: every key of every request,
+/// and every action, goes through it.
 pub(crate) fn fold_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    /// The bit that tells a small letter from its capital; other characters that differ by it alone merely meet.
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let mix = |hash: u64, word: [u8; 8]| {
+        let mixed = (hash ^ (u64::from_le_bytes(word) | CASE)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 32)
+    };
+    let (words, rest) = text.as_bytes().as_chunks();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let hash = words
+        .iter()
+        .fold(text.len() as u64, |hash, word| mix(hash, *word));
+    mix(hash, last)
 }
 
 #[cfg(test)]
@@ -192,6 +203,23 @@ mod tests {
         assert_eq!(text, pairs);
         let back: Context = serde_json::from_str(&text).unwrap();
         assert!(back.iter().eq(context.iter()));
+    }
+
+    #[test]
+    fn hashes_differ_by_more_than_case() {
+        let texts = [
+            "",
+            "a",
+            "aws:SourceIp",
+            "aws:SourceArn",
+            "kms:EncryptionContext:a",
+            "kms:EncryptionContext:b",
+        ];
+        for one in texts {
+            assert_eq!(fold_hash(one), fold_hash(&one.to_ascii_uppercase()));
+            let equal = texts.iter().filter(|other| fold_hash(one) == fold_hash(other));
+            assert_eq!(equal.count(), 1, "{one}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
 use parking_lot::RwLock;
@@ -16,8 +16,9 @@ use crate::Version;
 pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 const SHARDS: usize = 16;
-/// The weight of all entries together. Decoded records take about twice their stored bytes; see [`weight`].
-const WEIGHT_MAX: usize = 32 << 20;
+/// The weight of all entries together, unless a store is told otherwise. Decoded records take about twice their stored bytes; see
+/// [`weight`].
+const WEIGHT_MAX: usize = 128 << 20;
 
 /// The weight of what is not to be kept at all.
 pub(crate) const UNCACHED: usize = usize::MAX;
@@ -106,7 +107,8 @@ pub(crate) struct Cache {
     /// Secret: nobody can choose keys that meet in one place.
     seed: RandomState,
     shards: [RwLock<Shard>; SHARDS],
-    weight_max: usize,
+    /// Of one shard.
+    weight_max: AtomicUsize,
 }
 
 impl Cache {
@@ -119,8 +121,17 @@ impl Cache {
         Cache {
             shards: std::array::from_fn(|_| RwLock::new(Shard::new(seed.clone()))),
             seed,
-            weight_max: weight_max / SHARDS,
+            weight_max: AtomicUsize::new(weight_max / SHARDS),
         }
+    }
+
+    /// Holds all entries together to another weight, from the next one on.
+    pub(crate) fn bound(&self, weight_max: usize) {
+        self.weight_max.store(weight_max / SHARDS, Ordering::Relaxed);
+    }
+
+    fn weight_max(&self) -> usize {
+        self.weight_max.load(Ordering::Relaxed)
     }
 
     fn shard(&self, key: &[u8]) -> &RwLock<Shard> {
@@ -152,7 +163,7 @@ impl Cache {
         {
             return;
         }
-        shard.insert(Arc::from(key), value, weight, snapshot, self.weight_max);
+        shard.insert(Arc::from(key), value, weight, snapshot, self.weight_max());
     }
 
     /// Removes what a commit is about to overwrite, and holds off readers of older snapshots.
@@ -168,7 +179,7 @@ impl Cache {
     pub(crate) fn written(&self, key: Arc<[u8]>, value: Option<Value>, weight: usize, version: Version) {
         self.shard(&key)
             .write()
-            .insert(Arc::clone(&key), value, weight, version, self.weight_max);
+            .insert(Arc::clone(&key), value, weight, version, self.weight_max());
     }
 
     /// Forgets everything; only readers of `version` and later may install.
@@ -231,10 +242,13 @@ mod tests {
         for number in 0..10_000_u64 {
             cache.install(&number.to_be_bytes(), value(number), 100, 1);
             assert_eq!(found(&cache, b"hot", 1), Some(0));
+            if number == 5_000 {
+                cache.bound(SHARDS * 400);
+            }
         }
         for shard in &cache.shards {
             let shard = shard.read();
-            assert!(shard.weight <= cache.weight_max);
+            assert!(shard.weight <= cache.weight_max());
             assert_eq!(shard.weight, 100 * shard.entries.len());
             assert!(shard.order.len() <= 2 * shard.entries.len() + 65);
         }

@@ -90,11 +90,7 @@ impl Recent {
             return false;
         }
         self.known_since(since).unwrap_or_else(|| {
-            let newer = |key: &[u8]| {
-                self.last_write
-                    .get(key)
-                    .is_some_and(|version| *version > since)
-            };
+            let newer = |key: &[u8]| self.last_write.get(key).is_some_and(|version| *version > since);
             reads.points.iter().any(newer)
                 || reads.ranges.iter().any(|(from, to)| self.wrote(from, to, since))
         })

@@ -190,6 +190,12 @@ impl Store {
         }
     }
 
+    /// Lets the decoded records that are kept in memory take about this many bytes; without it they take 128 MiB. What is kept is
+    /// brought down to fewer as others come.
+    pub fn bound_cache(&self, bytes: usize) {
+        self.shared.cache.bound(bytes);
+    }
+
     /// The blobs that lie beside the rows. No transaction holds them: whoever publishes and deletes them sees to the order.
     #[must_use]
     pub fn blobs(&self) -> Arc<dyn Blobs> {

@@ -36,6 +36,12 @@ impl KeyReference {
         })
     }
 
+    /// Whether a text is the id of a key: what [`KeyReference::new`] takes as one.
+    #[must_use]
+    pub fn is_key_id(text: &str) -> bool {
+        Id::parse(text).is_some()
+    }
+
     /// The account, twelve digits.
     #[must_use]
     pub fn account(&self) -> String {
@@ -83,28 +89,29 @@ impl KeyReference {
 impl Id {
     fn parse(text: &str) -> Option<Self> {
         if let Some(digits) = text.strip_prefix("mrk-") {
-            return (digits.len() == 32).then(|| number(digits.bytes()).map(Self::MultiRegion))?;
+            return number(digits, |_| false).map(Self::MultiRegion);
         }
-        let lengths = text.split('-').map(str::len);
-        if !lengths.eq([8, 4, 4, 4, 12]) {
+        if text.len() != 36 {
             return None;
         }
-        number(text.bytes().filter(|byte| *byte != b'-')).map(Self::Single)
+        number(text, |place| matches!(place, 8 | 13 | 18 | 23)).map(Self::Single)
     }
 }
 
-/// The number that at most 32 digits say: only lower case, so that every key has one spelling.
-fn number(digits: impl Iterator<Item = u8>) -> Option<u128> {
-    let mut number = 0;
-    for digit in digits {
-        let value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
+/// The number that 32 digits say, with hyphens where there may be some. Only lower case, so that every key has one spelling.
+fn number(text: &str, hyphenated: impl Fn(usize) -> bool) -> Option<u128> {
+    let (mut number, mut digits) = (0, 0);
+    for (place, letter) in text.bytes().enumerate() {
+        let value = match letter {
+            b'0'..=b'9' => letter - b'0',
+            b'a'..=b'f' => letter - b'a' + 10,
+            b'-' if hyphenated(place) => continue,
             _ => return None,
         };
         number = number << 4 | u128::from(value);
+        digits += 1;
     }
-    Some(number)
+    (digits == 32).then_some(number)
 }
 
 /// The id of key material: 64 lower-case hexadecimal digits (KMS API Reference, `KeyMaterialId`). It follows from the bytes and the

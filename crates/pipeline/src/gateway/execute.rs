@@ -125,7 +125,7 @@ impl Gateway {
                     // Neither a transaction nor the turn is held while somebody outside is waited for.
                     drop((tx, turn.take()));
                     let now = self.environment.clock.now();
-                    brought.bring(&self.environment.outdoors, wanted, now).await;
+                    Box::pin(brought.bring(&self.environment.outdoors, wanted, now)).await;
                 }
             }
         }
@@ -147,7 +147,7 @@ impl Gateway {
             input: None,
             proven: false,
         };
-        Answered::of(self.record_refusal(refused, facts).await)
+        Answered::of(Box::pin(self.record_refusal(refused, facts)).await)
     }
 
     /// One run: authorize, handle, and the record of it.

@@ -232,6 +232,9 @@ impl Gateway {
     }
 
     /// Serves one request.
+    ///
+    /// What is rare is awaited in a box: each request holds as much memory as the largest of its ways, and that is what a core's cache
+    /// has to hold for every connection.
     pub async fn serve(&self, incoming: Incoming) -> Answer {
         let wall = self.environment.clock.wall();
         let facts = request_facts(self.environment.draw_id(wall.0), &incoming);
@@ -258,21 +261,23 @@ impl Gateway {
             false => self.strangers.enter(peer),
         });
         if matches!(guest, Some(None)) {
-            return self.shed(&incoming, &facts, wall).await;
+            return Box::pin(self.shed(&incoming, &facts, wall)).await;
         }
-        if let Some(answer) = self.preflight(&incoming, site.as_deref(), &facts, wall).await {
+        if incoming.method == http::Method::OPTIONS
+            && let Some(answer) = Box::pin(self.preflight(&incoming, site.as_deref(), &facts, wall)).await
+        {
             return answer;
         }
         if let Some(rules) = callback {
-            return self.deliver(rules, incoming, &facts, wall).await;
+            return Box::pin(self.deliver(rules, incoming, &facts, wall)).await;
         }
         if let Some(bucket) = site {
-            return self.visit(&bucket, incoming, &facts, wall).await;
+            return Box::pin(self.visit(&bucket, incoming, &facts, wall)).await;
         }
         match form {
             Some(form) => {
-                self.serve_form(form, guest.flatten(), incoming, facts, wall)
-                    .await
+                let served = self.serve_form(form, guest.flatten(), incoming, facts, wall);
+                Box::pin(served).await
             }
             None => self.operate(incoming, facts, wall).await,
         }
@@ -301,9 +306,8 @@ impl Gateway {
                     incoming.standing.prove();
                 }
                 let claims = claims.then_some(incoming.peer.ip());
-                return self
-                    .turn_down(*refused, claims, asking, (&facts, &parts), wall)
-                    .await;
+                let turned_down = self.turn_down(*refused, claims, asking, (&facts, &parts), wall);
+                return Box::pin(turned_down).await;
             }
         };
         facts.signed = prepared.signed.take();
@@ -313,7 +317,7 @@ impl Gateway {
         // What only looked as if it were signed is served for nobody too.
         let guest = stranger.filter(|_| claims).map(|peer| self.strangers.enter(peer));
         if matches!(guest, Some(None)) {
-            return self.shed_as(Some(service), protocol, &facts, wall).await;
+            return Box::pin(self.shed_as(Some(service), protocol, &facts, wall)).await;
         }
         let headers = prepared.headers.take();
         let (bytes, trailers) = prepared.unchunked.take().unwrap_or((at_hand.clone(), Vec::new()));
@@ -339,7 +343,7 @@ impl Gateway {
             match self.strangers.hold(stranger, delivery) {
                 Some(delivery) => answer.body = delivery,
                 None => {
-                    answer = self.shed_as(Some(service), protocol, &facts, wall).await;
+                    answer = Box::pin(self.shed_as(Some(service), protocol, &facts, wall)).await;
                     code = Some(shed::SLOW_DOWN.to_owned());
                 }
             }
@@ -351,8 +355,7 @@ impl Gateway {
                 ..parts
             };
             let of = (operation.name, &parts, &facts);
-            self.tell_end(&mut answer, followed, of, code.as_deref(), wall)
-                .await;
+            Box::pin(self.tell_end(&mut answer, followed, of, code.as_deref(), wall)).await;
         }
         answer
     }

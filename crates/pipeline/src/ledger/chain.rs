@@ -248,7 +248,11 @@ impl<'a> Batch<'a> {
                 .map(|payload| link_of(&self.previous, first, &[times, summary, index, &payload]))
         } else {
             let head = [self.version, self.flags];
-            Some(link_of(&self.previous, first, &[&head, times, summary, index, self.payload]))
+            Some(link_of(
+                &self.previous,
+                first,
+                &[&head, times, summary, index, self.payload],
+            ))
         };
         link == Some(self.link)
     }
@@ -264,7 +268,7 @@ impl Texts<'_> {
     /// The record at a position; `None` if there is none that can be read.
     pub(crate) fn record(&self, position: usize) -> Option<Record> {
         let text = self.payload.get(self.places.get(position)?.clone())?;
-        serde_json::from_slice(text).ok()
+        Record::decode(text)
     }
 }
 

@@ -11,6 +11,8 @@ use crate::identity::{Identity, IdentityType, SessionIssuer};
 use crate::ledger::scan::{self, Attribute};
 use crate::organization::Organizations;
 
+/// How deep the values of a record may be nested, as in JSON.
+const DEPTH_MAX: usize = 128;
 /// Bytes that most records fit in.
 const ENCODED: usize = 2048;
 
@@ -285,11 +287,11 @@ impl Record {
         Some(self.caller.access_key_id.as_str()).filter(|id| !id.is_empty() && !self.foreign())
     }
 
-    /// The record as the store appends it: wall time, cloud time, attribute hashes, then the text.
+    /// The record as the store appends it: wall time, cloud time, attribute hashes, then the text, in MessagePack with named members.
     ///
     /// # Errors
     /// Only if serde refuses, which these types never make it do.
-    pub(crate) fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         let hashes = scan::hashes(self);
         let mut bytes = Vec::with_capacity(ENCODED);
         bytes.extend_from_slice(&self.wall.to_le_bytes());
@@ -298,8 +300,20 @@ impl Record {
         for hash in hashes.iter().take(usize::from(u8::MAX)) {
             bytes.extend_from_slice(&hash.to_le_bytes());
         }
-        serde_json::to_writer(&mut bytes, self)?;
+        rmp_serde::encode::write_named(&mut bytes, self)?;
         Ok(bytes)
+    }
+
+    /// The record of a text, or of the JSON that older ones are written in; `None` if it is neither. A map in MessagePack never begins
+    /// with a brace.
+    pub(crate) fn decode(text: &[u8]) -> Option<Self> {
+        if text.first() == Some(&b'{') {
+            return serde_json::from_slice(text).ok();
+        }
+        let mut decoder = rmp_serde::Deserializer::new(text);
+        decoder.set_max_depth(DEPTH_MAX);
+        let record = Self::deserialize(&mut decoder).ok()?;
+        decoder.get_ref().is_empty().then_some(record)
     }
 
     /// The values that `LookupEvents` finds the record by.
@@ -326,5 +340,53 @@ impl Record {
             ]
         });
         single.chain(resources)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let mut record: Record = serde_json::from_value(serde_json::json!({
+            "id": "1", "event": "2", "time": -3, "wall": 1_763_840_000_000_i64, "account": "000000000000",
+            "region": "eu-central-1", "service": "kms", "source": "kms.amazonaws.com", "operation": "Encrypt", "read_only": true,
+            "caller": { "kind": "IAMUser", "principal_id": "AIDA", "arn": "arn", "account": "000000000000",
+                "tags": [["team", "blue"]] },
+            "source_ip": "127.0.0.1",
+            "request": { "none": null, "list": [1, -1, 1.5, u64::MAX, true, "\u{e4}\n"], "map": { "a": {} } },
+            "judgements": [{ "action": "kms:Encrypt", "resource": "*", "owner": "000000000000", "allowed": true,
+                "context": [["kms:KeySpec", ["SYMMETRIC_DEFAULT"]]],
+                "policies": [{ "layer": "key", "digest": "00ff" }], "grants": [{ "id": "g", "equals": null }] }],
+        }))
+        .unwrap();
+        record.kind = EventKind::AwsConsoleSignIn;
+        record
+    }
+
+    #[test]
+    fn a_record_comes_back_from_its_text_and_from_older_ones() {
+        let record = record();
+        let told = serde_json::to_value(&record).unwrap();
+        let bytes = record.encode().unwrap();
+        let text = bytes.get(17 + 4 * usize::from(bytes[16])..).unwrap();
+        for text in [text, told.to_string().as_bytes()] {
+            let back = Record::decode(text).unwrap();
+            assert_eq!(serde_json::to_value(back).unwrap(), told);
+        }
+        assert!(Record::decode(&text[..text.len() - 1]).is_none());
+        assert!(Record::decode(&[text, &[0]].concat()).is_none());
+        assert!(Record::decode(&[]).is_none());
+    }
+
+    #[test]
+    fn a_text_that_is_nested_without_end_is_refused() {
+        // Maps of one member whose name is empty.
+        let deep = [0x81, 0xa0].repeat(100_000);
+        assert!(Record::decode(&deep).is_none());
+        let mut inside = vec![0x81, 0xa7];
+        inside.extend_from_slice(b"request");
+        inside.extend_from_slice(&deep);
+        assert!(Record::decode(&inside).is_none());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use api::kms::fault::{invalid_arn_exception, not_found_exception};
-use crypto::kms::MaterialSpec;
+use crypto::kms::{KeyReference, MaterialSpec};
 use pipeline::{Access, Found, Look, Result};
 use policy::{Attached, Policy, PolicyKind};
 use wire::Fault;
@@ -76,9 +76,10 @@ impl<'a> Name<'a> {
 
 /// A UUID, or the id of a multi-Region key, which no key here has.
 fn key_id(text: &str) -> Result<&str> {
-    match crypto::kms::KeyReference::new("000000000000", text) {
-        Ok(_) => Ok(text),
-        Err(_) => Err(invalid_id(text)),
+    if KeyReference::is_key_id(text) {
+        Ok(text)
+    } else {
+        Err(invalid_id(text))
     }
 }
 

@@ -193,18 +193,15 @@ pub fn uuid(source: &dyn Randomness) -> Result<String> {
 
 /// The text of a UUID.
 pub(crate) fn hyphenated(uuid: u128) -> String {
-    let group = |shift: u32, digits: usize| {
-        let mask = (1_u128 << (digits * 4)) - 1;
-        format!("{:0digits$x}", uuid >> shift & mask)
-    };
-    [
-        group(96, 8),
-        group(80, 4),
-        group(64, 4),
-        group(48, 4),
-        group(0, 12),
-    ]
-    .join("-")
+    let digits = digest::hex(&uuid.to_be_bytes());
+    let mut text = String::with_capacity(36);
+    for (place, digit) in digits.chars().enumerate() {
+        if matches!(place, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// `length` bytes as lower-case hexadecimal text of twice the length.

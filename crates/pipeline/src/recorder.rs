@@ -175,7 +175,7 @@ fn record(
         event: moment.event,
         time: moment.now.0,
         wall: moment.wall.0,
-        account: identity.account.to_string(),
+        account: String::from(&*identity.account),
         region: region.to_owned(),
         service: service.name.to_owned(),
         source: event_source(service),

@@ -4,8 +4,11 @@
 
 /// Whether resource control policies bind an action (`kms:Decrypt`, in any case of letters), by its service.
 pub fn rcp_reaches(action: &str) -> bool {
-    let service = action.split(':').next().unwrap_or_default().to_ascii_lowercase();
-    SUPPORTED.binary_search(&service.as_str()).is_ok()
+    let service = action.split_once(':').map_or(action, |(service, _)| service);
+    let lower = || service.bytes().map(|letter| letter.to_ascii_lowercase());
+    SUPPORTED
+        .binary_search_by(|held| held.bytes().cmp(lower()))
+        .is_ok()
 }
 
 /// Prefixes of the services whose actions resource control policies reach, sorted (Organizations User Guide, "List of AWS services

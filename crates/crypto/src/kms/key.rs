@@ -39,7 +39,17 @@ impl KeyReference {
     /// Whether a text is the id of a key: what [`KeyReference::new`] takes as one.
     #[must_use]
     pub fn is_key_id(text: &str) -> bool {
-        Id::parse(text).is_some()
+        let digit = |letter: u8| matches!(letter, b'0'..=b'9' | b'a'..=b'f');
+        match text.strip_prefix("mrk-") {
+            Some(digits) => digits.len() == 32 && digits.bytes().all(digit),
+            None => {
+                let in_place = |(place, letter)| match place {
+                    8 | 13 | 18 | 23 => letter == b'-',
+                    _ => digit(letter),
+                };
+                text.len() == 36 && text.bytes().enumerate().all(in_place)
+            }
+        }
     }
 
     /// The account, twelve digits.
@@ -131,11 +141,17 @@ impl MaterialId {
             .and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or(Error::MaterialId)
     }
+
+    /// 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn text(&self) -> String {
+        digest::hex(&self.0)
+    }
 }
 
 impl fmt::Display for MaterialId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&digest::hex(&self.0))
+        formatter.write_str(&self.text())
     }
 }
 
@@ -158,6 +174,7 @@ mod tests {
                 ("000000000042", id)
             );
             assert_eq!(KeyReference::read(&mut Octets::new(&key.to_bytes())), Some(key));
+            assert!(KeyReference::is_key_id(id));
         }
     }
 
@@ -177,6 +194,7 @@ mod tests {
                 matches!(KeyReference::new("111122223333", id), Err(Error::KeyId)),
                 "{id}"
             );
+            assert!(!KeyReference::is_key_id(id), "{id}");
         }
         for account in ["", "11112222333", "1111222233334", "11112222333x", "+11122223333"] {
             let key = KeyReference::new(account, "1234abcd-12ab-34cd-56ef-1234567890ab");
@@ -204,6 +222,13 @@ mod tests {
         fn arbitrary_text_is_read_or_refused_without_a_panic(account in ".*", id in ".*") {
             let _ = KeyReference::new(&account, &id);
             let _ = MaterialId::parse(&id);
+        }
+
+        #[test]
+        fn what_is_nearly_an_id_is_one_to_both_or_neither(
+            id in "(mrk-)?[0-9a-g]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-fA]{11,13}"
+        ) {
+            prop_assert_eq!(KeyReference::is_key_id(&id), Id::parse(&id).is_some());
         }
     }
 }

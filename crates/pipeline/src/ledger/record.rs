@@ -222,10 +222,10 @@ impl Caller {
         });
         Self {
             kind: identity.kind,
-            principal_id: identity.user_id.to_string(),
-            arn: identity.arn.to_string(),
-            account: identity.account.to_string(),
-            access_key_id: identity.access_key_id.to_string(),
+            principal_id: String::from(&*identity.user_id),
+            arn: String::from(&*identity.arn),
+            account: String::from(&*identity.account),
+            access_key_id: String::from(&*identity.access_key_id),
             user_name: identity.user_name.as_deref().map(str::to_owned),
             session,
             invoked_by: None,

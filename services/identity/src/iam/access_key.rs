@@ -152,13 +152,13 @@ pub(crate) fn remove(call: &mut Call<'_>, key: &AccessKey) -> Result<()> {
 /// # Errors
 /// The store's.
 pub fn standing(look: &mut Look<'_>, id: &str) -> Result<Option<(String, bool)>> {
-    let key = look.get(&ACCESS_KEYS, &id.to_owned())?;
+    let key = look.get(&ACCESS_KEYS, id)?;
     Ok(key.map(|key| (key.account.clone(), key.active)))
 }
 
 /// Gives a key to its user's new name.
 pub(crate) fn rename_owner(call: &mut Call<'_>, id: &str, name: &str) -> Result<()> {
-    let Some(key) = call.get(&ACCESS_KEYS, &id.to_owned())? else {
+    let Some(key) = call.get(&ACCESS_KEYS, id)? else {
         return Ok(());
     };
     let mut key = (*key).clone();
@@ -182,7 +182,7 @@ fn missing(id: &str) -> Fault {
 /// The key of an id, if the holder owns it.
 fn own(look: &mut Look<'_>, holder: &Holder, id: &str) -> Result<AccessKey> {
     use pipeline::Resource as _;
-    let key = look.get(&ACCESS_KEYS, &id.to_owned())?;
+    let key = look.get(&ACCESS_KEYS, id)?;
     let key = key.filter(|key| key.is_of(holder.account(), &holder.lower()));
     key.map(|key| (*key).clone()).ok_or_else(|| missing(id))
 }

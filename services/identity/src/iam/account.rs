@@ -56,13 +56,13 @@ static ALIASES: Table<String, Alias> = Table::new(ALIASES_TABLE, "iam.account_al
 
 /// What a session remembers of its account; empty if there is no such account.
 pub(crate) fn incarnation(look: &mut Look<'_>, account: &str) -> Result<String> {
-    let found = look.get(&ACCOUNTS, &account.to_owned())?;
+    let found = look.get(&ACCOUNTS, account)?;
     Ok(found.map_or_else(String::new, |row| row.incarnation.clone()))
 }
 
 /// The account that people call by its id or alias.
 pub(crate) fn named(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<Account>>> {
-    let id = match look.get(&ALIASES, &name.to_owned())? {
+    let id = match look.get(&ALIASES, name)? {
         Some(alias) => alias.account.clone(),
         None => name.to_owned(),
     };
@@ -71,7 +71,7 @@ pub(crate) fn named(look: &mut Look<'_>, name: &str) -> Result<Option<Arc<Accoun
 
 /// Whether an account was closed: its credentials are good for nothing, and nobody gets new ones.
 pub(crate) fn is_closed(look: &mut Look<'_>, account: &str) -> Result<bool> {
-    let found = look.get(&ACCOUNTS, &account.to_owned())?;
+    let found = look.get(&ACCOUNTS, account)?;
     Ok(found.is_some_and(|row| row.closed.is_some()))
 }
 

@@ -28,7 +28,7 @@ pub fn bootstrap(
     account: &str,
     root: Option<(&str, &Secret)>,
 ) -> Result<RootCredentials> {
-    if call.get(&ACCOUNTS, &account.to_owned())?.is_none() {
+    if call.get(&ACCOUNTS, account)?.is_none() {
         make_account(call, account, "management", standing_email(account))?;
     }
     match root {
@@ -64,7 +64,7 @@ pub(crate) fn make_account(call: &mut Call<'_>, account: &str, name: &str, email
 /// # Errors
 /// If the store fails.
 pub fn ensure_account(call: &mut Call<'_>, account: &str, name: Option<&str>) -> Result<bool> {
-    let Some(held) = call.get(&ACCOUNTS, &account.to_owned())? else {
+    let Some(held) = call.get(&ACCOUNTS, account)? else {
         make_account(call, account, name.unwrap_or(account), standing_email(account))?;
         return Ok(true);
     };
@@ -100,7 +100,7 @@ pub fn ensure_access_key(
         .map(|user| user.name.clone())
         .ok_or_else(|| user::missing(user))?;
     let owner = Owner::User(lower.clone());
-    match call.get(&ACCESS_KEYS, &id.to_owned())? {
+    match call.get(&ACCESS_KEYS, id)? {
         Some(held) if held.owner != owner || held.account != account => {
             return Err(Fault::validation(format!(
                 "The access key id {id} belongs to someone else."
@@ -129,7 +129,7 @@ pub fn ensure_access_key(
         None => {}
     }
     access_key::store(call, id, secret, account, owner, &name)?;
-    if !active && let Some(held) = call.get(&ACCESS_KEYS, &id.to_owned())? {
+    if !active && let Some(held) = call.get(&ACCESS_KEYS, id)? {
         call.put(
             &ACCESS_KEYS,
             &id.to_owned(),
@@ -147,7 +147,7 @@ fn chosen(call: &mut Call<'_>, account: &str, id: &str, secret: &Secret) -> Resu
         access_key_id: id.to_owned(),
         secret_access_key: secret.clone(),
     };
-    if let Some(held) = call.get(&ACCESS_KEYS, &id.to_owned())? {
+    if let Some(held) = call.get(&ACCESS_KEYS, id)? {
         if held.owner != Owner::Root || held.account != account {
             return Err(Fault::validation(format!(
                 "The access key id {id} belongs to someone else."

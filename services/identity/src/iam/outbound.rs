@@ -54,7 +54,7 @@ static ISSUERS: Table<String, Owner> = Table::new(0x0127, "iam.outbound_issuers"
 
 /// An account's issuer, if outbound federation is on.
 pub(crate) fn enabled(look: &mut Look<'_>, account: &str) -> Result<Option<Outbound>> {
-    let row = look.get(&OUTBOUND, &account.to_owned())?;
+    let row = look.get(&OUTBOUND, account)?;
     Ok(row.filter(|row| row.enabled).map(|row| (*row).clone()))
 }
 
@@ -120,7 +120,7 @@ pub fn page(look: &mut Look<'_>, path: &str) -> Result<Option<String>> {
     let Some((id, page)) = path.split_once('/') else {
         return Ok(None);
     };
-    let Some(owner) = look.get(&ISSUERS, &id.to_owned())? else {
+    let Some(owner) = look.get(&ISSUERS, id)? else {
         return Ok(None);
     };
     let Some(row) = enabled(look, &owner.account)? else {

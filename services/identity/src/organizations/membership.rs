@@ -100,7 +100,7 @@ impl Membership {
 /// # Errors
 /// The store's.
 pub fn membership(look: &mut Look<'_>, account: &str) -> Result<Option<Arc<Membership>>> {
-    look.get(&MEMBERSHIPS, &account.to_owned())
+    look.get(&MEMBERSHIPS, account)
 }
 
 /// The ids from the root down to the account's parent. Their like is what `aws:PrincipalOrgPaths` is made of.

@@ -94,7 +94,7 @@ impl Scheme {
             Self::Symmetric => {
                 let bound = context::bound(pairs);
                 let blob = material.encrypt(&bound, plaintext.expose()).map_err(refused)?;
-                Ok((blob, Some(material.id().to_string())))
+                Ok((blob, Some(material.id().text())))
             }
             Self::Oaep(algorithm) => {
                 let public = material.pair().map_err(refused)?.public();
@@ -125,7 +125,7 @@ impl Scheme {
                 expect_key(key, &ciphertext)?;
                 let material = generation(look, key, &ciphertext)?;
                 let plaintext = material.decrypt(&ciphertext, &bound).map_err(refused)?;
-                Ok((plaintext, Some(material.id().to_string())))
+                Ok((plaintext, Some(material.id().text())))
             }
             Self::Oaep(algorithm) => {
                 let material = material::current(look, key)?;
@@ -152,5 +152,5 @@ fn generation(look: &mut Look<'_>, key: &Key, ciphertext: &Ciphertext<'_>) -> Re
     if current.id() == ciphertext.material_id() {
         return Ok(current);
     }
-    material::generation_or_current(look, key, &ciphertext.material_id().to_string())
+    material::generation_or_current(look, key, &ciphertext.material_id().text())
 }

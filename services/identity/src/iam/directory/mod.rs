@@ -231,7 +231,7 @@ impl Directory for IdentityDirectory {
     }
 
     fn account_exists(&self, look: &mut Look<'_>, account: &str) -> Result<bool> {
-        Ok(look.get(&ACCOUNTS, &account.to_owned())?.is_some())
+        Ok(look.get(&ACCOUNTS, account)?.is_some())
     }
 
     fn principal_exists(&self, look: &mut Look<'_>, arn: &str) -> Result<bool> {
@@ -264,7 +264,7 @@ impl Directory for IdentityDirectory {
 
 impl IdentityDirectory {
     fn long_term(&self, look: &mut Look<'_>, id: &str) -> Refused<Credential> {
-        let key = look.get(&ACCESS_KEYS, &id.to_owned()).map_err(Refusal::Fault)?;
+        let key = look.get(&ACCESS_KEYS, id).map_err(Refusal::Fault)?;
         let Some(key) = key.filter(|key| key.active) else {
             self.long_term.forget(id);
             return Err(Refusal::Unknown);
@@ -362,13 +362,13 @@ impl IdentityDirectory {
 
 /// The user of a name, if it is still the one of the id.
 fn user_of(look: &mut Look<'_>, account: &str, lower: &str, id: &str) -> Result<Option<Arc<User>>> {
-    let user = look.get(&USERS, &(account.to_owned(), lower.to_owned()))?;
+    let user = look.get(&USERS, &(account, lower))?;
     Ok(user.filter(|user| user.id == id))
 }
 
 /// The role of a name, if it is still the one of the id.
 fn role_of(look: &mut Look<'_>, account: &str, lower: &str, id: &str) -> Result<Option<Arc<Role>>> {
-    let role = look.get(&ROLES, &(account.to_owned(), lower.to_owned()))?;
+    let role = look.get(&ROLES, &(account, lower))?;
     Ok(role.filter(|role| role.id == id))
 }
 
@@ -428,7 +428,7 @@ fn issuer_lasts(look: &mut Look<'_>, identity: &Identity, session: &Session) -> 
 
 fn note_key(call: &mut Call<'_>, id: &str) -> Result<()> {
     let now = call.now.0;
-    let Some(key) = call.get(&ACCESS_KEYS, &id.to_owned())? else {
+    let Some(key) = call.get(&ACCESS_KEYS, id)? else {
         return Ok(());
     };
     if key

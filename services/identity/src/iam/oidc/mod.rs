@@ -90,7 +90,7 @@ pub(crate) fn find(
     account: &str,
     url: &str,
 ) -> Result<Option<Arc<OpenIdConnectProvider>>> {
-    look.get(&OIDC_PROVIDERS, &(account.to_owned(), url.to_owned()))
+    look.get(&OIDC_PROVIDERS, &(account, url))
 }
 
 /// The provider that an ARN names.

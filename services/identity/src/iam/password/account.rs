@@ -15,7 +15,7 @@ static POLICIES: Table<String, PasswordPolicy> = Table::new(0x0120, "iam.passwor
 
 /// The policy that an account set, if it did.
 pub(crate) fn of_account(look: &mut Look<'_>, account: &str) -> Result<Option<Arc<PasswordPolicy>>> {
-    look.get(&POLICIES, &account.to_owned())
+    look.get(&POLICIES, account)
 }
 
 /// Whether the account lets every user change the own password, whatever the policies of users say

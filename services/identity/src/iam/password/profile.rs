@@ -48,7 +48,7 @@ impl LoginProfile {
 
 /// The password of the user of a lower-case name.
 pub(crate) fn of_user(look: &mut Look<'_>, account: &str, lower: &str) -> Result<Option<Arc<LoginProfile>>> {
-    look.get(&PROFILES, &(account.to_owned(), lower.to_owned()))
+    look.get(&PROFILES, &(account, lower))
 }
 
 /// Whether `given` is the password of a profile. Without one it takes as long, so that nobody learns from the time who has one.

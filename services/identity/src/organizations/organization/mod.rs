@@ -93,7 +93,7 @@ impl Organization {
 /// # Errors
 /// The store's.
 pub fn organization(look: &mut Look<'_>, management: &str) -> Result<Option<Arc<Organization>>> {
-    look.get(&ORGANIZATIONS, &management.to_owned())
+    look.get(&ORGANIZATIONS, management)
 }
 
 /// Every account of an organization, by id.

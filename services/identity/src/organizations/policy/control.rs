@@ -39,7 +39,7 @@ pub(crate) fn over_resource(
     action: &str,
     resource: &str,
 ) -> Result<Vec<Attached>> {
-    let linked = resource.contains(":role/aws-service-role/");
+    let linked = resource.starts_with("arn:aws:iam:") && resource.contains(":role/aws-service-role/");
     if resource == "*" || linked || !policy::control::rcp_reaches(action) {
         return Ok(Vec::new());
     }

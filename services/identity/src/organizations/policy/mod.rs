@@ -153,7 +153,7 @@ pub(crate) fn find(
     match id {
         FULL_ACCESS => managed_of(PolicyType::ServiceControlPolicy),
         RESOURCE_FULL_ACCESS => managed_of(PolicyType::ResourceControlPolicy),
-        _ => look.get(&POLICIES, &(management.to_owned(), id.to_owned())),
+        _ => look.get(&POLICIES, &(management, id)),
     }
 }
 
@@ -206,7 +206,7 @@ impl Attachments {
 
 /// What is attached to a target.
 fn attachments(look: &mut Look<'_>, management: &str, target: &str) -> Result<Arc<Attachments>> {
-    let row = look.get(&ATTACHMENTS, &(management.to_owned(), target.to_owned()))?;
+    let row = look.get(&ATTACHMENTS, &(management, target))?;
     Ok(row.unwrap_or_default())
 }
 

@@ -72,7 +72,7 @@ impl Unit {
 /// # Errors
 /// The store's.
 pub fn unit(look: &mut Look<'_>, management: &str, id: &str) -> Result<Option<Arc<Unit>>> {
-    look.get(&UNITS, &(management.to_owned(), id.to_owned()))
+    look.get(&UNITS, &(management, id))
 }
 
 /// The units directly below a parent.

@@ -355,7 +355,7 @@ impl Resource for KeyTarget {
 
     fn conditions(&self, context: &mut Context) {
         let key = &*self.key;
-        context.insert("kms:CallerAccount", self.caller.to_string());
+        context.insert("kms:CallerAccount", String::from(&*self.caller));
         kind(key.spec.name(), key.usage().as_str(), context);
         context.insert("kms:KeyOrigin", key.origin.as_str());
         context.insert(
@@ -420,7 +420,7 @@ impl Resource for Ring {
     }
 
     fn conditions(&self, context: &mut Context) {
-        context.insert("kms:CallerAccount", self.account.to_string());
+        context.insert("kms:CallerAccount", String::from(&*self.account));
     }
 }
 

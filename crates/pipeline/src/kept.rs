@@ -2,19 +2,19 @@
 //! decided, whatever became of the policies since.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
-use policy::Attached;
+use policy::{Attached, Policy};
 use serde::{Deserialize, Serialize};
 use store::{Table, json};
 
 use crate::authorize::{Judgement, LayerName};
 use crate::ledger::record::{Judged, PolicyReference};
 
-/// Digests that are known to be kept; a miss costs a digest and a look.
-const KNOWN_MAX: usize = 8192;
+/// Digests that are known to be kept, in about 20 MiB; a miss costs a digest and a look. Every KMS key has a policy of its own.
+const KNOWN_MAX: usize = 65_536;
 
 /// A policy as it was when it was judged.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,7 +42,8 @@ impl store::Record for KeptPolicy {
 /// By digest.
 pub(crate) static KEPT: Table<String, KeptPolicy> = Table::new(0x0f02, "pipeline.kept_policies");
 
-/// Digests by the address of the parsed policy. The policy is held, so that its address stays its own.
+/// Digests by the address of the parsed policy. The place of the policy is held, though not the policy, so that its address stays its
+/// own.
 #[derive(Default)]
 pub(crate) struct KnownPolicies(Mutex<Digests>);
 
@@ -54,7 +55,7 @@ struct Digests(HashMap<Address, Known, RandomState>);
 
 struct Known {
     /// Held so that the addresses stay its own.
-    _held: Attached,
+    _held: (Weak<Policy>, Weak<str>),
     digest: Arc<str>,
     stored: bool,
 }
@@ -76,7 +77,7 @@ impl Digests {
             self.0.clear();
         }
         let known = Known {
-            _held: attached.clone(),
+            _held: (Arc::downgrade(&attached.policy), Arc::downgrade(&attached.origin)),
             digest: Arc::clone(&digest),
             stored: false,
         };

@@ -155,7 +155,7 @@ pub(crate) struct Serve {
         conflicts_with = "memory"
     )]
     pub(crate) contents: Option<PathBuf>,
-    /// Memory that decoded rows of the store may take [default: 128]
+    /// Memory that decoded rows of the store may take, about; 0 keeps none [default: 128]
     #[arg(long, value_name = "MIB", env = "RINGWORK_CACHE")]
     pub(crate) cache: Option<u32>,
     /// Make the accounts, users, roles and policies of a YAML file, idempotently

@@ -45,26 +45,23 @@ pub(crate) static KEPT: Table<String, KeptPolicy> = Table::new(0x0f02, "pipeline
 /// Digests by the address of the parsed policy. The place of the policy is held, though not the policy, so that its address stays its
 /// own.
 #[derive(Default)]
-pub(crate) struct KnownPolicies(Mutex<Digests>);
+pub(crate) struct KnownPolicies(Mutex<HashMap<Address, Known, RandomState>>);
 
 /// The addresses of a parsed policy and of its origin.
 type Address = (usize, usize);
 
-#[derive(Default)]
-struct Digests(HashMap<Address, Known, RandomState>);
-
 struct Known {
     /// Held so that the addresses stay its own.
-    _held: (Weak<Policy>, Weak<str>),
+    held: (Weak<Policy>, Weak<str>),
     digest: Arc<str>,
     stored: bool,
 }
 
-impl Digests {
+impl KnownPolicies {
     /// The digest, and whether the text is known to be in the store.
-    fn of(&mut self, attached: &Attached) -> (Arc<str>, bool) {
+    fn digest(&self, attached: &Attached) -> (Arc<str>, bool) {
         let address = address(attached);
-        if let Some(known) = self.0.get(&address) {
+        if let Some(known) = self.0.lock().get(&address) {
             return (Arc::clone(&known.digest), known.stored);
         }
         let mut hasher = crypto::digest::Sha256::new();
@@ -73,29 +70,35 @@ impl Digests {
         hasher.update(attached.policy.text().as_bytes());
         let full = crypto::digest::hex(&hasher.finish());
         let digest: Arc<str> = full.get(..32).unwrap_or(&full).into();
-        if self.0.len() >= KNOWN_MAX {
-            self.0.clear();
+        let held = (Arc::downgrade(&attached.policy), Arc::downgrade(&attached.origin));
+        let mut known = self.0.lock();
+        if known.len() >= KNOWN_MAX {
+            // Some policies are parsed for one call alone.
+            known.retain(|_, known| known.held.0.strong_count() > 0);
+            if known.len() > KNOWN_MAX / 2 {
+                known.clear();
+            }
         }
-        let known = Known {
-            _held: (Arc::downgrade(&attached.policy), Arc::downgrade(&attached.origin)),
-            digest: Arc::clone(&digest),
-            stored: false,
-        };
-        self.0.insert(address, known);
+        known.insert(
+            address,
+            Known {
+                held,
+                digest: Arc::clone(&digest),
+                stored: false,
+            },
+        );
         (digest, false)
     }
-}
 
-impl KnownPolicies {
     fn mark_stored(&self, attached: &Attached) {
-        if let Some(known) = self.0.lock().0.get_mut(&address(attached)) {
+        if let Some(known) = self.0.lock().get_mut(&address(attached)) {
             known.stored = true;
         }
     }
 
     /// Forgets everything, after the store was reset.
     pub(crate) fn clear(&self) {
-        self.0.lock().0.clear();
+        self.0.lock().clear();
     }
 }
 
@@ -113,18 +116,17 @@ pub(crate) struct Unkept(Vec<(Attached, Arc<str>)>);
 impl Unkept {
     /// Turns judgements into what the record keeps, noting texts that the store does not have yet.
     pub(crate) fn judged(&mut self, known: &KnownPolicies, judgements: Vec<Judgement>) -> Vec<Judged> {
-        let mut digests = known.0.lock();
         judgements
             .into_iter()
-            .map(|judgement| self.one(&mut digests, judgement))
+            .map(|judgement| self.one(known, judgement))
             .collect()
     }
 
-    fn one(&mut self, digests: &mut Digests, judgement: Judgement) -> Judged {
+    fn one(&mut self, known: &KnownPolicies, judgement: Judgement) -> Judged {
         let gathered = &judgement.gathered;
         let mut policies = Vec::with_capacity(gathered.policies().count());
         for (layer, level, attached) in gathered.policies() {
-            let (digest, stored) = digests.of(attached);
+            let (digest, stored) = known.digest(attached);
             if !stored {
                 self.0.push((attached.clone(), Arc::clone(&digest)));
             }

@@ -71,7 +71,8 @@ impl Shard {
         weight_max: usize,
     ) {
         if weight > weight_max / 4 {
-            return self.remove(&key);
+            self.remove(&key);
+            return self.evict(weight_max);
         }
         let entry = Entry {
             value,

@@ -12,8 +12,11 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use crate::engine::STREAMS;
 use crate::{Error, Result, Row};
 
-/// The layout of rows that this program writes.
-pub(crate) const FORMAT: i64 = 2;
+/// The layout that this program writes: that of [`CHECKED`], with streams whose batches older programs cannot read.
+pub(crate) const FORMAT: i64 = 3;
+/// The layout of before that: its rows and batches are read as they are.
+#[cfg(test)]
+pub(crate) const CHECKED: i64 = 2;
 /// The layout before rows had checksums.
 pub(crate) const UNCHECKED: i64 = 1;
 /// Rows that are gone through in one read.

@@ -85,7 +85,7 @@ fn format_of(connection: &Connection, path: &Path) -> Result<Option<i64>> {
         .map_err(failed)?;
     match (application, format) {
         (0, 0) if tables == 0 => Ok(None),
-        (APPLICATION, FORMAT | UNCHECKED) => Ok(Some(format)),
+        (APPLICATION, UNCHECKED..=FORMAT) => Ok(Some(format)),
         (APPLICATION, found) if found > FORMAT => Err(Error::NewerFormat {
             path: path.to_owned(),
             found,
@@ -112,10 +112,13 @@ fn initialise(connection: &mut Connection, version: Version) -> rusqlite::Result
     transaction.commit()
 }
 
-/// Brings a file of an older format to this one, all or nothing. It takes a moment for each hundred thousand rows, once.
-fn convert(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Brings a file of an older format to this one, all or nothing. Giving rows their checksums takes a moment for each hundred thousand,
+/// once.
+fn convert(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    checked::convert(&transaction)?;
+    if format == UNCHECKED {
+        checked::convert(&transaction)?;
+    }
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }
@@ -175,7 +178,7 @@ impl Disk {
         match format_of(&writer, &path)? {
             None => initialise(&mut writer, 0).map_err(failed(&path, "create the store"))?,
             Some(FORMAT) => {}
-            Some(_) => convert(&mut writer).map_err(failed(&path, "convert the store"))?,
+            Some(format) => convert(&mut writer, format).map_err(failed(&path, "convert the store"))?,
         }
         read_version(&writer, &path)?;
         let pool = Arc::new(Pool {

@@ -148,7 +148,7 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// `None` for bytes that are no batch of this version.
+    /// `None` for bytes that are no batch of a known version.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let ([version, flags], rest) = bytes.split_first_chunk::<2>()?;
         let (previous, rest) = rest.split_first_chunk::<LINK>()?;

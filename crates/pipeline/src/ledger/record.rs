@@ -11,8 +11,8 @@ use crate::identity::{Identity, IdentityType, SessionIssuer};
 use crate::ledger::scan::{self, Attribute};
 use crate::organization::Organizations;
 
-/// How deep the values of a record may be nested, as in JSON.
-const DEPTH_MAX: usize = 128;
+/// How deep a record may be nested: more than any input is, which lies a level deeper here.
+const DEPTH_MAX: usize = 256;
 /// Bytes that most records fit in.
 const ENCODED: usize = 2048;
 

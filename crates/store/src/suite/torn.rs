@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::{Linked, USERS, age, append, put, read_stream, user};
+use crate::checked::{CHECKED, FORMAT};
 use crate::{Error, FILE, Store};
 
 const COMMITS: u32 = 150;
@@ -174,12 +175,34 @@ fn another_programs_file_and_a_newer_format_are_refused() {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.pragma_update(None, name, value).unwrap();
     };
-    set("user_version", 3);
+    set("user_version", FORMAT + 1);
     let newer = open(dir.path()).err().unwrap();
-    assert!(matches!(&newer, Error::NewerFormat { found: 3, known: 2, path: named } if *named == path));
-    set("user_version", 2);
+    assert!(
+        matches!(&newer, Error::NewerFormat { found, known: FORMAT, path: named } if *found == FORMAT + 1 && *named == path)
+    );
+    set("user_version", FORMAT);
     set("application_id", 77);
     assert!(matches!(open(dir.path()).err().unwrap(), Error::Foreign { path: named, .. } if named == path));
+}
+
+#[test]
+fn a_file_of_the_format_before_is_taken_on_and_older_programs_refuse_it_from_then_on() {
+    let dir = closed();
+    let path = dir.path().join(FILE);
+    let version = |set: Option<i64>| -> i64 {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        if let Some(set) = set {
+            connection.pragma_update(None, "user_version", set).unwrap();
+        }
+        connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(version(Some(CHECKED)), CHECKED);
+    let store = open(dir.path()).unwrap();
+    store.check().unwrap();
+    drop(store);
+    assert_eq!(version(None), FORMAT);
 }
 
 #[test]

@@ -39,8 +39,7 @@ pub(crate) fn over_resource(
     action: &str,
     resource: &str,
 ) -> Result<Vec<Attached>> {
-    let linked = resource.starts_with("arn:aws:iam:") && resource.contains(":role/aws-service-role/");
-    if resource == "*" || linked || !policy::control::rcp_reaches(action) {
+    if !reaches(action, resource) {
         return Ok(Vec::new());
     }
     let kind = PolicyType::ResourceControlPolicy;
@@ -55,6 +54,12 @@ pub(crate) fn over_resource(
         }
     }
     Ok(policies)
+}
+
+fn reaches(action: &str, resource: &str) -> bool {
+    // An object's key may look like such a role's path.
+    let linked = || resource.starts_with("arn:aws:iam:") && resource.contains(":role/aws-service-role/");
+    resource != "*" && policy::control::rcp_reaches(action) && !linked()
 }
 
 /// Where an account stands, for `aws:PrincipalOrgID` and its like.
@@ -156,4 +161,22 @@ fn at(
         levels.push(level);
     }
     Ok(levels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_roles_that_are_linked_to_services_are_out_of_reach() {
+        let linked = "arn:aws:iam::111122223333:role/aws-service-role/a.amazonaws.com/A";
+        assert!(!reaches("sts:AssumeRole", linked));
+        assert!(reaches("sts:AssumeRole", "arn:aws:iam::111122223333:role/a"));
+        assert!(reaches(
+            "s3:GetObject",
+            "arn:aws:s3:::b/x:role/aws-service-role/y"
+        ));
+        assert!(!reaches("s3:ListAllMyBuckets", "*"));
+        assert!(!reaches("iam:GetRole", "arn:aws:iam::111122223333:role/a"));
+    }
 }

@@ -188,14 +188,14 @@ pub fn secret_access_key(source: &dyn Randomness) -> Result<Secret> {
 pub fn uuid(source: &dyn Randomness) -> Result<String> {
     let drawn = u128::from_be_bytes(array(source)?);
     let fixed = drawn & !(0xf << 76) & !(3 << 62) | 4 << 76 | 2 << 62;
-    Ok(hyphenated(fixed))
+    Ok(uuid_text(&fixed.to_be_bytes()))
 }
 
-/// The text of a UUID.
-pub(crate) fn hyphenated(uuid: u128) -> String {
-    let digits = digest::hex(&uuid.to_be_bytes());
+/// The text of a UUID (RFC 9562, section 4): 36 characters, lower case.
+#[must_use]
+pub fn uuid_text(uuid: &[u8; 16]) -> String {
     let mut text = String::with_capacity(36);
-    for (place, digit) in digits.chars().enumerate() {
+    for (place, digit) in digest::hex(uuid).chars().enumerate() {
         if matches!(place, 8 | 12 | 16 | 20) {
             text.push('-');
         }
@@ -270,7 +270,7 @@ mod tests {
             assert!(b"89ab".contains(&id.as_bytes()[19]), "{id}");
         }
         assert_eq!(
-            hyphenated(0x0123_4567_89ab_cdef_0011_2233_4455_6677),
+            uuid_text(&0x0123_4567_89ab_cdef_0011_2233_4455_6677_u128.to_be_bytes()),
             "01234567-89ab-cdef-0011-223344556677"
         );
     }

@@ -100,7 +100,7 @@ impl Environment {
         }
         bytes[6] = (bytes[6] & 0x0f) | 0x70;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        uuid_text(&bytes)
+        crypto::random::uuid_text(&bytes)
     }
 }
 
@@ -127,18 +127,4 @@ impl IdBytes {
         }
         kept.pop().unwrap_or_default()
     }
-}
-
-fn uuid_text(bytes: &[u8; 16]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(36);
-    for (position, byte) in bytes.iter().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        for digit in [byte >> 4, byte & 15] {
-            text.push(DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0').into());
-        }
-    }
-    text
 }

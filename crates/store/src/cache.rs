@@ -1,9 +1,12 @@
 //! Decoded records, bounded by weight. Invariant: an entry that is found at snapshot S with `as_of <= S` is the value at S,
 //! because a commit removes what it overwrites before anyone can see its version.
+//!
+//! Entries lie by the hash of their key, which is reckoned once for shard and place. Of two keys with one hash the later is held: the
+//! other is read from the engine again.
 
 use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -29,6 +32,7 @@ pub(crate) fn weight(key: &[u8], stored: usize) -> usize {
 }
 
 struct Entry {
+    key: Arc<[u8]>,
     /// `None` remembers that there is no such row.
     value: Option<Value>,
     as_of: Version,
@@ -37,66 +41,71 @@ struct Entry {
     used: AtomicBool,
 }
 
+/// Hashes are good as they are.
+#[derive(Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[derive(Default)]
 struct Shard {
-    entries: HashMap<Arc<[u8]>, Entry, RandomState>,
-    /// Keys in the order in which eviction looks at them; it may name keys that are gone.
-    order: VecDeque<Arc<[u8]>>,
+    entries: HashMap<u64, Entry, BuildHasherDefault<AsIs>>,
+    /// Hashes in the order in which eviction looks at their entries; it may name some that are gone.
+    order: VecDeque<u64>,
     weight: usize,
     /// The newest commit that overwrote anything of this shard: readers of older snapshots may no longer install here.
     invalidated: Version,
 }
 
 impl Shard {
-    fn new(seed: RandomState) -> Self {
-        Self {
-            entries: HashMap::with_hasher(seed),
-            order: VecDeque::new(),
-            weight: 0,
-            invalidated: 0,
-        }
+    fn find(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(&hash).filter(|entry| *entry.key == *key)
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        if let Some(entry) = self.entries.remove(key) {
+    fn remove(&mut self, hash: u64) {
+        if let Some(entry) = self.entries.remove(&hash) {
             self.weight -= entry.weight;
         }
     }
 
-    fn insert(
-        &mut self,
-        key: Arc<[u8]>,
-        value: Option<Value>,
-        weight: usize,
-        as_of: Version,
-        weight_max: usize,
-    ) {
-        if weight > weight_max / 4 {
-            self.remove(&key);
+    fn insert(&mut self, hash: u64, entry: Entry, weight_max: usize) {
+        if entry.weight > weight_max / 4 {
+            self.remove(hash);
             return self.evict(weight_max);
         }
-        let entry = Entry {
-            value,
-            as_of,
-            weight,
-            used: AtomicBool::new(false),
-        };
-        match self.entries.insert(Arc::clone(&key), entry) {
+        self.weight += entry.weight;
+        match self.entries.insert(hash, entry) {
             Some(old) => self.weight -= old.weight,
-            None => self.order.push_back(key),
+            None => self.order.push_back(hash),
         }
-        self.weight += weight;
         self.evict(weight_max);
         if self.order.len() > 2 * self.entries.len() + 64 {
-            self.order = self.entries.keys().cloned().collect();
+            self.order = self.entries.keys().copied().collect();
         }
     }
 
     fn evict(&mut self, weight_max: usize) {
         while self.weight > weight_max {
-            let Some(key) = self.order.pop_front() else { return };
-            match self.entries.get(&key) {
-                Some(entry) if entry.used.swap(false, Ordering::Relaxed) => self.order.push_back(key),
-                Some(_) => self.remove(&key),
+            let Some(hash) = self.order.pop_front() else {
+                return;
+            };
+            match self.entries.get(&hash) {
+                Some(entry) if entry.used.swap(false, Ordering::Relaxed) => self.order.push_back(hash),
+                Some(_) => self.remove(hash),
                 None => {}
             }
         }
@@ -118,10 +127,9 @@ impl Cache {
     }
 
     fn bounded(weight_max: usize) -> Cache {
-        let seed = RandomState::default();
         Cache {
-            shards: std::array::from_fn(|_| RwLock::new(Shard::new(seed.clone()))),
-            seed,
+            seed: RandomState::default(),
+            shards: std::array::from_fn(|_| RwLock::default()),
             weight_max: AtomicUsize::new(weight_max / SHARDS),
         }
     }
@@ -135,22 +143,24 @@ impl Cache {
         self.weight_max.load(Ordering::Relaxed)
     }
 
-    fn shard(&self, key: &[u8]) -> &RwLock<Shard> {
-        // Bits that the map inside looks at last.
+    /// Where a key belongs: its hash and its shard.
+    fn place(&self, key: &[u8]) -> (u64, &RwLock<Shard>) {
         let hash = self.seed.hash_one(key);
         let [first, rest @ ..] = &self.shards;
+        // Bits that the map inside looks at last.
         let at = usize::from(hash.to_le_bytes()[4]) % SHARDS;
-        if at == 0 {
-            first
-        } else {
-            rest.get(at - 1).unwrap_or(first)
-        }
+        let shard = match at {
+            0 => first,
+            _ => rest.get(at - 1).unwrap_or(first),
+        };
+        (hash, shard)
     }
 
     /// The value at `snapshot`: `Some(None)` when it is known that there is none.
     pub(crate) fn get(&self, key: &[u8], snapshot: Version) -> Option<Option<Value>> {
-        let shard = self.shard(key).read();
-        let entry = shard.entries.get(key).filter(|entry| entry.as_of <= snapshot)?;
+        let (hash, shard) = self.place(key);
+        let shard = shard.read();
+        let entry = shard.find(hash, key).filter(|entry| entry.as_of <= snapshot)?;
         if !entry.used.load(Ordering::Relaxed) {
             entry.used.store(true, Ordering::Relaxed);
         }
@@ -159,28 +169,43 @@ impl Cache {
 
     /// Keeps what was read at `snapshot`, unless a newer commit may have overwritten it meanwhile.
     pub(crate) fn install(&self, key: &[u8], value: Option<Value>, weight: usize, snapshot: Version) {
-        let mut shard = self.shard(key).write();
-        if shard.invalidated > snapshot || shard.entries.get(key).is_some_and(|entry| entry.as_of > snapshot)
-        {
+        let (hash, shard) = self.place(key);
+        let mut shard = shard.write();
+        let newer = shard.find(hash, key).is_some_and(|entry| entry.as_of > snapshot);
+        if shard.invalidated > snapshot || newer {
             return;
         }
-        shard.insert(Arc::from(key), value, weight, snapshot, self.weight_max());
+        let entry = Entry {
+            key: Arc::from(key),
+            value,
+            as_of: snapshot,
+            weight,
+            used: AtomicBool::new(false),
+        };
+        shard.insert(hash, entry, self.weight_max());
     }
 
     /// Removes what a commit is about to overwrite, and holds off readers of older snapshots.
     pub(crate) fn invalidate<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, version: Version) {
         for key in keys {
-            let mut shard = self.shard(key).write();
-            shard.remove(key);
+            let (hash, shard) = self.place(key);
+            let mut shard = shard.write();
+            shard.remove(hash);
             shard.invalidated = shard.invalidated.max(version);
         }
     }
 
     /// Keeps what the commit `version` wrote. Only the committer calls this, before the next invalidation.
     pub(crate) fn written(&self, key: Arc<[u8]>, value: Option<Value>, weight: usize, version: Version) {
-        self.shard(&key)
-            .write()
-            .insert(Arc::clone(&key), value, weight, version, self.weight_max());
+        let (hash, shard) = self.place(&key);
+        let entry = Entry {
+            key,
+            value,
+            as_of: version,
+            weight,
+            used: AtomicBool::new(false),
+        };
+        shard.write().insert(hash, entry, self.weight_max());
     }
 
     /// Forgets everything; only readers of `version` and later may install.
@@ -188,7 +213,7 @@ impl Cache {
         for shard in &self.shards {
             *shard.write() = Shard {
                 invalidated: version,
-                ..Shard::new(self.seed.clone())
+                ..Shard::default()
             };
         }
     }
@@ -234,6 +259,25 @@ mod tests {
         assert!(cache.get(b"k", 9).is_none());
         cache.install(b"k", value(1), 10, 6);
         assert!(cache.get(b"k", 9).is_none());
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_not_mistaken_for_each_other() {
+        let mut shard = Shard::default();
+        let entry = |key: &[u8], number| Entry {
+            key: Arc::from(key),
+            value: value(number),
+            as_of: 1,
+            weight: 10,
+            used: AtomicBool::new(false),
+        };
+        shard.insert(7, entry(b"one", 1), 1000);
+        shard.insert(7, entry(b"two", 2), 1000);
+        assert!(shard.find(7, b"one").is_none());
+        assert!(shard.find(7, b"two").is_some());
+        assert_eq!((shard.weight, shard.entries.len(), shard.order.len()), (10, 1, 1));
+        shard.remove(7);
+        assert_eq!(shard.weight, 0);
     }
 
     #[test]

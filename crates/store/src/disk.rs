@@ -1,4 +1,4 @@
-//! The disk engine: SQLite as an ordered store of one table. WAL with `synchronous=FULL`, one writer, readers on snapshots from
+//! The disk engine: SQLite as an ordered store. WAL with `synchronous=FULL`, one writer, readers on snapshots from
 //! a small pool. One process holds a folder at a time.
 
 use std::fs::{self, File, OpenOptions};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use crate::checked::{self, FORMAT, Found, UNCHECKED, Upsert};
-use crate::engine::{META, STREAMS};
+use crate::checked::{self, FORMAT, UNCHECKED, Writer};
+use crate::engine::META;
 use crate::{Batch, Direction, Engine, Error, Result, Row, Snapshot, Version};
 
 /// The name of the store's file in the data folder.
@@ -105,20 +105,17 @@ fn format_of(connection: &Connection, path: &Path) -> Result<Option<i64>> {
 /// Makes the table and the header, all or nothing.
 fn initialise(connection: &mut Connection, version: Version) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute(checked::CREATE, [])?;
+    checked::create(&transaction)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
-    Upsert::prepare(&transaction)?.write(&META, &version.to_be_bytes())?;
+    Writer::prepare(&transaction)?.write(&META, &version.to_be_bytes())?;
     transaction.commit()
 }
 
-/// Brings a file of an older format to this one, all or nothing. Giving rows their checksums takes a moment for each hundred thousand,
-/// once.
+/// Brings a file of an older format to this one, all or nothing. It takes a moment for each hundred thousand rows, once.
 fn convert(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if format == UNCHECKED {
-        checked::convert(&transaction)?;
-    }
+    checked::convert(&transaction, format)?;
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()
 }
@@ -197,17 +194,16 @@ fn apply(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         if batch.wipe {
-            transaction.execute("DELETE FROM rows WHERE key >= ?1", [STREAMS.as_slice()])?;
+            checked::wipe(&transaction)?;
         }
-        let mut upsert = Upsert::prepare(&transaction)?;
-        let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE key = ?1")?;
+        let mut writer = Writer::prepare(&transaction)?;
         for (key, value) in &batch.writes {
             match value {
-                Some(value) => upsert.write(key, value)?,
-                None => delete.execute([&**key]).map(drop)?,
+                Some(value) => writer.write(key, value)?,
+                None => writer.delete(key)?,
             }
         }
-        upsert.write(&META, &batch.version.to_be_bytes())?;
+        writer.write(&META, &batch.version.to_be_bytes())?;
     }
     transaction.commit()
 }
@@ -263,8 +259,8 @@ impl Engine for Disk {
             .map_err(failed)?;
         let version = read_version(&transaction, path)?;
         let epoch = read_number(&transaction, &EPOCH, path)?.unwrap_or(0);
-        Upsert::prepare(&transaction)
-            .and_then(|mut upsert| upsert.write(&EPOCH, &epoch.wrapping_add(1).to_be_bytes()))
+        Writer::prepare(&transaction)
+            .and_then(|mut writer| writer.write(&EPOCH, &epoch.wrapping_add(1).to_be_bytes()))
             .map_err(failed)?;
         transaction.commit().map_err(failed)?;
         *writer = Some(connection);
@@ -367,7 +363,7 @@ pub(crate) fn import(path: &Path) -> Result<Vec<Row>> {
         });
     };
     inspect(&connection, path)?;
-    checked::rows_from(&connection, &STREAMS, format, path, |error| {
+    checked::all(&connection, format, path, |error| {
         failed(path, "read the snapshot")(error)
     })
 }
@@ -413,16 +409,7 @@ impl Snapshot for View {
     }
 
     fn range(&self, from: &[u8], to: &[u8], direction: Direction, limit: usize) -> Result<Vec<Row>> {
-        let query = match direction {
-            Direction::Forward => checked::FORWARD,
-            Direction::Reverse => checked::REVERSE,
-        };
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let found = self.read(|connection| {
-            let mut statement = connection.prepare_cached(query)?;
-            let rows = statement.query_map(params![from, to, limit], Found::of)?;
-            rows.collect::<rusqlite::Result<Vec<Found>>>()
-        })?;
+        let found = self.read(|connection| checked::range(connection, (from, to), direction, limit))?;
         found
             .into_iter()
             .map(|found| found.checked(&self.pool.path))

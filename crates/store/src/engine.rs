@@ -94,5 +94,7 @@ pub trait Snapshot: Send {
 pub(crate) const META: [u8; 2] = [0, 0];
 /// Rows whose key begins so are batches of streams.
 pub(crate) const STREAMS: [u8; 2] = [0, 1];
+/// Above all of those.
+pub(crate) const STREAMS_END: [u8; 2] = [0, 2];
 /// Above every key there is.
 pub(crate) const END: [u8; 2] = [0xff, 0xff];

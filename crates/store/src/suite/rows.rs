@@ -57,7 +57,9 @@ fn made_older(path: &Path) {
         .execute_batch(
             "CREATE TABLE old (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
              INSERT INTO old SELECT key, value FROM rows;
+             INSERT INTO old SELECT key, value FROM batches;
              DROP TABLE rows;
+             DROP TABLE batches;
              ALTER TABLE old RENAME TO rows;
              PRAGMA user_version = 1;",
         )

@@ -185,24 +185,51 @@ fn another_programs_file_and_a_newer_format_are_refused() {
     assert!(matches!(open(dir.path()).err().unwrap(), Error::Foreign { path: named, .. } if named == path));
 }
 
+/// As the programs left files that kept the batches of streams among the rows.
 #[test]
-fn a_file_of_the_format_before_is_taken_on_and_older_programs_refuse_it_from_then_on() {
-    let dir = closed();
-    let path = dir.path().join(FILE);
-    let version = |set: Option<i64>| -> i64 {
-        let connection = rusqlite::Connection::open(&path).unwrap();
-        if let Some(set) = set {
-            connection.pragma_update(None, "user_version", set).unwrap();
+fn a_file_of_the_formats_before_is_taken_on_and_older_programs_refuse_it_from_then_on() {
+    for format in CHECKED..FORMAT {
+        let dir = closed();
+        let store = open(dir.path()).unwrap();
+        let records = ["record 0", "record 1", "record 2"];
+        for record in records {
+            let appends = vec![append("9/log", record)];
+            store.commit(store.begin(), appends).wait().unwrap();
         }
+        drop(store);
+        let connection = rusqlite::Connection::open(dir.path().join(FILE)).unwrap();
         connection
+            .execute_batch(&format!(
+                "INSERT INTO rows SELECT key, value, 0 FROM batches; DROP TABLE batches; PRAGMA user_version = {format};"
+            ))
+            .unwrap();
+        let other = Store::memory(Box::new(Linked));
+        other.load(&dir.path().join(FILE)).unwrap();
+        assert_eq!(
+            read_stream(&mut other.begin(), "9/log"),
+            records.map(str::as_bytes)
+        );
+        let store = open(dir.path()).unwrap();
+        store.check().unwrap();
+        assert_eq!(
+            read_stream(&mut store.begin(), "9/log"),
+            records.map(str::as_bytes)
+        );
+        assert_eq!(age(&store, "1", "a name that takes some room 7"), Some(7));
+        drop(store);
+        let now: i64 = connection
             .pragma_query_value(None, "user_version", |row| row.get(0))
-            .unwrap()
-    };
-    assert_eq!(version(Some(CHECKED)), CHECKED);
-    let store = open(dir.path()).unwrap();
-    store.check().unwrap();
-    drop(store);
-    assert_eq!(version(None), FORMAT);
+            .unwrap();
+        assert_eq!(now, FORMAT);
+        let left: i64 = connection
+            .query_row(
+                "SELECT count(*) FROM rows WHERE key >= x'0001' AND key < x'0002'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(left, 0);
+    }
 }
 
 #[test]

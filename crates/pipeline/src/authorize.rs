@@ -50,19 +50,25 @@ impl Gathered {
         policies: ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
-        let principal = look.directory().policies(look, identity)?;
-        Self::with(look, principal, (action, resource, owner), policies, context)
+        let principal = look.directory().policies(look, identity, Some(action))?;
+        let asked = (action, resource, owner);
+        Self::with(look, identity, principal, asked, policies, context)
     }
 
     /// The same for a principal whose policies are at hand.
     pub(crate) fn with(
         look: &mut Look<'_>,
+        identity: &Identity,
         principal: PrincipalPolicies,
         (action, resource, owner): (&str, &str, &str),
         policies: ResourcePolicies,
         context: &Context,
     ) -> Result<Self> {
-        let resource_control = look.directory().resource_control(look, owner, action, resource)?;
+        let resource_control = if principal.unbound && identity.principal.account() == Some(owner) {
+            Vec::new()
+        } else {
+            look.directory().resource_control(look, owner, action, resource)?
+        };
         let mut gathered = Self {
             resource_control,
             principal,

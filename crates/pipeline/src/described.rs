@@ -41,7 +41,7 @@ impl Standing {
     /// # Errors
     /// The store's, as internal faults.
     pub fn of(look: &mut Look<'_>, identity: Identity) -> Result<Self> {
-        let policies = look.directory().policies(look, &identity)?;
+        let policies = look.directory().policies(look, &identity, None)?;
         Ok(Self { identity, policies })
     }
 }
@@ -67,7 +67,7 @@ pub enum Verdict {
 /// # Errors
 /// The store's, as internal faults.
 pub fn judge(look: &mut Look<'_>, described: Described<'_>) -> Result<Explained> {
-    let policies = look.directory().policies(look, described.identity)?;
+    let policies = look.directory().policies(look, described.identity, None)?;
     with_layers(look, policies, described, |request, layers| {
         Explained::of(request, layers)
     })
@@ -149,7 +149,14 @@ fn with_layers<T>(
         context.insert_many(key.clone(), values.iter().cloned());
     }
     let asked = (described.action, described.resource, described.owner);
-    let gathered = Gathered::with(look, policies, asked, described.policies.clone(), &context)?;
+    let gathered = Gathered::with(
+        look,
+        described.identity,
+        policies,
+        asked,
+        described.policies.clone(),
+        &context,
+    )?;
     let request = Request {
         principal: &identity.principal,
         action: described.action,

@@ -233,6 +233,9 @@ pub struct PrincipalPolicies {
     pub session: Option<Vec<Attached>>,
     /// One list a level, from the root down; empty without an organization.
     pub service_control: Vec<Vec<Attached>>,
+    /// The principal's account is a member of no organization, or the management account of one: neither service nor resource control
+    /// policies bind it.
+    pub unbound: bool,
 }
 
 /// Why a credential is refused before its signature is looked at.
@@ -268,8 +271,13 @@ pub trait Directory: Send + Sync {
         token: Option<&str>,
     ) -> std::result::Result<Credential, Refusal>;
 
-    /// The policies of a principal, parsed. Called once a call; hot.
-    fn policies(&self, look: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies>;
+    /// The policies of a principal, parsed. With an action, those may be left out that can say nothing to it. Called once a call; hot.
+    fn policies(
+        &self,
+        look: &mut Look<'_>,
+        identity: &Identity,
+        action: Option<&str>,
+    ) -> Result<PrincipalPolicies>;
 
     /// The resource control policies over an action on a resource that an account owns; empty without an organization, and
     /// where such policies do not reach.

@@ -1,20 +1,14 @@
 //! The texts of policies that took part in decisions, kept by digest, so that a record can be explained as it was
 //! decided, whatever became of the policies since.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use foldhash::quality::RandomState;
-use parking_lot::Mutex;
-use policy::{Attached, Policy};
+use policy::{Attached, Digest};
 use serde::{Deserialize, Serialize};
 use store::{Table, json};
 
 use crate::authorize::{Judgement, LayerName};
 use crate::ledger::record::{Judged, PolicyReference};
-
-/// Digests that are known to be kept, in about 20 MiB; a miss costs a digest and a look. Every KMS key has a policy of its own.
-const KNOWN_MAX: usize = 65_536;
 
 /// A policy as it was when it was judged.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,95 +36,73 @@ impl store::Record for KeptPolicy {
 /// By digest.
 pub(crate) static KEPT: Table<String, KeptPolicy> = Table::new(0x0f02, "pipeline.kept_policies");
 
-/// Digests by the address of the parsed policy. The place of the policy is held, though not the policy, so that its address stays its
-/// own.
-#[derive(Default)]
-pub(crate) struct KnownPolicies(Mutex<HashMap<Address, Known, RandomState>>);
+/// The number of the archive that the store is. Policies keep it with them, so that a text is looked for once.
+pub(crate) struct Archive(AtomicU64);
 
-/// The addresses of a parsed policy and of its origin.
-type Address = (usize, usize);
-
-struct Known {
-    /// Held so that the addresses stay its own.
-    held: (Weak<Policy>, Weak<str>),
-    digest: Arc<str>,
-    stored: bool,
+impl Default for Archive {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::next()))
+    }
 }
 
-impl KnownPolicies {
-    /// The digest, and whether the text is known to be in the store.
-    fn digest(&self, attached: &Attached) -> (Arc<str>, bool) {
-        let address = address(attached);
-        if let Some(known) = self.0.lock().get(&address) {
-            return (Arc::clone(&known.digest), known.stored);
-        }
+impl Archive {
+    /// A number that no archive of this process had before; none is zero.
+    fn next() -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        LAST.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn number(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Begins a new archive, after the store was reset.
+    pub(crate) fn clear(&self) {
+        self.0.store(Self::next(), Ordering::Relaxed);
+    }
+}
+
+/// What a policy is named by: a digest of its origin and its text.
+fn digest(attached: &Attached) -> Digest {
+    attached.mark.digest(|| {
         let mut hasher = crypto::digest::Sha256::new();
         hasher.update(attached.origin.as_bytes());
         hasher.update(&[0]);
         hasher.update(attached.policy.text().as_bytes());
-        let full = crypto::digest::hex(&hasher.finish());
-        let digest: Arc<str> = full.get(..32).unwrap_or(&full).into();
-        let held = (Arc::downgrade(&attached.policy), Arc::downgrade(&attached.origin));
-        let mut known = self.0.lock();
-        if known.len() >= KNOWN_MAX {
-            // Some policies are parsed for one call alone.
-            known.retain(|_, known| known.held.0.strong_count() > 0);
-            if known.len() > KNOWN_MAX / 2 {
-                known.clear();
-            }
-        }
-        known.insert(
-            address,
-            Known {
-                held,
-                digest: Arc::clone(&digest),
-                stored: false,
-            },
-        );
-        (digest, false)
-    }
-
-    fn mark_stored(&self, attached: &Attached) {
-        if let Some(known) = self.0.lock().get_mut(&address(attached)) {
-            known.stored = true;
-        }
-    }
-
-    /// Forgets everything, after the store was reset.
-    pub(crate) fn clear(&self) {
-        self.0.lock().clear();
-    }
-}
-
-fn address(attached: &Attached) -> Address {
-    (
-        Arc::as_ptr(&attached.policy) as usize,
-        attached.origin.as_ptr() as usize,
-    )
+        Digest::new(&hasher.finish())
+    })
 }
 
 /// Texts that the record's transaction has to write, to be marked once it is durable.
 #[derive(Clone, Default)]
-pub(crate) struct Unkept(Vec<(Attached, Arc<str>)>);
+pub(crate) struct Unkept {
+    policies: Vec<Attached>,
+    /// The archive that does not have them.
+    archive: u64,
+}
 
 impl Unkept {
     /// Turns judgements into what the record keeps, noting texts that the store does not have yet.
-    pub(crate) fn judged(&mut self, known: &KnownPolicies, judgements: Vec<Judgement>) -> Vec<Judged> {
+    pub(crate) fn judged(&mut self, archive: &Archive, judgements: Vec<Judgement>) -> Vec<Judged> {
+        self.archive = archive.number();
         judgements
             .into_iter()
-            .map(|judgement| self.one(known, judgement))
+            .map(|judgement| self.one(judgement))
             .collect()
     }
 
-    fn one(&mut self, known: &KnownPolicies, judgement: Judgement) -> Judged {
+    fn one(&mut self, judgement: Judgement) -> Judged {
         let gathered = &judgement.gathered;
         let mut policies = Vec::with_capacity(gathered.policies().count());
         for (layer, level, attached) in gathered.policies() {
-            let (digest, stored) = known.digest(attached);
-            if !stored {
-                self.0.push((attached.clone(), Arc::clone(&digest)));
+            if !attached.mark.is_in(self.archive) {
+                self.policies.push(attached.clone());
             }
-            policies.push(PolicyReference { layer, level, digest });
+            policies.push(PolicyReference {
+                layer,
+                level,
+                digest: digest(attached),
+            });
         }
         let grants = gathered.key.as_ref();
         let grants = grants.map(|(_, grants)| grants.iter().map(grant_facts).collect());
@@ -149,13 +121,16 @@ impl Unkept {
 
     /// Takes the texts of other records too.
     pub(crate) fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
+        if !more.policies.is_empty() {
+            self.policies.extend(more.policies);
+            self.archive = self.archive.min(more.archive);
+        }
     }
 
     /// Writes the missing texts in the record's transaction.
     pub(crate) fn write(&self, tx: &mut store::Tx) -> store::Result<()> {
-        for (attached, digest) in &self.0 {
-            let key = digest.to_string();
+        for attached in &self.policies {
+            let key = digest(attached).as_str().to_owned();
             if tx.get(&KEPT, &key)?.is_none() {
                 let origin = attached.origin.to_string();
                 let trust = attached.policy.kind() == policy::PolicyKind::Trust;
@@ -174,9 +149,9 @@ impl Unkept {
     }
 
     /// The transaction is durable.
-    pub(crate) fn committed(self, known: &KnownPolicies) {
-        for (attached, _) in &self.0 {
-            known.mark_stored(attached);
+    pub(crate) fn committed(self) {
+        for attached in &self.policies {
+            attached.mark.is_now_in(self.archive);
         }
     }
 }

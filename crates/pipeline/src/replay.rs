@@ -3,9 +3,8 @@
 //! Invariant: nothing is written, and what a decision was made of comes from its record and from nothing else.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use policy::{Attached, Layers, Request};
+use policy::{Attached, Digest, Layers, Request};
 use store::{Direction, Store, Tx};
 use wire::Fault;
 
@@ -65,7 +64,7 @@ pub fn records(bytes: &[u8]) -> Result<Vec<Record>> {
 /// The kept policies of a store, each parsed once.
 pub struct Kept {
     tx: Tx,
-    parsed: HashMap<(Arc<str>, LayerName), Attached>,
+    parsed: HashMap<(Digest, LayerName), Attached>,
 }
 
 impl Kept {
@@ -81,11 +80,14 @@ impl Kept {
     }
 
     fn attached(&mut self, reference: &PolicyReference) -> Result<Attached> {
-        let key = (Arc::clone(&reference.digest), reference.layer);
+        let key = (reference.digest, reference.layer);
         if let Some(attached) = self.parsed.get(&key) {
             return Ok(attached.clone());
         }
-        let kept = self.tx.get(&KEPT, &*reference.digest).map_err(Fault::internal)?;
+        let kept = self
+            .tx
+            .get(&KEPT, reference.digest.as_str())
+            .map_err(Fault::internal)?;
         let attached = why::attached(reference, kept.as_deref())?;
         if self.parsed.len() >= PARSED_MAX {
             self.parsed.clear();

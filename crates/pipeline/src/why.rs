@@ -77,7 +77,7 @@ fn find(look: &mut Look<'_>, id: &str) -> Result<Option<Record>> {
 fn explain_one(look: &mut Look<'_>, record: &Record, judged: &Judged) -> Result<Explained> {
     let encryption_context = authorize::encryption_context(&judged.context);
     let gathered = gather(judged, encryption_context, |reference| {
-        let kept = look.get(&KEPT, &*reference.digest)?;
+        let kept = look.get(&KEPT, reference.digest.as_str())?;
         attached(reference, kept.as_deref())
     })?;
     Ok(replay::judge(record, judged, &gathered, Explained::of))
@@ -85,8 +85,12 @@ fn explain_one(look: &mut Look<'_>, record: &Record, judged: &Judged) -> Result<
 
 /// A policy as it was kept, parsed for its layer.
 pub(crate) fn attached(reference: &PolicyReference, kept: Option<&KeptPolicy>) -> Result<Attached> {
-    let kept =
-        kept.ok_or_else(|| Fault::internal(format!("the text of policy {} is lost", reference.digest)))?;
+    let kept = kept.ok_or_else(|| {
+        Fault::internal(format!(
+            "the text of policy {} is lost",
+            reference.digest.as_str()
+        ))
+    })?;
     let kind = if kept.trust {
         policy::PolicyKind::Trust
     } else {
@@ -152,6 +156,7 @@ fn place(
         boundary,
         session,
         service_control,
+        unbound: _,
     } = &mut gathered.principal;
     match layer {
         LayerName::ResourceControl => gathered.resource_control.push(attached),

@@ -171,9 +171,14 @@ pub(crate) fn fold_hash(text: &str) -> u64 {
         let mixed = (hash ^ (u64::from_le_bytes(word) | CASE)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 32)
     };
-    let (words, rest) = text.as_bytes().as_chunks();
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let bytes = text.as_bytes();
+    let (words, rest) = bytes.as_chunks();
+    // The last word may say again what the one before it said.
+    let last = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut short = [0; 8];
+        short.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        short
+    });
     let hash = words
         .iter()
         .fold(text.len() as u64, |hash, word| mix(hash, *word));

@@ -45,7 +45,7 @@ pub use explain::{
     explain,
 };
 pub use grant::Grant;
-pub use layers::{Attached, KeyLayer, Layers, Request};
+pub use layers::{Attached, Attachment, Digest, KeyLayer, Layers, Mark, Request};
 pub use principal::Principal;
 pub use reason::{Decision, Layer, Reason, because, because_naming};
 pub use substitute::substitute;

@@ -84,7 +84,7 @@ pub fn suggest(request: &Request<'_>, layers: &Layers<'_>) -> Option<Suggestion>
             } => {
                 let attached = trial.slot(layer, level)?.get_mut(policy)?;
                 steps.push(narrow(attached, layer, statement)?);
-                attached.policy = Arc::new(attached.policy.silenced(statement));
+                attached.replace(attached.policy.silenced(statement));
             }
             Reason::ImplicitDeny { layer, level } => {
                 let statement = statement(request, layer)?;
@@ -173,7 +173,7 @@ impl Trial {
             (_, None) => request.resource.to_owned(),
         };
         match slot.first_mut() {
-            Some(attached) if single => attached.policy = Arc::new(attached.policy.and(&added)),
+            Some(attached) if single => attached.replace(attached.policy.and(&added)),
             _ => slot.push(Attached::new(Arc::new(added), "suggested")),
         }
         Some(to)

@@ -551,7 +551,7 @@ fn statements_about_other_actions_are_not_looked_at() {
         .collect();
     let mut statements: Vec<&str> = others.iter().map(String::as_str).collect();
     statements.insert(500, ALLOW);
-    let policy = scene::attached(PolicyKind::Identity, &scene::document(&statements)).policy;
+    let policy = &scene::attached(PolicyKind::Identity, &scene::document(&statements)).policy;
     assert_eq!(policy.statements().len(), 1001);
     assert_eq!(policy.candidates(GET).collect::<Vec<_>>(), [500]);
     assert_eq!(policy.candidates("svc7:Op57").collect::<Vec<_>>(), [57]);

@@ -310,7 +310,7 @@ impl Gateway {
             let released = moves.committed();
             self.environment.yard.release(released, committed.version).await;
         }
-        ran.unkept.committed(&self.environment.known_policies);
+        ran.unkept.committed();
         if keeps && !ran.noted && ran.planned.is_some() {
             self.replanned.notify_one();
         }

@@ -58,7 +58,7 @@ impl Gateway {
                 Ok(committed) => {
                     let released = moves.committed();
                     self.environment.yard.release(released, committed.version).await;
-                    unkept.committed(&self.environment.known_policies);
+                    unkept.committed();
                     if !pending.is_empty() {
                         self.replanned.notify_one();
                     }

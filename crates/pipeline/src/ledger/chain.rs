@@ -25,8 +25,8 @@ const SUMMARY: u8 = 2;
 pub(super) const LINK: usize = 32;
 const TIMES: usize = 4 * 8;
 const HEADER: usize = 2 + LINK + LINK + TIMES + 4;
-/// Below this many bytes compression costs more than it saves.
-const COMPRESS_FROM_BYTES: usize = 1024;
+/// Below this many bytes, which few records reach alone, compression costs more than it saves: a record has little that is said twice.
+const COMPRESS_FROM_BYTES: usize = 3072;
 /// Larger than any flush's records; stops a forged length from taking memory.
 const PAYLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
 

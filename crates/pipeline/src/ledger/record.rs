@@ -2,9 +2,7 @@
 //!
 //! Invariant: inputs and outputs are here only as `wire::redact` lets them; no secret reaches a record.
 
-use std::sync::Arc;
-
-use policy::Context;
+use policy::{Context, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{Identity, IdentityType, SessionIssuer};
@@ -177,7 +175,7 @@ pub struct PolicyReference {
     pub layer: crate::authorize::LayerName,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub level: usize,
-    pub digest: Arc<str>,
+    pub digest: Digest,
 }
 
 #[expect(
@@ -357,7 +355,7 @@ mod tests {
             "request": { "none": null, "list": [1, -1, 1.5, u64::MAX, true, "\u{e4}\n"], "map": { "a": {} } },
             "judgements": [{ "action": "kms:Encrypt", "resource": "*", "owner": "000000000000", "allowed": true,
                 "context": [["kms:KeySpec", ["SYMMETRIC_DEFAULT"]]],
-                "policies": [{ "layer": "key", "digest": "00ff" }], "grants": [{ "id": "g", "equals": null }] }],
+                "policies": [{ "layer": "key", "digest": "00ff00ff00ff00ff00ff00ff00ff00ff" }], "grants": [{ "id": "g", "equals": null }] }],
         }))
         .unwrap();
         record.kind = EventKind::AwsConsoleSignIn;

@@ -158,7 +158,7 @@ fn steps(call: &mut Call<'_>, finding: &Finding) -> Result<Vec<Step>> {
         return Ok(Vec::new());
     };
     let directory = call.directory();
-    let policies = directory.policies(call, &identity)?.identity;
+    let policies = directory.policies(call, &identity, None)?.identity;
     let known: Vec<&str> = call.actions().collect();
     Ok(policies
         .iter()

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A parsed document with its text. The store's cache keeps it parsed.
 pub struct StoredPolicy {
     policy: Arc<Policy>,
-    /// How decisions name it, made at the first decision and stable from then on.
-    origin: OnceLock<Arc<str>>,
+    /// With the name that decisions give it, made at the first decision and stable from then on.
+    attached: OnceLock<Attached>,
 }
 
 impl StoredPolicy {
@@ -33,7 +33,7 @@ impl StoredPolicy {
         let policy = Arc::new(Policy::parse(text, kind)?);
         Ok(Self {
             policy,
-            origin: OnceLock::new(),
+            attached: OnceLock::new(),
         })
     }
 
@@ -49,11 +49,10 @@ impl StoredPolicy {
 
     /// The document with its origin, which `name` words at the first call for this row.
     pub fn attached(&self, name: impl FnOnce() -> String) -> Attached {
-        let origin = self.origin.get_or_init(|| name().into());
-        Attached {
-            policy: Arc::clone(&self.policy),
-            origin: Arc::clone(origin),
-        }
+        let attached = self
+            .attached
+            .get_or_init(|| Attached::new(Arc::clone(&self.policy), name()));
+        attached.clone()
     }
 }
 
@@ -81,11 +80,11 @@ pub(crate) fn size(text: &str) -> usize {
 }
 
 impl Clone for StoredPolicy {
-    /// The copy forgets its origin, since it may become part of a row of another name.
+    /// The copy forgets its name, since it may become part of a row of another name.
     fn clone(&self) -> Self {
         Self {
             policy: Arc::clone(&self.policy),
-            origin: OnceLock::new(),
+            attached: OnceLock::new(),
         }
     }
 }

@@ -32,7 +32,7 @@ impl Directory for TestDirectory {
         Err(Refusal::Unknown)
     }
 
-    fn policies(&self, _: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies> {
+    fn policies(&self, _: &mut Look<'_>, identity: &Identity, _: Option<&str>) -> Result<PrincipalPolicies> {
         let identity = self.0.read().get(&*identity.arn).cloned().unwrap_or_default();
         Ok(PrincipalPolicies {
             identity,

@@ -276,7 +276,7 @@ impl Directory for Two {
         })
     }
 
-    fn policies(&self, _: &mut Look<'_>, _: &Identity) -> Result<PrincipalPolicies> {
+    fn policies(&self, _: &mut Look<'_>, _: &Identity, _: Option<&str>) -> Result<PrincipalPolicies> {
         Ok(PrincipalPolicies::default())
     }
 

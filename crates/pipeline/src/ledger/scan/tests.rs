@@ -25,7 +25,7 @@ impl Directory for Nobody {
         Err(Refusal::Unknown)
     }
 
-    fn policies(&self, _: &mut Look<'_>, _: &Identity) -> Result<PrincipalPolicies> {
+    fn policies(&self, _: &mut Look<'_>, _: &Identity, _: Option<&str>) -> Result<PrincipalPolicies> {
         Ok(PrincipalPolicies::default())
     }
 

@@ -251,7 +251,7 @@ impl Look {
             return Ok(Vec::new());
         };
         let directory = call.directory();
-        let policies = directory.policies(call, &identity)?.identity;
+        let policies = directory.policies(call, &identity, None)?.identity;
         let known: Vec<&str> = call.actions().collect();
         Ok(permission::unused(&policies, &known, used, self.cutoff))
     }

@@ -125,14 +125,19 @@ impl Directory for IdentityDirectory {
         }
     }
 
-    fn policies(&self, look: &mut Look<'_>, identity: &Identity) -> Result<PrincipalPolicies> {
+    fn policies(
+        &self,
+        look: &mut Look<'_>,
+        identity: &Identity,
+        action: Option<&str>,
+    ) -> Result<PrincipalPolicies> {
         let mut policies = PrincipalPolicies::default();
         match &identity.principal {
             Principal::Root { .. } => {}
             Principal::User { account, id, .. } => {
                 let name = identity.user_name.as_deref().unwrap_or_default();
                 if let Some(user) = user_of(look, account, &name.to_lowercase(), id)? {
-                    permissions::of_user(look, &user, &mut policies)?;
+                    permissions::of_user(look, &user, action, &mut policies)?;
                 }
             }
             Principal::AssumedRole {
@@ -147,12 +152,15 @@ impl Directory for IdentityDirectory {
                 }
             }
             Principal::FederatedUser { account, .. } => {
-                permissions::of_federated(look, identity, account, &mut policies)?;
+                permissions::of_federated(look, identity, account, action, &mut policies)?;
             }
             Principal::Service { .. } | Principal::Federated { .. } | Principal::Anonymous => {}
         }
         if let Some(account) = identity.principal.account() {
-            policies.service_control = organizations::policy::control::over_account(look, account)?;
+            match organizations::policy::control::over_account(look, account)? {
+                Some(levels) => policies.service_control = levels,
+                None => policies.unbound = true,
+            }
         }
         if let Some(session) = &identity.session {
             let parsed = self.parsed(identity, session);

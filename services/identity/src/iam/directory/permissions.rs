@@ -17,7 +17,12 @@ use crate::iam::role::Role;
 use crate::iam::user::User;
 
 /// The user's own policies and those of its groups (S1.8), and its boundary.
-pub(super) fn of_user(look: &mut Look<'_>, user: &User, policies: &mut PrincipalPolicies) -> Result<()> {
+pub(super) fn of_user(
+    look: &mut Look<'_>,
+    user: &User,
+    action: Option<&str>,
+    policies: &mut PrincipalPolicies,
+) -> Result<()> {
     let inline = user.inline.iter();
     policies
         .identity
@@ -33,7 +38,8 @@ pub(super) fn of_user(look: &mut Look<'_>, user: &User, policies: &mut Principal
         );
         of_managed(look, &group.attached, &mut policies.identity)?;
     }
-    if password::change_is_open(look, &user.account)? {
+    let bears = action.is_none_or(|action| CHANGE_PASSWORD_ACTIONS.contains(&action));
+    if bears && password::change_is_open(look, &user.account)? {
         policies.identity.push(synthetic(
             &OWN_PASSWORD,
             "password policy of the account",
@@ -76,6 +82,7 @@ pub(super) fn of_federated(
     look: &mut Look<'_>,
     identity: &Identity,
     account: &str,
+    action: Option<&str>,
     policies: &mut PrincipalPolicies,
 ) -> Result<()> {
     let Some(issuer) = identity
@@ -100,7 +107,7 @@ pub(super) fn of_federated(
         &issuer.user_name.to_lowercase(),
         &issuer.principal_id,
     )? {
-        Some(user) => of_user(look, &user, policies),
+        Some(user) => of_user(look, &user, action, policies),
         None => Ok(()),
     }
 }
@@ -179,6 +186,9 @@ const ALLOW_ALL: &str =
 /// operation reaches the caller's own password alone.
 const CHANGE_PASSWORD: &str = r#"{"Version":"2012-10-17","Statement":[
 {"Effect":"Allow","Action":["iam:ChangePassword","iam:GetAccountPasswordPolicy"],"Resource":"*"}]}"#;
+
+/// The actions of that policy.
+const CHANGE_PASSWORD_ACTIONS: [&str; 2] = ["iam:ChangePassword", "iam:GetAccountPasswordPolicy"];
 
 static ASSUMED_ROOT: OnceLock<Attached> = OnceLock::new();
 static OWN_PASSWORD: OnceLock<Attached> = OnceLock::new();

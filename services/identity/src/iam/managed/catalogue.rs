@@ -8,7 +8,8 @@ use std::io::Read;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use flate2::read::GzDecoder;
-use policy::{Policy, PolicyKind};
+use foldhash::quality::RandomState;
+use policy::{Attached, Policy, PolicyKind};
 use wire::Fault;
 
 static INDEX: &str = include_str!("../../../data/managed-policies.tsv");
@@ -119,7 +120,7 @@ impl Entry {
 
 /// The policy of an ARN as the evaluator takes it, and the ARN as decisions name it; kept for the next time. Hot: what is kept
 /// is found without a look at the index, and nothing is copied.
-pub(crate) fn parsed(arn: &str) -> Result<Option<Kept>, Fault> {
+pub(crate) fn parsed(arn: &str) -> Result<Option<Attached>, Fault> {
     let held = PARSED.read().unwrap_or_else(PoisonError::into_inner);
     if let Some(kept) = held.policies.get(arn) {
         return Ok(Some(kept.clone()));
@@ -127,7 +128,7 @@ pub(crate) fn parsed(arn: &str) -> Result<Option<Kept>, Fault> {
     drop(held);
     let Some(entry) = by_arn(arn) else { return Ok(None) };
     let policy = Policy::parse(&entry.text()?, PolicyKind::Identity).map_err(Fault::internal)?;
-    let kept = (Arc::new(policy), Arc::from(arn));
+    let kept = Attached::new(Arc::new(policy), arn);
     PARSED
         .write()
         .unwrap_or_else(PoisonError::into_inner)
@@ -135,23 +136,20 @@ pub(crate) fn parsed(arn: &str) -> Result<Option<Kept>, Fault> {
     Ok(Some(kept))
 }
 
-/// A parsed policy and its ARN.
-pub(crate) type Kept = (Arc<Policy>, Arc<str>);
-
 static PARSED: LazyLock<RwLock<Parsed>> = LazyLock::new(RwLock::default);
 
 /// The policies that were asked for last, bounded by the length of their documents.
 #[derive(Default)]
 struct Parsed {
-    policies: HashMap<Arc<str>, Kept>,
+    policies: HashMap<Arc<str>, Attached, RandomState>,
     /// In the order in which they came, with their lengths.
     order: VecDeque<(Arc<str>, usize)>,
     bytes: usize,
 }
 
 impl Parsed {
-    fn keep(&mut self, length: usize, kept: &Kept) {
-        let (_, arn) = kept;
+    fn keep(&mut self, length: usize, kept: &Attached) {
+        let arn = &kept.origin;
         if self.policies.insert(Arc::clone(arn), kept.clone()).is_some() {
             return;
         }

@@ -1,7 +1,5 @@
 //! Managed policies by their ARN, whoever manages them: AWS's (S1.17) and the customers' (S1.18).
 
-use std::sync::Arc;
-
 use pipeline::{Look, Result};
 use policy::Attached;
 
@@ -13,12 +11,8 @@ pub mod catalogue;
 /// attached policy of every call, so what was parsed stays parsed.
 pub fn find(look: &mut Look<'_>, arn: &str) -> Result<Option<Attached>> {
     if arn.starts_with(catalogue::PREFIX) {
-        return Ok(catalogue::parsed(arn)?.map(|(policy, origin)| Attached { policy, origin }));
+        return catalogue::parsed(arn);
     }
     let found = customer::by_arn(look, arn)?;
-    let document = found.as_deref().and_then(ManagedPolicy::default_document);
-    Ok(document.map(|(policy, origin)| Attached {
-        policy: Arc::clone(policy),
-        origin: Arc::clone(origin),
-    }))
+    Ok(found.as_deref().and_then(ManagedPolicy::attached))
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use api::iam as model;
 use api::iam::fault::{invalid_input_exception, no_such_entity_exception};
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Resource, Result};
-use policy::{Context, Policy};
+use policy::{Attached, Context};
 use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
@@ -81,13 +81,13 @@ impl ManagedPolicy {
         (self.account.clone(), self.name.to_lowercase())
     }
 
-    /// The default version's document and the ARN.
-    pub(crate) fn default_document(&self) -> Option<(&Arc<Policy>, &Arc<str>)> {
+    /// The default version's document, named by the ARN.
+    pub(crate) fn attached(&self) -> Option<Attached> {
         let version = self
             .versions
             .iter()
             .find(|version| version.number == self.default_version)?;
-        Some((version.document.policy(), &self.arn))
+        Some(version.document.attached(|| self.arn.to_string()))
     }
 
     /// As lists show it; only `GetPolicy` and `CreatePolicy` show description and tags.

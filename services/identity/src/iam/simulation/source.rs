@@ -243,7 +243,7 @@ impl Source {
     pub(super) fn service_control(&self, look: &mut Look<'_>) -> Result<Vec<Vec<Attached>>> {
         let directory = look.directory();
         let root = Identity::root(self.account());
-        Ok(directory.policies(look, &root)?.service_control)
+        Ok(directory.policies(look, &root, None)?.service_control)
     }
 }
 

@@ -15,19 +15,17 @@ use super::{attachments, find};
 use crate::organizations::membership::{Membership, membership, path, path_text};
 use crate::organizations::organization::{Organization, organization};
 
-/// The service control policies over an account: one list for the root, each unit on the way, and the account itself. Empty
-/// outside an organization, in its management account, and while the type is not enabled (S2.17).
+/// The service control policies over an account: one list for the root, each unit on the way, and the account itself. Empty while the
+/// type is not enabled; `None` outside an organization and in its management account, which no policy of an organization binds (S2.17).
 ///
 /// Hot: an account outside any organization costs the one look for its membership. A member costs a look for the organization,
 /// for each level's unit and attachments, and for each attached policy; the rows come decoded from the store's cache, with
 /// their documents parsed.
-pub(crate) fn over_account(look: &mut Look<'_>, account: &str) -> Result<Vec<Vec<Attached>>> {
-    match bound(look, account, PolicyType::ServiceControlPolicy)? {
-        Some((member, organization)) => {
-            levels(look, &member, &organization, PolicyType::ServiceControlPolicy)
-        }
-        None => Ok(Vec::new()),
-    }
+pub(crate) fn over_account(look: &mut Look<'_>, account: &str) -> Result<Option<Vec<Vec<Attached>>>> {
+    let Some((member, organization)) = bound(look, account)? else {
+        return Ok(None);
+    };
+    enabled_levels(look, &member, &organization, PolicyType::ServiceControlPolicy).map(Some)
 }
 
 /// The resource control policies over an action on a resource that `owner` owns. They bind every caller,
@@ -43,11 +41,12 @@ pub(crate) fn over_resource(
         return Ok(Vec::new());
     }
     let kind = PolicyType::ResourceControlPolicy;
-    let Some((member, organization)) = bound(look, owner, kind)? else {
+    let Some((member, organization)) = bound(look, owner)? else {
         return Ok(Vec::new());
     };
     let mut policies: Vec<Attached> = Vec::new();
-    for attached in levels(look, &member, &organization, kind)?.into_iter().flatten() {
+    let levels = enabled_levels(look, &member, &organization, kind)?;
+    for attached in levels.into_iter().flatten() {
         // AWS's own stands on every level, and says the same on each.
         if !policies.iter().any(|held| held.origin == attached.origin) {
             policies.push(attached);
@@ -74,18 +73,14 @@ pub(crate) fn facts(look: &mut Look<'_>, account: &str) -> Result<Option<Organiz
     }))
 }
 
-/// The membership of an account that policies of a type bind.
-fn bound(
-    look: &mut Look<'_>,
-    account: &str,
-    kind: PolicyType,
-) -> Result<Option<(Arc<Membership>, Arc<Organization>)>> {
+/// The membership of an account that policies of its organization bind.
+fn bound(look: &mut Look<'_>, account: &str) -> Result<Option<(Arc<Membership>, Arc<Organization>)>> {
     let Some(member) = membership(look, account)?.filter(|member| !member.is_management()) else {
         return Ok(None);
     };
     let organization = organization(look, &member.management)?
         .ok_or_else(|| Fault::internal("a membership without an organization"))?;
-    Ok(organization.enables(kind).then_some((member, organization)))
+    Ok(Some((member, organization)))
 }
 
 /// Whether service control policies bind the members of an organization at all.
@@ -130,12 +125,16 @@ pub(crate) fn is_bound(
     Ok(false)
 }
 
-fn levels(
+/// What every level over a member says; nothing while the type of policy is not enabled.
+fn enabled_levels(
     look: &mut Look<'_>,
     member: &Membership,
     organization: &Organization,
     kind: PolicyType,
 ) -> Result<Vec<Vec<Attached>>> {
+    if !organization.enables(kind) {
+        return Ok(Vec::new());
+    }
     let mut targets = path(look, member)?;
     targets.push(member.account.clone());
     at(look, organization, &targets, kind)

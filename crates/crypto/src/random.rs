@@ -194,14 +194,9 @@ pub fn uuid(source: &dyn Randomness) -> Result<String> {
 /// The text of a UUID (RFC 9562, section 4): 36 characters, lower case.
 #[must_use]
 pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (place, digit) in digest::hex(uuid).chars().enumerate() {
-        if matches!(place, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text
+    let digits = digest::hex(uuid);
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 /// `length` bytes as lower-case hexadecimal text of twice the length.

@@ -119,26 +119,44 @@ impl<'a> Ciphertext<'a> {
     }
 }
 
-pub(super) fn encrypt(
-    key: &KeyReference,
-    material: &MaterialId,
-    bytes: &[u8],
-    context: &EncryptionContext,
-    plaintext: &[u8],
-) -> Result<Vec<u8>> {
-    if plaintext.len() > PLAINTEXT_MOST {
-        return Err(Error::PlaintextTooLong {
-            limit: PLAINTEXT_MOST,
-            given: plaintext.len(),
-        });
+/// What a ciphertext is made under.
+pub(super) struct Under<'a> {
+    pub(super) key: &'a KeyReference,
+    pub(super) material: &'a MaterialId,
+    pub(super) bytes: &'a [u8],
+    pub(super) context: &'a EncryptionContext,
+}
+
+impl Under<'_> {
+    /// The ciphertext of a plaintext.
+    pub(super) fn encrypt(&self, plaintext: &[u8]) -> Result<Vec<u8>> {
+        let (mut blob, aad) = self.begin(plaintext.len())?;
+        cipher::encrypt::<NONCE>(self.bytes, LABEL, &aad, plaintext, &mut blob)?;
+        Ok(blob)
     }
-    let mut blob = Vec::with_capacity(PREFIX + NONCE + plaintext.len() + TAG);
-    blob.extend_from_slice(&[VERSION, AES_256_GCM]);
-    blob.extend_from_slice(&key.to_bytes());
-    blob.extend_from_slice(&material.0);
-    let aad = bound(&blob, context);
-    cipher::encrypt::<NONCE>(bytes, LABEL, &aad, plaintext, &mut blob)?;
-    Ok(blob)
+
+    /// A fresh plaintext and its ciphertext.
+    pub(super) fn draw(&self, length: usize) -> Result<(Secret, Vec<u8>)> {
+        let (mut blob, aad) = self.begin(length)?;
+        let plaintext = cipher::encrypt_drawn::<NONCE>(self.bytes, LABEL, &aad, length, &mut blob)?;
+        Ok((plaintext, blob))
+    }
+
+    /// The parts in clear, with room for the others, and what is authenticated.
+    fn begin(&self, length: usize) -> Result<(Vec<u8>, Vec<u8>)> {
+        if length > PLAINTEXT_MOST {
+            return Err(Error::PlaintextTooLong {
+                limit: PLAINTEXT_MOST,
+                given: length,
+            });
+        }
+        let mut blob = Vec::with_capacity(PREFIX + NONCE + length + TAG);
+        blob.extend_from_slice(&[VERSION, AES_256_GCM]);
+        blob.extend_from_slice(&self.key.to_bytes());
+        blob.extend_from_slice(&self.material.0);
+        let aad = bound(&blob, self.context);
+        Ok((blob, aad))
+    }
 }
 
 fn bound(prefix: &[u8], context: &EncryptionContext) -> Vec<u8> {

@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::asymmetric::{KeyPair, PairSpec};
-use super::ciphertext::{self, Ciphertext, EncryptionContext};
+use super::ciphertext::{Ciphertext, EncryptionContext, Under};
 use super::key::{KeyReference, MaterialId};
 use crate::octets::Octets;
 use crate::{Error, Randomness, Result, Seal, Secret, SystemRandomness, cipher, random};
@@ -219,13 +219,24 @@ impl KeyMaterial {
     /// # Errors
     /// [`Error::PlaintextTooLong`], [`Error::MaterialUsage`], [`Error::Randomness`].
     pub fn encrypt(&self, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>> {
-        ciphertext::encrypt(
-            &self.key,
-            &self.id,
-            self.symmetric("encrypt")?,
+        self.under(context)?.encrypt(plaintext)
+    }
+
+    /// Draws a data key of at most 4,096 bytes from the library's generator, and encrypts it as [`Self::encrypt`] does (S8.6).
+    ///
+    /// # Errors
+    /// [`Error::PlaintextTooLong`], [`Error::MaterialUsage`], [`Error::Randomness`].
+    pub fn draw_data_key(&self, context: &EncryptionContext, length: usize) -> Result<(Secret, Vec<u8>)> {
+        self.under(context)?.draw(length)
+    }
+
+    fn under<'a>(&'a self, context: &'a EncryptionContext) -> Result<Under<'a>> {
+        Ok(Under {
+            key: &self.key,
+            material: &self.id,
+            bytes: self.symmetric("encrypt")?,
             context,
-            plaintext,
-        )
+        })
     }
 
     /// Decrypts what this material encrypted with an equal context. Whatever is wrong, the work is the same.

@@ -34,11 +34,9 @@ fn make(
     pairs: Option<Pairs>,
 ) -> Result<(Secret, Vec<u8>, String)> {
     let material = material::current(call, key)?;
-    let plaintext = random::bytes(call.random(), length).map_err(Fault::internal)?;
-    let blob = material
-        .encrypt(&context::bound(pairs), plaintext.expose())
-        .map_err(refused)?;
-    let name = material.id().to_string();
+    let drawn = material.draw_data_key(&context::bound(pairs), length);
+    let (plaintext, blob) = drawn.map_err(refused)?;
+    let name = material.id().text();
     call.add_event_data(encryption::MATERIAL_ID, name.clone());
     Ok((plaintext, blob, name))
 }

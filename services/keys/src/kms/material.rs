@@ -50,7 +50,7 @@ pub(crate) fn make(
 ) -> Result<String> {
     let bytes = spec.draw(call.random()).map_err(Fault::internal)?;
     let made = import(account, id, spec, bytes.clone())?;
-    let name = made.id().to_string();
+    let name = made.id().text();
     let sealed = call.seal(
         MATERIAL.name(),
         &place(account, region, id, &name),
@@ -125,7 +125,7 @@ pub(crate) fn generation_or_current(
 pub(crate) fn identify(key: &Key, bytes: &Secret) -> Option<String> {
     let reference = KeyReference::new(&key.account, &key.id).ok()?;
     let read = KeyMaterial::import(reference, key.spec, bytes.clone()).ok()?;
-    Some(read.id().to_string())
+    Some(read.id().text())
 }
 
 /// Keeps the bytes of a key's material.

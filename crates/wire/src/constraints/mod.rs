@@ -180,13 +180,11 @@ impl fmt::Display for Path<'_> {
 
 /// The name as AWS's messages and records spell it: `KeyId` is `keyId`, `MFADevice` is `mFADevice`.
 pub(crate) fn lower_first(name: &str) -> String {
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map(|first| first.to_ascii_lowercase())
-        .into_iter()
-        .chain(letters)
-        .collect()
+    let mut lowered = name.to_owned();
+    if let Some(first) = lowered.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    lowered
 }
 
 impl Walk {

@@ -66,9 +66,7 @@ pub(super) fn value(
         (Kind::Float(width), Document::Float(number)) => float(out, *number, *width),
         (Kind::Blob, Document::Blob(bytes)) => {
             out.push(b'"');
-            let mut encoded = String::new();
-            text::BASE64.encode_string(bytes, &mut encoded);
-            out.extend_from_slice(encoded.as_bytes());
+            base64(out, shape, bytes)?;
             out.push(b'"');
         }
         (Kind::String { .. }, Document::String(text)) => string(out, shape, text)?,
@@ -120,7 +118,7 @@ fn key(out: &mut Vec<u8>, first: &mut bool, name: &str) -> Result<(), Unwritable
     if !std::mem::take(first) {
         out.push(b',');
     }
-    serde_json::to_writer(&mut *out, name).map_err(|_| Unwritable {
+    quoted(out, name).map_err(|_| Unwritable {
         shape: "key",
         reason: "not a JSON string",
     })?;
@@ -128,11 +126,38 @@ fn key(out: &mut Vec<u8>, first: &mut bool, name: &str) -> Result<(), Unwritable
     Ok(())
 }
 
+/// Most text needs no escapes, which is seen sooner of all of it than letter by letter.
+fn quoted(out: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
+    let escapes = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if text.bytes().fold(false, |any, byte| any | escapes(byte)) {
+        return serde_json::to_writer(out, text);
+    }
+    out.reserve(text.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
 fn string(out: &mut Vec<u8>, shape: &Shape, text: &str) -> Result<(), Unwritable> {
-    serde_json::to_writer(out, text).map_err(|_| Unwritable {
+    quoted(out, text).map_err(|_| Unwritable {
         shape: shape.name,
         reason: "not a JSON string",
     })
+}
+
+fn base64(out: &mut Vec<u8>, shape: &Shape, bytes: &[u8]) -> Result<(), Unwritable> {
+    let start = out.len();
+    // Four digits for three bytes, and padding.
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let place = out.get_mut(start..).unwrap_or_default();
+    let written = text::BASE64.encode_slice(bytes, place);
+    let written = written.map_err(|_| Unwritable {
+        shape: shape.name,
+        reason: "longer than Base64 makes it",
+    })?;
+    out.truncate(start + written);
+    Ok(())
 }
 
 fn float(out: &mut Vec<u8>, value: f64, width: u8) {

@@ -37,8 +37,11 @@ pub(super) fn value(
     member: Option<&Member>,
     body: &[u8],
 ) -> Result<Document, Fault> {
+    // Seen at once of all of it sooner than of each string.
+    let body = std::str::from_utf8(body)
+        .map_err(|error| malformed(format!("The request body is not valid JSON: {error}")))?;
     let complaint = RefCell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let mut deserializer = serde_json::Deserializer::from_str(body);
     let seed = Seed {
         service,
         shape,

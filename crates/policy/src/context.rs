@@ -3,9 +3,11 @@
 //! Keys are compared without case. Values are text: AWS compares dates, numbers and booleans by parsing
 //! the text by the operator, not by the key.
 
-use serde::ser::SerializeSeq as _;
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Room for the keys of most requests, made with the first.
 const KEYS: usize = 12;
@@ -131,25 +133,81 @@ impl Context {
     }
 }
 
-/// As a list of pairs: a key and the list of its values.
+/// For people a list of pairs, each of a key and the list of its values; for programs a map, with a single value as it is.
 impl Serialize for Context {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pairs = serializer.serialize_seq(Some(self.entries.len()))?;
-        for pair in self.iter() {
-            pairs.serialize_element(&pair)?;
+        if serializer.is_human_readable() {
+            return serializer.collect_seq(self.iter());
         }
-        pairs.end()
+        let mut map = serializer.serialize_map(Some(self.entries.len()))?;
+        for entry in &self.entries {
+            match &entry.values {
+                Values::One(value) => map.serialize_entry(&*entry.key, &**value)?,
+                Values::Many(values) => map.serialize_entry(&*entry.key, values)?,
+            }
+        }
+        map.end()
     }
 }
 
+/// Either form.
 impl<'de> Deserialize<'de> for Context {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = Vec::<(String, Vec<String>)>::deserialize(deserializer)?;
-        let mut context = Self::with_capacity(pairs.len());
-        for (key, values) in pairs {
+        deserializer.deserialize_any(Forms)
+    }
+}
+
+struct Forms;
+
+impl<'de> Visitor<'de> for Forms {
+    type Value = Context;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("condition keys with their values")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Context, A::Error> {
+        let mut context = Context::default();
+        while let Some((key, values)) = pairs.next_element::<(String, Vec<String>)>()? {
             context.insert_many(key, values);
         }
         Ok(context)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Context, A::Error> {
+        let mut context = Context::default();
+        while let Some((key, values)) = map.next_entry::<String, Values>()? {
+            context.set(key.into(), values);
+        }
+        Ok(context)
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMany;
+
+        impl<'de> Visitor<'de> for OneOrMany {
+            type Value = Values;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list of them")
+            }
+
+            fn visit_str<E: de::Error>(self, value: &str) -> Result<Values, E> {
+                Ok(Values::One(value.to_owned().into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element::<String>()? {
+                    values.push(value.into());
+                }
+                Ok(Values::Many(values))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMany)
     }
 }
 

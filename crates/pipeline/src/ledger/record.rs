@@ -377,6 +377,24 @@ mod tests {
         assert!(Record::decode(&[]).is_none());
     }
 
+    /// Records that were written before condition keys were a map there.
+    #[test]
+    fn condition_keys_in_pairs_are_read_too() {
+        let mut context = Context::new().with("kms:KeySpec", "RSA_2048");
+        context.insert_many("aws:TagKeys", ["a", "b"]);
+        context.insert_many("kms:ResourceAliases", Vec::<String>::new());
+        let pairs: Vec<(&str, &[policy::Value])> = context.iter().collect();
+        let told = serde_json::to_value(&context).unwrap();
+        for bytes in [
+            rmp_serde::to_vec(&pairs).unwrap(),
+            rmp_serde::to_vec(&context).unwrap(),
+        ] {
+            let back: Context = rmp_serde::from_slice(&bytes).unwrap();
+            assert_eq!(serde_json::to_value(&back).unwrap(), told);
+        }
+        assert!(rmp_serde::from_slice::<Context>(&[0x81, 0xa1, b'a', 0x01]).is_err());
+    }
+
     #[test]
     fn a_text_that_is_nested_without_end_is_refused() {
         // Maps of one member whose name is empty.

@@ -158,7 +158,8 @@ fn private(check: &str, path: &Path, mode: u32) -> Finding {
 
 /// Reads the whole store of a stopped server.
 fn integrity(folder: &Folder) -> Finding {
-    let checked = store::Store::open(folder.path(), Box::new(pipeline::ledger::LedgerChain::default()));
+    let checked =
+        store::Store::open_unconverted(folder.path(), Box::new(pipeline::ledger::LedgerChain::default()));
     let checked = checked.and_then(|store| store.check());
     let whole = checked.map(|()| "whole".to_owned());
     Finding::of("store", whole.map_err(|error| error.to_string()))

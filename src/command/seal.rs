@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
             }
             // The store's lock proves that no server runs on the folder.
             let chain = Box::new(pipeline::ledger::LedgerChain::default());
-            let locked = store::Store::open(folder.path(), chain);
+            let locked = store::Store::open_unconverted(folder.path(), chain);
             let _locked = locked.map_err(|source| Error::Store {
                 path: folder.path().to_owned(),
                 source,

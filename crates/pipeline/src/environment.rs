@@ -13,7 +13,6 @@ use crate::clock::Clock;
 use crate::gateway::Tables;
 use crate::identity::Directory;
 use crate::inventory::Inventory;
-use crate::kept::Archive;
 use crate::outside::Outdoors;
 use crate::quota::Enforced;
 use crate::remembered::Remembered;
@@ -30,7 +29,6 @@ pub(crate) struct Environment {
     pub(crate) directory: Box<dyn Directory>,
     pub(crate) management_account: Arc<str>,
     pub(crate) signing_keys: SigningKeys,
-    pub(crate) archive: Archive,
     pub(crate) inventories: Vec<&'static Inventory>,
     pub(crate) actions: BTreeSet<&'static str>,
     pub(crate) outdoors: Outdoors,
@@ -66,7 +64,6 @@ impl Environment {
             directory,
             management_account: management_account.into(),
             signing_keys: SigningKeys::default(),
-            archive: Archive::default(),
             inventories: tables.inventories.clone(),
             actions: BTreeSet::new(),
             services: Services::of(tables),

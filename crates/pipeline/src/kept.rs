@@ -1,8 +1,6 @@
 //! The texts of policies that took part in decisions, kept by digest, so that a record can be explained as it was
 //! decided, whatever became of the policies since.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use policy::{Attached, Digest};
 use serde::{Deserialize, Serialize};
 use store::{Table, json};
@@ -36,32 +34,6 @@ impl store::Record for KeptPolicy {
 /// By digest.
 pub(crate) static KEPT: Table<String, KeptPolicy> = Table::new(0x0f02, "pipeline.kept_policies");
 
-/// The number of the archive that the store is. Policies keep it with them, so that a text is looked for once.
-pub(crate) struct Archive(AtomicU64);
-
-impl Default for Archive {
-    fn default() -> Self {
-        Self(AtomicU64::new(Self::next()))
-    }
-}
-
-impl Archive {
-    /// A number that no archive of this process had before; none is zero.
-    fn next() -> u64 {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        LAST.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn number(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Begins a new archive, after the store was reset.
-    pub(crate) fn clear(&self) {
-        self.0.store(Self::next(), Ordering::Relaxed);
-    }
-}
-
 /// What a policy is named by: a digest of its origin and its text.
 fn digest(attached: &Attached) -> Digest {
     attached.mark.digest(|| {
@@ -77,14 +49,14 @@ fn digest(attached: &Attached) -> Digest {
 #[derive(Clone, Default)]
 pub(crate) struct Unkept {
     policies: Vec<Attached>,
-    /// The archive that does not have them.
-    archive: u64,
+    /// The store's era in which the other policies of the record were known to be kept; zero without a record.
+    era: u64,
 }
 
 impl Unkept {
     /// Turns judgements into what the record keeps, noting texts that the store does not have yet.
-    pub(crate) fn judged(&mut self, archive: &Archive, judgements: Vec<Judgement>) -> Vec<Judged> {
-        self.archive = archive.number();
+    pub(crate) fn judged(&mut self, era: u64, judgements: Vec<Judgement>) -> Vec<Judged> {
+        self.era = era;
         judgements
             .into_iter()
             .map(|judgement| self.one(judgement))
@@ -95,7 +67,7 @@ impl Unkept {
         let gathered = &judgement.gathered;
         let mut policies = Vec::with_capacity(gathered.policies().count());
         for (layer, level, attached) in gathered.policies() {
-            if !attached.mark.is_in(self.archive) {
+            if !attached.mark.is_in(self.era) {
                 self.policies.push(attached.clone());
             }
             policies.push(PolicyReference {
@@ -121,14 +93,14 @@ impl Unkept {
 
     /// Takes the texts of other records too.
     pub(crate) fn extend(&mut self, more: Self) {
-        if !more.policies.is_empty() {
-            self.policies.extend(more.policies);
-            self.archive = self.archive.min(more.archive);
-        }
+        self.policies.extend(more.policies);
     }
 
-    /// Writes the missing texts in the record's transaction.
+    /// Writes the missing texts in the record's transaction, or asks for another run if the store was wiped meanwhile.
     pub(crate) fn write(&self, tx: &mut store::Tx) -> store::Result<()> {
+        if self.era != 0 && self.era != tx.era() {
+            return Err(store::Error::Conflict);
+        }
         for attached in &self.policies {
             let key = digest(attached).as_str().to_owned();
             if tx.get(&KEPT, &key)?.is_none() {
@@ -150,8 +122,8 @@ impl Unkept {
 
     /// The transaction is durable.
     pub(crate) fn committed(self) {
-        for attached in &self.policies {
-            attached.mark.is_now_in(self.archive);
+        for attached in self.policies.iter().filter(|_| self.era != 0) {
+            attached.mark.is_now_in(self.era);
         }
     }
 }

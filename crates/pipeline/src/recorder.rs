@@ -128,7 +128,7 @@ pub(crate) fn finished(
 ) -> Record {
     let environment = call.look.environment;
     let judgements = std::mem::take(&mut call.judgements);
-    let judged = call.unkept.judged(&environment.archive, judgements);
+    let judged = call.unkept.judged(call.look.tx.era(), judgements);
     let outcome = Outcome {
         rules: asked.rules,
         protocol: asked.protocol,

@@ -62,11 +62,11 @@ impl Deref for Attached {
 }
 
 /// What the records of decisions have found out about a policy, kept with it so that it is found out once: the digest that they name it
-/// by, and the archive that was last seen to hold its text.
+/// by, and the era of the store that was last seen to hold its text.
 #[derive(Debug, Default)]
 pub struct Mark {
     digest: OnceLock<Digest>,
-    archive: AtomicU64,
+    era: AtomicU64,
 }
 
 /// Thirty-two hexadecimal digits that name a policy, with its origin, in records.
@@ -127,14 +127,14 @@ impl Mark {
         *self.digest.get_or_init(reckon)
     }
 
-    /// Whether an archive, by its number, is known to hold the text.
-    pub fn is_in(&self, archive: u64) -> bool {
-        self.archive.load(Ordering::Relaxed) == archive
+    /// Whether the store is known to hold the text in this era.
+    pub fn is_in(&self, era: u64) -> bool {
+        self.era.load(Ordering::Relaxed) == era
     }
 
-    /// Says that an archive durably holds the text.
-    pub fn is_now_in(&self, archive: u64) {
-        self.archive.store(archive, Ordering::Relaxed);
+    /// Says that the store durably holds the text in this era.
+    pub fn is_now_in(&self, era: u64) {
+        self.era.store(era, Ordering::Relaxed);
     }
 }
 

@@ -18,8 +18,7 @@ use crate::{Error, Result, Row};
 
 /// The layout that this program writes.
 pub(crate) const FORMAT: i64 = 4;
-/// The layouts from this one up to [`FORMAT`] had the batches of streams among the rows. Programs that wrote the older of them could not
-/// read today's batches.
+/// The first layout whose rows have checksums. All before [`FORMAT`] had the batches of streams among the rows.
 #[cfg(test)]
 pub(crate) const CHECKED: i64 = 2;
 /// The layout before rows had checksums.
@@ -30,7 +29,7 @@ const PAGE: usize = 1024;
 /// In converted files the checksum's column takes NULL too, and a row without one is refused when it is read.
 const CREATE_ROWS: &str =
     "CREATE TABLE rows (key BLOB PRIMARY KEY, value BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID";
-const CREATE_BATCHES: &str = "CREATE TABLE batches (key BLOB PRIMARY KEY, value BLOB NOT NULL)";
+const CREATE_BATCHES: &str = "CREATE TABLE batches (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)";
 const FROM: &str = "SELECT key, value, sum FROM rows WHERE key >= ?1 ORDER BY key";
 /// The rows of a file of [`UNCHECKED`], as many as one page, behind a key.
 const AFTER_UNCHECKED: &str = "SELECT key, value FROM rows WHERE key > ?1 ORDER BY key LIMIT ?2";
@@ -213,18 +212,17 @@ pub(crate) fn range(
 
 /// Brings the tables of a file of an older format to this one; the caller's transaction makes it all or nothing.
 pub(crate) fn convert(connection: &Connection, format: i64) -> rusqlite::Result<()> {
-    if format == UNCHECKED {
-        add_sums(connection)?;
-    }
     connection.execute(CREATE_BATCHES, [])?;
     let streams = [STREAMS.as_slice(), STREAMS_END.as_slice()];
     connection.execute(
         "INSERT INTO batches (key, value) SELECT key, value FROM rows WHERE key >= ?1 AND key < ?2 ORDER BY key",
         streams,
     )?;
-    connection
-        .execute("DELETE FROM rows WHERE key >= ?1 AND key < ?2", streams)
-        .map(drop)
+    connection.execute("DELETE FROM rows WHERE key >= ?1 AND key < ?2", streams)?;
+    if format == UNCHECKED {
+        add_sums(connection)?;
+    }
+    Ok(())
 }
 
 /// Gives every row of a file of [`UNCHECKED`] its checksum.

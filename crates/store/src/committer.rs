@@ -16,7 +16,7 @@ use crate::conflict::Reads;
 use crate::engine::{Direction, END, STREAMS};
 use crate::key::end_of;
 use crate::slot::{Committed, Ticket};
-use crate::store::Shared;
+use crate::store::{Shared, next_era};
 use crate::stream::{self, StreamBatch};
 use crate::tx::Write;
 use crate::{Append, Batch, Chain, Error, Result, Row, Version};
@@ -32,6 +32,9 @@ const GATHER_TIME: Duration = Duration::from_micros(200);
 /// A transaction that waits for its commit.
 pub(crate) struct Submission {
     pub(crate) since: Version,
+    /// Whether it read anything.
+    pub(crate) read: bool,
+    /// What is to be validated: nothing of one that wrote nothing.
     pub(crate) reads: Reads,
     pub(crate) writes: BTreeMap<Vec<u8>, Write>,
     pub(crate) appends: Vec<Append>,
@@ -67,6 +70,7 @@ pub(crate) fn start(shared: Arc<Shared>, chain: Box<dyn Chain>) -> Option<JoinHa
                 chain,
                 heads: HashMap::default(),
                 trust: Trust::Certain,
+                replaced: 0,
                 company: [0; 2],
             }
             .serve();
@@ -113,6 +117,8 @@ struct Committer {
     chain: Box<dyn Chain>,
     heads: HashMap<Vec<u8>, Head, RandomState>,
     trust: Trust,
+    /// The version that came of the last wipe or load; zero without one.
+    replaced: Version,
     /// The sizes of the last two groups: as many are likely to commit again soon.
     company: [usize; 2],
 }
@@ -278,13 +284,18 @@ impl Committer {
     fn admit(&self, submission: Submission, group: &mut Group) {
         let Submission {
             since,
+            read,
             reads,
             writes,
             appends,
             ticket,
         } = submission;
         let version = group.batch.version + 1;
-        // One that only read and is recorded holds at its snapshot: no newer commit takes that back.
+        // One that only read and is recorded holds at its snapshot: no newer commit takes that back, unless all was replaced.
+        if read && since < self.replaced {
+            self.shared.counters.conflicts.fetch_add(1, Ordering::Relaxed);
+            return group.conflicted.push(ticket);
+        }
         if !writes.is_empty() {
             let mut recent = self.shared.recent.lock();
             if recent.conflicts(&reads, since) {
@@ -412,7 +423,10 @@ impl Committer {
         self.shared.cache.clear(version);
         self.shared.ranges.clear();
         self.heads.clear();
+        // Before anybody can see the new content: who takes the new number for the old content began too early to commit.
+        self.shared.era.store(next_era(), Ordering::Release);
         self.flush(&batch)?;
+        self.replaced = version;
         self.announce(version);
         Ok(Committed {
             version,

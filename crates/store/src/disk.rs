@@ -102,7 +102,7 @@ fn format_of(connection: &Connection, path: &Path) -> Result<Option<i64>> {
     }
 }
 
-/// Makes the table and the header, all or nothing.
+/// Makes the tables and the header, all or nothing.
 fn initialise(connection: &mut Connection, version: Version) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     checked::create(&transaction)?;
@@ -112,7 +112,8 @@ fn initialise(connection: &mut Connection, version: Version) -> rusqlite::Result
     transaction.commit()
 }
 
-/// Brings a file of an older format to this one, all or nothing. It takes a moment for each hundred thousand rows, once.
+/// Brings a file of an older format to this one, all or nothing. Once, it reads and writes the whole ledger, and the log of it
+/// takes as much room as the ledger.
 fn convert(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     checked::convert(&transaction, format)?;
@@ -157,7 +158,8 @@ fn sync_folder(dir: &Path) -> Result<()> {
 }
 
 impl Disk {
-    pub(crate) fn open(dir: &Path) -> Result<Disk> {
+    /// Opens the file of a folder. One of an older format is brought to this one, or refused if it is not to be `converted`.
+    pub(crate) fn open(dir: &Path, converted: bool) -> Result<Disk> {
         fs::create_dir_all(dir).map_err(|error| Error::io("create the folder", dir, error))?;
         let lock_path = dir.join(LOCK);
         let lock = create_private(&lock_path).map_err(|error| Error::io("open", &lock_path, error))?;
@@ -175,6 +177,13 @@ impl Disk {
         match format_of(&writer, &path)? {
             None => initialise(&mut writer, 0).map_err(failed(&path, "create the store"))?,
             Some(FORMAT) => {}
+            Some(found) if !converted => {
+                return Err(Error::OlderFormat {
+                    path,
+                    found,
+                    known: FORMAT,
+                });
+            }
             Some(format) => convert(&mut writer, format).map_err(failed(&path, "convert the store"))?,
         }
         read_version(&writer, &path)?;

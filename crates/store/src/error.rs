@@ -40,6 +40,16 @@ pub enum Error {
         /// The newest format that is known.
         known: i64,
     },
+    /// The file was written by an older program, and was to be left as it is.
+    #[error("{} has format {found}: the next start of the server makes it one of format {known}", path.display())]
+    OlderFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format that was found.
+        found: i64,
+        /// The format of this program.
+        known: i64,
+    },
     /// The file is not one that this store wrote.
     #[error("{} is not a store file: {detail}", path.display())]
     Foreign {

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) ranges: Ranges,
     pub(crate) recent: Mutex<Recent>,
     pub(crate) published: AtomicU64,
+    /// See [`Tx::era`].
+    pub(crate) era: AtomicU64,
     /// Whether the committer knows what the engine holds.
     pub(crate) certain: AtomicBool,
     pub(crate) queue: Mutex<Queue>,
@@ -71,6 +73,12 @@ pub(crate) struct Shared {
 pub struct Store {
     shared: Arc<Shared>,
     _closer: Arc<Closer>,
+}
+
+/// A number that no content of any store of this process had before; none is zero.
+pub(crate) fn next_era() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// Ends the committer thread, after it finished what waits, when the last handle goes.
@@ -105,10 +113,21 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`], [`Error::NewerFormat`], [`Error::Foreign`], [`Error::Corrupt`] and [`Error::Io`] name the file.
     pub fn open(dir: &Path, chain: Box<dyn Chain>) -> Result<Store> {
-        // The engine first: its lock keeps a second process from emptying the staging folder.
-        let engine = Box::new(Disk::open(dir)?);
+        Store::on_disk(Disk::open(dir, true)?, dir, chain)
+    }
+
+    /// The same for who only looks: a store of an older format is left as it is.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`Error::OlderFormat`].
+    pub fn open_unconverted(dir: &Path, chain: Box<dyn Chain>) -> Result<Store> {
+        Store::on_disk(Disk::open(dir, false)?, dir, chain)
+    }
+
+    /// The engine comes first: its lock keeps a second process from emptying the staging folder.
+    fn on_disk(engine: Disk, dir: &Path, chain: Box<dyn Chain>) -> Result<Store> {
         let blobs = Arc::new(DiskBlobs::open(dir)?);
-        Store::with_engine_and_blobs(engine, blobs, chain)
+        Store::with_engine_and_blobs(Box::new(engine), blobs, chain)
     }
 
     /// The engine of [`Store::memory`], for a wrapper around it.
@@ -122,7 +141,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn disk_engine(dir: &Path) -> Result<Box<dyn Engine>> {
-        Ok(Box::new(Disk::open(dir)?))
+        Ok(Box::new(Disk::open(dir, true)?))
     }
 
     /// The blobs of [`Store::open`], for a wrapper around them. Only for who holds the engine of the same folder.
@@ -174,6 +193,7 @@ impl Store {
             recent: Mutex::new(Recent::new(version)),
             certain: AtomicBool::new(true),
             published: AtomicU64::new(version),
+            era: AtomicU64::new(next_era()),
             queue: Mutex::default(),
             arrived: Condvar::new(),
             versions: watch::Sender::new(version),
@@ -235,6 +255,7 @@ impl Store {
         }
         let since = tx.version();
         let (mut reads, writes) = (mem::take(&mut tx.reads), mem::take(&mut tx.writes));
+        let read = !reads.is_empty();
         if writes.is_empty() {
             // Nothing is validated of it; dropped here, where it was made.
             reads = Reads::default();
@@ -244,6 +265,7 @@ impl Store {
         let (ticket, commit) = slot::pair();
         self.submit(Request::Commit(Submission {
             since,
+            read,
             reads,
             writes,
             appends,

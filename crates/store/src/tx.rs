@@ -35,6 +35,7 @@ pub struct Savepoint(BTreeMap<Vec<u8>, Write>);
 /// A transaction under way. Dropping it leaves no trace.
 pub struct Tx {
     shared: Arc<Shared>,
+    era: u64,
     version: Version,
     snapshot: Option<Box<dyn Snapshot>>,
     pub(crate) reads: Reads,
@@ -74,6 +75,8 @@ fn typed<V: Record>(table: &'static str, value: Value) -> Result<Arc<V>> {
 impl Tx {
     pub(crate) fn new(shared: Arc<Shared>, version: Version, snapshot: Option<Box<dyn Snapshot>>) -> Tx {
         Tx {
+            // After the version: a number that is too new for it belongs to who began before a wipe, and does not commit.
+            era: shared.era.load(Ordering::Acquire),
             shared,
             version,
             snapshot,
@@ -88,6 +91,13 @@ impl Tx {
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// A number for the content of the store as long as it is not wiped or loaded: what is remembered of the content under one holds for
+    /// whoever commits under the same. No two stores of a process have the same, and none is zero.
+    #[must_use]
+    pub fn era(&self) -> u64 {
+        self.era
     }
 
     /// Whether anything was written.
@@ -414,6 +424,7 @@ impl Tx {
                     return Err(Error::Conflict);
                 }
                 self.version = version;
+                self.era = self.shared.era.load(Ordering::Acquire);
                 snapshot
             }
         };

@@ -114,12 +114,12 @@ pub(crate) fn run(options: &Replay) -> Result<(), Error> {
     Ok(())
 }
 
-/// Opens a data folder whose server is stopped. Nothing is written to it.
+/// Opens a data folder whose server is stopped. None of its rows are written.
 fn open(path: &Path) -> Result<Store, Error> {
     if !Folder::at(path).store_file().exists() {
         return Err(Error::Usage(format!("{} is no data folder", path.display())));
     }
-    Store::open(path, Box::new(LedgerChain::default())).map_err(|source| Error::Store {
+    Store::open_unconverted(path, Box::new(LedgerChain::default())).map_err(|source| Error::Store {
         path: path.to_owned(),
         source,
     })

@@ -333,6 +333,24 @@ mod tests {
         KeyReference::new("111122223333", "1234abcd-12ab-34cd-56ef-1234567890ab").unwrap()
     }
 
+    #[test]
+    fn data_keys_are_drawn_afresh_and_come_back_from_their_ciphertext() {
+        let material = KeyMaterial::generate(key(), MaterialSpec::Symmetric).unwrap();
+        let context = EncryptionContext::from_iter([("a", "b")]);
+        for length in [0, 1, 16, 32, 1024, 4096] {
+            let (plaintext, blob) = material.draw_data_key(&context, length).unwrap();
+            assert_eq!(plaintext.len(), length);
+            let read = Ciphertext::parse(&blob).unwrap();
+            let back = material.decrypt(&read, &context).unwrap();
+            assert!(back.matches(plaintext.expose()));
+            let (other, other_blob) = material.draw_data_key(&context, length).unwrap();
+            assert_ne!(blob, other_blob);
+            assert!(length < 16 || !other.matches(plaintext.expose()));
+        }
+        let long = material.draw_data_key(&context, 4097);
+        assert!(matches!(long, Err(Error::PlaintextTooLong { .. })));
+    }
+
     /// RFC 4231, test cases 1 and 2, whose short keys are padded with zeros to the length that the specification asks for; HMAC pads
     /// shorter keys so itself (RFC 2104, section 2), hence the answers stay those of the RFC.
     #[test]

@@ -225,7 +225,6 @@ impl Gateway {
 
     /// Forgets what was remembered of the store's content, after it was replaced.
     pub fn forget(&self) {
-        self.environment.archive.clear();
         self.environment.directory.forget();
         self.environment.remembered.clear();
         self.replanned.notify_one();

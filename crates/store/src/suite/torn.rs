@@ -209,6 +209,14 @@ fn a_file_of_the_formats_before_is_taken_on_and_older_programs_refuse_it_from_th
             read_stream(&mut other.begin(), "9/log"),
             records.map(str::as_bytes)
         );
+        let path = dir.path().join(FILE);
+        let looked = Store::open_unconverted(dir.path(), Box::new(Linked))
+            .err()
+            .unwrap();
+        assert!(
+            matches!(&looked, Error::OlderFormat { path: named, found, known: FORMAT } if *named == path && *found == format),
+            "{looked}"
+        );
         let store = open(dir.path()).unwrap();
         store.check().unwrap();
         assert_eq!(

@@ -142,7 +142,13 @@ pub(super) fn everything_is_wiped(store: &Store, _dir: &Path) {
     put(store, "1", "a", 1);
     fill(store, "1/a", 2, 2);
     let before = store.version();
+    let mut read = store.begin();
+    assert!(read.get(&USERS, &("1", "a")).unwrap().is_some());
+    assert_eq!(read.era(), store.begin().era());
     assert_eq!(store.reset(None).unwrap(), before + 1);
+    assert_ne!(read.era(), store.begin().era());
+    let late = store.commit(read, vec![append("1/a", "of before")]).wait();
+    assert!(matches!(late, Err(Error::Conflict)), "a record of what is gone");
     assert_eq!(age(store, "1", "a"), None);
     assert!(store.begin().streams(b"", None, 9).unwrap().is_empty());
     put(store, "1", "a", 2);

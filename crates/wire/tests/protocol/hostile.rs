@@ -124,6 +124,18 @@ fn taken(protocol: Protocol, body: &[u8]) -> Document {
 }
 
 #[test]
+fn a_json_body_is_utf_8_to_its_end() {
+    for body in [
+        &b"{\"text\": \"\xff\"}"[..],
+        b"{\"unknown\": \"\xc3\x28\"}",
+        b"{}\xff",
+    ] {
+        assert!(refused(Protocol::AwsJson11, body).starts_with("The request body is not valid JSON"));
+    }
+    taken(Protocol::AwsJson11, "{\"unknown\": \"\u{e4}\"}".as_bytes());
+}
+
+#[test]
 fn wrong_types_in_json_have_the_messages_of_aws() {
     let cases = [
         (r#"{"text": 1}"#, "NUMBER_VALUE can not be converted to a String"),

@@ -48,7 +48,7 @@ impl StoredPolicy {
     }
 
     /// The document with its origin, which `name` words at the first call for this row.
-    pub fn attached(&self, name: impl FnOnce() -> String) -> Attached {
+    pub fn attached<N: Into<Arc<str>>>(&self, name: impl FnOnce() -> N) -> Attached {
         let attached = self
             .attached
             .get_or_init(|| Attached::new(Arc::clone(&self.policy), name()));

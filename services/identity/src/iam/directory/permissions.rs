@@ -220,3 +220,16 @@ pub(super) fn documents(session: &Session) -> Result<Vec<Attached>> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_about_passwords_has_the_actions_that_it_is_looked_for_by() {
+        let document: serde_json::Value = serde_json::from_str(CHANGE_PASSWORD).unwrap();
+        let actions = document.pointer("/Statement/0/Action").unwrap();
+        assert_eq!(*actions, serde_json::json!(CHANGE_PASSWORD_ACTIONS));
+        assert!(document.pointer("/Statement/1").is_none());
+    }
+}

@@ -87,7 +87,7 @@ impl ManagedPolicy {
             .versions
             .iter()
             .find(|version| version.number == self.default_version)?;
-        Some(version.document.attached(|| self.arn.to_string()))
+        Some(version.document.attached(|| Arc::clone(&self.arn)))
     }
 
     /// As lists show it; only `GetPolicy` and `CreatePolicy` show description and tags.

@@ -94,11 +94,9 @@ class Ledger(Judge):
         self.assertIn(f"{len(ledger['streams'])} streams, {records} records, digest ", ledger["detail"])
 
     def test_a_flipped_bit_is_named_wherever_it_is(self):
-        for place in (lambda value: TIMES, lambda value: TIMES + 32 + 4 + 1, lambda value: len(value) - 9):
+        for place in (lambda value: TIMES, lambda value: len(value) - 9):
             folder, sequence = self.flip(place)
             self.broken(folder, sequence, "link")
-        folder, sequence = self.flip(lambda value: 0)
-        self.broken(folder, sequence, "payload")
 
     def test_a_removed_and_a_swapped_batch_are_named(self):
         folder = self.copy()
@@ -117,8 +115,6 @@ class Ledger(Judge):
         folder = self.copy()
         noted = folder.parent / "noted.json"
         noted.write_text(json.dumps(list(self.running.values())))
-        code, findings = self.doctor(folder, "--noted", str(noted))
-        self.assertTrue(findings["ledger"]["ok"], findings)
         with self.batches(folder) as (store, batches):
             key, sequence = batches[-1]
             store.execute("DELETE FROM batches WHERE key = ?", [key])
@@ -136,7 +132,6 @@ class Ledger(Judge):
         code, findings = self.doctor(folder, "--noted", str(noted))
         self.assertEqual((code, findings["ledger"]["ok"]), (0, True), findings["ledger"])
         self.assertNotEqual(findings["ledger"]["detail"], self.running["ledger"]["detail"])
-        self.assertNotIn("ledger", self.doctor(folder)[1], "a running server's is read when it is asked for")
         with tempfile.NamedTemporaryFile("w", suffix=".json") as nothing:
             nothing.write("[]")
             nothing.flush()

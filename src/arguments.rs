@@ -73,8 +73,7 @@ pub(crate) enum Command {
     /// Say what the server is and does
     Status(Status),
     /// Check the installation and say what to mend
-    #[command(after_help = "Example:\n  ringwork doctor --data /var/lib/ringwork")]
-    Doctor(Status),
+    Doctor(Doctor),
     /// Show, set, freeze, scale or advance the cloud's clock
     Clock(Clock),
     /// Change the opener of the seal, with the server stopped
@@ -428,6 +427,23 @@ pub(crate) struct Status {
     pub(crate) server: Server,
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  ringwork doctor --data /var/lib/ringwork\n  ringwork doctor --ledger --json > noted.json\n  ringwork doctor --noted noted.json\n\nThe store and the ledger of a folder at rest are always read from end to end."
+)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Verify the ledger of a running server too, from end to end
+    #[arg(long)]
+    pub(crate) ledger: bool,
+    /// Verify that the ledger goes on from what an earlier `doctor --json` noted of it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) noted: Option<PathBuf>,
 }
 
 #[derive(Args)]

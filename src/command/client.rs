@@ -12,6 +12,8 @@ use crate::folder::{self, Folder, RootCredentials};
 
 /// The control path of the cloud's clock.
 pub(super) const CLOCK: &str = "/_ringwork/clock";
+/// The control path that reads the whole ledger.
+pub(super) const LEDGER: &str = "/_ringwork/ledger";
 
 /// A server that may be running.
 pub(super) struct Client {
@@ -52,8 +54,8 @@ impl Client {
             format!("{path}?{query}")
         };
         let body = Bytes::from(body);
-        // A clock that is moved answers when everything that fell due on the way is done.
-        let sent = if method == Method::POST && path == CLOCK {
+        // A clock that is moved answers when everything that fell due on the way is done, a ledger when all of it was read.
+        let sent = if method == Method::POST && matches!(path, CLOCK | LEDGER) {
             planes::client::request_unhurried(&self.endpoint, None, method, &target, headers, body).await
         } else {
             planes::client::request(&self.endpoint, None, method, &target, headers, body).await

@@ -4,22 +4,32 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use http::Method;
-use serde::Serialize;
+use pipeline::ledger::{self, Followed};
+use serde::{Deserialize, Serialize};
+use store::Store;
 
-use super::client::Client;
-use crate::arguments::Status;
+use super::client::{Client, LEDGER};
+use crate::arguments::Doctor;
 use crate::control::StatusReport;
 use crate::error::Error;
-use crate::folder::Folder;
+use crate::folder::{self, Folder};
+
+/// The check of the ledger's streams, by which they are found again in what was noted.
+const LEDGER_CHECK: &str = "ledger";
+/// Broken streams that are named in a line.
+const NAMED_MAX: usize = 8;
 
 /// One thing that was looked at.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Finding {
     check: String,
     ok: bool,
     /// Ringwork is not whole without it; what is merely lacking is told and no more.
     needed: bool,
     detail: String,
+    /// The ledger's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    streams: Vec<Followed>,
 }
 
 impl Finding {
@@ -29,6 +39,7 @@ impl Finding {
             ok: found.is_ok(),
             needed: true,
             detail: found.unwrap_or_else(|lacking| lacking),
+            streams: Vec::new(),
         }
     }
 
@@ -40,7 +51,8 @@ impl Finding {
     }
 }
 
-pub(crate) async fn run(options: &Status) -> Result<(), Error> {
+pub(crate) async fn run(options: &Doctor) -> Result<(), Error> {
+    let noted = options.noted.as_deref().map(read_noted).transpose()?;
     let folder = Folder::at(&options.server.data);
     let mut findings = vec![
         private("data folder", folder.path(), 0o700),
@@ -50,21 +62,30 @@ pub(crate) async fn run(options: &Status) -> Result<(), Error> {
     if durable && folder.key_file().exists() {
         findings.push(private("seal key file", &folder.key_file(), 0o600));
     }
-    let running = match Client::of(&options.server) {
+    let client = Client::of(&options.server);
+    let running = match &client {
         Ok(client) => {
-            client
-                .call::<StatusReport>(Method::GET, "/_ringwork/status", "", Vec::new())
-                .await
+            let path = "/_ringwork/status";
+            let report = client.call::<StatusReport>(Method::GET, path, "", Vec::new());
+            report.await.map_err(|error| error.chain())
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.chain()),
     };
     let answered = running.is_ok();
     findings.extend(running.as_ref().ok().map(memory));
     findings.extend(running.as_ref().ok().map(jobs));
     let running = running.map(|report| format!("answers at {}", report.endpoints.join(", ")));
-    findings.push(Finding::of("server", running.map_err(|error| error.chain())));
-    if durable && !answered {
-        findings.push(integrity(&folder));
+    findings.push(Finding::of("server", running));
+    let asked = options.ledger || noted.is_some();
+    let noted = noted.unwrap_or_default();
+    match &client {
+        Ok(client) if answered && asked => findings.push(streams(ask(client, &noted).await)),
+        _ if durable && !answered => findings.extend(at_rest(&folder, &noted)),
+        _ if asked && !answered => {
+            let lacking = format!("{} has none", folder.path().display());
+            findings.push(streams(Err(lacking)));
+        }
+        _ => {}
     }
     findings.extend(functions().await);
     if options.json {
@@ -156,11 +177,76 @@ fn private(check: &str, path: &Path, mode: u32) -> Finding {
     Finding::of(check, found)
 }
 
-/// Reads the whole store of a stopped server.
-fn integrity(folder: &Folder) -> Finding {
-    let checked =
-        store::Store::open_unconverted(folder.path(), Box::new(pipeline::ledger::LedgerChain::default()));
-    let checked = checked.and_then(|store| store.check());
-    let whole = checked.map(|()| "whole".to_owned());
-    Finding::of("store", whole.map_err(|error| error.to_string()))
+/// Reads the whole store of a stopped server, and follows its ledger.
+fn at_rest(folder: &Folder, noted: &[Followed]) -> Vec<Finding> {
+    let opened = Store::open_unconverted(folder.path(), Box::new(ledger::LedgerChain::default()));
+    let store = match opened {
+        Ok(store) => store,
+        Err(error) => return vec![Finding::of("store", Err(error.to_string()))],
+    };
+    let whole = store.check().map(|()| "whole".to_owned());
+    let followed = ledger::verify(&store, noted);
+    vec![
+        Finding::of("store", whole.map_err(|error| error.to_string())),
+        streams(followed.map_err(|error| error.to_string())),
+    ]
+}
+
+/// Has a running server follow its ledger.
+async fn ask(client: &Client, noted: &[Followed]) -> Result<Vec<Followed>, String> {
+    let body = serde_json::to_vec(noted).map_err(|error| error.to_string())?;
+    let followed = client.call(Method::POST, LEDGER, "", body).await;
+    followed.map_err(|error| error.chain())
+}
+
+/// Whether every stream of the ledger is whole; if not, where each is broken first.
+fn streams(followed: Result<Vec<Followed>, String>) -> Finding {
+    let followed = match followed {
+        Ok(followed) => followed,
+        Err(lacking) => return Finding::of(LEDGER_CHECK, Err(lacking)),
+    };
+    let broken: Vec<String> = followed
+        .iter()
+        .filter_map(|followed| {
+            let broken = followed.broken?;
+            Some(format!(
+                "{} is broken at {}: {}",
+                followed.stream, broken.sequence, broken.flaw
+            ))
+        })
+        .collect();
+    let found = if broken.is_empty() {
+        let records: u64 = followed.iter().map(|followed| followed.records).sum();
+        Ok(format!(
+            "whole: {} streams, {records} records, digest {}",
+            followed.len(),
+            ledger::verify::digest(&followed)
+        ))
+    } else {
+        let mut told = broken.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>();
+        if broken.len() > NAMED_MAX {
+            told.push(format!("and {} more", broken.len() - NAMED_MAX));
+        }
+        Err(told.join("; "))
+    };
+    Finding {
+        streams: followed,
+        ..Finding::of(LEDGER_CHECK, found)
+    }
+}
+
+/// What an earlier `doctor --json` told of the ledger's streams.
+fn read_noted(path: &Path) -> Result<Vec<Followed>, Error> {
+    let failed = |reason: &str| Error::Usage(format!("{} cannot be compared with: {reason}", path.display()));
+    let bytes = folder::read(path)?.ok_or_else(|| failed("there is no such file"))?;
+    let findings: Vec<Finding> =
+        serde_json::from_slice(&bytes).map_err(|error| failed(&error.to_string()))?;
+    let noted = findings.into_iter().find(|finding| finding.check == LEDGER_CHECK);
+    let noted = noted.map(|finding| finding.streams).unwrap_or_default();
+    if noted.is_empty() {
+        return Err(failed(
+            "it notes no ledger; `ringwork doctor --ledger --json` does",
+        ));
+    }
+    Ok(noted)
 }

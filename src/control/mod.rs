@@ -4,6 +4,7 @@
 mod clock;
 mod image;
 mod keys;
+mod ledger;
 mod logs;
 mod policy;
 mod reach;
@@ -116,6 +117,7 @@ impl Control {
             ("POST", "/_ringwork/policy") => written(&self.policy(request.body.at_hand())?),
             ("POST", "/_ringwork/keys") => written(&self.keys(request.body.at_hand())?),
             ("POST", "/_ringwork/logs") => written(&self.logs(request.body.at_hand())?),
+            ("POST", "/_ringwork/ledger") => written(&self.verify_ledger(request.body.at_hand()).await?),
             ("GET", "/_ringwork/status") => written(&self.status()?),
             ("GET", "/_ringwork/clock") => written(&self.clock()),
             ("POST", "/_ringwork/clock") => written(&self.change_clock(request.body.at_hand()).await?),

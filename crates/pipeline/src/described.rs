@@ -151,7 +151,7 @@ fn with_layers<T>(
     let asked = (described.action, described.resource, described.owner);
     let gathered = Gathered::with(
         look,
-        described.identity,
+        identity,
         policies,
         asked,
         described.policies.clone(),

@@ -2,16 +2,18 @@
 //!
 //! Invariant: a write's record commits with its state, a refusal's or a read's commits alone; no answer leaves before
 //! its record is durable. Records of one flush share a batch (`chain`), whose index of attribute hashes lets a reader
-//! pass over batches without opening them, and over long stretches without reading them (`scan`, `summary`).
+//! pass over batches without opening them, and over long stretches without reading them (`scan`, `summary`); `verify` reads them all.
 
 pub mod chain;
 pub mod record;
 pub mod scan;
 mod summary;
+pub mod verify;
 
-pub use chain::{LedgerChain, verify};
+pub use chain::LedgerChain;
 pub use record::Record;
 pub use scan::{Attribute, Page, Query};
+pub use verify::{Followed, verify};
 
 use crate::call::Look;
 use crate::operation::Result;

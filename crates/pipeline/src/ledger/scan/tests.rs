@@ -61,7 +61,7 @@ fn id(wall: i64, number: u64) -> String {
     format!("{:08x}-{:04x}-7000-8000-{number:012x}", wall >> 16, wall & 0xffff)
 }
 
-fn record(number: u64, wall: i64, time: i64) -> Record {
+pub(crate) fn record(number: u64, wall: i64, time: i64) -> Record {
     let mut caller = Caller::unknown("");
     caller.kind = IdentityType::IamUser;
     caller.account = ACCOUNT.to_owned();

@@ -38,8 +38,15 @@ const fn spelled(level: Level) -> &'static str {
 }
 
 /// Actions that the reference does not know, or knows with another level.
-const ACTIONS: &[Excuse] = &[("kms:Decapsulate", NEWER), ("kms:Encapsulate", NEWER)];
-const NEWER: &str = "in AWS's model of KMS, which is newer than the reference here";
+const ACTIONS: &[Excuse] = &[
+    ("kms:Decapsulate", NEWER),
+    ("kms:Encapsulate", NEWER),
+    ("secretsmanager:AcceptCrossAccountReplication", NEWER),
+    ("secretsmanager:AssociateCrossAccountReplica", NEWER),
+    ("secretsmanager:DisassociateCrossAccountReplica", NEWER),
+    ("secretsmanager:ListResourcePolicies", NEWER),
+];
+const NEWER: &str = "in AWS's model of the service, which is newer than the reference here";
 
 /// Condition keys that the reference does not list for their action.
 const KEYS: &[Excuse] = &[

@@ -84,10 +84,8 @@ impl Operation for CreateSecret {
         expect_none("Type", input.r#type.is_some())?;
         if followed.is_some() {
             // The replica gets a policy with its making.
-            let mut context = Context::default();
-            context.insert("secretsmanager:PolicyName", cross_account::POLICY);
             let owner = target.account().to_owned();
-            call.also(PUT, &target.arn(), &owner, context)?;
+            call.also(PUT, &target.arn(), &owner, Context::default())?;
         }
         if input.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
             let mut context = Context::default();

@@ -21,6 +21,8 @@ use super::secret::{SecretTarget, to_change};
 pub(crate) const PUT: Access = Access::permissions("secretsmanager:PutResourcePolicy");
 pub(crate) const DELETE: Access = Access::permissions("secretsmanager:DeleteResourcePolicy");
 const VALIDATE: Access = Access::permissions("secretsmanager:ValidateResourcePolicy");
+/// The condition key that narrows the deletion of policies (User Guide, "Stop cross-account replication").
+pub(crate) const POLICY_NAME: &str = "secretsmanager:PolicyName";
 /// The name of the policy that a secret's owner gives it.
 pub(crate) const NAME: &str = "default";
 const PUBLIC: &str =
@@ -157,9 +159,15 @@ impl Operation for DeleteResourcePolicy {
     type Output = model::DeleteResourcePolicyResponse;
     type Target = SecretTarget;
     const ACCESS: Access = DELETE;
+    const CONDITIONS: &'static [&'static str] = &[POLICY_NAME];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
         resolve(look, &input.secret_id)
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        let name = input.policy_name.as_deref().unwrap_or(NAME);
+        context.insert(POLICY_NAME, name.to_owned());
     }
 
     fn handle(

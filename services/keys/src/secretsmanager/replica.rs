@@ -19,7 +19,7 @@ use wire::{Fault, Timestamp};
 use super::cross_account;
 use super::deletion;
 use super::naming::{resolve, resolve_here};
-use super::policy::DELETE;
+use super::policy::{DELETE, POLICY_NAME};
 use super::secret::{SECRETS, Secret, SecretTarget, Version, to_change};
 use super::value::{self, Plain};
 
@@ -375,6 +375,7 @@ impl Operation for StopReplicationToReplica {
     type Target = SecretTarget;
     const ACCESS: Access = Access::write("secretsmanager:StopReplicationToReplica");
     const ALSO: &'static [Access] = &[DELETE];
+    const CONDITIONS: &'static [&'static str] = &[POLICY_NAME];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
         resolve_here(look, &input.secret_id)
@@ -391,7 +392,7 @@ impl Operation for StopReplicationToReplica {
         if secret.followed.is_some() {
             // The policy that the replica got with its making goes with the tie.
             let mut context = Context::default();
-            context.insert("secretsmanager:PolicyName", cross_account::POLICY);
+            context.insert(POLICY_NAME, cross_account::POLICY);
             call.authorize(DELETE, Found::Here((*granted).clone()), context)?;
             cross_account::stop(call, &mut secret)?;
             secret.changed = call.now.0;

@@ -373,7 +373,28 @@ fn a_primary_learns_that_its_replica_has_stopped() {
         message.contains("secretsmanager:DeleteResourcePolicy"),
         "{message}"
     );
-    pair.there("StopReplicationToReplica", json!({}));
+    // Of the permission to delete policies, that for the one of the replication is enough.
+    let narrow = |name: &str, policy: &str| {
+        let condition = json!({ "StringEquals": { "secretsmanager:PolicyName": policy } });
+        let statements = json!([
+            { "Effect": "Allow", "Action": "secretsmanager:StopReplicationToReplica", "Resource": "*" },
+            { "Effect": "Allow", "Action": "secretsmanager:DeleteResourcePolicy", "Resource": "*", "Condition": condition },
+        ]);
+        pair.vault.here.user(OTHER, name, &statements)
+    };
+    let wrong = narrow("wrong", "default");
+    assert_eq!(
+        pair.vault
+            .refused(&wrong, "StopReplicationToReplica", stop.clone())
+            .0,
+        "AccessDeniedException"
+    );
+    let right = narrow("right", "cross-account-replication");
+    assert_eq!(
+        pair.vault.refused(&right, "DeleteResourcePolicy", stop.clone()).0,
+        "AccessDeniedException"
+    );
+    pair.vault.call(&right, "StopReplicationToReplica", stop).unwrap();
     assert_eq!(pair.states(), (Value::Null, json!("Detached")));
     pair.put(&pair.ann, "two");
     assert_eq!(pair.text_there(), "one");

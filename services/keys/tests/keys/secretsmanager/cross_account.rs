@@ -252,7 +252,8 @@ fn every_grant_is_needed_to_associate() {
     let pair = Pair::new();
     let mut deny = allow(&pair.ann, &["secretsmanager:AcceptCrossAccountReplication"]);
     deny["Effect"] = "Deny".into();
-    pair.there("PutResourcePolicy", json!({ "ResourcePolicy": policy(&[deny]) }));
+    let alone = json!({ "Version": "2012-10-17", "Statement": deny }).to_string();
+    pair.there("PutResourcePolicy", json!({ "ResourcePolicy": alone }));
     let (code, message) = pair
         .vault
         .refused(&pair.ann, "AssociateCrossAccountReplica", pair.tie());
@@ -489,4 +490,32 @@ fn a_replica_is_made_for_a_primary_elsewhere() {
     assert_eq!(code, "AccessDeniedException");
     assert!(message.contains("secretsmanager:PutResourcePolicy"), "{message}");
     pair.vault.call(&pair.other, "CreateSecret", asked).unwrap();
+}
+
+/// A primary has replicas in other regions beside it, which know nothing of the one in another account.
+#[test]
+fn a_copy_in_another_region_is_no_primary() {
+    const PARIS: &str = "eu-west-3";
+    let pair = Pair::new();
+    pair.associate();
+    let regions = json!({ "SecretId": "s", "AddReplicaRegions": [{ "Region": PARIS }] });
+    pair.vault.ok("ReplicateSecretToRegions", regions);
+    let cloud = &pair.vault.here.cloud;
+    let asked = json!({ "SecretId": "s" });
+    let shown = cloud
+        .call_in(
+            PARIS,
+            &pair.vault.here.root(),
+            "secretsmanager",
+            "DescribeSecret",
+            asked,
+        )
+        .unwrap();
+    assert_eq!(
+        (&shown["PrimaryRegion"], shown.get("CrossAccountReplicas")),
+        (&json!(REGION), None)
+    );
+    pair.put(&pair.ann, "two");
+    assert_eq!(pair.text_there(), "two");
+    assert_eq!(pair.states(), (json!("InSync"), json!("InSync")));
 }

@@ -2,9 +2,24 @@
 
 import json
 import pathlib
+import tempfile
 import uuid
 
-from server import Judge, Refused, statement
+from server import Credentials, Judge, REGION, Refused, Server, policy, statement
+
+OTHER = "222233334444"
+DORA = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+SEED = f"""\
+accounts:
+- id: "{OTHER}"
+  name: Acquired
+  users:
+  - name: dora
+    inline:
+      all: {{Version: "2012-10-17", Statement: [{{Effect: Allow, Action: "*", Resource: "*"}}]}}
+    access_keys:
+    - {{id: {DORA.key}, secret: {DORA.secret}}}
+"""
 
 
 def resource_policy(principal, *actions):
@@ -133,3 +148,108 @@ class Secrets(Judge):
             self.assertNotIn(plain, json.dumps(events))
         [event] = [event for event in self.events("Decrypt") if ":secret:hidden-" in json.dumps(event)]
         self.assertEqual(event["userIdentity"]["invokedBy"], "secretsmanager.amazonaws.com")
+
+
+class AcrossAccounts(Judge):
+    """A primary of one account and a replica of another, by boto3."""
+
+    @classmethod
+    def setUpClass(cls):
+        with tempfile.TemporaryDirectory() as folder:
+            seed = pathlib.Path(folder) / "seed.yaml"
+            seed.write_text(SEED)
+            cls.server = Server("--seed", str(seed))
+        cls.addClassCleanup(cls.server.close)
+        cls.secrets = cls.server.client("secretsmanager")
+        cls.theirs = cls.server.client("secretsmanager", DORA)
+        cls.key = cls.server.client("kms").create_key()["KeyMetadata"]["Arn"]
+
+    def pair(self, name, principal):
+        """A primary and its replica, for which this principal of the primary's account may encrypt by Secrets Manager alone."""
+        primary = self.secrets.create_secret(Name=name, SecretString="one", KmsKeyId=self.key)["ARN"]
+        kms = self.server.client("kms", DORA)
+        key = kms.create_key()["KeyMetadata"]["Arn"]
+        replica = self.theirs.create_secret(Name=name, KmsKeyId=key, CrossAccountPrimaryARN=primary)["ARN"]
+        asked = {
+            "kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com", "kms:EncryptionContext:SecretARN": replica
+        }
+        own = statement("kms:*", Principal={"AWS": f"arn:aws:iam::{OTHER}:root"})
+        lent = statement("kms:Encrypt", Principal={"AWS": principal}, Condition={"StringEquals": asked})
+        kms.put_key_policy(KeyId=key, Policy=policy(own, lent))
+        return primary, replica
+
+    def states(self, primary, replica):
+        [known] = self.secrets.describe_secret(SecretId=primary)["CrossAccountReplicas"]
+        there = self.theirs.describe_secret(SecretId=replica)["CrossAccountPrimary"]
+        self.assertEqual((known["ReplicaSecretARN"], there["PrimarySecretARN"]), (replica, primary))
+        return known["ReplicationStatus"], there["ReplicationStatus"]
+
+    def value(self, replica):
+        return self.theirs.get_secret_value(SecretId=replica)["SecretString"]
+
+    def test_a_replica_follows_a_primary_of_another_account(self):
+        """S11.6: both accounts must let it be, and so must both keys."""
+        user = f"arn:aws:iam::{self.server.account}:user/keeper"
+        keeper = self.server.client("secretsmanager", self.user("keeper", statement(["secretsmanager:*", "kms:*"])))
+        primary, replica = self.pair("followed", user)
+        there = self.theirs.describe_secret(SecretId=replica)["CrossAccountPrimary"]
+        self.assertEqual(there, {"PrimarySecretARN": primary, "ReplicationStatus": "Pending"})
+        listed = self.theirs.list_resource_policies(SecretId=replica)["ResourcePolicies"]
+        self.assertEqual(listed, [{"PolicyName": "cross-account-replication"}])
+        tie = {"SecretId": primary, "CrossAccountReplicaARN": replica}
+        # Neither account is of an organization.
+        self.refused("InvalidRequestException", keeper.associate_cross_account_replica, **tie)
+        # The replica's key does not let the root user in.
+        free = {**tie, "ReplicaRestriction": "NoRestriction"}
+        self.refused("AccessDeniedException", self.secrets.associate_cross_account_replica, **free)
+        self.assertEqual(keeper.associate_cross_account_replica(**free)["ReplicationStatus"], "InSync")
+        self.assertEqual((self.states(primary, replica), self.value(replica)), (("InSync", "InSync"), "one"))
+        keeper.put_secret_value(SecretId=primary, SecretString="two")
+        self.assertEqual(self.value(replica), "two")
+        self.refused("InvalidParameterException", self.theirs.put_secret_value, SecretId=replica, SecretString="x")
+        self.secrets.put_secret_value(SecretId=primary, SecretString="three")
+        self.assertEqual((self.states(primary, replica), self.value(replica)), (("Failed", "Failed"), "two"))
+        keeper.associate_cross_account_replica(**free)
+        self.assertEqual((self.states(primary, replica), self.value(replica)), (("InSync", "InSync"), "three"))
+        self.refused("InvalidRequestException", self.secrets.delete_secret, SecretId=primary)
+        keeper.disassociate_cross_account_replica(**tie)
+        self.assertNotIn("CrossAccountReplicas", self.secrets.describe_secret(SecretId=primary))
+        self.secrets.delete_secret(SecretId=primary)
+        self.refused("InvalidRequestException", self.theirs.delete_secret, SecretId=replica)
+        self.theirs.stop_replication_to_replica(SecretId=replica)
+        self.theirs.put_secret_value(SecretId=replica, SecretString="own")
+        self.assertEqual(self.value(replica), "own")
+        trail = self.server.client("cloudtrail", DORA)
+        shared = trail.lookup_events(
+            LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "AssociateCrossAccountReplica"}]
+        )["Events"]
+        self.assertTrue(shared)
+
+    def test_a_role_replicates_for_whoever_changes_the_primary(self):
+        iam = self.server.client("iam")
+        allowed = {"Effect": "Allow", "Principal": {"Service": "secretsmanager.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        role = iam.create_role(
+            RoleName="replicator", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        )["Role"]["Arn"]
+        keys = policy(statement(["kms:Decrypt", "kms:Encrypt"]))
+        iam.put_role_policy(RoleName="replicator", PolicyName="keys", PolicyDocument=keys)
+        primary, replica = self.pair("by-role", role)
+        tie = {"SecretId": primary, "CrossAccountReplicaARN": replica, "ReplicaRestriction": "NoRestriction"}
+        helper = self.user("helper", statement("secretsmanager:*"))
+        self.refused("AccessDeniedException", self.server.client("secretsmanager", helper).associate_cross_account_replica,
+                     **tie, ReplicationRoleARN=role)
+        self.secrets.associate_cross_account_replica(**tie, ReplicationRoleARN=role)
+        [known] = self.secrets.describe_secret(SecretId=primary)["CrossAccountReplicas"]
+        self.assertEqual(known["ReplicationRoleARN"], role)
+        # Root may not use the replica's key: the role alone may.
+        self.secrets.put_secret_value(SecretId=primary, SecretString="two")
+        self.assertEqual((self.states(primary, replica), self.value(replica)), (("InSync", "InSync"), "two"))
+        [event, *_] = [event for event in self.events("Encrypt") if replica in json.dumps(event)]
+        self.assertIn(":assumed-role/replicator/", event["userIdentity"]["arn"])
+        iam.delete_role_policy(RoleName="replicator", PolicyName="keys")
+        self.secrets.put_secret_value(SecretId=primary, SecretString="three")
+        self.assertEqual((self.states(primary, replica), self.value(replica)), (("Failed", "Failed"), "two"))
+        iam.delete_role(RoleName="replicator")
+        self.secrets.put_secret_value(SecretId=primary, SecretString="four")
+        [known] = self.secrets.describe_secret(SecretId=primary)["CrossAccountReplicas"]
+        self.assertIn("can't assume the replication role", known["StatusMessage"])

@@ -13,6 +13,17 @@ wire::structures! {
         message "Message" Option<String>;
         secret_id "SecretId" Option<String>;
     }
+    AssociateCrossAccountReplicaRequest {
+        cross_account_replica_arn "CrossAccountReplicaARN" String;
+        replica_restriction "ReplicaRestriction" Option<ReplicaRestrictionType>;
+        replication_role_arn "ReplicationRoleARN" Option<String>;
+        secret_id "SecretId" String;
+    }
+    AssociateCrossAccountReplicaResponse {
+        arn "ARN" Option<String>;
+        cross_account_replica_arn "CrossAccountReplicaARN" Option<String>;
+        replication_status "ReplicationStatus" Option<StatusType>;
+    }
     BatchGetSecretValueRequest {
         filters "Filters" Option<Vec<Filter>>;
         max_results "MaxResults" Option<i32>;
@@ -109,6 +120,14 @@ wire::structures! {
         r#type "Type" Option<String>;
         version_ids_to_stages "VersionIdsToStages" Option<BTreeMap<String, Vec<String>>>;
     }
+    DisassociateCrossAccountReplicaRequest {
+        cross_account_replica_arn "CrossAccountReplicaARN" String;
+        secret_id "SecretId" String;
+    }
+    DisassociateCrossAccountReplicaResponse {
+        arn "ARN" Option<String>;
+        cross_account_replica_arn "CrossAccountReplicaARN" Option<String>;
+    }
     ExternalSecretRotationMetadataItem {
         key "Key" Option<String>;
         value "Value" Option<String>;
@@ -153,6 +172,15 @@ wire::structures! {
         secret_string "SecretString" Option<String>;
         version_id "VersionId" Option<String>;
         version_stages "VersionStages" Option<Vec<String>>;
+    }
+    ListResourcePoliciesRequest {
+        max_results "MaxResults" Option<i32>;
+        next_token "NextToken" Option<String>;
+        secret_id "SecretId" String;
+    }
+    ListResourcePoliciesResponse {
+        next_token "NextToken" Option<String>;
+        resource_policies "ResourcePolicies" Vec<ResourcePolicySummary>;
     }
     ListSecretVersionIdsRequest {
         include_deprecated "IncludeDeprecated" Option<bool>;
@@ -230,6 +258,9 @@ wire::structures! {
         region "Region" Option<String>;
         status "Status" Option<StatusType>;
         status_message "StatusMessage" Option<String>;
+    }
+    ResourcePolicySummary {
+        policy_name "PolicyName" Option<String>;
     }
     RestoreSecretRequest {
         secret_id "SecretId" String;
@@ -360,6 +391,10 @@ wire::enumerations! {
         PrimaryRegion "primary-region"
         OwningService "owning-service"
         All "all"
+    }
+    ReplicaRestrictionType {
+        SameOrg "SameOrg"
+        NoRestriction "NoRestriction"
     }
     SortByType {
         CreatedDate "created-date"

@@ -38,14 +38,30 @@ const fn spelled(level: Level) -> &'static str {
 }
 
 /// Actions that the reference does not know, or knows with another level.
-const ACTIONS: &[Excuse] = &[("kms:Decapsulate", NEWER), ("kms:Encapsulate", NEWER)];
-const NEWER: &str = "in AWS's model of KMS, which is newer than the reference here";
+const ACTIONS: &[Excuse] = &[
+    ("kms:Decapsulate", NEWER),
+    ("kms:Encapsulate", NEWER),
+    ("secretsmanager:AcceptCrossAccountReplication", NEWER),
+    ("secretsmanager:AssociateCrossAccountReplica", NEWER),
+    ("secretsmanager:DisassociateCrossAccountReplica", NEWER),
+    ("secretsmanager:ListResourcePolicies", NEWER),
+];
+const NEWER: &str = "in AWS's model of the service, which is newer than the reference here";
 
 /// Condition keys that the reference does not list for their action.
 const KEYS: &[Excuse] = &[
     ("kms:CreateKey kms:CustomerMasterKeySpec", OLDER_KEY),
     ("kms:CreateKey kms:CustomerMasterKeyUsage", OLDER_KEY),
+    (
+        "secretsmanager:DeleteResourcePolicy secretsmanager:PolicyName",
+        NEWER_KEY,
+    ),
+    (
+        "secretsmanager:StopReplicationToReplica secretsmanager:PolicyName",
+        NEWER_KEY,
+    ),
 ];
+const NEWER_KEY: &str = "in AWS's user guide, which is newer than the reference here";
 const OLDER_KEY: &str = "deprecated, listed for the service alone, and still in force where a policy has it";
 
 /// Every action that a table declares is one of AWS's, with AWS's access level.

@@ -8,7 +8,9 @@ use policy::Context;
 use wire::Fault;
 use wire::fault::Common;
 
+use super::cross_account;
 use super::naming::{self, SUFFIX};
+use super::policy::PUT;
 use super::replica;
 use super::secret::{CURRENT, SECRETS, Secret, SecretTarget};
 use super::tag::{self, TAG};
@@ -44,7 +46,7 @@ impl Operation for CreateSecret {
     type Output = model::CreateSecretResponse;
     type Target = Denoted;
     const ACCESS: Access = Access::write("secretsmanager:CreateSecret");
-    const ALSO: &'static [Access] = &[TAG];
+    const ALSO: &'static [Access] = &[TAG, PUT];
     const CONDITIONS: &'static [&'static str] = &[
         "aws:RequestTag/${TagKey}",
         "aws:TagKeys",
@@ -78,11 +80,13 @@ impl Operation for CreateSecret {
 
     fn handle(call: &mut Call<'_>, target: Authorized<Denoted>, input: Self::Input) -> Result<Self::Output> {
         naming::expect_name(&input.name)?;
+        let followed = cross_account::asked(call, &input)?;
         expect_none("Type", input.r#type.is_some())?;
-        expect_none(
-            "CrossAccountPrimaryARN",
-            input.cross_account_primary_arn.is_some(),
-        )?;
+        if followed.is_some() {
+            // The replica gets a policy with its making.
+            let owner = target.account().to_owned();
+            call.also(PUT, &target.arn(), &owner, Context::default())?;
+        }
         if input.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
             let mut context = Context::default();
             tag::requested(input.tags.as_deref(), &mut context);
@@ -105,6 +109,7 @@ impl Operation for CreateSecret {
         let mut secret = Secret::new(call, &input.name, suffix);
         secret.description = input.description;
         secret.kms_key = input.kms_key_id.filter(|key| !key.is_empty());
+        secret.followed = followed;
         if !tags.is_empty() {
             let before = secret.clone();
             secret.tags = tags;

@@ -9,6 +9,7 @@ use policy::Context;
 use serde_json::{Value, json};
 use wire::Timestamp;
 
+use super::cross_account;
 use super::naming::{resolve, resolve_or_ghost};
 use super::secret::{DAY, Deletion, SECRETS, Secret, SecretTarget, to_change};
 use super::value;
@@ -60,6 +61,7 @@ impl Operation for DeleteSecret {
         call.share_with(&secret.account);
         secret.expect_primary()?;
         replica::expect_none(&secret)?;
+        cross_account::expect_none(&secret)?;
         let force = input.force_delete_without_recovery == Some(true);
         if force && input.recovery_window_in_days.is_some() {
             return Err(invalid_parameter_exception(

@@ -4,6 +4,7 @@ use api::secretsmanager as model;
 use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use wire::Timestamp;
 
+use super::cross_account;
 use super::naming::resolve;
 use super::replica;
 use super::rotation::Rotation;
@@ -43,6 +44,8 @@ impl Operation for DescribeSecret {
             last_rotated_date: rotation.and_then(Rotation::shown_last),
             next_rotation_date: rotation.and_then(Rotation::shown_next),
             owning_service: secret.owner.clone(),
+            cross_account_primary: cross_account::shown_primary(&secret),
+            cross_account_replicas: cross_account::shown_replicas(&secret),
             primary_region: secret.shown_primary(),
             replication_status: replica::shown(call, &secret)?,
             rotation_enabled: rotation.map(|rotation| rotation.enabled),

@@ -13,9 +13,14 @@ use wire::{Document, Fault};
 use super::secret::Secret;
 
 /// The service in whose name KMS is called, for `kms:ViaService`.
-const BY: &str = "secretsmanager.amazonaws.com";
+pub(crate) const BY: &str = "secretsmanager.amazonaws.com";
 /// The key of secrets that name none: AWS's own, which KMS makes ready when it is asked for it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
+
+/// What stands for the version where KMS is only asked whether the key can be used (User Guide, "Secret encryption and decryption").
+const NO_VERSION: &str = "RequestToValidateKeyAccess";
+/// Bytes of a data key.
+const DATA_KEY: usize = 32;
 
 /// A value as it is kept.
 #[derive(Clone)]
@@ -72,6 +77,61 @@ pub(crate) fn seal_again(
     }
 }
 
+/// Asks KMS for an operation in somebody's name.
+pub(crate) type Ask<'a> = &'a dyn Fn(&mut Call<'_>, &str, Document) -> Result<Document>;
+
+/// The same value as another secret's: opened, and sealed for that secret under the same data key, which is encrypted under its key.
+pub(crate) fn carry(
+    call: &mut Call<'_>,
+    ask: Ask<'_>,
+    (from, to): (&Secret, &Secret),
+    version: &str,
+    sealed: &Sealed,
+) -> Result<Sealed> {
+    let input = Document::Structure(vec![
+        ("CiphertextBlob", Document::Blob(sealed.data_key.clone())),
+        ("EncryptionContext", context(from, version)),
+    ]);
+    let made = ask(call, "Decrypt", input).map_err(|fault| refused(fault, cannot_decrypt))?;
+    let clear_key = crypto::Secret::new(bytes(&made, "Plaintext")?);
+    let clear = crypto::envelope::open(&clear_key, &bound(from, version), &sealed.value);
+    let clear = clear.map_err(Fault::internal)?;
+    let value = crypto::envelope::seal(&clear_key, &bound(to, version), clear.expose());
+    let value = value.map_err(Fault::internal)?;
+    let input = Document::Structure(vec![
+        ("EncryptionContext", context(to, version)),
+        ("KeyId", Document::String(key(call, to)?)),
+        ("Plaintext", Document::Blob(clear_key.expose().to_vec())),
+    ]);
+    let made = ask(call, "Encrypt", input).map_err(|fault| refused(fault, cannot_encrypt))?;
+    Ok(Sealed {
+        data_key: bytes(&made, "CiphertextBlob")?,
+        value,
+    })
+}
+
+/// Asks whether a value could be encrypted for a secret, without one.
+pub(crate) fn try_encrypt(call: &mut Call<'_>, ask: Ask<'_>, secret: &Secret) -> Result<()> {
+    let input = Document::Structure(vec![
+        ("DryRun", Document::Boolean(true)),
+        ("EncryptionContext", context(secret, NO_VERSION)),
+        ("KeyId", Document::String(key(call, secret)?)),
+        ("Plaintext", Document::Blob(vec![0; DATA_KEY])),
+    ]);
+    match ask(call, "Encrypt", input) {
+        Err(Fault {
+            code:
+                Code::Modeled {
+                    shape: "DryRunOperationException",
+                    ..
+                },
+            ..
+        }) => Ok(()),
+        Ok(_) => Err(Fault::internal("KMS did what it was only to try")),
+        Err(fault) => Err(refused(fault, cannot_encrypt)),
+    }
+}
+
 /// Decrypts a value.
 pub(crate) fn open(
     call: &mut Call<'_>,
@@ -110,6 +170,12 @@ fn key(call: &Call<'_>, secret: &Secret) -> Result<String> {
         "arn:aws:kms:{}:{}:{kind}{key}",
         secret.region, secret.account
     ))
+}
+
+/// Whether a secret's key, as it is named, is AWS's own.
+pub(crate) fn is_aws_owned(key: &str) -> bool {
+    key.rsplit_once("alias/")
+        .is_some_and(|(_, name)| name.starts_with("aws/"))
 }
 
 /// AWS's own key serves its account only.

@@ -3,7 +3,7 @@
 use pipeline::{Inventoried, Inventory, Look, Placed, ResourcePolicies, Result, Stretch};
 use policy::Arn;
 
-use super::naming::SUFFIX;
+use super::naming::by_arn;
 use super::secret::{SECRETS as ROWS, Secret};
 
 /// The secrets of an account in a region.
@@ -31,19 +31,8 @@ fn page(look: &mut Look<'_>, stretch: &Stretch<'_>) -> Result<Vec<Placed>> {
 }
 
 fn find(look: &mut Look<'_>, arn: &Arn) -> Result<Option<Inventoried>> {
-    let named = arn
-        .resource()
-        .strip_prefix("secret:")
-        .filter(|_| arn.service() == "secretsmanager");
-    let parts = named.and_then(|named| named.rsplit_once('-'));
-    let Some((name, suffix)) = parts.filter(|(_, suffix)| suffix.len() == SUFFIX) else {
-        return Ok(None);
-    };
-    let found = look.get(&ROWS, &(arn.account(), arn.region(), name))?;
-    found
-        .filter(|secret| secret.suffix == suffix)
-        .map(|secret| inventoried(&secret))
-        .transpose()
+    let found = by_arn(look, arn.as_str())?;
+    found.map(|secret| inventoried(&secret)).transpose()
 }
 
 fn inventoried(secret: &Secret) -> Result<Inventoried> {

@@ -12,6 +12,7 @@ use pipeline::{Endpoint, TrailRules, operations};
 
 pub mod batch;
 pub mod create;
+pub mod cross_account;
 pub mod deletion;
 pub mod dependents;
 pub mod describe;
@@ -24,6 +25,7 @@ mod page;
 pub mod password;
 pub mod place;
 pub mod policy;
+pub mod policy_list;
 pub mod replica;
 pub mod rotation;
 pub mod secret;
@@ -49,10 +51,12 @@ pub static OPERATIONS: &[Endpoint] = operations!["secretsmanager";
     version::{ListSecretVersionIds, UpdateSecretVersionStage},
     deletion::{DeleteSecret, RestoreSecret},
     replica::{RemoveRegionsFromReplication, ReplicateSecretToRegions, StopReplicationToReplica},
+    cross_account::{AssociateCrossAccountReplica, DisassociateCrossAccountReplica},
     rotation::{CancelRotateSecret, RotateSecret},
     password::{GetRandomPassword},
     tag::{TagResource, UntagResource},
     policy::{DeleteResourcePolicy, GetResourcePolicy, PutResourcePolicy, ValidateResourcePolicy},
+    policy_list::{ListResourcePolicies},
 ];
 
 /// What Secrets Manager does later.

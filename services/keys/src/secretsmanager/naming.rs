@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use api::secretsmanager::fault::resource_not_found_exception;
 use pipeline::{Found, Look, Result};
+use policy::Arn;
 use wire::Fault;
 
 use super::secret::{SECRETS, Secret, SecretTarget};
@@ -71,6 +72,20 @@ pub(crate) fn resolve_or_ghost(look: &mut Look<'_>, text: &str) -> Result<Found<
         Arc::new(ghost)
     });
     Ok(Found::Here(SecretTarget::new(secret)))
+}
+
+/// The secret of a whole ARN, of whichever account, if there is one.
+pub(crate) fn by_arn(look: &mut Look<'_>, text: &str) -> Result<Option<Arc<Secret>>> {
+    let Some(arn) = Arn::parse(text).filter(|arn| arn.service() == "secretsmanager") else {
+        return Ok(None);
+    };
+    let named = arn.resource().strip_prefix("secret:");
+    let parts = named.and_then(|named| named.rsplit_once('-'));
+    let Some((name, suffix)) = parts.filter(|(_, suffix)| suffix.len() == SUFFIX) else {
+        return Ok(None);
+    };
+    let found = look.get(&SECRETS, &(arn.account(), arn.region(), name))?;
+    Ok(found.filter(|secret| secret.suffix == suffix))
 }
 
 /// The account that a request names, the secret in it if there is one, and its name.

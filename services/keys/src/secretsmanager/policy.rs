@@ -14,13 +14,17 @@ use pipeline::{
 };
 use policy::{Arn, Attached, Context, Policy, PolicyKind};
 
+use super::cross_account;
 use super::naming::resolve;
 use super::secret::{SecretTarget, to_change};
 
-const PUT: Access = Access::permissions("secretsmanager:PutResourcePolicy");
+pub(crate) const PUT: Access = Access::permissions("secretsmanager:PutResourcePolicy");
+pub(crate) const DELETE: Access = Access::permissions("secretsmanager:DeleteResourcePolicy");
 const VALIDATE: Access = Access::permissions("secretsmanager:ValidateResourcePolicy");
-/// The name of a secret's only policy.
-const NAME: &str = "default";
+/// The condition key that narrows the deletion of policies (User Guide, "Stop cross-account replication").
+pub(crate) const POLICY_NAME: &str = "secretsmanager:PolicyName";
+/// The name of the policy that a secret's owner gives it.
+pub(crate) const NAME: &str = "default";
 const PUBLIC: &str =
     "This resource policy grants broad access to the secret, which BlockPublicPolicy does not let through.";
 
@@ -130,7 +134,9 @@ impl Operation for GetResourcePolicy {
         input: Self::Input,
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
-        if input.policy_name.as_deref().is_some_and(|name| name != NAME) {
+        let name = input.policy_name.unwrap_or_else(|| NAME.to_owned());
+        let managed = cross_account::policy_text(&secret)?.filter(|_| name == cross_account::POLICY);
+        if name != NAME && managed.is_none() {
             return Err(resource_not_found_exception(
                 "Secrets Manager can't find the specified resource policy.",
             ));
@@ -139,8 +145,8 @@ impl Operation for GetResourcePolicy {
         Ok(model::GetResourcePolicyResponse {
             arn: Some(secret.arn()),
             name: Some(secret.name.clone()),
-            policy_name: Some(NAME.to_owned()),
-            resource_policy: secret.policy.clone(),
+            policy_name: Some(name),
+            resource_policy: managed.or_else(|| secret.policy.clone()),
         })
     }
 }
@@ -152,10 +158,16 @@ impl Operation for DeleteResourcePolicy {
     type Input = model::DeleteResourcePolicyRequest;
     type Output = model::DeleteResourcePolicyResponse;
     type Target = SecretTarget;
-    const ACCESS: Access = Access::permissions("secretsmanager:DeleteResourcePolicy");
+    const ACCESS: Access = DELETE;
+    const CONDITIONS: &'static [&'static str] = &[POLICY_NAME];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
         resolve(look, &input.secret_id)
+    }
+
+    fn conditions(input: &Self::Input, context: &mut Context) {
+        let name = input.policy_name.as_deref().unwrap_or(NAME);
+        context.insert(POLICY_NAME, name.to_owned());
     }
 
     fn handle(

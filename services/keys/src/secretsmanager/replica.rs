@@ -16,8 +16,10 @@ use serde_json::{Map, Value as Json};
 use wire::fault::{Code, Common};
 use wire::{Fault, Timestamp};
 
+use super::cross_account;
 use super::deletion;
 use super::naming::{resolve, resolve_here};
+use super::policy::{DELETE, POLICY_NAME};
 use super::secret::{SECRETS, Secret, SecretTarget, Version, to_change};
 use super::value::{self, Plain};
 
@@ -181,7 +183,7 @@ fn copy_and_note(call: &mut Call<'_>, secret: &mut Secret, region: &str, how: Co
 }
 
 /// Why a copy could not be made; what failed inside fails the call.
-fn reason(fault: Fault) -> Result<String> {
+pub(crate) fn reason(fault: Fault) -> Result<String> {
     match &fault.code {
         Code::Common(Common::AccessDenied | Common::Validation) | Code::Modeled { status: 400, .. } => {
             Ok(format!("Replication failed: {}", fault.message))
@@ -202,7 +204,10 @@ fn copy(call: &mut Call<'_>, secret: &Secret, region: &str, force: bool) -> Resu
     let there = call.get(&SECRETS, &row)?;
     let ours =
         |there: &Secret| there.primary.as_ref() == Some(&secret.region) && there.suffix == secret.suffix;
-    let ordinary = |there: &Secret| there.primary.is_none() && there.replicas.is_empty();
+    let ordinary = |there: &Secret| {
+        let tied = there.followed.is_some() || there.follower.is_some();
+        there.primary.is_none() && there.replicas.is_empty() && !tied
+    };
     let (there, other) = match there {
         Some(there) if ours(&there) => (Some(there), None),
         other => (None, other),
@@ -253,6 +258,7 @@ fn copy(call: &mut Call<'_>, secret: &Secret, region: &str, force: bool) -> Resu
             .map(super::rotation::Rotation::shown_only),
         replicas: std::collections::BTreeMap::new(),
         primary: Some(secret.region.clone()),
+        follower: None,
         deletion: None,
         ..secret.clone()
     };
@@ -307,6 +313,7 @@ impl Operation for ReplicateSecretToRegions {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_no_replica(&secret)?;
         let mut secret = to_change(&secret);
         let force = input.force_overwrite_replica_secret == Some(true);
         add(call, &mut secret, input.add_replica_regions, force)?;
@@ -367,6 +374,8 @@ impl Operation for StopReplicationToReplica {
     type Output = model::StopReplicationToReplicaResponse;
     type Target = SecretTarget;
     const ACCESS: Access = Access::write("secretsmanager:StopReplicationToReplica");
+    const ALSO: &'static [Access] = &[DELETE];
+    const CONDITIONS: &'static [&'static str] = &[POLICY_NAME];
 
     fn target(look: &mut Look<'_>, input: &Self::Input) -> Result<Found<SecretTarget>> {
         resolve_here(look, &input.secret_id)
@@ -374,12 +383,23 @@ impl Operation for StopReplicationToReplica {
 
     fn handle(
         call: &mut Call<'_>,
-        secret: Authorized<SecretTarget>,
+        granted: Authorized<SecretTarget>,
         _input: Self::Input,
     ) -> Result<Self::Output> {
-        call.share_with(&secret.account);
-        secret.expect_staying()?;
-        let mut secret = to_change(&secret);
+        call.share_with(&granted.account);
+        granted.expect_staying()?;
+        let mut secret = to_change(&granted);
+        if secret.followed.is_some() {
+            // The policy that the replica got with its making goes with the tie.
+            let mut context = Context::default();
+            context.insert(POLICY_NAME, cross_account::POLICY);
+            call.authorize(DELETE, Found::Here((*granted).clone()), context)?;
+            cross_account::stop(call, &mut secret)?;
+            secret.changed = call.now.0;
+            let arn = secret.arn();
+            secret.keep_here(call)?;
+            return Ok(model::StopReplicationToReplicaResponse { arn: Some(arn) });
+        }
         let Some(primary) = secret.primary.take() else {
             return Err(resource_not_found_exception(format!(
                 "The secret {} is not a replica secret.",

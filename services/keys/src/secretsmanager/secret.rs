@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::Table;
 use wire::{Fault, Timestamp};
 
+use super::cross_account::{self, Followed, Follower};
 use super::place;
 use super::replica::{self, Replica};
 use super::rotation::Rotation;
@@ -85,6 +86,12 @@ pub struct Secret {
     /// The region of the secret that this one is a copy of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary: Option<String>,
+    /// The secret of another account that this one is a replica of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
+    /// Its replica in another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follower: Option<Follower>,
     /// The service that made it and alone changes it (`rds`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -128,6 +135,8 @@ impl Secret {
             rotation: None,
             replicas: BTreeMap::new(),
             primary: None,
+            followed: None,
+            follower: None,
             owner: None,
             kept: Kept::default(),
         }
@@ -146,6 +155,9 @@ impl Secret {
     pub(crate) fn keep(mut self, call: &mut Call<'_>) -> Result<()> {
         if !self.replicas.is_empty() {
             replica::follow(call, &mut self)?;
+        }
+        if self.follower.is_some() {
+            cross_account::follow(call, &mut self)?;
         }
         self.keep_here(call)
     }
@@ -214,15 +226,18 @@ impl Secret {
         found.map(|(id, _)| id.as_str())
     }
 
-    /// The resource policy as the evaluator takes it.
+    /// Its resource policies as the evaluator takes them.
     pub(crate) fn attached(&self) -> Result<Option<Attached>> {
-        let Some(text) = &self.policy else {
+        if self.policy.is_none() && self.followed.is_none() {
             return Ok(None);
-        };
+        }
         if let Some(attached) = self.kept.0.get() {
             return Ok(Some(attached.clone()));
         }
-        let parsed = Policy::parse(text, PolicyKind::Resource).map_err(Fault::internal)?;
+        let Some(text) = cross_account::whole_policy(self)? else {
+            return Ok(None);
+        };
+        let parsed = Policy::parse(&text, PolicyKind::Resource).map_err(Fault::internal)?;
         let attached = Attached::new(Arc::new(parsed), format!("the resource policy of {}", self.arn()));
         Ok(Some(self.kept.0.get_or_init(|| attached).clone()))
     }

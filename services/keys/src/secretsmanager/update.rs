@@ -5,6 +5,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 
 use super::create::{expect_none, key_conditions};
+use super::cross_account;
 use super::naming::resolve;
 use super::secret::{CURRENT, SecretTarget, to_change};
 use super::value;
@@ -42,6 +43,7 @@ impl Operation for UpdateSecret {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_update(&secret, &input)?;
         expect_none("Type", input.r#type.is_some())?;
         let plain = value::given(input.secret_string, input.secret_binary)?;
         let mut secret = to_change(&secret);

@@ -15,7 +15,8 @@ use store::Table;
 use wire::typed::Blob;
 use wire::{Fault, Timestamp};
 
-use super::envelope::{self, Sealed};
+use super::cross_account;
+use super::envelope::{self, Ask, Sealed};
 use super::naming::resolve;
 use super::rotation;
 use super::secret::{CURRENT, DAY, Secret, SecretTarget, Version, to_change};
@@ -177,6 +178,21 @@ pub(crate) fn sealed(call: &mut Call<'_>, secret: &Secret, id: &str, plain: &Pla
     })
 }
 
+/// The value of a version as that of another secret, encrypted under that secret's key.
+pub(crate) fn carried(
+    call: &mut Call<'_>,
+    ask: Ask<'_>,
+    (from, to): (&Secret, &Secret),
+    id: &str,
+) -> Result<Value> {
+    let held = call.get(&VALUES, &row(from, id))?;
+    let held = held.ok_or_else(|| Fault::internal("a version without a value"))?;
+    Ok(Value {
+        text: held.text,
+        sealed: envelope::carry(call, ask, (from, to), id, &held.sealed)?,
+    })
+}
+
 /// Keeps the encrypted value of a version.
 pub(crate) fn keep(call: &mut Call<'_>, secret: &Secret, id: &str, value: Value) -> Result<()> {
     call.put(&VALUES, &row(secret, id), value)
@@ -229,6 +245,7 @@ impl Operation for PutSecretValue {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_no_replica(&secret)?;
         let plain = given(input.secret_string, input.secret_binary)?.ok_or_else(|| {
             invalid_request_exception("You must provide either SecretString or SecretBinary.")
         })?;

@@ -10,6 +10,7 @@ use pipeline::{Access, Authorized, Call, Found, Look, Operation, Result};
 use policy::Context;
 use wire::Timestamp;
 
+use super::cross_account;
 use super::naming::resolve;
 use super::page::{self, Order};
 use super::secret::{CURRENT, DAY, PENDING, PREVIOUS, Secret, SecretTarget, to_change};
@@ -153,6 +154,7 @@ impl Operation for UpdateSecretVersionStage {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_no_replica(&secret)?;
         let mut secret = to_change(&secret);
         relabel(&mut secret, &input)?;
         let answer = model::UpdateSecretVersionStageResponse {

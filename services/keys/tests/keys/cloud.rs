@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::RwLock;
 use pipeline::gateway::Tables;
 use pipeline::identity::{Credential, IdentityType, PrincipalPolicies, Refusal};
+use pipeline::organization::OrganizationFacts;
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure};
 use pipeline::{Call, Directory, Endpoint, Identity, Look, Quotas, Rates, Result};
 use policy::{Attached, Policy, PolicyKind, Principal};
@@ -20,7 +21,10 @@ type Policies = Arc<RwLock<HashMap<String, Vec<Attached>>>>;
 /// Unique ids by ARN.
 type Ids = Arc<RwLock<HashMap<String, String>>>;
 
-struct TestDirectory(Policies, Ids);
+/// The accounts of the organization.
+type Members = Arc<RwLock<Vec<String>>>;
+
+struct TestDirectory(Policies, Ids, Members);
 
 impl Directory for TestDirectory {
     fn credential(
@@ -42,6 +46,14 @@ impl Directory for TestDirectory {
 
     fn resource_control(&self, _: &mut Look<'_>, _: &str, _: &str, _: &str) -> Result<Vec<Attached>> {
         Ok(Vec::new())
+    }
+
+    fn organization(&self, _: &mut Look<'_>, account: &str) -> Result<Option<OrganizationFacts>> {
+        let found = self.2.read().iter().any(|member| member == account);
+        Ok(found.then(|| OrganizationFacts {
+            id: "o-example".to_owned(),
+            path: "o-example/r-root/".to_owned(),
+        }))
     }
 
     fn used(&self, _: &mut Call<'_>) -> Result<()> {
@@ -74,6 +86,7 @@ pub(crate) struct Here {
     pub(crate) cloud: Cloud,
     policies: Policies,
     ids: Ids,
+    members: Members,
     made: std::cell::Cell<u32>,
 }
 
@@ -84,7 +97,7 @@ impl Here {
 
     /// With operations of another service, which the test makes.
     pub(crate) fn with(more: &'static [Endpoint]) -> Self {
-        let (policies, ids) = (Policies::default(), Ids::default());
+        let (policies, ids, members) = (Policies::default(), Ids::default(), Members::default());
         let tables = Tables {
             operations: vec![
                 keys::kms::OPERATIONS,
@@ -98,15 +111,25 @@ impl Here {
             ..Tables::default()
         };
         let cloud = Cloud::new(
-            Box::new(TestDirectory(Arc::clone(&policies), Arc::clone(&ids))),
+            Box::new(TestDirectory(
+                Arc::clone(&policies),
+                Arc::clone(&ids),
+                Arc::clone(&members),
+            )),
             &tables,
         );
         Self {
             cloud,
             policies,
             ids,
+            members,
             made: std::cell::Cell::default(),
         }
+    }
+
+    /// Makes these accounts the organization's.
+    pub(crate) fn organize(&self, accounts: &[&str]) {
+        *self.members.write() = accounts.iter().map(|account| (*account).to_owned()).collect();
     }
 
     /// The same, with request quotas.

@@ -11,6 +11,7 @@ use wire::fault::{Code, Common};
 use wire::{Document, Fault};
 
 use super::super::create::expect_none;
+use super::super::cross_account;
 use super::super::naming::resolve;
 use super::super::secret::{CURRENT, PENDING, Secret, SecretTarget, to_change};
 use super::super::value;
@@ -63,6 +64,7 @@ impl Operation for RotateSecret {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_no_replica(&secret)?;
         expect_none(
             "ExternalSecretRotationMetadata",
             input.external_secret_rotation_metadata.is_some(),
@@ -203,6 +205,7 @@ impl Operation for CancelRotateSecret {
     ) -> Result<Self::Output> {
         call.share_with(&secret.account);
         secret.expect_own(call)?;
+        cross_account::expect_no_replica(&secret)?;
         let mut secret = to_change(&secret);
         let version_id = unfinished(&secret).map(str::to_owned);
         let answer = model::CancelRotateSecretResponse {

@@ -1,6 +1,7 @@
 //! Secrets Manager, one file per noun, and the cloud that its tests share.
 
 mod access;
+mod cross_account;
 mod deletion;
 mod list;
 mod password;

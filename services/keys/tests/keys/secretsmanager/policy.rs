@@ -139,3 +139,37 @@ fn the_only_policy_is_the_default() {
     );
     assert!(vault.ok("GetResourcePolicy", named("default"))["ResourcePolicy"].is_null());
 }
+
+/// Names alone, for whoever may list them.
+#[test]
+fn policies_are_listed_by_name() {
+    let vault = Vault::new();
+    let arn = vault.secret("s", "value");
+    let list = json!({ "SecretId": arn });
+    assert_eq!(
+        vault.ok("ListResourcePolicies", list.clone()),
+        json!({ "ResourcePolicies": [] })
+    );
+    let ann = vault.user("ann", &["secretsmanager:ListResourcePolicies"]);
+    let bob = vault.user("bob", &["secretsmanager:GetResourcePolicy"]);
+    put(&vault, &[allow(&ann, &["secretsmanager:GetSecretValue"])], None).unwrap();
+    assert_eq!(
+        vault.call(&ann, "ListResourcePolicies", list.clone()).unwrap(),
+        json!({ "ResourcePolicies": [{ "PolicyName": "default" }] })
+    );
+    assert_eq!(
+        vault.refused(&bob, "ListResourcePolicies", list.clone()).0,
+        "AccessDeniedException"
+    );
+    let mut wrong = list.clone();
+    wrong["NextToken"] = "made up".into();
+    assert_eq!(
+        vault.code("ListResourcePolicies", wrong),
+        "InvalidNextTokenException"
+    );
+    vault.ok("DeleteSecret", list.clone());
+    assert_eq!(
+        vault.code("ListResourcePolicies", list),
+        "InvalidRequestException"
+    );
+}

@@ -161,7 +161,7 @@ fn again(
         ));
     }
     if let (Some(id), Some(plain)) = (token, plain)
-        && there.versions.contains_key(&id)
+        && there.versions.get(&id).is_some_and(|version| !version.empty)
     {
         let held = value::read(call, there, &id)?;
         if held.text == plain.text && held.bytes.matches(plain.bytes.expose()) {

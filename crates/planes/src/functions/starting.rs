@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use pipeline::functions::{Invocation, NotRun, Ran};
+use pipeline::functions::{Invocation, LogForm, NotRun, Ran};
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
@@ -222,6 +222,13 @@ impl Runner {
             "LAMBDA_RUNTIME_DIR",
             Value::Plain(seen.runtime.clone().into_os_string()),
         );
+        if let LogForm::Json {
+            application_level, ..
+        } = &invocation.log_form
+        {
+            set("AWS_LAMBDA_LOG_FORMAT", plain("JSON"));
+            set("AWS_LAMBDA_LOG_LEVEL", plain(application_level));
+        }
         if let Some(credentials) = &invocation.credentials {
             set("AWS_ACCESS_KEY_ID", plain(&credentials.access_key_id));
             set(
@@ -244,6 +251,7 @@ fn traits(invocation: &Invocation, runtime: String, codes: Vec<Arc<OnceCell<()>>
         configuration: invocation.configuration.clone(),
         expires: credentials.map(|credentials| credentials.expires),
         memory_mb: invocation.memory_mb,
+        log_form: invocation.log_form.clone(),
         runtime,
         _codes: codes,
     }

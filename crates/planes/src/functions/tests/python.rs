@@ -146,3 +146,132 @@ async fn python_errors_have_the_form_that_aws_gives_them() {
     let ran = place.run(&python("syntax", "def handler(:\n")).await;
     assert_eq!(error(&ran).0, "Runtime.UserCodeSyntaxError");
 }
+
+/// As JSON, what `logging` is told is told with its level, time, logger, error and whatever the function adds, from the function's level on;
+/// what is printed is written as it is; the runner's own lines are JSON too.
+#[tokio::test(flavor = "multi_thread")]
+async fn python_logs_as_json() {
+    let place = Place::new();
+    let source = r#"
+import logging
+def handler(event, context):
+    print("plain")
+    logging.info("begins", extra={"a": "b", "list": [3]})
+    logging.debug("hidden")
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        logging.getLogger("mine").exception("caught")
+    if event.get("fail"):
+        raise KeyError("lost")
+    return 1
+"#;
+    let mut invocation = python("json", source);
+    invocation.log_form = as_json("INFO", "DEBUG");
+    let ran = place.run(&invocation).await;
+    let (lines, others) = json_lines(&tail(&ran));
+    assert_eq!(others, ["plain"]);
+    let kinds: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            line.get("type")
+                .or(line.get("message"))
+                .unwrap()
+                .as_str()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "platform.initStart",
+            "platform.start",
+            "begins",
+            "caught",
+            "platform.runtimeDone",
+            "platform.report"
+        ]
+    );
+    let [init, start, begins, caught, done, report] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    let id = json!(invocation.request_id);
+    assert_eq!(
+        (
+            &init["record"]["functionName"],
+            &init["record"]["functionVersion"]
+        ),
+        (&json!("json"), &json!("$LATEST"))
+    );
+    assert!(init["time"].as_str().unwrap().starts_with("2026-11-2"), "{init}");
+    assert_eq!(start["record"], json!({ "requestId": id, "version": "$LATEST" }));
+    assert_eq!(
+        (
+            &begins["level"],
+            &begins["logger"],
+            &begins["requestId"],
+            &begins["a"],
+            &begins["list"]
+        ),
+        (&json!("INFO"), &json!("root"), &id, &json!("b"), &json!([3]))
+    );
+    assert_eq!(
+        (
+            &caught["level"],
+            &caught["logger"],
+            &caught["errorType"],
+            &caught["errorMessage"]
+        ),
+        (
+            &json!("ERROR"),
+            &json!("mine"),
+            &json!("ValueError"),
+            &json!("wrong")
+        )
+    );
+    assert!(
+        caught["stackTrace"][0]
+            .as_str()
+            .unwrap()
+            .contains("raise ValueError"),
+        "{caught}"
+    );
+    assert_eq!(
+        (
+            &done["record"]["status"],
+            &done["record"]["metrics"]["producedBytes"]
+        ),
+        (&json!("success"), &json!(1))
+    );
+    let metrics = &report["record"]["metrics"];
+    assert_eq!(
+        (&report["record"]["requestId"], &metrics["memorySizeMB"]),
+        (&id, &json!(256))
+    );
+    assert!(metrics["durationMs"].as_f64() >= Some(0.0) && metrics["initDurationMs"].as_f64() > Some(0.0));
+
+    // Another level of each: only what warns is left, and an error of the function is one.
+    invocation.configuration = "2".to_owned();
+    invocation.log_form = as_json("FATAL", "WARN");
+    let (lines, others) = json_lines(&tail(&place.run(&invocation).await));
+    assert_eq!((lines, others), (Vec::new(), vec!["plain".to_owned()]));
+    invocation.payload = Bytes::from_static(b"{\"fail\": true}");
+    let (lines, _) = json_lines(&tail(&place.run(&invocation).await));
+    let [told, done, report] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(
+        (&told["level"], &told["errorType"], &told["requestId"]),
+        (&json!("ERROR"), &json!("KeyError"), &id)
+    );
+    for (line, kind) in [(done, "platform.runtimeDone"), (report, "platform.report")] {
+        assert_eq!(
+            (
+                &line["type"],
+                &line["record"]["status"],
+                &line["record"]["errorType"]
+            ),
+            (&json!(kind), &json!("error"), &json!("KeyError"))
+        );
+    }
+}

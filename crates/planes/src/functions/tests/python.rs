@@ -147,12 +147,8 @@ async fn python_errors_have_the_form_that_aws_gives_them() {
     assert_eq!(error(&ran).0, "Runtime.UserCodeSyntaxError");
 }
 
-/// As JSON, what `logging` is told is told with its level, time, logger, error and whatever the function adds, from the function's level on;
-/// what is printed is written as it is; the runner's own lines are JSON too.
-#[tokio::test(flavor = "multi_thread")]
-async fn python_logs_as_json() {
-    let place = Place::new();
-    let source = r#"
+/// Prints, logs at several levels and perhaps fails.
+const LOGS: &str = r#"
 import logging
 def handler(event, context):
     print("plain")
@@ -166,112 +162,81 @@ def handler(event, context):
         raise KeyError("lost")
     return 1
 "#;
-    let mut invocation = python("json", source);
+
+/// These members of a line.
+fn picked(line: &Value, members: &[&str]) -> Value {
+    members.iter().map(|member| line[*member].clone()).collect()
+}
+
+/// As JSON, what `logging` is told is written with its level, time, logger, error and whatever the function adds; what is printed is
+/// written as it is; the runner's own lines are JSON too.
+#[tokio::test(flavor = "multi_thread")]
+async fn python_logs_as_json() {
+    let place = Place::new();
+    let mut invocation = python("json", LOGS);
     invocation.log_form = as_json("INFO", "DEBUG");
-    let ran = place.run(&invocation).await;
-    let (lines, others) = json_lines(&tail(&ran));
+    let (lines, others) = json_lines(&tail(&place.run(&invocation).await));
     assert_eq!(others, ["plain"]);
-    let kinds: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            line.get("type")
-                .or(line.get("message"))
-                .unwrap()
-                .as_str()
-                .unwrap()
-        })
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            "platform.initStart",
-            "platform.start",
-            "begins",
-            "caught",
-            "platform.runtimeDone",
-            "platform.report"
-        ]
-    );
     let [init, start, begins, caught, done, report] = lines.as_slice() else {
         panic!("{lines:?}");
     };
-    let id = json!(invocation.request_id);
+    let id = &invocation.request_id;
+    let kinds = [init, start, done, report].map(|line| line["type"].as_str().unwrap());
     assert_eq!(
-        (
-            &init["record"]["functionName"],
-            &init["record"]["functionVersion"]
-        ),
-        (&json!("json"), &json!("$LATEST"))
+        kinds.map(|kind| kind.trim_start_matches("platform.")),
+        ["initStart", "start", "runtimeDone", "report"]
+    );
+    let of = &init["record"];
+    assert_eq!(
+        picked(of, &["functionName", "functionVersion", "phase"]),
+        json!(["json", "$LATEST", "init"])
     );
     assert!(init["time"].as_str().unwrap().starts_with("2026-11-2"), "{init}");
     assert_eq!(start["record"], json!({ "requestId": id, "version": "$LATEST" }));
     assert_eq!(
-        (
-            &begins["level"],
-            &begins["logger"],
-            &begins["requestId"],
-            &begins["a"],
-            &begins["list"]
-        ),
-        (&json!("INFO"), &json!("root"), &id, &json!("b"), &json!([3]))
+        picked(begins, &["message", "level", "logger", "requestId", "a", "list"]),
+        json!(["begins", "INFO", "root", id, "b", [3]])
     );
     assert_eq!(
-        (
-            &caught["level"],
-            &caught["logger"],
-            &caught["errorType"],
-            &caught["errorMessage"]
+        picked(
+            caught,
+            &["message", "level", "logger", "errorType", "errorMessage"]
         ),
-        (
-            &json!("ERROR"),
-            &json!("mine"),
-            &json!("ValueError"),
-            &json!("wrong")
-        )
+        json!(["caught", "ERROR", "mine", "ValueError", "wrong"])
     );
-    assert!(
-        caught["stackTrace"][0]
-            .as_str()
-            .unwrap()
-            .contains("raise ValueError"),
-        "{caught}"
-    );
+    let trace = caught["stackTrace"][0].as_str().unwrap();
+    assert!(trace.contains("raise ValueError"), "{trace}");
+    assert_eq!(done["record"]["metrics"]["producedBytes"], 1);
     assert_eq!(
-        (
-            &done["record"]["status"],
-            &done["record"]["metrics"]["producedBytes"]
-        ),
-        (&json!("success"), &json!(1))
+        picked(&report["record"], &["requestId", "status"]),
+        json!([id, "success"])
     );
     let metrics = &report["record"]["metrics"];
-    assert_eq!(
-        (&report["record"]["requestId"], &metrics["memorySizeMB"]),
-        (&id, &json!(256))
-    );
-    assert!(metrics["durationMs"].as_f64() >= Some(0.0) && metrics["initDurationMs"].as_f64() > Some(0.0));
+    assert_eq!(metrics["memorySizeMB"], 256);
+    assert!(metrics["durationMs"].is_f64() && metrics["initDurationMs"].as_f64() > Some(0.0));
+}
 
-    // Another level of each: only what warns is left, and an error of the function is one.
-    invocation.configuration = "2".to_owned();
+/// What is below a function's levels is not written; its errors always are.
+#[tokio::test(flavor = "multi_thread")]
+async fn levels_keep_lines_out_of_a_log() {
+    let place = Place::new();
+    let mut invocation = python("levels", LOGS);
     invocation.log_form = as_json("FATAL", "WARN");
-    let (lines, others) = json_lines(&tail(&place.run(&invocation).await));
-    assert_eq!((lines, others), (Vec::new(), vec!["plain".to_owned()]));
+    assert_eq!(tail(&place.run(&invocation).await), "plain\n");
     invocation.payload = Bytes::from_static(b"{\"fail\": true}");
     let (lines, _) = json_lines(&tail(&place.run(&invocation).await));
     let [told, done, report] = lines.as_slice() else {
         panic!("{lines:?}");
     };
     assert_eq!(
-        (&told["level"], &told["errorType"], &told["requestId"]),
-        (&json!("ERROR"), &json!("KeyError"), &id)
+        picked(told, &["level", "errorType", "requestId"]),
+        json!(["ERROR", "KeyError", invocation.request_id])
     );
     for (line, kind) in [(done, "platform.runtimeDone"), (report, "platform.report")] {
+        assert_eq!(line["type"], kind);
         assert_eq!(
-            (
-                &line["type"],
-                &line["record"]["status"],
-                &line["record"]["errorType"]
-            ),
-            (&json!(kind), &json!("error"), &json!("KeyError"))
+            picked(&line["record"], &["status", "errorType"]),
+            json!(["error", "KeyError"])
         );
     }
 }

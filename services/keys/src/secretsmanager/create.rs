@@ -165,7 +165,11 @@ fn again(
     {
         let held = value::read(call, there, &id)?;
         if held.text == plain.text && held.bytes.matches(plain.bytes.expose()) {
-            return Ok(answer(there, Some(id)));
+            let replication_status = replica::shown(call, there)?;
+            return Ok(model::CreateSecretResponse {
+                replication_status,
+                ..answer(there, Some(id))
+            });
         }
     }
     Err(resource_exists_exception(format!(

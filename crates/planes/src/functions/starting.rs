@@ -206,12 +206,16 @@ impl Runner {
             ("AWS_LAMBDA_LOG_GROUP_NAME", &invocation.log_group),
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
             ("AWS_LAMBDA_RUNTIME_API", address),
-            ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", invocation.runtime)),
             ("AWS_REGION", &invocation.region),
             ("AWS_DEFAULT_REGION", &invocation.region),
             ("_HANDLER", &invocation.handler),
         ] {
             set(variable, plain(value));
+        }
+        // Executables of the function's own run in no runtime of Lambda's ("Defined runtime environment variables").
+        if !invocation.runtime.starts_with("provided") {
+            let runtime = format!("AWS_Lambda_{}", invocation.runtime);
+            set("AWS_EXECUTION_ENV", plain(&runtime));
         }
         set("TMPDIR", tmp());
         set(

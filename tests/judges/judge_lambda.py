@@ -53,6 +53,15 @@ exports.handler = async (event, context) => ({ sum: event.a + event.b, name: con
 """
 
 
+LOGGING = """
+import logging
+
+def handler(event, context):
+    logging.info("quiet")
+    logging.warning("careful")
+"""
+
+
 def packed(text, name="index.py"):
     """The same bytes whenever it is made: an entry without a date of its own."""
     held, entry = io.BytesIO(), zipfile.ZipInfo(name)
@@ -112,6 +121,27 @@ class Lambda(Judge):
         self.server.ringwork("clock", "advance", "11m")
         with self.assertRaises(urllib.error.HTTPError):
             urllib.request.urlopen(shown)
+
+    def test_logs_are_json_where_a_function_wants_them_so(self):
+        told = {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}
+        made = self.function("structured", LOGGING, LoggingConfig=told, Publish=True)
+        self.assertEqual(made["LoggingConfig"]["SystemLogLevel"], "INFO")
+        # A waiter for a version ends, and its settings have the digest of what it was made of.
+        self.functions.get_waiter("function_updated_v2").wait(FunctionName="structured", Qualifier="1")
+        latest = self.functions.get_function_configuration(FunctionName="structured")
+        self.assertEqual(made["ConfigSha256"], latest["ConfigSha256"])
+        answer, _ = self.run_it("structured", LogType="Tail")
+        lines = [json.loads(line) for line in base64.b64decode(answer["LogResult"]).decode().splitlines()]
+        kinds = [line.get("type") or line["message"] for line in lines]
+        self.assertEqual(kinds, ["platform.initStart", "platform.start", "careful", "platform.report"])
+        request = answer["ResponseMetadata"]["RequestId"]
+        self.assertEqual((lines[2]["level"], lines[2]["requestId"]), ("WARNING", request))
+        self.assertEqual((lines[3]["record"]["requestId"], lines[3]["record"]["status"]), (request, "success"))
+        self.assertEqual([json.loads(line) for line in self.log("structured")], lines)
+        changed = self.functions.update_function_configuration(FunctionName="structured", LoggingConfig={"LogFormat": "Text"})
+        self.assertNotEqual(changed["ConfigSha256"], latest["ConfigSha256"])
+        answer, _ = self.run_it("structured", LogType="Tail")
+        self.assertIn(b"\nREPORT RequestId: ", base64.b64decode(answer["LogResult"]))
 
     def test_a_story_of_the_cli(self):
         aws = self.server.aws

@@ -43,6 +43,7 @@ pub struct Invocation {
     pub region: String,
     /// `/aws/lambda/NAME`, or as the function's configuration says.
     pub log_group: String,
+    pub log_form: LogForm,
     pub payload: Bytes,
     /// JSON, as the caller's `X-Amz-Client-Context` held it in base64.
     pub client_context: Option<String>,
@@ -75,6 +76,19 @@ impl Layers {
         let all = format!("layers {}", zips.join(" "));
         crypto::digest::hex(&crypto::digest::sha256(all.as_bytes()))
     }
+}
+
+/// How a log is written (Lambda Developer Guide, "Configuring JSON and plain text log formats", "Log-level filtering").
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub enum LogForm {
+    #[default]
+    Text,
+    Json {
+        /// The least that the function itself logs: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`.
+        application_level: String,
+        /// The least of the runner's own lines: `DEBUG`, `INFO` or `WARN`.
+        system_level: String,
+    },
 }
 
 /// A limit of runs at a time.

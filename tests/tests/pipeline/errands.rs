@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use pipeline::errand::Outcome;
-use pipeline::functions::{Ended, Functions, Invocation, LogLine, NotRun, Ran};
+use pipeline::functions::{Ended, Functions, Invocation, LogForm, LogLine, NotRun, Ran};
 use pipeline::jobs::JobKind;
 use pipeline::operation::{Access, Operation, Result};
 use pipeline::testing::BEGINNING;
@@ -94,6 +94,7 @@ fn invocation(function: &str, payload: String, now: Timestamp) -> Invocation {
         credentials: None,
         region: String::new(),
         log_group: String::new(),
+        log_form: LogForm::Text,
         payload: Bytes::from(payload),
         client_context: None,
         request_id: String::new(),

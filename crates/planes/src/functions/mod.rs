@@ -1,7 +1,7 @@
 //! The runner of functions: real processes, over Lambda's Runtime API, with the runtimes that this host has.
 //!
 //! `pool` finds a sandbox for each run or has `starting` make one, `sandbox` is the life of one and `ending` how its runs end, `runtime_api` what it speaks, `process`, `ground` and `jail` how it
-//! is shut in, `host` what runs it, `archive` its code, `log` what it wrote.
+//! is shut in, `host` what runs it, `archive` its code, `log` what it wrote, `system_log` what the runner writes into that.
 //!
 //! Invariant: a function runs in processes of its own, which are gone when the server has stopped, or before the next one runs any.
 
@@ -16,6 +16,7 @@ mod process;
 mod runtime_api;
 mod sandbox;
 mod starting;
+mod system_log;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use pipeline::functions::{Ended, Invocation};
+use pipeline::functions::{Ended, Invocation, LogForm};
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::Child;
@@ -19,11 +19,12 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::Timestamp;
 
-use super::ending::{End, Facts, iso8601_millis, millis};
+use super::ending::{End, Facts};
 use super::log::Stream;
 use super::pool::{Runner, Slots};
 use super::process::{Places, Started};
 use super::runtime_api::{Event, Said};
+use super::system_log;
 use crate::jail;
 use crate::jail::family;
 
@@ -96,6 +97,7 @@ pub(super) struct Traits {
     /// When its credentials end, by the cloud's clock.
     pub(super) expires: Option<Timestamp>,
     pub(super) memory_mb: u32,
+    pub(super) log_form: LogForm,
     /// `python:Python 3.11.7`.
     pub(super) runtime: String,
     /// Keeps the unpacked code.
@@ -238,16 +240,20 @@ impl Sandbox {
         let mut init = None;
         let mut end = None;
         if !self.ready {
-            let runtime = format!("INIT_START Runtime Version: {}", self.traits.runtime);
-            self.log.note(&runtime, memory.now());
+            let at = memory.now();
+            if let Some(line) = system_log::init_start(&self.traits, at) {
+                self.log.note(&line, at);
+            }
             let deadline = self.began + INIT.max(limit);
             end = self.until_said(deadline, &mut memory).await;
             init = Some(self.began.elapsed());
             self.ready = end.is_none();
             self.drain(memory.now());
         }
-        let start = format!("START RequestId: {request_id} Version: {version}");
-        self.log.note(&start, memory.now());
+        let at = memory.now();
+        if let Some(line) = system_log::start(&self.traits.log_form, &request_id, &version, at) {
+            self.log.note(&line, at);
+        }
         let started = Instant::now();
         let end = match end {
             Some(end) => end,
@@ -328,35 +334,8 @@ impl Sandbox {
 
     /// Writes the lines that close a run.
     fn conclude(&mut self, end: &End, facts: &Facts, at: Timestamp) {
-        let id = &facts.request_id;
-        let words = facts.failure(end);
-        let status = match end {
-            End::TimedOut => "Status: timeout",
-            End::Exit(_) | End::OutOfMemory | End::InitError(_) => "Status: error\tError Type: ",
-            End::Answer(_) | End::Error(..) | End::TooLong => "",
-        };
-        if let (End::TimedOut, Some((_, words))) = (end, &words) {
-            self.log.note(&format!("{} {id} {words}", iso8601_millis(at)), at);
-        }
-        self.log.note(&format!("END RequestId: {id}"), at);
-        let mut report = format!(
-            "REPORT RequestId: {id}\tDuration: {:.2} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
-            millis(facts.duration),
-            facts.billed().as_millis(),
-            facts.memory_mb,
-            facts.used_mb
-        );
-        if let Some(init) = facts.init {
-            report.push_str(&format!("Init Duration: {:.2} ms\t", millis(init)));
-        }
-        report.push_str(status);
-        if let (true, Some((kind, _))) = (status.ends_with(": "), &words) {
-            report.push_str(kind);
-        }
-        self.log.note(&report, at);
-        if let (End::Exit(_) | End::OutOfMemory, Some((kind, words))) = (end, &words) {
-            self.log
-                .note(&format!("RequestId: {id} Error: {words}\n{kind}"), at);
+        for line in system_log::closing(&self.traits.log_form, end, facts, at) {
+            self.log.note(&line, at);
         }
     }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use pipeline::functions::{Invocation, NotRun, Ran};
+use pipeline::functions::{Invocation, LogForm, NotRun, Ran};
 use tokio::net::TcpListener;
 use tokio::sync::{OnceCell, mpsc};
 use tokio::time::Instant;
@@ -206,12 +206,16 @@ impl Runner {
             ("AWS_LAMBDA_LOG_GROUP_NAME", &invocation.log_group),
             ("AWS_LAMBDA_LOG_STREAM_NAME", stream),
             ("AWS_LAMBDA_RUNTIME_API", address),
-            ("AWS_EXECUTION_ENV", &format!("AWS_Lambda_{}", invocation.runtime)),
             ("AWS_REGION", &invocation.region),
             ("AWS_DEFAULT_REGION", &invocation.region),
             ("_HANDLER", &invocation.handler),
         ] {
             set(variable, plain(value));
+        }
+        // Executables of the function's own run in no runtime of Lambda's ("Defined runtime environment variables").
+        if !invocation.runtime.starts_with("provided") {
+            let runtime = format!("AWS_Lambda_{}", invocation.runtime);
+            set("AWS_EXECUTION_ENV", plain(&runtime));
         }
         set("TMPDIR", tmp());
         set(
@@ -222,6 +226,13 @@ impl Runner {
             "LAMBDA_RUNTIME_DIR",
             Value::Plain(seen.runtime.clone().into_os_string()),
         );
+        if let LogForm::Json {
+            application_level, ..
+        } = &invocation.log_form
+        {
+            set("AWS_LAMBDA_LOG_FORMAT", plain("JSON"));
+            set("AWS_LAMBDA_LOG_LEVEL", plain(application_level));
+        }
         if let Some(credentials) = &invocation.credentials {
             set("AWS_ACCESS_KEY_ID", plain(&credentials.access_key_id));
             set(
@@ -244,6 +255,7 @@ fn traits(invocation: &Invocation, runtime: String, codes: Vec<Arc<OnceCell<()>>
         configuration: invocation.configuration.clone(),
         expires: credentials.map(|credentials| credentials.expires),
         memory_mb: invocation.memory_mb,
+        log_form: invocation.log_form.clone(),
         runtime,
         _codes: codes,
     }

@@ -166,11 +166,15 @@ fn again(
         ));
     }
     if let (Some(id), Some(plain)) = (token, plain)
-        && there.versions.contains_key(&id)
+        && there.versions.get(&id).is_some_and(|version| !version.empty)
     {
         let held = value::read(call, there, &id)?;
         if held.text == plain.text && held.bytes.matches(plain.bytes.expose()) {
-            return Ok(answer(there, Some(id)));
+            let replication_status = replica::shown(call, there)?;
+            return Ok(model::CreateSecretResponse {
+                replication_status,
+                ..answer(there, Some(id))
+            });
         }
     }
     Err(resource_exists_exception(format!(

@@ -47,31 +47,37 @@ impl Operation for UpdateSecret {
         expect_none("Type", input.r#type.is_some())?;
         let plain = value::given(input.secret_string, input.secret_binary)?;
         let mut secret = to_change(&secret);
-        if let Some(description) = input.description {
-            secret.description = Some(description);
+        let mut changed = false;
+        if input.description.is_some() && input.description != secret.description {
+            secret.description = input.description;
+            changed = true;
         }
         if let Some(key) = input.kms_key_id {
             let key = Some(key).filter(|key| !key.is_empty());
             if key != secret.kms_key {
                 secret.kms_key = key;
                 value::encrypt_again(call, &mut secret)?;
+                changed = true;
             }
         }
         let version_id = match plain {
             Some(plain) => {
                 let id = value::expect_token(input.client_request_token)?;
-                value::add(call, &mut secret, &id, &plain, &[CURRENT.to_owned()])?;
+                changed |= value::add(call, &mut secret, &id, &plain, &[CURRENT.to_owned()])?;
                 Some(id)
             }
             None => None,
         };
-        secret.changed = call.now.0;
         let answer = model::UpdateSecretResponse {
             arn: Some(secret.arn()),
             name: Some(secret.name.clone()),
             version_id,
         };
-        secret.keep(call)?;
+        // The same request again, or one that names nothing, leaves the secret as it is.
+        if changed {
+            secret.changed = call.now.0;
+            secret.keep(call)?;
+        }
         Ok(answer)
     }
 }

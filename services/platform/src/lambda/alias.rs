@@ -48,20 +48,21 @@ impl Alias {
     }
 
     fn shown(&self, function: &Function) -> model::AliasConfiguration {
-        let routing = self
-            .second
-            .clone()
-            .map(|second| model::AliasRoutingConfiguration {
-                additional_version_weights: Some(BTreeMap::from([second])),
-            });
         model::AliasConfiguration {
             alias_arn: Some(function.arn(Some(&self.name))),
             description: Some(self.description.clone()),
             function_version: Some(self.version.clone()),
             name: Some(self.name.clone()),
             revision_id: Some(self.revision.clone()),
-            routing_config: routing,
+            routing_config: self.routing(),
         }
+    }
+
+    fn routing(&self) -> Option<model::AliasRoutingConfiguration> {
+        let second = self.second.clone()?;
+        Some(model::AliasRoutingConfiguration {
+            additional_version_weights: Some(BTreeMap::from([second])),
+        })
     }
 }
 
@@ -224,9 +225,9 @@ impl Operation for UpdateAlias {
         if let Some(description) = input.description {
             alias.description = description;
         }
-        if let Some(routing) = input.routing_config {
-            alias.second = second(call, &target, &alias.version, Some(routing))?;
-        }
+        // Weights that stay must suit the version that the alias leads to now.
+        let routing = input.routing_config.or_else(|| alias.routing());
+        alias.second = second(call, &target, &alias.version, routing)?;
         alias.revision = call.uuid()?;
         let shown = alias.shown(&target);
         keep(call, &target, alias)?;

@@ -117,8 +117,9 @@ pub(crate) fn read(call: &mut Call<'_>, given: Given) -> Result<Zip> {
         given.mode == Some(model::S3ObjectStorageMode::Reference),
     )?;
     expect_none("ImageUri", given.image.is_some())?;
+    let versioned = given.version.is_some();
     let bytes = match (given.zip, given.bucket, given.object) {
-        (Some(Blob(bytes)), None, None) => {
+        (Some(Blob(bytes)), None, None) if !versioned => {
             if bytes.len() > ZIP_MAX {
                 return Err(super::fault::too_large(format!(
                     "Zipped size must be smaller than {ZIP_MAX} bytes"

@@ -74,7 +74,7 @@ impl Operation for CreateFunction {
         }
         let arn = target.arn();
         let settings = settings::of_creation(&mut input)?;
-        settings.check()?;
+        settings.check(None)?;
         let tags = tag::read(call, input.tags.unwrap_or_default())?;
         if !tags.is_empty() {
             let mut context = Context::default();
@@ -148,7 +148,7 @@ impl Operation for CreateFunction {
 
 /// A configuration of what was set, without code and variables.
 fn configuration(call: &Call<'_>, name: &str, settings: &Settings) -> Result<Configuration> {
-    let logging = settings::logged(name, &model::LoggingConfig::default());
+    let logging = settings::logged(name, &model::LoggingConfig::default(), None);
     let mut configuration = Configuration {
         version: 0,
         description: String::new(),

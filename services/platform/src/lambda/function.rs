@@ -10,6 +10,9 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use api::lambda as model;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use pipeline::functions::LogForm;
 use pipeline::{Authorized, Call, Look, Resource, ResourcePolicies, Result};
 use policy::{Attached, Context, Policy, PolicyKind};
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,20 @@ pub struct Logging {
     pub application_level: Option<String>,
     pub system_level: Option<String>,
     pub group: String,
+}
+
+impl Logging {
+    /// As the runner takes it.
+    pub(crate) fn form(&self) -> LogForm {
+        if self.format != model::LogFormat::Json.as_str() {
+            return LogForm::Text;
+        }
+        let level = |given: &Option<String>| given.clone().unwrap_or_else(|| "INFO".to_owned());
+        LogForm::Json {
+            application_level: level(&self.application_level),
+            system_level: level(&self.system_level),
+        }
+    }
 }
 
 /// What a version is run with.
@@ -236,12 +253,27 @@ impl Configuration {
         Ok(crypto::digest::hex(&crypto::digest::sha256(&text)))
     }
 
+    /// SHA-256 of the settings alone, in base64 like that of the code: what tells versions apart and the code itself are left out.
+    fn config_sha256(&self) -> Option<String> {
+        let plain = Self {
+            version: 0,
+            code_sha256: String::new(),
+            code_bytes: 0,
+            modified: 0,
+            revision: String::new(),
+            ..self.clone()
+        };
+        let text = serde_json::to_vec(&plain).ok()?;
+        Some(STANDARD.encode(crypto::digest::sha256(&text)))
+    }
+
     /// The configuration as answers show it, without the environment. `qualifier` is how the request named it.
     pub(crate) fn shown(&self, function: &Function, qualifier: Option<&str>) -> model::FunctionConfiguration {
         model::FunctionConfiguration {
             architectures: model::Architecture::parse(&self.architecture).map(|known| vec![known]),
             code_sha256: Some(self.code_sha256.clone()),
             code_size: Some(self.code_bytes),
+            config_sha256: self.config_sha256(),
             description: Some(self.description.clone()),
             ephemeral_storage: Some(model::EphemeralStorage {
                 size: self.storage_mb,
@@ -253,7 +285,7 @@ impl Configuration {
             last_modified: Some(modified(self.modified)),
             layers: Some(self.layers.iter().map(UsedLayer::shown).collect())
                 .filter(|_| !self.layers.is_empty()),
-            last_update_status: Some(model::LastUpdateStatus::Successful).filter(|_| self.version == 0),
+            last_update_status: Some(model::LastUpdateStatus::Successful),
             logging_config: Some(model::LoggingConfig {
                 application_log_level: level(
                     self.logging.application_level.as_deref(),

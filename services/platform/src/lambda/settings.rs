@@ -29,6 +29,9 @@ const RESERVED: &[&str] = &[
     "AWS_LAMBDA_INITIALIZATION_TYPE",
     "AWS_LAMBDA_LOG_GROUP_NAME",
     "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_MAX_CONCURRENCY",
+    "AWS_LAMBDA_METADATA_API",
+    "AWS_LAMBDA_METADATA_TOKEN",
     "AWS_LAMBDA_RUNTIME_API",
     "AWS_REGION",
     "AWS_SECRET_ACCESS_KEY",
@@ -77,9 +80,10 @@ impl Elsewhere {
         let dead = self.dead_letter.and_then(|dead| dead.target_arn);
         expect_none("DeadLetterConfig", dead.is_some_and(|arn| !arn.is_empty()))?;
         let filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
-        let vpc = self
-            .vpc
-            .is_some_and(|vpc| filled(&vpc.subnet_ids) || filled(&vpc.security_group_ids));
+        let vpc = self.vpc.is_some_and(|vpc| {
+            let dual = vpc.ipv6_allowed_for_dual_stack == Some(true);
+            dual || filled(&vpc.subnet_ids) || filled(&vpc.security_group_ids)
+        });
         expect_none("VpcConfig", vpc)?;
         let traced = self.tracing.and_then(|tracing| tracing.mode);
         expect_none("TracingConfig", traced == Some(model::TracingMode::Active))?;
@@ -176,8 +180,8 @@ pub(crate) fn of_update(input: &mut model::UpdateFunctionConfigurationRequest) -
 }
 
 impl Settings {
-    /// Refuses what no function may have.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses what no function may have. `before` is what the function logs in so far.
+    pub(crate) fn check(&self, before: Option<&Logging>) -> Result<()> {
         if let Some(runtime) = &self.runtime {
             runtime::expect_supported(runtime)?;
         }
@@ -189,7 +193,8 @@ impl Settings {
         }
         if let Some(logging) = &self.logging {
             let levels = logging.application_log_level.is_some() || logging.system_log_level.is_some();
-            if levels && logging.log_format != Some(model::LogFormat::Json) {
+            let held = || before.and_then(|before| model::LogFormat::parse(&before.format));
+            if levels && logging.log_format.or_else(held) != Some(model::LogFormat::Json) {
                 return Err(invalid(
                     "To specify log levels, the log format must be JSON. Set LogFormat to JSON and try again.",
                 ));
@@ -216,27 +221,36 @@ impl Settings {
             to.kms_key = Some(key.clone()).filter(|key| !key.is_empty());
         }
         if let Some(logging) = &self.logging {
-            to.logging = logged(function, logging);
+            to.logging = logged(function, logging, Some(&to.logging));
         }
     }
 }
 
-/// How a function logs unless it is told otherwise.
-pub(crate) fn logged(function: &str, given: &model::LoggingConfig) -> Logging {
-    let format = given.log_format.unwrap_or(model::LogFormat::Text);
-    let json = format == model::LogFormat::Json;
-    let level = |given: Option<&'static str>| given.or(Some("INFO").filter(|_| json)).map(str::to_owned);
+/// How a function logs from now on: what is not given stays as it was, or is as for a new function. Levels are those of JSON alone.
+pub(crate) fn logged(function: &str, given: &model::LoggingConfig, before: Option<&Logging>) -> Logging {
+    let held = before.and_then(|before| model::LogFormat::parse(&before.format));
+    let format = given.log_format.or(held).unwrap_or(model::LogFormat::Text);
+    let level = |given: Option<&'static str>, held: Option<&String>| {
+        let level = given.or(held.map(String::as_str)).unwrap_or("INFO");
+        Some(level.to_owned()).filter(|_| format == model::LogFormat::Json)
+    };
+    let group = before.map(|before| before.group.clone());
     Logging {
         format: format.as_str().to_owned(),
         application_level: level(
             given
                 .application_log_level
                 .map(model::ApplicationLogLevel::as_str),
+            before.and_then(|before| before.application_level.as_ref()),
         ),
-        system_level: level(given.system_log_level.map(model::SystemLogLevel::as_str)),
+        system_level: level(
+            given.system_log_level.map(model::SystemLogLevel::as_str),
+            before.and_then(|before| before.system_level.as_ref()),
+        ),
         group: given
             .log_group
             .clone()
+            .or(group)
             .unwrap_or_else(|| format!("/aws/lambda/{function}")),
     }
 }

@@ -114,7 +114,7 @@ impl Operation for UpdateFunctionConfiguration {
         let mut function = to_change(&target);
         expect_revision(&function, input.revision_id.as_deref())?;
         let settings = settings::of_update(&mut input)?;
-        settings.check()?;
+        settings.check(Some(&function.latest.logging))?;
         let arn = function.arn(None);
         let before = function.latest.clone();
         if let Some(role) = settings.role.as_ref().filter(|role| **role != before.role) {

@@ -56,3 +56,39 @@ fn an_alias_leads_to_versions_that_exist() {
         json!({ "FunctionName": "aliased", "Qualifier": "1" }),
     );
 }
+
+/// Weights that a change of the version leaves as they are must suit the new version.
+#[test]
+fn an_alias_never_shares_with_its_own_version() {
+    let scene = Scene::new();
+    scene.function("shared", &json!({ "Publish": true }));
+    scene.lambda(
+        "UpdateFunctionConfiguration",
+        json!({ "FunctionName": "shared", "Timeout": 9 }),
+    );
+    scene.lambda("PublishVersion", json!({ "FunctionName": "shared" }));
+    let weights = json!({ "AdditionalVersionWeights": { "2": 0.25 } });
+    scene.lambda(
+        "CreateAlias",
+        json!({ "FunctionName": "shared", "Name": "live", "FunctionVersion": "1", "RoutingConfig": weights }),
+    );
+    let lead =
+        |version: &str| json!({ "FunctionName": "shared", "Name": "live", "FunctionVersion": version });
+    for version in ["2", "$LATEST"] {
+        let refused = scene.refused("UpdateAlias", lead(version));
+        assert_eq!(refused.code, "InvalidParameterValueException", "{version}");
+    }
+    let shown = scene.lambda(
+        "UpdateAlias",
+        json!({ "FunctionName": "shared", "Name": "live", "Description": "d" }),
+    );
+    assert_eq!(
+        (&shown["FunctionVersion"], &shown["RoutingConfig"]),
+        (&json!("1"), &weights)
+    );
+    let mut alone = lead("2");
+    alone["RoutingConfig"] = json!({ "AdditionalVersionWeights": {} });
+    let shown = scene.lambda("UpdateAlias", alone);
+    assert_eq!(shown["FunctionVersion"], "2");
+    assert!(shown.get("RoutingConfig").is_none(), "{shown}");
+}

@@ -1,7 +1,8 @@
 //! Functions, their code, settings and versions.
 
+use pipeline::functions::LogForm;
 use pipeline::testing::{ACCOUNT, REGION};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{Scene, arn, zip};
 
@@ -262,4 +263,122 @@ fn grants_go_with_the_variables_they_were_made_for() {
     );
     scene.cloud.advance(8 * 86_400_000);
     scene.lambda("DeleteFunction", json!({ "FunctionName": "kept" }));
+}
+
+/// A waiter that waits for a published version's last update comes to an end.
+#[test]
+fn a_version_says_that_its_update_succeeded() {
+    let scene = Scene::new();
+    scene.function("waited", &json!({ "Publish": true }));
+    for name in ["waited", "waited:1"] {
+        let shown = scene.lambda("GetFunctionConfiguration", json!({ "FunctionName": name }));
+        assert_eq!(
+            (&shown["State"], &shown["LastUpdateStatus"]),
+            (&json!("Active"), &json!("Successful")),
+            "{name}"
+        );
+    }
+}
+
+/// The digest of the settings is the same for a version as for what it was made of, changes with each setting, and with nothing else.
+#[test]
+fn settings_have_a_digest_of_their_own() {
+    let scene = Scene::new();
+    let made = scene.function("digested", &json!({}));
+    let first = made["ConfigSha256"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (first.len(), first.ends_with('=')),
+        (44, true),
+        "base64 of 32 bytes"
+    );
+    let version = scene.lambda("PublishVersion", json!({ "FunctionName": "digested" }));
+    assert_eq!(version["ConfigSha256"], first);
+    let code = scene.lambda(
+        "UpdateFunctionCode",
+        json!({ "FunctionName": "digested", "ZipFile": zip(13) }),
+    );
+    assert_ne!(code["CodeSha256"], made["CodeSha256"]);
+    assert_eq!(code["ConfigSha256"], first);
+    let mut seen = vec![json!(first)];
+    for setting in [
+        json!({ "Timeout": 9 }),
+        json!({ "Description": "other" }),
+        json!({ "LoggingConfig": { "LogGroup": "/elsewhere" } }),
+    ] {
+        let mut input = setting;
+        input["FunctionName"] = json!("digested");
+        let told = scene.lambda("UpdateFunctionConfiguration", input)["ConfigSha256"].clone();
+        assert!(!seen.contains(&told), "{told}");
+        seen.push(told);
+    }
+    let last = scene.lambda("GetFunction", json!({ "FunctionName": "digested" }));
+    assert_eq!(Some(&last["Configuration"]["ConfigSha256"]), seen.last());
+    let of_version = scene.lambda(
+        "GetFunctionConfiguration",
+        json!({ "FunctionName": "digested:1" }),
+    );
+    assert_eq!(of_version["ConfigSha256"], first);
+}
+
+/// What a change of the logging does not name stays as it was; levels go with the format that has them.
+#[test]
+fn logging_changes_in_parts() {
+    let scene = Scene::new();
+    scene.function(
+        "logged",
+        &json!({ "LoggingConfig": { "LogGroup": "/kept", "LogFormat": "JSON", "ApplicationLogLevel": "ERROR" } }),
+    );
+    let change = |logging: Value| {
+        let input = json!({ "FunctionName": "logged", "LoggingConfig": logging });
+        scene.lambda("UpdateFunctionConfiguration", input)["LoggingConfig"].clone()
+    };
+    assert_eq!(
+        change(json!({ "SystemLogLevel": "WARN" })),
+        json!({ "LogGroup": "/kept", "LogFormat": "JSON", "ApplicationLogLevel": "ERROR", "SystemLogLevel": "WARN" })
+    );
+    assert_eq!(
+        change(json!({ "LogFormat": "Text" })),
+        json!({ "LogGroup": "/kept", "LogFormat": "Text" })
+    );
+    let level = json!({ "FunctionName": "logged", "LoggingConfig": { "SystemLogLevel": "WARN" } });
+    let refused = scene.refused("UpdateFunctionConfiguration", level);
+    assert_eq!(refused.code, "InvalidParameterValueException");
+    assert_eq!(
+        change(json!({ "LogFormat": "JSON" })),
+        json!({ "LogGroup": "/kept", "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO" })
+    );
+    change(json!({ "SystemLogLevel": "DEBUG" }));
+    scene.invoke("logged", &json!({}));
+    change(json!({ "LogFormat": "Text" }));
+    scene.invoke("logged", &json!({}));
+    let forms: Vec<_> = scene.seen().into_iter().map(|seen| seen.log_form).collect();
+    let json = LogForm::Json {
+        application_level: "INFO".to_owned(),
+        system_level: "DEBUG".to_owned(),
+    };
+    assert_eq!(forms, [json, LogForm::Text]);
+}
+
+/// A member that would have no effect is refused, not passed over.
+#[test]
+fn code_comes_from_one_place() {
+    let scene = Scene::new();
+    scene.function("placed", &json!({}));
+    let both = json!({ "FunctionName": "placed", "ZipFile": zip(13), "S3ObjectVersion": "3" });
+    let refused = scene.refused("UpdateFunctionCode", both);
+    assert_eq!(
+        (refused.code.as_str(), refused.message.as_str()),
+        (
+            "InvalidParameterValueException",
+            "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        )
+    );
+    let dual = json!({ "FunctionName": "placed", "VpcConfig": { "Ipv6AllowedForDualStack": true } });
+    assert_eq!(
+        scene.refused("UpdateFunctionConfiguration", dual).code,
+        "NotImplemented"
+    );
+    let reserved = json!({ "FunctionName": "placed", "Environment": { "Variables": { "AWS_LAMBDA_METADATA_API": "1" } } });
+    let refused = scene.refused("UpdateFunctionConfiguration", reserved);
+    assert!(refused.message.contains("AWS_LAMBDA_METADATA_API"), "{refused:?}");
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use identity::IdentityDirectory;
 use parking_lot::Mutex;
 use pipeline::Endpoint;
-use pipeline::functions::{Ended, FunctionError, Functions, Invocation, LogLine, NotRun, Ran};
+use pipeline::functions::{Ended, FunctionError, Functions, Invocation, LogForm, LogLine, NotRun, Ran};
 use pipeline::gateway::Tables;
 use pipeline::testing::{ACCOUNT, Caller, Cloud, Failure, REGION};
 use serde_json::{Value, json};
@@ -31,6 +31,7 @@ pub(crate) struct Seen {
     pub(crate) layers: Vec<Bytes>,
     pub(crate) trace: String,
     pub(crate) warm: bool,
+    pub(crate) log_form: LogForm,
 }
 
 /// A runner that answers an event with itself, or with little for functions with `brief-` names; an event with `fail` fails, one with `full` finds no room. It says of some functions that a
@@ -86,6 +87,7 @@ impl Functions for Notes {
                 .unwrap_or_default(),
             trace: invocation.trace_id.clone().unwrap_or_default(),
             warm: invocation.warm,
+            log_form: invocation.log_form.clone(),
         });
         let fails = payload.get("fail").is_some();
         let ended = if payload.get("full").is_some() {

@@ -70,9 +70,47 @@ function described(error) {
   return { errorType: typeof error, errorMessage: String(error), trace: [] };
 }
 
+const json = process.env.AWS_LAMBDA_LOG_FORMAT === "JSON";
+const ranks = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+const least = ranks.indexOf(process.env.AWS_LAMBDA_LOG_LEVEL ?? "INFO");
+
+function errorFields(error) {
+  const { errorType, errorMessage, trace } = described(error);
+  return { errorType, errorMessage, stackTrace: trace };
+}
+
+/** What a function logs as JSON ("Using structured JSON logs with Node.js"). */
+function structured(level, parts) {
+  const record = { timestamp: new Date().toISOString(), level, requestId: requestId || undefined };
+  const [first] = parts;
+  const error = parts.find((part) => part instanceof Error);
+  if (parts.length === 1 && typeof first === "object") {
+    record.message = error ? errorFields(error) : first;
+  } else {
+    Object.assign(record, { message: format(...parts) }, error ? errorFields(error) : {});
+  }
+  try {
+    return JSON.stringify(record);
+  } catch {
+    // It contains itself, or numbers that JSON has not.
+    return JSON.stringify({ ...record, message: format(...parts) });
+  }
+}
+
+/** Writes why a run has failed. */
+function complain(kind, errorType, told) {
+  const { errorMessage, trace } = told;
+  if (json) process.stdout.write(structured("ERROR", [{ errorType, errorMessage, stackTrace: trace }]) + "\n");
+  else console.error(`${kind} \t${JSON.stringify({ errorType, errorMessage, stack: trace })}`);
+}
+
 const levels = { log: "INFO", info: "INFO", debug: "DEBUG", warn: "WARN", error: "ERROR", trace: "TRACE" };
 for (const [name, level] of Object.entries(levels)) {
   console[name] = (...parts) => {
+    if (json) {
+      if (ranks.indexOf(level) >= least) process.stdout.write(structured(level, parts) + "\n");
+      return;
+    }
     const text = `${new Date().toISOString()}\t${requestId || "undefined"}\t${level}\t${format(...parts)}`;
     process.stdout.write(text.replace(/\n/g, "\r") + "\n");
   };
@@ -211,7 +249,7 @@ async function postError(place, error) {
 
 async function die(kind, name, error) {
   const told = described(error);
-  console.error(`${kind} \t${JSON.stringify({ errorType: name ?? told.errorType, errorMessage: told.errorMessage, stack: told.trace })}`);
+  complain(kind, name ?? told.errorType, told);
   const body = new Faulty(name ?? told.errorType, told.errorMessage);
   body.stack = told.trace.join("\n");
   await postError(requestId ? `/invocation/${requestId}/error` : "/init/error", body).catch(() => {});
@@ -240,7 +278,7 @@ for (;;) {
     answer = answerOf(await run(handler, JSON.parse(body.toString("utf8")), headers));
   } catch (error) {
     const told = described(error);
-    console.error(`Invoke Error \t${JSON.stringify({ ...told, trace: undefined, stack: told.trace })}`);
+    complain("Invoke Error", told.errorType, told);
     await postError(`/invocation/${requestId}/error`, error);
     continue;
   }

@@ -16,6 +16,17 @@ import time
 import traceback
 
 API = "/2018-06-01/runtime"
+JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+LEVELS = {
+    "TRACE": logging.NOTSET,
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARN": logging.WARNING,
+    "ERROR": logging.ERROR,
+    "FATAL": logging.CRITICAL,
+}
+# What every record of a log has: the rest was given by the function.
+OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 
 class Client:
@@ -79,6 +90,35 @@ class Context:
         sys.stdout.write(str(message))
 
 
+def timestamp(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+def write(told):
+    sys.stdout.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def structured(record, request_id):
+    """A record of the log as JSON ("Using structured JSON logs with Python")."""
+    told = {
+        "timestamp": timestamp(record.created),
+        "level": record.levelname,
+        "message": record.getMessage(),
+        "logger": record.name,
+    }
+    if record.exc_info and record.exc_info[0]:
+        kind, error, trace = record.exc_info
+        told["stackTrace"] = traceback.format_tb(trace)
+        told["errorType"] = kind.__name__
+        told["errorMessage"] = str(error)
+        told["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
+    if request_id:
+        told["requestId"] = request_id
+    given = {name: value for name, value in vars(record).items() if name not in OWN and name not in told}
+    return {**told, **given}
+
+
 class Lines(logging.Handler):
     """What the function logs, with the level, the time and the request's id."""
 
@@ -92,6 +132,9 @@ class Lines(logging.Handler):
         self.request_id = ""
 
     def emit(self, record):
+        if JSON:
+            write(structured(record, self.request_id))
+            return
         record.aws_request_id = self.request_id
         sys.stdout.write(self.format(record))
         sys.stdout.flush()
@@ -144,7 +187,10 @@ def own_frames(error):
     return [line if line.endswith("\n") else line + "\n" for line in traceback.format_list(frames)]
 
 
-def report(kind, message, trace):
+def report(kind, message, trace, request_id=""):
+    if JSON:
+        write({"timestamp": timestamp(time.time()), "level": "ERROR", **described(message, kind, trace, request_id)})
+        return
     lines = [f"[ERROR] {kind}: {message}" if kind else f"[ERROR] {message}"]
     if trace:
         lines.append("Traceback (most recent call last):")
@@ -185,6 +231,8 @@ def main():
     sys.argv = [__file__]
     lines = Lines()
     logging.root.addHandler(lines)
+    if JSON:
+        logging.root.setLevel(LEVELS.get(os.environ.get("AWS_LAMBDA_LOG_LEVEL"), logging.INFO))
     client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"])
     handler = init(client)
     while True:
@@ -210,12 +258,12 @@ def main():
                 message = f"Unable to marshal response: {error}"
                 raise Faulty("Runtime.MarshalError", message) from error
         except Faulty as error:
-            report(error.kind, error.message, error.trace)
+            report(error.kind, error.message, error.trace, request_id)
             told = described(error.message, error.kind, error.trace, request_id)
             post_error(client, f"/invocation/{request_id}/error", told)
         except Exception as error:
             kind, message, trace = type(error).__name__, str(error), own_frames(error)
-            report(kind, message, trace)
+            report(kind, message, trace, request_id)
             post_error(client, f"/invocation/{request_id}/error", described(message, kind, trace, request_id))
         else:
             sys.stdout.flush()

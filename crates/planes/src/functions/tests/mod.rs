@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crypto::Secret;
-use pipeline::functions::{Concurrency, Credentials, FunctionError, Functions as _, Invocation, NotRun, Ran};
+use pipeline::functions::{
+    Concurrency, Credentials, FunctionError, Functions as _, Invocation, LogForm, NotRun, Ran,
+};
 use serde_json::{Value, json};
 use wire::Timestamp;
 use zip::ZipWriter;
@@ -120,6 +122,7 @@ fn invocation(name: &str, runtime: &str, handler: &str, files: &[(&str, &str)]) 
         }),
         region: "eu-central-1".to_owned(),
         log_group: format!("/aws/lambda/{name}"),
+        log_form: LogForm::Text,
         payload: Bytes::from_static(b"{\"a\": 1}"),
         client_context: None,
         request_id: "8d1f3f0e-0000-4000-8000-000000000001".to_owned(),
@@ -145,6 +148,25 @@ fn told(ran: &Ran) -> Value {
 
 fn tail(ran: &Ran) -> String {
     String::from_utf8(ran.log_tail.clone().unwrap().to_vec()).unwrap()
+}
+
+/// The lines of JSON in a log, and the others.
+fn json_lines(log: &str) -> (Vec<Value>, Vec<String>) {
+    let (mut lines, mut others) = (Vec::new(), Vec::new());
+    for line in log.lines() {
+        match serde_json::from_str(line) {
+            Ok(line) => lines.push(line),
+            Err(_) => others.push(line.to_owned()),
+        }
+    }
+    (lines, others)
+}
+
+fn as_json(application: &str, system: &str) -> LogForm {
+    LogForm::Json {
+        application_level: application.to_owned(),
+        system_level: system.to_owned(),
+    }
 }
 
 /// The error's type and message; the run must have failed.

@@ -116,3 +116,54 @@ async fn node_errors_have_the_form_that_aws_gives_them() {
         .await;
     assert_eq!(error(&ran).0, "Runtime.UserCodeSyntaxError");
 }
+
+/// As JSON, what the console is told is told with its level, a single object as it is, and an error with its type and its stack.
+#[tokio::test(flavor = "multi_thread")]
+async fn node_logs_as_json() {
+    let place = Place::new();
+    let source = r#"
+export const handler = async (event) => {
+  console.log({ data: 12.3, flag: false });
+  console.info("below");
+  console.warn("some object -", { flag: false });
+  console.error("failed:", new RangeError("far"));
+  const round = {};
+  round.round = round;
+  console.error(round);
+  if (event.fail) throw new TypeError("typed");
+  return 1;
+};
+"#;
+    let mut invocation = node("json", "index.mjs", source);
+    invocation.log_form = as_json("INFO", "WARN");
+    let (lines, others) = json_lines(&tail(&place.run(&invocation).await));
+    assert!(others.is_empty(), "{others:?}");
+    let [object, below, warning, error, round] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(object["message"], json!({ "data": 12.3, "flag": false }));
+    assert_eq!(
+        (&object["level"], &object["requestId"]),
+        (&json!("INFO"), &json!(invocation.request_id))
+    );
+    assert_eq!(below["message"], "below");
+    assert_eq!(
+        (&warning["level"], &warning["message"]),
+        (&json!("WARN"), &json!("some object - { flag: false }"))
+    );
+    assert_eq!(
+        (&error["level"], &error["errorType"], &error["errorMessage"]),
+        (&json!("ERROR"), &json!("RangeError"), &json!("far"))
+    );
+    assert_eq!(error["stackTrace"][0], "RangeError: far");
+    assert!(round["message"].as_str().unwrap().contains("Circular"), "{round}");
+
+    invocation.configuration = "2".to_owned();
+    invocation.log_form = as_json("ERROR", "WARN");
+    invocation.payload = Bytes::from_static(b"{\"fail\": true}");
+    let (lines, _) = json_lines(&tail(&place.run(&invocation).await));
+    let levels: Vec<_> = lines.iter().filter_map(|line| line["level"].as_str()).collect();
+    assert_eq!(levels, ["ERROR"; 3]);
+    assert_eq!(lines[2]["message"]["errorType"], "TypeError");
+    assert_eq!(lines[3]["record"]["status"], "error");
+}

@@ -146,3 +146,97 @@ async fn python_errors_have_the_form_that_aws_gives_them() {
     let ran = place.run(&python("syntax", "def handler(:\n")).await;
     assert_eq!(error(&ran).0, "Runtime.UserCodeSyntaxError");
 }
+
+/// Prints, logs at several levels and perhaps fails.
+const LOGS: &str = r#"
+import logging
+def handler(event, context):
+    print("plain")
+    logging.info("begins", extra={"a": "b", "list": [3]})
+    logging.debug("hidden")
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        logging.getLogger("mine").exception("caught")
+    if event.get("fail"):
+        raise KeyError("lost")
+    return 1
+"#;
+
+/// These members of a line.
+fn picked(line: &Value, members: &[&str]) -> Value {
+    members.iter().map(|member| line[*member].clone()).collect()
+}
+
+/// As JSON, what `logging` is told is written with its level, time, logger, error and whatever the function adds; what is printed is
+/// written as it is; the runner's own lines are JSON too.
+#[tokio::test(flavor = "multi_thread")]
+async fn python_logs_as_json() {
+    let place = Place::new();
+    let mut invocation = python("json", LOGS);
+    invocation.log_form = as_json("INFO", "DEBUG");
+    let (lines, others) = json_lines(&tail(&place.run(&invocation).await));
+    assert_eq!(others, ["plain"]);
+    let [init, start, begins, caught, done, report] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    let id = &invocation.request_id;
+    let kinds = [init, start, done, report].map(|line| line["type"].as_str().unwrap());
+    assert_eq!(
+        kinds.map(|kind| kind.trim_start_matches("platform.")),
+        ["initStart", "start", "runtimeDone", "report"]
+    );
+    let of = &init["record"];
+    assert_eq!(
+        picked(of, &["functionName", "functionVersion", "phase"]),
+        json!(["json", "$LATEST", "init"])
+    );
+    assert!(init["time"].as_str().unwrap().starts_with("2026-11-2"), "{init}");
+    assert_eq!(start["record"], json!({ "requestId": id, "version": "$LATEST" }));
+    assert_eq!(
+        picked(begins, &["message", "level", "logger", "requestId", "a", "list"]),
+        json!(["begins", "INFO", "root", id, "b", [3]])
+    );
+    assert_eq!(
+        picked(
+            caught,
+            &["message", "level", "logger", "errorType", "errorMessage"]
+        ),
+        json!(["caught", "ERROR", "mine", "ValueError", "wrong"])
+    );
+    let trace = caught["stackTrace"][0].as_str().unwrap();
+    assert!(trace.contains("raise ValueError"), "{trace}");
+    assert_eq!(done["record"]["metrics"]["producedBytes"], 1);
+    assert_eq!(
+        picked(&report["record"], &["requestId", "status"]),
+        json!([id, "success"])
+    );
+    let metrics = &report["record"]["metrics"];
+    assert_eq!(metrics["memorySizeMB"], 256);
+    assert!(metrics["durationMs"].is_f64() && metrics["initDurationMs"].as_f64() > Some(0.0));
+}
+
+/// What is below a function's levels is not written; its errors always are.
+#[tokio::test(flavor = "multi_thread")]
+async fn levels_keep_lines_out_of_a_log() {
+    let place = Place::new();
+    let mut invocation = python("levels", LOGS);
+    invocation.log_form = as_json("FATAL", "WARN");
+    assert_eq!(tail(&place.run(&invocation).await), "plain\n");
+    invocation.payload = Bytes::from_static(b"{\"fail\": true}");
+    let (lines, _) = json_lines(&tail(&place.run(&invocation).await));
+    let [told, done, report] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(
+        picked(told, &["level", "errorType", "requestId"]),
+        json!(["ERROR", "KeyError", invocation.request_id])
+    );
+    for (line, kind) in [(done, "platform.runtimeDone"), (report, "platform.report")] {
+        assert_eq!(line["type"], kind);
+        assert_eq!(
+            picked(&line["record"], &["status", "errorType"]),
+            json!(["error", "KeyError"])
+        );
+    }
+}

@@ -116,6 +116,30 @@ while True:
     ));
 }
 
+/// An executable is told how the function wants its log; that it runs in a runtime of Lambda's, it is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn executables_learn_how_to_log() {
+    let place = Place::new();
+    let bootstrap = r#"#!/usr/bin/python3
+import http.client, json, os
+while True:
+    api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    api.request("GET", "/2018-06-01/runtime/invocation/next")
+    answer = api.getresponse()
+    id = answer.headers["Lambda-Runtime-Aws-Request-Id"]
+    answer.read()
+    names = ["AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL", "AWS_EXECUTION_ENV"]
+    seen = json.dumps([os.environ.get(name) for name in names])
+    api.request("POST", f"/2018-06-01/runtime/invocation/{id}/response", seen)
+    api.getresponse().read()
+"#;
+    let mut own = invocation("logs", "provided.al2023", "any", &[("bootstrap", bootstrap)]);
+    assert_eq!(told(&place.run(&own).await), json!([null, null, null]));
+    own.configuration = "2".to_owned();
+    own.log_form = as_json("DEBUG", "INFO");
+    assert_eq!(told(&place.run(&own).await), json!(["JSON", "DEBUG", null]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn code_is_held_and_asked_for() {
     let place = Place::new();

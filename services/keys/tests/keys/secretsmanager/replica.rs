@@ -31,6 +31,17 @@ fn replicate(regions: &[&str]) -> Value {
     json!({ "SecretId": "s", "AddReplicaRegions": regions })
 }
 
+/// A creation that comes again is answered as before, with the replicas that it made.
+#[test]
+fn a_creation_with_replicas_is_answered_alike_again() {
+    let vault = Vault::new();
+    let create = json!({ "Name": "s", "SecretString": "one", "ClientRequestToken": id("1"),
+        "AddReplicaRegions": [{ "Region": PARIS }] });
+    let first = vault.ok("CreateSecret", create.clone());
+    assert_eq!(first["ReplicationStatus"][0]["Region"], PARIS);
+    assert_eq!(vault.ok("CreateSecret", create), first);
+}
+
 /// A replica has the primary's name, suffix, values, tags and policy, and follows every change; nobody else changes it.
 #[test]
 fn a_replica_follows_its_primary() {

@@ -249,6 +249,18 @@ fn a_rotation_takes_four_steps() {
     assert!(vault.ok("ListSecrets", json!({}))["SecretList"][0]["RotationEnabled"] == true);
 }
 
+/// A version that is announced and has no value yet makes no creation one that was asked for before.
+#[test]
+fn an_announced_version_answers_no_creation() {
+    let vault = rotatable();
+    vault.ok(
+        "RotateSecret",
+        rotate("2", json!({ "AutomaticallyAfterDays": 30 })),
+    );
+    let create = json!({ "Name": "s", "SecretString": "x", "ClientRequestToken": id("2") });
+    assert_eq!(vault.code("CreateSecret", create), "ResourceExistsException");
+}
+
 /// S11.2: a year of rotations by the clock, in order, each exactly once, whether the clock moves by days or at once.
 #[test]
 fn a_year_of_rotations_is_the_same_by_days_and_at_once() {

@@ -158,6 +158,50 @@ fn an_update_changes_what_it_names() {
     assert!(shown["LastChangedDate"].as_f64() > shown["CreatedDate"].as_f64());
 }
 
+/// An update that comes again, with the token and the value of a version, is the same update, whatever the version's labels are now; with
+/// another value it is refused, and then nothing else of it is done either.
+#[test]
+fn an_update_that_comes_again_changes_nothing() {
+    let vault = Vault::new();
+    vault.secret("s", "one");
+    let update = |value: &str, words: &str| json!({ "SecretId": "s", "SecretString": value, "Description": words, "ClientRequestToken": id("2") });
+    let first = vault.ok("UpdateSecret", update("two", "words"));
+    assert_eq!(first["VersionId"], id("2"));
+    vault.ok(
+        "PutSecretValue",
+        json!({ "SecretId": "s", "SecretString": "three", "ClientRequestToken": id("3") }),
+    );
+    let shown = || vault.ok("DescribeSecret", json!({ "SecretId": "s" }));
+    let before = shown();
+    vault.here.cloud.advance(DAY);
+    assert_eq!(vault.ok("UpdateSecret", update("two", "words")), first);
+    assert_eq!(shown(), before);
+    vault.ok(
+        "UpdateSecret",
+        json!({ "SecretId": "s", "ClientRequestToken": id("4") }),
+    );
+    assert_eq!(shown(), before);
+    let other = vault.here.key();
+    let mut wrong = update("four", "other words");
+    wrong["KmsKeyId"] = json!(other);
+    assert_eq!(vault.code("UpdateSecret", wrong), "ResourceExistsException");
+    assert_eq!(shown(), before);
+    // The same value as bytes is another value.
+    let bytes = json!({ "SecretId": "s", "SecretBinary": b64(b"two"), "ClientRequestToken": id("2") });
+    for operation in ["UpdateSecret", "PutSecretValue"] {
+        assert_eq!(vault.code(operation, bytes.clone()), "ResourceExistsException");
+    }
+    // With new words, the words alone are new.
+    vault.ok("UpdateSecret", update("two", "new words"));
+    let after = shown();
+    assert_eq!(
+        (&after["Description"], &after["VersionIdsToStages"]),
+        (&json!("new words"), &before["VersionIdsToStages"])
+    );
+    assert!(after["LastChangedDate"].as_f64() > before["LastChangedDate"].as_f64());
+    assert_eq!(vault.text(json!({ "SecretId": "s" })), "three");
+}
+
 /// Another key encrypts the labelled versions anew: the old key is needed no more.
 #[test]
 fn another_key_takes_over() {

@@ -146,6 +146,7 @@ fn bare(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Invocation> {
         credentials: None,
         region: function.region.clone(),
         log_group: configuration.logging.group.clone(),
+        log_form: configuration.logging.form(),
         payload: asked.payload.clone(),
         client_context: asked.client_context.clone(),
         request_id: asked.request_id.clone(),

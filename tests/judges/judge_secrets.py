@@ -253,3 +253,5 @@ class AcrossAccounts(Judge):
         self.secrets.put_secret_value(SecretId=primary, SecretString="four")
         [known] = self.secrets.describe_secret(SecretId=primary)["CrossAccountReplicas"]
         self.assertIn("can't assume the replication role", known["StatusMessage"])
+        # The replica's account reads the same, and learns no name of this one's.
+        self.assertNotIn("replicator", known["StatusMessage"])

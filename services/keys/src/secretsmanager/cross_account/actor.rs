@@ -36,7 +36,7 @@ impl Actor {
         ]);
         let answer = call
             .invoke_as_service(BY, Some(&primary.arn()), "sts", "AssumeRole", input)
-            .map_err(|fault| cannot_assume(fault, role))?;
+            .map_err(cannot_assume)?;
         let issued = answer.member("Credentials");
         let text = |member: &str| {
             let found = issued
@@ -59,11 +59,12 @@ impl Actor {
     }
 }
 
-fn cannot_assume(fault: Fault, role: &str) -> Fault {
+/// The replica's account reads it too, and is told no name of the primary's.
+fn cannot_assume(fault: Fault) -> Fault {
     match fault.code {
-        Code::Common(Common::AccessDenied) => invalid_request_exception(format!(
-            "Secrets Manager can't assume the replication role {role}."
-        )),
+        Code::Common(Common::AccessDenied) => {
+            invalid_request_exception("Secrets Manager can't assume the replication role.")
+        }
         _ => fault,
     }
 }

@@ -122,7 +122,10 @@ impl Unkept {
 
     /// The transaction is durable.
     pub(crate) fn committed(self) {
-        for attached in self.policies.iter().filter(|_| self.era != 0) {
+        if self.era == 0 {
+            return;
+        }
+        for attached in &self.policies {
             attached.mark.is_now_in(self.era);
         }
     }

@@ -242,13 +242,22 @@ impl Configuration {
         }
     }
 
+    /// The configuration without what tells one version from another that is the same.
+    fn nameless(&self) -> Self {
+        Self {
+            version: 0,
+            modified: 0,
+            revision: String::new(),
+            ..self.clone()
+        }
+    }
+
     /// A digest of what makes one published version differ from another: code and settings.
     pub(crate) fn digest(&self) -> Result<String> {
-        let mut plain = self.clone();
-        plain.version = 0;
-        plain.modified = 0;
-        plain.revision = String::new();
-        plain.description = String::new();
+        let plain = Self {
+            description: String::new(),
+            ..self.nameless()
+        };
         let text = serde_json::to_vec(&plain).map_err(Fault::internal)?;
         Ok(crypto::digest::hex(&crypto::digest::sha256(&text)))
     }
@@ -256,12 +265,9 @@ impl Configuration {
     /// SHA-256 of the settings alone, in base64 like that of the code: what tells versions apart and the code itself are left out.
     fn config_sha256(&self) -> Option<String> {
         let plain = Self {
-            version: 0,
             code_sha256: String::new(),
             code_bytes: 0,
-            modified: 0,
-            revision: String::new(),
-            ..self.clone()
+            ..self.nameless()
         };
         let text = serde_json::to_vec(&plain).ok()?;
         Some(STANDARD.encode(crypto::digest::sha256(&text)))
